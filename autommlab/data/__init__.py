@@ -1,0 +1,1 @@
+"""Stage 2: the data zoo, and the bag that a request selects from it."""

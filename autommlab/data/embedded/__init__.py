@@ -1,0 +1,1 @@
+"""Data sets generated from, or read out of, installed packages."""

@@ -1,0 +1,1 @@
+"""One module per data layout found in the wild."""

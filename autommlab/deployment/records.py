@@ -1,0 +1,74 @@
+"""Typed records of the deployment stage."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from autommlab.understanding.request import Device, Engine
+
+
+class LimitCheck(BaseModel):
+    """One demand of the request held against a measured figure.
+
+    Attributes:
+        name: "accuracy", "parameters", "flops", "speed" ...
+        wanted, got: with unit, for a person.
+        holds: None where it could not be measured.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    wanted: str
+    got: str
+    holds: bool | None
+
+
+class Verification(BaseModel):
+    """The exported model against PyTorch on test images.
+
+    Attributes:
+        images: test images compared.
+        max_difference: largest absolute difference of the raw outputs on identical input tensors.
+        tolerance: what was allowed.
+        metric: canonical name of the task's figure on TEST.
+        torch_metric, bundle_metric: that figure through PyTorch and through the bundle's `predict.py`.
+        p50_ms, p95_ms: latency of one image (engine only, batch 1) in milliseconds.
+        end_to_end_p50_ms: the same with pre- and post-processing.
+        memory_mb: peak resident memory of a process that runs the bundle, MB.
+        agrees: outputs and metric within tolerance.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    images: int
+    max_difference: float
+    tolerance: float
+    metric: str
+    torch_metric: float
+    bundle_metric: float
+    metric_tolerance: float
+    p50_ms: float
+    p95_ms: float
+    end_to_end_p50_ms: float
+    memory_mb: float
+    agrees: bool
+
+
+class Deployment(BaseModel):
+    """The outcome of deployment.
+
+    Attributes:
+        asked: what the request asked for; `engine` is what was delivered.
+        notes: why they differ, and other sentences for the report.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    bundle: Path
+    asked: Engine
+    engine: Engine
+    device: Device
+    verification: Verification
+    limits: tuple[LimitCheck, ...]
+    notes: tuple[str, ...] = ()

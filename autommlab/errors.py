@@ -1,0 +1,69 @@
+"""Errors that a person is meant to read.
+
+Every class here is raised for something the user can act on; the command line
+prints its text without a traceback and exits with `exit_code`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rapidfuzz import process
+
+
+class AutoMMLabError(Exception):
+    """Root of all errors of this project. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class RequestError(AutoMMLabError):
+    """The request or its parse is malformed, incomplete or contradictory."""
+
+    exit_code = 2
+
+
+class DataError(AutoMMLabError):
+    """A data set is missing, broken, or does not hold the classes asked for."""
+
+    exit_code = 3
+
+
+class ModelError(AutoMMLabError):
+    """No model of the zoo fits the request, or the chosen one cannot be built."""
+
+    exit_code = 4
+
+
+class TrainingError(AutoMMLabError):
+    """A study cannot start, or all of its trials failed."""
+
+    exit_code = 5
+
+
+class DeploymentError(AutoMMLabError):
+    """No engine could take the trained model."""
+
+    exit_code = 6
+
+
+class StorageError(AutoMMLabError):
+    """A folder cannot be written: read-only, full, or held by another run."""
+
+    exit_code = 7
+
+
+class ResumeError(AutoMMLabError):
+    """A run folder does not match the settings it is asked to go on with."""
+
+    exit_code = 8
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """The `limit` entries of `known` that look most like `name`, best first."""
+    return [match[0] for match in process.extract(name, list(known), limit=limit, score_cutoff=50)]
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> str:
+    """A sentence for a name that is not among `known`: the value, near matches, all allowed."""
+    close = nearest(name, known)
+    hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+    return f"unknown {what} {name!r}.{hint} Known: {', '.join(known) or 'none'}."

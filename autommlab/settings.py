@@ -1,0 +1,135 @@
+"""The one place of defaults: folders, budget profiles, timeouts.
+
+Environment: `AUTOMMLAB_HOME` moves the folder that holds caches and the
+registry of user data sets (default: the user's cache folder).
+"""
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict
+
+from autommlab.errors import RequestError, unknown
+from autommlab.tasks import Task
+
+#: Images of a data set whose layout names no split: shares of train, val and test.
+SPLIT_SHARES = (0.7, 0.15, 0.15)
+DEFAULT_SEED = 0
+#: Seconds to wait for a host before weights count as not fetchable.
+WEIGHTS_PROBE_TIMEOUT_S = 3.0
+#: Most failures of one trial's worker before the trial is given up.
+MAX_WORKER_FAILURES = 2
+
+
+def home() -> Path:
+    """Folder for caches and the user's data registry; created by whoever writes into it."""
+    override = os.environ.get("AUTOMMLAB_HOME")
+    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("autommlab"))
+
+
+class TaskBudget(BaseModel):
+    """Bounds of one task under a profile.
+
+    Attributes:
+        input_size: (width, height) in pixels of training and inference.
+        images: most images of (train, val, test).
+        iterations: (fewest, most) optimiser steps of a trial.
+        batch_size: (smallest, largest) images a step.
+        reports: validations per trial, evenly spaced, the last at its end.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    input_size: tuple[int, int]
+    images: tuple[int, int, int]
+    iterations: tuple[int, int]
+    batch_size: tuple[int, int]
+    reports: int = 3
+
+
+class Profile(BaseModel):
+    """A budget: how much compute a run may use.
+
+    Attributes:
+        max_params_m, max_flops_g: heaviest model considered, millions of parameters and GFLOPs at
+            the profile's input size; a model named in the request is not bound by them.
+        trials: trials of a study unless `--trials` says otherwise.
+        cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
+        prefer_light: among pretrained candidates take the lightest instead of the best score.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    max_params_m: float
+    max_flops_g: float
+    trials: int
+    cpus_per_trial: float
+    gpus_per_trial: float
+    prefer_light: bool
+    tasks: dict[Task, TaskBudget]
+
+
+_LAPTOP = Profile(
+    name="laptop",
+    max_params_m=30,
+    max_flops_g=4,
+    trials=6,
+    cpus_per_trial=1,
+    gpus_per_trial=0,
+    prefer_light=True,
+    tasks={
+        Task.CLASSIFICATION: TaskBudget(
+            input_size=(64, 64), images=(640, 200, 200), iterations=(20, 80), batch_size=(4, 32)
+        ),
+        Task.DETECTION: TaskBudget(
+            input_size=(192, 192), images=(400, 100, 100), iterations=(40, 160), batch_size=(2, 8)
+        ),
+        Task.SEGMENTATION: TaskBudget(
+            input_size=(128, 128), images=(400, 100, 100), iterations=(40, 160), batch_size=(2, 8)
+        ),
+        Task.KEYPOINT: TaskBudget(
+            input_size=(96, 128), images=(600, 150, 150), iterations=(60, 240), batch_size=(4, 16)
+        ),
+    },
+)
+
+_GPU = Profile(
+    name="gpu",
+    max_params_m=120,
+    max_flops_g=120,
+    trials=20,
+    cpus_per_trial=4,
+    gpus_per_trial=1,
+    prefer_light=False,
+    tasks={
+        Task.CLASSIFICATION: TaskBudget(
+            input_size=(224, 224), images=(100_000, 5_000, 5_000), iterations=(2000, 7000), batch_size=(1, 64)
+        ),
+        Task.DETECTION: TaskBudget(
+            input_size=(640, 640), images=(50_000, 2_000, 2_000), iterations=(2000, 7000), batch_size=(1, 64)
+        ),
+        Task.SEGMENTATION: TaskBudget(
+            input_size=(512, 512), images=(50_000, 1_000, 1_000), iterations=(2000, 7000), batch_size=(1, 64)
+        ),
+        Task.KEYPOINT: TaskBudget(
+            input_size=(192, 256), images=(100_000, 5_000, 5_000), iterations=(2000, 7000), batch_size=(1, 64)
+        ),
+    },
+)
+
+_CLUSTER = _GPU.model_copy(update={"name": "cluster", "trials": 50, "max_params_m": 400, "max_flops_g": 500})
+
+PROFILES = {profile.name: profile for profile in (_LAPTOP, _GPU, _CLUSTER)}
+
+
+def profile(name: str) -> Profile:
+    """The budget profile of that name.
+
+    Raises:
+        RequestError: no such profile.
+    """
+    if name not in PROFILES:
+        raise RequestError(unknown("profile", name, list(PROFILES)))
+    return PROFILES[name]

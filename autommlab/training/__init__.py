@@ -1,0 +1,1 @@
+"""Stage 4: trials of OpenMMLab trainings under Ray Tune."""

@@ -1,0 +1,91 @@
+"""Typed records of the training stage."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from autommlab.tasks import Task
+
+#: How a trial ended. Only "ok" and "stopped" (by a scheduler) carry a real score.
+TrialStatus = Literal["ok", "stopped", "diverged", "out-of-memory", "failed", "worker-died"]
+
+
+class Hyperparameters(BaseModel):
+    """The paper's six (arXiv 2402.15351, section 3.4).
+
+    Attributes:
+        iterations: optimiser steps.
+        batch_size: images a step.
+        optimizer: SGD, Adam, AdamW or RMSprop.
+        lr: peak learning rate.
+        weight_decay: L2 (SGD, Adam, RMSprop) or decoupled (AdamW).
+        lr_schedule: MultiStepLR, CosineAnnealingLR, StepLR or PolyLR.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    iterations: int
+    batch_size: int
+    optimizer: Literal["SGD", "Adam", "AdamW", "RMSprop"]
+    lr: float
+    weight_decay: float
+    lr_schedule: Literal["MultiStepLR", "CosineAnnealingLR", "StepLR", "PolyLR"]
+
+
+class TrialRecord(BaseModel):
+    """One line of `trials.jsonl`.
+
+    Attributes:
+        number: 1-based in order of completion.
+        trial_id: Ray's id.
+        score: the objective on VAL at the trial's last report; the finite worst (0) if it failed.
+        metrics: all measured figures on VAL, canonical names, fractions.
+        curve: (iteration, objective) at each report.
+        status, reason: how it ended; `reason` is one sentence for a person.
+        proposed_by: searcher that proposed it.
+        readback: optimizer, lr_schedule, batch_size, iterations, lr, weight_decay as read from the
+            built Runner.
+        train_s, val_s, setup_s: seconds in the training loop, in validation, and in building.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    trial_id: str
+    hyperparameters: Hyperparameters
+    score: float
+    metrics: dict[str, float] = {}
+    curve: tuple[tuple[int, float], ...] = ()
+    status: TrialStatus
+    reason: str = ""
+    proposed_by: str = ""
+    readback: dict[str, Any] = {}
+    train_s: float = 0.0
+    val_s: float = 0.0
+    setup_s: float = 0.0
+    seed: int = 0
+
+
+class StudyResult(BaseModel):
+    """The outcome of a study: all trials, the winner, its one evaluation on TEST.
+
+    Attributes:
+        objective: canonical name of the maximised figure.
+        best: record of the winner.
+        checkpoint: weights of the winner (`state_dict` only), absolute path.
+        config_file: dumped OpenMMLab config of the winner, absolute path.
+        val_metrics, test_metrics: canonical name -> fraction.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    objective: str
+    trials: tuple[TrialRecord, ...]
+    best: TrialRecord
+    checkpoint: Path
+    config_file: Path
+    val_metrics: dict[str, float]
+    test_metrics: dict[str, float]
+    seconds: float

@@ -1,0 +1,1 @@
+"""Stage 1: a person's sentence becomes a `ModelRequest`."""

@@ -1,0 +1,1 @@
+"""What the LLM adapters learn from, their fine-tuning and their evaluation."""
