@@ -67,5 +67,6 @@ class EventLog:
         self._path = path
 
     def __call__(self, event: Event) -> None:
+        """Append one line."""
         with self._path.open("a", encoding="utf-8") as log:
             log.write(event.to_json() + os.linesep)

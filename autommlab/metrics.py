@@ -68,7 +68,7 @@ TASK_METRICS: dict[Task, tuple[MeasuredMetric, ...]] = {
     Task.DETECTION: (
         MeasuredMetric("mAP", "coco/bbox_mAP"),
         MeasuredMetric("AP50", "coco/bbox_mAP_50"),
-        MeasuredMetric("AR", "coco/AR@100"),
+        MeasuredMetric("AR", "coco/bbox_AR@100"),
     ),
     Task.SEGMENTATION: (
         MeasuredMetric("mIoU", "mIoU", _PERCENT),

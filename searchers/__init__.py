@@ -1,1 +1,33 @@
-"""Every searcher behind Ray Tune's `Searcher` interface, and one registry. Knows nothing of OpenMMLab."""
+"""Every searcher behind Ray Tune's `Searcher` interface, and one registry. Knows nothing of OpenMMLab.
+
+`create("tpe", space, metric="score", seed=0)` gives an object for
+`tune.TuneConfig(search_alg=...)`; `names()` lists what there is. Importing this
+package imports neither Ray nor Optuna.
+
+How a searcher joins, HPO-LLaMA included:
+
+1. Derive from `searchers.tracking.TrackingSearcher` and write `_propose` (a point and
+   who chose it) and, if it learns, `_learn`; add what decides the next proposals to
+   `get_state` and `set_state`. The ledger (`attempts()`) is the history for a prompt.
+   A fallback, e.g. a random point when a reply could not be parsed, names itself as
+   the origin, so that it never counts as the model's. (Without the ledger: derive
+   from `searchers.base.BaseSearcher`, whose docstring is the whole contract.)
+2. Make it known: a line in `registry._BUILT_IN`, `register(name, factory)`, or the
+   entry-point group "autommlab.searchers" of another package.
+3. Bind the contract tests to it: a subclass of `searchers.testing.SearcherContract`
+   with one fixture.
+"""
+
+from searchers.errors import SearcherError
+from searchers.registry import create, names, needs_first_points, register
+from searchers.schedulers import create_scheduler, scheduler_names
+
+__all__ = [
+    "SearcherError",
+    "create",
+    "create_scheduler",
+    "names",
+    "needs_first_points",
+    "register",
+    "scheduler_names",
+]

@@ -31,6 +31,8 @@ class Verification(BaseModel):
         images: test images compared.
         max_difference: largest absolute difference of the raw outputs on identical input tensors.
         tolerance: what was allowed.
+        input_difference: largest absolute difference of the network inputs that the bundle and the
+            toolbox make of the same file, in normalised units.
         metric: canonical name of the task's figure on TEST.
         torch_metric, bundle_metric: that figure through PyTorch and through the bundle's `predict.py`.
         p50_ms, p95_ms: latency of one image (engine only, batch 1) in milliseconds.
@@ -44,6 +46,7 @@ class Verification(BaseModel):
     images: int
     max_difference: float
     tolerance: float
+    input_difference: float = 0.0
     metric: str
     torch_metric: float
     bundle_metric: float

@@ -47,6 +47,8 @@ class TrialRecord(BaseModel):
         readback: optimizer, lr_schedule, batch_size, iterations, lr, weight_decay as read from the
             built Runner.
         train_s, val_s, setup_s: seconds in the training loop, in validation, and in building.
+        ended_at: seconds since the epoch at the last report.
+        worker: host and process that ran it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +67,8 @@ class TrialRecord(BaseModel):
     val_s: float = 0.0
     setup_s: float = 0.0
     seed: int = 0
+    ended_at: float = 0.0
+    worker: str = ""
 
 
 class StudyResult(BaseModel):

@@ -69,8 +69,8 @@ class Engine(StrEnum):
     NONE = "none"
 
 
-_SECONDS = {SpeedUnit.MS: 1e-3, SpeedUnit.S: 1.0, SpeedUnit.MIN: 60.0, SpeedUnit.H: 3600.0}
-_FLOPS_IN_G = {unit: 1e3**power * 1e-9 for power, unit in enumerate(list(FlopsUnit)[:-1])}
+_MILLISECONDS = {SpeedUnit.MS: 1.0, SpeedUnit.S: 1e3, SpeedUnit.MIN: 60e3, SpeedUnit.H: 3600e3}
+_FLOPS_IN_G = {unit: 10.0 ** (3 * power - 9) for power, unit in enumerate(list(FlopsUnit)[:-1])}
 _PARAMETERS_IN_M = {ParametersUnit.K: 1e-3, ParametersUnit.M: 1.0, ParametersUnit.B: 1e3}
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -106,7 +106,7 @@ class Speed(_Quantity):
             return None
         if self.unit is SpeedUnit.FPS:
             return 1e3 / self.value
-        return self.value * _SECONDS[self.unit] * 1e3
+        return self.value * _MILLISECONDS[self.unit]
 
     def fps(self) -> float | None:
         """Smallest number of images a second, None where nothing was asked."""

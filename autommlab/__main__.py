@@ -1,0 +1,5 @@
+"""`python -m autommlab` is `autommlab`."""
+
+from autommlab.cli import main
+
+main()

@@ -1,0 +1,236 @@
+"""`autommlab data`: register, list, look at and check data sets."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from autommlab.errors import DataError, unknown
+from autommlab.tasks import Task
+
+if TYPE_CHECKING:
+    from autommlab.data.counts import Counts
+    from autommlab.data.records import DatasetSpec, LoadedDataset, Problem
+
+data_app = typer.Typer(help="Data sets: the embedded ones and your own.", no_args_is_help=True)
+
+_SHOWN_PROBLEMS = 50
+_PREVIEW_CLASSES = 6
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Classes = Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be repeated.")]
+Name = Annotated[str, typer.Argument(help="A data set's name, or a folder.")]
+
+
+@data_app.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="The data set's top folder.")],
+    name: Annotated[str | None, typer.Option(help="How requests call it. Default: the folder's name.")] = None,
+    task: Annotated[Task | None, typer.Option(help="Needed only where the folder serves several.")] = None,
+    layout: Annotated[str | None, typer.Option(help="Needed only where the folder fits several.")] = None,
+) -> None:
+    """Register a folder of your own; its layout is recognised and its classes are read."""
+    from autommlab.data import registry
+
+    with _busy(f"reading {path}"):
+        spec = registry.add(path, name, task, layout)
+    console = Console()
+    console.print(
+        f"[bold]{escape(spec.name)}[/bold]: {spec.task}, layout {spec.layout}, {_listed(spec.classes)}",
+        highlight=False,
+    )
+    console.print(f"Next: autommlab data check {escape(spec.name)}", highlight=False)
+
+
+@data_app.command(name="list")
+def list_sets(
+    task: Annotated[Task | None, typer.Option(help="Only sets of this task.")] = None, as_json: Json = False
+) -> None:
+    """List the known data sets."""
+    from autommlab.data import registry
+
+    specs = registry.all_specs(task)
+    if as_json:
+        _print_json([spec.model_dump(mode="json") | {"found": _found(spec)} for spec in specs])
+        return
+    table = Table("name", "task", "classes", "layout", "folder")
+    table.columns[0].no_wrap = True
+    table.columns[4].overflow = "fold"
+    for spec in specs:
+        place = (spec.layout, str(spec.root) + ("" if _found(spec) else "  (not there)"))
+        layout, folder = ("embedded", "") if spec.embedded else place
+        table.add_row(escape(spec.name), spec.task, str(len(spec.classes)), layout, escape(folder))
+    Console().print(table)
+
+
+@data_app.command()
+def show(name: Name, class_: Classes = None, as_json: Json = False) -> None:
+    """Show a data set's classes with their counts in each split.
+
+    For an embedded set: the images it draws for each class; with --class these are drawn and counted.
+    """
+    from autommlab.data import counts, registry
+
+    spec, problems = registry.find(name), 0
+    if spec.embedded and not class_:
+        counted = counts.planned(spec)
+    else:
+        with _busy(f"reading {name}"):
+            dataset = registry.load(spec, class_)
+            counted = counts.count(dataset)
+        spec, problems = dataset.spec, len(dataset.unreadable) + counted.unreadable_masks
+    rows = _only(counted.per_class, class_)
+    if as_json:
+        content = spec.model_dump(mode="json") | asdict(counted)
+        _print_json(content | {"per_class": rows, "problems": problems})
+        return
+    console = Console()
+    console.print(f"[bold]{escape(spec.name)}[/bold]  {spec.task}, {spec.layout}", highlight=False)
+    licence = f"licence: {spec.licence}" if spec.licence else ""
+    for text in filter(None, (spec.description, licence, str(spec.root))):
+        console.print(escape(text), highlight=False)
+    planned = spec.embedded and not class_
+    counts_instances = spec.task in {Task.DETECTION, Task.KEYPOINT} and not planned
+    console.print(_counts_table(counted, rows, "instances" if counts_instances else "images"))
+    if problems:
+        console.print(f"{problems} problem(s) while reading. See: autommlab data check {escape(name)}")
+
+
+@data_app.command()
+def preview(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")],
+    split: Annotated[str | None, typer.Option(help="Only this split: train, val or test.")] = None,
+    class_: Classes = None,
+    count: Annotated[int, typer.Option(min=1, max=400, help="Images on the sheet.")] = 24,
+    seed: Annotated[int, typer.Option(help="Another seed, another choice of images.")] = 0,
+) -> None:
+    """Draw a contact sheet with boxes, masks or keypoints.
+
+    An embedded set of many classes shows a few of them, unless --class names others.
+    """
+    from autommlab.data import registry
+    from autommlab.data.preview import contact_sheet
+
+    with _busy(f"drawing {name}"):
+        spec = registry.find(name)
+        drawn = class_ or (_few(spec, seed) if spec.embedded else None)
+        contact_sheet(registry.load(spec, drawn), out, drawn, split, count, seed)
+    Console().print(f"wrote {escape(str(out))}", highlight=False, soft_wrap=True)
+
+
+@data_app.command()
+def check(name: Name, class_: Classes = None, as_json: Json = False) -> None:
+    """Look for broken images and annotations; exit code 3 if there are errors.
+
+    --class spares an embedded set the drawing of its other classes.
+    """
+    from autommlab.data import registry
+    from autommlab.data.check import check as find_problems
+
+    with _busy(f"checking {name}"):
+        dataset = registry.load(registry.find(name), class_, allow_empty=True)
+        problems = find_problems(dataset)
+    if as_json:
+        _print_json([asdict(problem) for problem in problems])
+    else:
+        _print_problems(dataset, problems)
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(DataError.exit_code)
+
+
+@data_app.command()
+def remove(name: Annotated[str, typer.Argument(help="Name of a set you added.")]) -> None:
+    """Forget a data set of your own; its files stay."""
+    from autommlab.data import registry
+
+    spec = registry.remove(name)
+    Console().print(f"forgot {escape(spec.name)}; its files stay in {escape(str(spec.root))}", soft_wrap=True)
+
+
+def _busy(text: str) -> Status:
+    """A spinner on the error stream, so that output stays clean."""
+    return Console(stderr=True).status(f"{escape(text)} ...")
+
+
+def _found(spec: DatasetSpec) -> bool:
+    return spec.embedded or spec.root.is_dir()
+
+
+def _listed(classes: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(classes) - most} more" if len(classes) > most else ""
+    return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {escape(', '.join(classes[:most]))}{more}"
+
+
+def _print_json(content: object) -> None:
+    # Not through rich, which would wrap long lines.
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def _only(per_class: dict[str, dict[str, int]], wanted: list[str] | None) -> dict[str, dict[str, int]]:
+    """The rows of the wanted classes; all without any.
+
+    Raises:
+        DataError: a class that the set lacks.
+    """
+    for name in wanted or ():
+        if name not in per_class:
+            raise DataError(unknown("class", name, list(per_class)))
+    return {name: tally for name, tally in per_class.items() if not wanted or name in wanted}
+
+
+def _few(spec: DatasetSpec, seed: int) -> list[str]:
+    """Some classes of an embedded set; drawing a class takes seconds, and some sets have a hundred."""
+    from autommlab.data.draw import is_background
+
+    names = [name for name in spec.classes if not is_background(name)]
+    return random.Random(seed).sample(names, min(len(names), _PREVIEW_CLASSES))
+
+
+def _counts_table(counted: Counts, rows: dict[str, dict[str, int]], unit: str) -> Table:
+    from autommlab.data.records import SPLITS
+
+    splits = [split for split in (*SPLITS, "") if split in counted.images]
+    table = Table(f"class ({unit})", *(split or "unsplit" for split in splits), "all")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, tally in rows.items():
+        table.add_row(escape(name), *(str(tally.get(s, 0)) for s in splits), str(sum(tally.values())))
+    table.add_section()
+    totals = [str(counted.images[split]) for split in splits]
+    table.add_row("all images", *totals, str(sum(counted.images.values())), style="bold")
+    return table
+
+
+def _print_problems(dataset: LoadedDataset, problems: list[Problem]) -> None:
+    console = Console()
+    total = len(dataset.samples)
+    if not problems:
+        console.print(f"{escape(dataset.spec.name)}: {total} images, no problem found", highlight=False)
+        return
+    table = Table("", "kind", "where", "what", "do this")
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        colour = "red" if problem.severity == "error" else "yellow"
+        cells = (problem.kind, problem.where, problem.what, problem.remedy)
+        table.add_row(f"[{colour}]{problem.severity}[/{colour}]", *map(escape, cells))
+    console.print(table)
+    if len(problems) > _SHOWN_PROBLEMS:
+        console.print(f"and {len(problems) - _SHOWN_PROBLEMS} more; --json prints all")
+    severities = Counter(problem.severity for problem in problems)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(p.kind for p in problems).most_common())
+    console.print(
+        f"{escape(dataset.spec.name)}: {total} usable images, {severities['error']} error(s), "
+        f"{severities['warning']} warning(s): {kinds}",
+        highlight=False,
+    )

@@ -1,0 +1,77 @@
+"""The `autommlab` program: its commands, and how errors reach a person."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+import typer
+
+from autommlab.cli.bench import bench_app
+from autommlab.cli.data import data_app
+from autommlab.cli.models import models_app
+from autommlab.cli.predict import predict_command
+from autommlab.cli.run import run
+from autommlab.errors import AutoMMLabError, StorageError
+
+app = typer.Typer(
+    help="One sentence becomes a trained, tuned, exported and verified vision model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run)
+app.command(name="predict")(predict_command)
+app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
+app.add_typer(bench_app, name="bench")
+
+#: What the operating system says when a folder cannot take any more.
+_STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_INTERRUPTED = 130
+_UNEXPECTED = 70
+
+
+@app.command()
+def searchers() -> None:
+    """List the searchers that `run --searcher` takes."""
+    import searchers as package
+
+    for name in package.names():
+        print(name)
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    from autommlab import __version__
+
+    print(f"autommlab {__version__}")
+
+
+def main() -> None:
+    """Entry point: an error of ours is one clear message and its exit code, never a traceback."""
+    try:
+        app()
+    except AutoMMLabError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        sys.exit(_INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _STORAGE_ERRNOS:
+            raise
+        _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
+        sys.exit(StorageError.exit_code)
+    except Exception:
+        traceback.print_exc()
+        _complain("this is a fault of autommlab, not yours; please report it with the lines above")
+        sys.exit(_UNEXPECTED)
+
+
+def _complain(message: str) -> None:
+    print(f"Error: {message}", file=sys.stderr)

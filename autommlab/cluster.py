@@ -1,0 +1,71 @@
+"""Connecting to Ray: a private one on this machine, or the cluster that `RAY_ADDRESS` names."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+
+from autommlab.compat import prepare_ray_environment
+from autommlab.errors import TrainingError
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None = None) -> Iterator[None]:
+    """Be connected to Ray inside the block; a Ray that this call started is stopped after it.
+
+    Args:
+        address: of a running Ray; None takes `RAY_ADDRESS` (set inside `ray job submit`), and
+            without that starts a private Ray on this machine, listening on loopback only.
+
+    Raises:
+        TrainingError: no Ray answers at that address.
+    """
+    prepare_ray_environment()
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    target = address or os.environ.get("RAY_ADDRESS")
+    try:
+        if target:
+            ray.init(address=target, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                address="local",
+                _node_ip_address="127.0.0.1",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+    except (ConnectionError, RuntimeError) as error:
+        raise TrainingError(
+            f"cannot connect to Ray at {target or 'this machine'}: {error}. Check the address, start a cluster "
+            "with `ray start --head`, or unset RAY_ADDRESS to use a private Ray on this machine"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def require_resources(cpus: float, gpus: float) -> None:
+    """Check before the first trial that the cluster can ever run one.
+
+    Raises:
+        TrainingError: no node is large enough.
+    """
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+        return
+    largest = max((node.get("CPU", 0) for node in nodes), default=0)
+    total_gpus = sum(node.get("GPU", 0) for node in nodes)
+    raise TrainingError(
+        f"a trial needs {cpus:g} CPU and {gpus:g} GPU on one node; this Ray has {len(nodes)} node(s), the largest "
+        f"with {largest:g} CPU, and {total_gpus:g} GPU in all. Choose another --profile, lower --cpus-per-trial or "
+        "--gpus-per-trial, or connect to a larger cluster"
+    )

@@ -1,0 +1,120 @@
+"""A bag: train, val and test of the classes that a request asks for (stage 2 of the pipeline)."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median_low
+
+from autommlab.data import bag_choice
+from autommlab.data.bag_files import read_bag, write_bag, write_splits
+from autommlab.data.bag_inspect import with_mask_labels
+from autommlab.data.bag_items import Item, items_of
+from autommlab.data.bag_plan import Part, Plan, make_plan
+from autommlab.data.bag_split import Splits, capped, make_splits, note_left_out
+from autommlab.data.match import BACKGROUND
+from autommlab.data.names import plain
+from autommlab.data.records import SPLITS, Bag, KeypointLayout, KeypointMeta, LoadedDataset
+from autommlab.errors import DataError
+from autommlab.settings import TaskBudget
+from autommlab.tasks import Task
+from autommlab.understanding.request import ModelRequest
+
+__all__ = ["read_bag", "select_bag"]
+
+#: Fewer training images of a class than this are worth a note.
+_FEW_IMAGES = 10
+
+
+def select_bag(request: ModelRequest, *, budget: TaskBudget, folder: Path, seed: int, data: str | None = None) -> Bag:
+    """Find the data for a request and write it as a bag.
+
+    The set that the request names comes first, then all sets of the task; the one whose classes
+    cover the objects best is taken. Given splits are kept, missing ones are made by image.
+
+    Args:
+        request: what is asked for.
+        budget: of the request's task; `budget.images` caps train, val and test.
+        folder: where the bag is written; its absolute path stands in the annotation files.
+        seed: of made splits and of caps.
+        data: a data set's name or folder that overrides the request's own wish (`--data`).
+
+    Returns:
+        The bag, also stored as `bag.json` (see `read_bag`).
+
+    Raises:
+        DataError: unknown set, set of another task, no set with the objects (names the nearest
+            classes of each), no training image of a class, or too few pictures for three splits.
+        StorageError: `folder` cannot be written.
+    """
+    task = request.model.task
+    objects = [name for name in request.data.object if plain(name) not in BACKGROUND]
+    choices, notes = bag_choice.choose_sets(objects, task, request.data.specific, data)
+    plan = make_plan(choices, task, all_classes=not objects)
+    notes += plan.notes
+    parts, points = [], None
+    for part in plan.parts:
+        loaded = bag_choice.load(part.spec, list(part.labels))
+        points = loaded.keypoints if task is Task.KEYPOINT else None
+        parts.append(make_splits(_items(part, loaded, plan, notes), budget.images, seed, notes))
+    splits = capped(parts, budget.images, seed, notes, plan.other)
+    _check(splits, plan, points, notes)
+    return _written(folder.resolve(), splits, plan, points, seed, notes)
+
+
+def _items(part: Part, loaded: LoadedDataset, plan: Plan, notes: list[str]) -> list[Item]:
+    errors = [f"{p.where}: {p.what}" for p in loaded.unreadable if p.severity == "error"]
+    note_left_out(errors, notes)
+    items = items_of(part, loaded, plan)
+    if plan.task is Task.SEGMENTATION:
+        items, left_out = with_mask_labels(items, background=plan.background)
+        note_left_out(left_out, notes)
+    if not items:
+        raise DataError(
+            f"the data set {part.spec.name!r} has no image of {', '.join(plan.classes)}. "
+            f"See what it holds: autommlab data show {part.spec.name}"
+        )
+    return items
+
+
+def _check(splits: Splits, plan: Plan, points: KeypointLayout | None, notes: list[str]) -> None:
+    names = " and ".join(part.spec.name for part in plan.parts)
+    hint = f"See: autommlab data check {plan.parts[0].spec.name}"
+    for split in SPLITS:
+        if not splits[split]:
+            raise DataError(f"no usable image is left for the {split} split of {names}. {hint}")
+    if plan.task is Task.KEYPOINT and points is None:
+        raise DataError(f"the data set {names} names no keypoints, so no pose can be learnt from it. {hint}")
+    counts = {label: sum(label in i.labels for i in splits["train"]) for label in range(len(plan.classes))}
+    if plan.background:
+        counts.pop(0)
+    for label, count in counts.items():
+        if not count:
+            raise DataError(
+                f"no training image of {names} shows {plan.classes[label]!r}, so it cannot be learnt. Leave it out of "
+                f"the request, or add images of it. {hint}"
+            )
+    few = [f"{plan.classes[label]} ({count})" for label, count in counts.items() if count < _FEW_IMAGES]
+    if few:
+        notes.append(f"Fewer than {_FEW_IMAGES} training images of: {', '.join(few)}; expect a weak model there.")
+
+
+def _written(
+    folder: Path, splits: Splits, plan: Plan, points: KeypointLayout | None, seed: int, notes: Sequence[str]
+) -> Bag:
+    written, digest = write_splits(folder, splits, plan.task, plan.classes, points)
+    train = [item.sample for item in splits["train"]]
+    bag = Bag(
+        task=plan.task,
+        folder=folder,
+        classes=plan.classes,
+        sources=plan.sources(),
+        datasets=tuple(dict.fromkeys(part.spec.name for part in plan.parts)),
+        splits=written,
+        keypoints=KeypointMeta(**asdict(points)) if points else None,
+        median_size=(median_low(s.width for s in train), median_low(s.height for s in train)),
+        seed=seed,
+        digest=digest,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+    write_bag(bag)
+    return bag

@@ -1,0 +1,169 @@
+"""What is wrong with a data set: every file opened, every annotation looked at.
+
+Adds to the problems its reader stepped over. Each image is read once: hashed, decoded, measured.
+"""
+
+import hashlib
+import io
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from autommlab.data import counts
+from autommlab.data.readers import boxes
+from autommlab.data.readers.files import shown
+from autommlab.data.readers.images import BROKEN_IMAGE, oriented_size, unreadable
+from autommlab.data.readers.masks import UNLABELLED, mapped, raw_mask
+from autommlab.data.records import LoadedDataset, Problem, Sample
+from autommlab.errors import DataError
+from autommlab.tasks import Task
+
+_THREADS = min(16, (os.cpu_count() or 1) + 4)
+_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """One sample looked at: its problems, the hash of its file, the classes it shows."""
+
+    problems: list[Problem]
+    digest: str
+    labels: list[int]
+
+
+def check(dataset: LoadedDataset) -> list[Problem]:
+    """Every problem of a data set, errors first; [] for a sound one.
+
+    Decodes each image and mask once, on several threads.
+    """
+    root = dataset.spec.root
+    with ThreadPoolExecutor(_THREADS) as pool:
+        findings = list(pool.map(lambda sample: _look(dataset, sample), dataset.samples))
+    problems = list(dataset.unreadable)
+    problems += [problem for finding in findings for problem in finding.problems]
+    problems += _repeated(root, dataset.samples)
+    problems += _shared_between_splits(root, dataset.samples, findings)
+    problems += _empty_classes(dataset, findings)
+    return sorted(problems, key=lambda problem: problem.severity)
+
+
+def _look(dataset: LoadedDataset, sample: Sample) -> _Finding:
+    where = shown(dataset.spec.root, sample.image)
+    problems, digest = _image(dataset.spec.root, sample, where)
+    problems += _annotation(dataset, sample, where)
+    labels = [sample.label] if sample.label is not None else [item.label for item in sample.instances]
+    if dataset.spec.task is Task.SEGMENTATION:
+        found, labels = _mask(dataset, sample, where)
+        problems += found
+    return _Finding(problems, digest, labels)
+
+
+def _image(root: Path, sample: Sample, where: str) -> tuple[list[Problem], str]:
+    try:
+        content = sample.image.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            size, stored = oriented_size(image), image.size
+            # A JPEG is decoded at an eighth of its size: as strict about its end, several times faster.
+            image.draft("L", (1, 1))
+            image.load()
+    except BROKEN_IMAGE as error:
+        return [unreadable(root, sample.image, error)], ""
+    problems: list[Problem] = []
+    if size != (sample.width, sample.height):
+        stated = f"the annotation says {sample.width}x{sample.height} pixels, the file has {size[0]}x{size[1]}"
+        turned = " after its EXIF rotation" if size != stored == (sample.width, sample.height) else ""
+        remedy = "annotate the rotated image, or drop its EXIF flag" if turned else "correct the annotation"
+        problems.append(Problem("size-mismatch", where, stated + turned, remedy))
+    return problems, hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _annotation(dataset: LoadedDataset, sample: Sample, where: str) -> Iterable[Problem]:
+    known = len(dataset.classes)
+    points = len(dataset.keypoints.names) if dataset.keypoints else 0
+    labels = [item.label for item in sample.instances]
+    if dataset.spec.task is Task.CLASSIFICATION:
+        labels = [-1 if sample.label is None else sample.label]
+    for label in labels:
+        if not 0 <= label < known:
+            what = f"class index {label} does not exist; the set has {known} classes"
+            yield Problem("unknown-class", where, what, "correct the label or add the class")
+    for number, item in enumerate(sample.instances):
+        wrong = boxes.fault(item.bbox, sample.width, sample.height)
+        if wrong:
+            name = dataset.classes[item.label] if 0 <= item.label < known else f"class {item.label}"
+            yield Problem(wrong[0], f"{where}, object {number} ({name})", wrong[1], "correct the box", wrong[2])
+        if dataset.spec.task is Task.KEYPOINT and len(item.keypoints) != points:
+            what = f"{len(item.keypoints)} keypoints, the set has {points}"
+            yield Problem("keypoint-count", f"{where}, object {number}", what, "list every point, 0 0 0 if unseen")
+
+
+def _mask(dataset: LoadedDataset, sample: Sample, where: str) -> tuple[list[Problem], list[int]]:
+    if sample.mask is None:
+        return [Problem("missing-mask", where, "the image has no mask", "add one or delete the image")], []
+    place = shown(dataset.spec.root, sample.mask)
+    try:
+        raw = raw_mask(sample.mask)
+    except DataError as error:
+        return [Problem("bad-mask", place, str(error), "save one class index a pixel")], []
+    except FileNotFoundError:
+        return [Problem("missing-mask", place, "the file does not exist", "put it there")], []
+    except BROKEN_IMAGE as error:
+        return [Problem("bad-mask", place, f"cannot be decoded ({error})", "export the mask again")], []
+    problems: list[Problem] = []
+    height, width = raw.shape
+    if (width, height) != (sample.width, sample.height):
+        what = f"the mask has {width}x{height} pixels, its image {sample.width}x{sample.height}"
+        problems.append(Problem("bad-mask", place, what, "export the mask at the image's size, nearest neighbour"))
+    allowed = {value for value, _ in sample.mask_map} or set(range(len(dataset.classes)))
+    # Wider integers are rare; their values fit a set as well as bytes fit a count.
+    values = set(counts.present(raw)) if raw.dtype.itemsize == 1 else set(raw.ravel().tolist())
+    if strange := sorted(values - allowed - {UNLABELLED}):
+        text = ", ".join(map(str, strange[:_LISTED])) + (" ..." if len(strange) > _LISTED else "")
+        what = f"pixel values without a class: {text}; the set has {len(dataset.classes)} classes"
+        problems.append(Problem("bad-mask", place, what, "add the classes, or set these pixels to 255 (unlabelled)"))
+    return problems, counts.present(mapped(raw, sample.mask_map))
+
+
+def _repeated(root: Path, samples: list[Sample]) -> Iterable[Problem]:
+    seen: set[Path] = set()
+    for sample in samples:
+        if sample.image in seen:
+            what = "the image has two entries in the annotation"
+            yield Problem("duplicate-image", shown(root, sample.image), what, "merge the entries", "warning")
+        seen.add(sample.image)
+
+
+def _shared_between_splits(root: Path, samples: list[Sample], findings: list[_Finding]) -> Iterable[Problem]:
+    """The same file content in two splits makes test figures too good."""
+    first: dict[str, Sample] = {}
+    for sample, finding in zip(samples, findings, strict=True):
+        if not finding.digest:
+            continue
+        other = first.setdefault(finding.digest, sample)
+        if other.split != sample.split:
+            what = f"the same picture as {shown(root, other.image)}: {other.split} and {sample.split} share it"
+            yield Problem("shared-image", shown(root, sample.image), what, "delete one of the two", "warning")
+        elif other.label != sample.label and other.image != sample.image:
+            what = f"the same picture as {shown(root, other.image)}, but of another class"
+            yield Problem("shared-image", shown(root, sample.image), what, "keep the right one", "warning")
+
+
+def _empty_classes(dataset: LoadedDataset, findings: list[_Finding]) -> Iterable[Problem]:
+    splits: dict[int, set[str]] = defaultdict(set)
+    for sample, finding in zip(dataset.samples, findings, strict=True):
+        for label in finding.labels:
+            splits[label].add(sample.split)
+    where = str(dataset.spec.root)
+    has_train = any(sample.split == "train" for sample in dataset.samples)
+    for label, name in enumerate(dataset.classes):
+        if not splits[label]:
+            what = f"class {name!r} has no example"
+            yield Problem("empty-class", where, what, "add images of it or drop the class", "warning")
+        elif has_train and "train" not in splits[label]:
+            what = f"class {name!r} occurs in {' and '.join(sorted(splits[label]))} but never in train"
+            yield Problem("empty-class", where, what, "move images of it to train", "warning")

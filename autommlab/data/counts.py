@@ -1,0 +1,88 @@
+"""How many of each class a data set holds, per split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset, Sample
+from autommlab.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Sizes of a set; a split is "" where the layout names none.
+
+    Attributes:
+        images: split -> images.
+        per_class: class -> split -> images (classification; segmentation: those showing the class) or
+            instances (detection, keypoint).
+        unreadable_masks: masks that could not be counted.
+    """
+
+    images: dict[str, int]
+    per_class: dict[str, dict[str, int]]
+    unreadable_masks: int = 0
+
+
+def count(dataset: LoadedDataset) -> Counts:
+    """Count a set. Segmentation reads every mask; the others read no file."""
+    images: Counter[str] = Counter(sample.split for sample in dataset.samples)
+    tallies: dict[str, Counter[str]] = {name: Counter() for name in dataset.classes}
+    unreadable = 0
+    for sample, labels in _labels(dataset):
+        if labels is None:
+            unreadable += 1
+            continue
+        for label in labels:
+            if 0 <= label < len(dataset.classes):
+                tallies[dataset.classes[label]][sample.split] += 1
+    per_class = {name: dict(tally) for name, tally in tallies.items()}
+    return Counts(dict(images), per_class, unreadable)
+
+
+def planned(spec: DatasetSpec) -> Counts:
+    """What an embedded set draws, without drawing it: images made for each class (scenes show others too).
+
+    Raises:
+        DataError: no such embedded set.
+    """
+    from autommlab.data.embedded import sets
+
+    entry = sets.find(spec.name)
+    each: dict[str, int] = dict(zip(SPLITS, entry.counts, strict=True))
+    images = {split: number * len(entry.blocks) for split, number in each.items()}
+    return Counts(images, {name: dict(each) for name in entry.blocks})
+
+
+def _labels(dataset: LoadedDataset) -> list[tuple[Sample, list[int] | None]]:
+    if dataset.spec.task is not Task.SEGMENTATION:
+        return [(s, [s.label] if s.label is not None else [i.label for i in s.instances]) for s in dataset.samples]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(zip(dataset.samples, pool.map(_mask_labels, dataset.samples), strict=True))
+
+
+def _mask_labels(sample: Sample) -> list[int] | None:
+    from autommlab.data.readers.images import BROKEN_IMAGE
+    from autommlab.data.readers.masks import class_mask
+    from autommlab.errors import DataError
+
+    try:
+        return present(class_mask(sample))
+    except (DataError, *BROKEN_IMAGE):
+        return None
+
+
+def present(mask: np.ndarray) -> list[int]:
+    """The values that occur in a uint8 mask (height, width), ascending."""
+    import numpy as np
+
+    # Counting bytes is ten times faster than np.unique, which sorts.
+    return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()

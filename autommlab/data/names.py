@@ -1,0 +1,99 @@
+"""How names of things are compared: spelling, plurals, alternative names, initials.
+
+No meanings here; these are in `autommlab.data.senses`.
+"""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import inflect
+
+#: Spellings of well-known data sets that no rule takes apart (Pascal VOC).
+_RUN_TOGETHER = {
+    "diningtable": "dining table",
+    "pottedplant": "potted plant",
+    "tvmonitor": "tv monitor",
+}
+_IMAGENET_ID = re.compile(r"^(n\d{8})(?![0-9a-zA-Z])[\s_:,-]*")
+
+
+def plain(name: str) -> str:
+    """Lower case, words apart by single spaces: "Traffic_Light", "trafficLight" -> "traffic light"."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
+    words = " ".join(re.sub(r"[_\-/.]+", " ", apart).split()).lower()
+    return _RUN_TOGETHER.get(words, words)
+
+
+def alternatives(class_name: str) -> tuple[str, ...]:
+    """The plain names that a class name holds: "n02123045 tabby, tabby cat" -> ("tabby", "tabby cat").
+
+    A remark in brackets is left out.
+    """
+    text = re.sub(r"\s*\([^)]*\)", "", _IMAGENET_ID.sub("", class_name.strip()))
+    names = [plain(part) for part in text.split(",")]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def imagenet_id(class_name: str) -> str | None:
+    """The ImageNet id that a class name begins with ("n02123045"), None where there is none."""
+    found = _IMAGENET_ID.match(class_name.strip())
+    return found.group(1) if found else None
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two plain names are spelt alike but for spaces ("trafficlight", "traffic light")."""
+    return one.replace(" ", "") == other.replace(" ", "")
+
+
+def head(name: str) -> str:
+    """The noun that a compound is a kind of: its last word, or the one before " of ", " with " ..."""
+    core = re.split(r" (?:of|with|in|on|for|from|at) ", name, maxsplit=1)[0]
+    return core.rsplit(" ", 1)[-1]
+
+
+def plural_of(one: str, other: str) -> bool:
+    """Whether two plain names differ in number only ("bus", "buses"; "person", "people"; "persons", "people").
+
+    Asked from the singular first, as guessing a singular is what goes wrong ("bus" -> "bu").
+    """
+    if not (one and other and one[-1].isalpha() and other[-1].isalpha()) or one[0] != other[0] or one == other:
+        return False
+    return _is_plural(other, of=one) or _is_plural(one, of=other) or singular(one) == singular(other)
+
+
+@cache
+def singular(name: str) -> str:
+    """The singular of a plural, the name itself where it is no plural."""
+    if not name or not name[-1].isalpha() or len(head(name)) < 4:
+        return name
+    guess = _inflect().singular_noun(name)
+    if not guess or len(head(str(guess))) < 3 or not _is_plural(name, of=str(guess)):
+        return name
+    return str(guess)
+
+
+def initials_of(one: str, other: str) -> bool:
+    """Whether one name is the initials of the other ("rbc" of "red blood cell")."""
+    short, long = sorted((one, other), key=len)
+    words = singular(long).split()
+    return len(words) >= 2 and short in ("".join(word[0] for word in words), "".join(w[0] for w in words) + "s")
+
+
+def _is_plural(name: str, *, of: str) -> bool:
+    # compare_nouns knows old plurals beside the everyday one ("persons" and "people").
+    return same(name, _plural(of)) or _inflect().compare_nouns(of, name) == "s:p"
+
+
+@cache
+def _plural(name: str) -> str:
+    return str(_inflect().plural_noun(name))
+
+
+@cache
+def _inflect() -> "inflect.engine":
+    # Its import takes about a second, which only a run that compares names should pay.
+    import inflect
+
+    return inflect.engine()

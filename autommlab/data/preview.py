@@ -1,0 +1,223 @@
+"""A contact sheet: a sample of a data set on one picture, annotations drawn."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageOps
+
+from autommlab.data import counts, draw
+from autommlab.data.readers.images import BROKEN_IMAGE
+from autommlab.data.readers.masks import class_mask
+from autommlab.data.records import SPLITS, LoadedDataset, Sample
+from autommlab.errors import DataError, StorageError, unknown
+from autommlab.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_TILE = 256
+_GAP = 12
+_CAPTION = 34
+_TITLE = 44
+_COLUMNS = 6
+_PAPER, _INK, _GREY, _EMPTY = "#ffffff", "#1f2328", "#6e7781", "#eaeef2"
+#: Images whose masks are read to find those that show the wanted classes.
+_MASKS_LOOKED_AT = 400
+
+
+def contact_sheet(
+    dataset: LoadedDataset,
+    out: Path,
+    classes: Collection[str] | None = None,
+    split: str | None = None,
+    count: int = 24,
+    seed: int = 0,
+) -> Path:
+    """Draw a sample of a data set, its classes taken in turn, and write it as PNG.
+
+    Args:
+        dataset: of any task.
+        out: file to write; its folder is made.
+        classes: only images that show one of these.
+        split: train, val or test.
+        count: most images shown.
+        seed: same seed, same sheet.
+
+    Returns:
+        `out`.
+
+    Raises:
+        DataError: an unknown class or split, or nothing matches.
+        StorageError: `out` cannot be written.
+    """
+    wanted = list(dataset.classes if classes is None else classes)
+    for name in wanted:
+        if name not in dataset.classes:
+            raise DataError(unknown("class", name, list(dataset.classes)))
+    pool = [sample for sample in dataset.samples if split in (None, sample.split)]
+    if not pool:
+        present = sorted({sample.split for sample in dataset.samples} - {""})
+        known = " and ".join(present) or "no named split"
+        raise DataError(f"data set {dataset.spec.name!r} has no split {split!r}. It has {known}.")
+    chosen = _choose(dataset, pool, wanted, count, seed, only_wanted=classes is not None)
+    if not chosen:
+        raise DataError(
+            f"no image of data set {dataset.spec.name!r} shows {', '.join(wanted)}"
+            f"{f' in {split}' if split else ''}. Ask for other classes or another split."
+        )
+    sheet = _sheet(dataset, chosen, _title(dataset, pool, split, len(chosen)))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out, format="PNG")
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written ({error.strerror or error}). Choose another --out.") from error
+    return out
+
+
+def _choose(
+    dataset: LoadedDataset, pool: list[Sample], wanted: list[str], count: int, seed: int, only_wanted: bool
+) -> list[Sample]:
+    """Up to `count` samples, one class after the other so that rare ones show too."""
+    shuffled = random.Random(seed).sample(pool, len(pool))
+    if dataset.spec.task is Task.SEGMENTATION:
+        shuffled = shuffled[:_MASKS_LOOKED_AT]
+    labels = {id(sample): _shown(dataset, sample) for sample in shuffled}
+    queues = [[s for s in shuffled if name in labels[id(s)]] for name in wanted]
+    chosen: dict[int, Sample] = {}
+    while any(queues) and len(chosen) < count:
+        for queue in queues:
+            fresh = next((s for s in queue if id(s) not in chosen), None)
+            queue[:] = queue[queue.index(fresh) + 1 :] if fresh else []
+            if fresh and len(chosen) < count:
+                chosen[id(fresh)] = fresh
+    if not only_wanted:
+        for sample in shuffled:
+            if len(chosen) >= count:
+                break
+            chosen[id(sample)] = sample
+    order = (*SPLITS, "")
+    return sorted(chosen.values(), key=lambda s: order.index(s.split))
+
+
+def _shown(dataset: LoadedDataset, sample: Sample) -> list[str]:
+    """Names of the classes a sample shows, most frequent first for objects."""
+    if sample.label is not None:
+        labels = [sample.label]
+    elif dataset.spec.task is Task.SEGMENTATION:
+        mask = _mask(sample)
+        labels = [] if mask is None else counts.present(mask)
+    else:
+        labels = [item.label for item in sample.instances]
+    return [dataset.classes[label] for label in dict.fromkeys(labels) if 0 <= label < len(dataset.classes)]
+
+
+def _mask(sample: Sample) -> np.ndarray | None:
+    try:
+        return class_mask(sample)
+    except (DataError, *BROKEN_IMAGE):
+        return None
+
+
+def _title(dataset: LoadedDataset, pool: list[Sample], split: str | None, shown: int) -> str:
+    where = f"split {split}" if split else "all splits"
+    return f"{dataset.spec.name}  ·  {dataset.spec.task}  ·  {shown} of {len(pool)} images, {where}"
+
+
+def _sheet(dataset: LoadedDataset, chosen: list[Sample], title: str) -> Image.Image:
+    columns = min(_COLUMNS, len(chosen))
+    rows = -(-len(chosen) // columns)
+    legend = _legend(dataset, max(columns, 3) * (_TILE + _GAP) - _GAP)
+    width = max(columns, 3) * (_TILE + _GAP) + _GAP
+    height = _TITLE + legend.height + rows * (_TILE + _CAPTION) + _GAP
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((_GAP, 12), _fit(title, width - 2 * _GAP, 18, bold=True), font=draw.font(18, bold=True), fill=_INK)
+    sheet.paste(legend, (_GAP, _TITLE))
+    for position, sample in enumerate(chosen):
+        x = _GAP + position % columns * (_TILE + _GAP)
+        y = _TITLE + legend.height + position // columns * (_TILE + _CAPTION)
+        sheet.paste(_tile(dataset, sample), (x, y))
+        pen.text((x, y + _TILE + 4), _fit(_caption(dataset, sample), _TILE, 13), font=draw.font(13), fill=_INK)
+        pen.text((x, y + _TILE + 19), _fit(_source(sample), _TILE, 10), font=draw.font(10), fill=_GREY)
+    return sheet
+
+
+def _caption(dataset: LoadedDataset, sample: Sample) -> str:
+    names = [name for name in _shown(dataset, sample) if not draw.is_background(name)]
+    if not sample.instances:
+        return ", ".join(names) or "no label"
+    labels = [dataset.classes[i.label] for i in sample.instances if 0 <= i.label < len(dataset.classes)]
+    return ", ".join(f"{labels.count(name)} {name}" if labels.count(name) > 1 else name for name in names)
+
+
+def _source(sample: Sample) -> str:
+    return f"{sample.split}/{sample.image.name}" if sample.split else sample.image.name
+
+
+def _tile(dataset: LoadedDataset, sample: Sample) -> Image.Image:
+    tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
+    try:
+        with Image.open(sample.image) as opened:
+            opened.draft("RGB", (_TILE, _TILE))
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except BROKEN_IMAGE:
+        ImageDraw.Draw(tile).text((16, _TILE // 2 - 10), "cannot be read", font=draw.font(14), fill=_INK)
+        return tile
+    scale = _TILE / max(image.size)
+    image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    image = _annotated(dataset, sample, image)
+    tile.paste(image, ((_TILE - image.width) // 2, (_TILE - image.height) // 2))
+    return tile
+
+
+def _annotated(dataset: LoadedDataset, sample: Sample, image: Image.Image) -> Image.Image:
+    """The annotation drawn on the image, which may be scaled."""
+    if dataset.spec.task is Task.SEGMENTATION:
+        mask = _mask(sample)
+        return image if mask is None else draw.draw_mask(image, mask, dataset.classes)
+    across, down = image.width / sample.width, image.height / sample.height
+    colours = draw.palette(dataset.classes)
+    if dataset.keypoints is None:
+        boxes = [(x * across, y * down, w * across, h * down) for x, y, w, h in (i.bbox for i in sample.instances)]
+        names = [dataset.classes[i.label] if i.label < len(dataset.classes) else "?" for i in sample.instances]
+        return draw.draw_boxes(image, boxes, names, colours=colours)
+    for item in sample.instances:
+        points = [(x * across, y * down, v) for x, y, v in item.keypoints]
+        image = draw.draw_keypoints(image, points, dataset.keypoints.skeleton)
+    return image
+
+
+def _legend(dataset: LoadedDataset, width: int) -> Image.Image:
+    """Colour swatches with class names, for the tasks whose tiles name no class."""
+    if dataset.spec.task is not Task.SEGMENTATION:
+        return Image.new("RGB", (width, 1), _PAPER)
+    letters, places = draw.font(13), list[tuple[int, int, int]]()
+    x = y = 0
+    for index, name in enumerate(dataset.classes):
+        if draw.is_background(name):
+            continue
+        step = round(letters.getlength(name)) + 34
+        if x and x + step > width:
+            x, y = 0, y + 22
+        places.append((x, y, index))
+        x += step
+    legend = Image.new("RGB", (width, y + 30), _PAPER)
+    pen = ImageDraw.Draw(legend)
+    for left, top, index in places:
+        pen.rectangle((left, top + 1, left + 14, top + 15), fill=draw.colour(index), outline=_GREY)
+        pen.text((left + 20, top), dataset.classes[index], font=letters, fill=_INK)
+    return legend
+
+
+def _fit(text: str, width: int, size: int, bold: bool = False) -> str:
+    """`text` cut to `width` pixels, with an ellipsis."""
+    letters = draw.font(size, bold)
+    if letters.getlength(text) <= width:
+        return text
+    while text and letters.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"

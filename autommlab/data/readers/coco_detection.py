@@ -1,0 +1,46 @@
+"""Detection in COCO's format: `annotations/instances_train2017.json` + `train2017/`, or
+`annotations/{train,val,test}.json` + `{train,val,test}/`, or the JSON beside the images.
+"""
+
+from pathlib import Path
+
+from autommlab.data.readers.coco_files import annotation_files, mentions
+from autommlab.data.readers.coco_json import CocoSet
+from autommlab.data.readers.reader import Reader
+from autommlab.data.records import DatasetSpec, LoadedDataset
+from autommlab.errors import DataError
+from autommlab.tasks import Task
+
+_PREFIX = "instances"
+
+
+def detect(root: Path) -> tuple[Task, ...]:
+    """Detection where annotations have boxes and no keypoints."""
+    for file in annotation_files(root, _PREFIX):
+        named = file.path.stem.startswith(f"{_PREFIX}_")
+        if named or (mentions(file.path, "bbox") and not mentions(file.path, "keypoints")):
+            return (Task.DETECTION,)
+    return ()
+
+
+def read(spec: DatasetSpec) -> LoadedDataset:
+    """All annotation files; images without objects are kept as background."""
+    found = annotation_files(spec.root, _PREFIX)
+    if not found:
+        raise DataError(f"{spec.root}: no annotation file. Expected {READER.summary}.")
+    content = CocoSet(spec.root, with_keypoints=False)
+    for file in found:
+        content.read(file)
+    classes = tuple(content.classes)
+    spec = spec.model_copy(update={"classes": classes})
+    return LoadedDataset(spec, classes, content.samples, unreadable=content.problems)
+
+
+READER = Reader(
+    "coco-detection",
+    (Task.DETECTION,),
+    "annotations/instances_{train,val}2017.json with train2017/ and val2017/, or "
+    "annotations/{train,val,test}.json with {train,val,test}/",
+    detect,
+    read,
+)

@@ -1,0 +1,84 @@
+"""Classification: one folder of images per class, with or without split folders above.
+
+`root/<class>/*.jpg` or `root/{train,val,test}/<class>/*.jpg`; classes are sorted folder names,
+as torchvision's and mmpretrain's readers number them, unless a class list orders them.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from autommlab.data.readers import files, images
+from autommlab.data.readers.reader import Reader
+from autommlab.data.readers.synsets import readable_classes
+from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
+from autommlab.errors import DataError
+from autommlab.tasks import Task
+
+
+def detect(root: Path) -> tuple[Task, ...]:
+    """Classification where at least two class folders hold images, and most folders are such."""
+    tops = list(files.split_folders(root)) or [root]
+    folders = [folder for top in tops for folder in files.subfolders(top)]
+    filled = [folder.name for folder in folders if files.has_images(folder)]
+    # Any working folder has two subfolders with a picture somewhere; in a data set they are the rule.
+    return (Task.CLASSIFICATION,) if len(set(filled)) >= 2 and 2 * len(filled) > len(folders) else ()
+
+
+def read(spec: DatasetSpec) -> LoadedDataset:
+    """Every image below a class folder; files of other kinds are reported, not read."""
+    splits = files.split_folders(spec.root)
+    tops: dict[Path, Split | Literal[""]] = dict(splits) if splits else {spec.root: ""}
+    names = _class_names(spec.root, list(tops))
+    problems: list[Problem] = []
+    entries: list[tuple[Path, int, Split | Literal[""]]] = []
+    for top, split in tops.items():
+        for label, name in enumerate(names):
+            entries += [(path, label, split) for path in _images(spec.root, top / name, problems)]
+    measured = images.sizes(spec.root, [path for path, _, _ in entries], problems)
+    samples = [
+        Sample(image=path, width=size[0], height=size[1], split=split, label=label)
+        for (path, label, split), size in zip(entries, measured, strict=True)
+        if size
+    ]
+    classes, aliases = readable_classes(names)
+    spec = spec.model_copy(update={"classes": classes, "aliases": {**aliases, **spec.aliases}})
+    return LoadedDataset(spec, classes, samples, unreadable=problems)
+
+
+def _class_names(root: Path, tops: list[Path]) -> list[str]:
+    folders = {folder.name for top in tops for folder in files.subfolders(top)}
+    if not folders:
+        raise DataError(f"{root}: no class folders. Expected {READER.summary}.")
+    listed = [name for name in files.named_classes(root) if name in folders]
+    return listed + sorted(folders - set(listed))
+
+
+def _images(root: Path, folder: Path, problems: list[Problem]) -> list[Path]:
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    for path in files.walk(folder):
+        if files.is_image(path):
+            found.append(path)
+        else:
+            others[path.suffix.lower() or path.name] += 1
+    for suffix, count in others.items():
+        problems.append(
+            Problem(
+                "not-an-image",
+                files.shown(root, folder),
+                f"{count} file(s) of kind {suffix!r} are not read",
+                f"convert images to one of {', '.join(sorted(files.IMAGE_SUFFIXES))}; delete the rest",
+                "warning",
+            )
+        )
+    return found
+
+
+READER = Reader(
+    "image-folders",
+    (Task.CLASSIFICATION,),
+    "<class>/*.jpg or {train,val,test}/<class>/*.jpg",
+    detect,
+    read,
+)

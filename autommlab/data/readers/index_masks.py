@@ -1,0 +1,124 @@
+"""Segmentation: images and index masks of the same names in two folders.
+
+`img_dir/{train,val,test}` + `ann_dir/{train,val,test}` as mmsegmentation has it, or `images` + `masks`
+(also `annotations`, `labels`), with or without split folders. A mask's pixel is the class index, 255
+unlabelled. Names come from `meta.json` (`classes`; `reduce_zero_label`) or `classes.txt`.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from autommlab.data.readers import files, images
+from autommlab.data.readers.masks import UNLABELLED, raw_mask
+from autommlab.data.readers.reader import Reader
+from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
+from autommlab.errors import DataError
+from autommlab.tasks import Task
+
+_PAIRS = tuple(
+    (picture, mask)
+    for picture in ("img_dir", "images", "imgs", "img")
+    for mask in ("ann_dir", "masks", "mask", "annotations", "labels")
+)
+_MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
+_MASK_ENDS = ("", "_mask", "_label", "_seg", "_labelTrainIds", "_gt")
+_THREADS = 8
+
+Part = tuple[Path, Path, Split | Literal[""]]
+
+
+def _parts(root: Path) -> list[Part]:
+    """(image folder, mask folder, split) of the first pair of folders that holds both."""
+    for picture, mask in _PAIRS:
+        tops = files.split_folders(root / picture)
+        parts: list[Part] = [(top, root / mask / top.name, split) for top, split in tops.items()]
+        parts = parts or [(root / picture, root / mask, "")]
+        if any(files.has_images(a) and _has_masks(b) for a, b, _ in parts):
+            return parts
+    return []
+
+
+def _has_masks(folder: Path) -> bool:
+    return folder.is_dir() and any(path.suffix.lower() in _MASK_SUFFIXES for path in folder.iterdir())
+
+
+def detect(root: Path) -> tuple[Task, ...]:
+    """Segmentation where a folder of images has a folder of masks beside it."""
+    return (Task.SEGMENTATION,) if _parts(root) else ()
+
+
+def read(spec: DatasetSpec) -> LoadedDataset:
+    """Every image that has a mask."""
+    parts = _parts(spec.root)
+    if not parts:
+        raise DataError(f"{spec.root}: no folder of images with a folder of masks. Expected {READER.summary}.")
+    problems: list[Problem] = []
+    found = [pair for part in parts for pair in _pair(spec.root, part, problems)]
+    classes, mask_map = _classes(spec.root, [mask for _, mask, _ in found])
+    measured = images.sizes(spec.root, [image for image, _, _ in found], problems)
+    samples = [
+        Sample(image, *size, split=split, mask=mask, mask_map=mask_map)
+        for (image, mask, split), size in zip(found, measured, strict=True)
+        if size
+    ]
+    spec = spec.model_copy(update={"classes": classes})
+    return LoadedDataset(spec, classes, samples, unreadable=problems)
+
+
+def _pair(root: Path, part: Part, problems: list[Problem]) -> list[Part]:
+    pictures, masks, split = part
+    by_stem = {p.stem: p for p in files.walk(masks) if p.suffix.lower() in _MASK_SUFFIXES}
+    pairs: list[Part] = []
+    for image in (path for path in files.walk(pictures) if files.is_image(path)):
+        stem = next((image.stem + end for end in _MASK_ENDS if image.stem + end in by_stem), "")
+        mask = by_stem.pop(stem, None)
+        if mask is None:
+            what = f"no mask {image.stem}.png in {files.shown(root, masks)}; image left out"
+            problems.append(Problem("missing-mask", files.shown(root, image), what, "add the mask or delete the image"))
+        else:
+            pairs.append((image, mask, split))
+    for mask in by_stem.values():
+        what = f"no image of this name in {files.shown(root, pictures)}; mask left out"
+        problems.append(Problem("missing-image", files.shown(root, mask), what, "add the image or delete the mask"))
+    return pairs
+
+
+def _classes(root: Path, masks: list[Path]) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Names in index order, and the map of raw values where they are not the index themselves."""
+    if names := files.named_classes(root):
+        if files.read_meta(root).get("reduce_zero_label") is True:
+            return names, ((0, UNLABELLED), *((i + 1, i) for i in range(len(names))))
+        return names, ()
+    values = _values(masks)
+    # Black and white masks are the commonest of all: here 255 is the object, not "unlabelled".
+    if values and values <= {0, UNLABELLED}:
+        return ("background", "class1"), ((0, 0), (UNLABELLED, 1))
+    highest = max((value for value in values if value < UNLABELLED), default=-1)
+    if highest < 0:
+        raise DataError(f"{root}: no mask could be read, so classes are unknown. List them in classes.txt, one a line.")
+    return ("background", *(f"class{i}" for i in range(1, highest + 1))), ()
+
+
+def _values(masks: list[Path]) -> set[int]:
+    import numpy as np
+
+    def values(path: Path) -> set[int]:
+        try:
+            return set(np.unique(raw_mask(path)).tolist())
+        except (DataError, *images.BROKEN_IMAGE):
+            # `data check` reports the file; the other masks still tell the classes.
+            return set()
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return set[int]().union(*pool.map(values, masks))
+
+
+READER = Reader(
+    "index-masks",
+    (Task.SEGMENTATION,),
+    "img_dir/{train,val,test}/*.jpg with ann_dir/{train,val,test}/*.png (pixel = class index), "
+    "classes in meta.json or classes.txt",
+    detect,
+    read,
+)

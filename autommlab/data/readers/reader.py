@@ -1,0 +1,29 @@
+"""What a reader of a layout is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autommlab.data.records import DatasetSpec, LoadedDataset
+from autommlab.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One data layout: how to recognise it and how to read it.
+
+    Attributes:
+        layout: stable name, stored in the registry and given to `--layout`.
+        tasks: every task this layout can serve, also when `detect` prefers another.
+        summary: the files it expects, one line, shown when detection fails.
+        detect: tasks a folder serves under this layout; empty when it does not look like it. Reads
+            names and at most the start of a file, never whole annotations.
+        read: the whole data set. Broken entries are stepped over and recorded in `unreadable`;
+            raises DataError where nothing can be read.
+    """
+
+    layout: str
+    tasks: tuple[Task, ...]
+    summary: str
+    detect: Callable[[Path], tuple[Task, ...]]
+    read: Callable[[DatasetSpec], LoadedDataset]

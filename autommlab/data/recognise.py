@@ -1,0 +1,100 @@
+"""Which layout a folder has: from the folder to a `DatasetSpec`, or an error that says what was seen."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from autommlab.data import readers
+from autommlab.data.readers import files
+from autommlab.data.readers.reader import Reader
+from autommlab.data.records import DatasetSpec
+from autommlab.errors import DataError
+from autommlab.tasks import Task
+
+_SHOWN = 8
+_NOTES = ("SOURCE.md", "README.md", "README.txt", "readme.txt")
+_LICENCE = re.compile(r"^\W*licen[cs]e\W*:\s*(?P<text>.+)$", re.IGNORECASE | re.MULTILINE)
+
+
+def recognise(path: Path, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
+    """The spec of a folder; `task` and `layout` narrow down what it may be.
+
+    Raises:
+        DataError: no folder, no known layout, or several that fit.
+    """
+    root = path.expanduser().resolve()
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DataError(f"{root}: {what}. Give the top folder of the data set (unpack archives first).")
+    reader, chosen = _choose(root, task, layout)
+    given_name = (name if name is not None else root.name).strip()
+    if not given_name:
+        raise DataError(f"{root}: a data set needs a name. Give one with --name.")
+    notes = _notes(root)
+    return DatasetSpec(
+        name=given_name,
+        task=chosen,
+        layout=reader.layout,
+        root=root,
+        description=notes.get("description", ""),
+        licence=notes.get("licence", ""),
+    )
+
+
+def _choose(root: Path, task: Task | None, layout: str | None) -> tuple[Reader, Task]:
+    if layout is not None:
+        reader = readers.get(layout)
+        tasks = reader.detect(root) or reader.tasks
+        fitting = [(reader, t) for t in (reader.tasks if task else tasks) if task in (None, t)]
+    else:
+        fitting = [(r, t) for r, t in readers.candidates(root) if task in (None, t)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise DataError(_nothing_fits(root, task, layout))
+    command = f"  autommlab data add {shlex.quote(str(root))}"
+    options = "\n".join(f"{command} --task {t} --layout {r.layout}" for r, t in fitting)
+    raise DataError(f"{root} can be read in {len(fitting)} ways. Register it as one of these:\n{options}")
+
+
+def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
+    wanted = f" as {task}" if task else ""
+    if layout is not None:
+        reader = readers.get(layout)
+        return (
+            f"{root}: layout {layout} cannot be read{wanted}; it serves {' and '.join(reader.tasks)}. "
+            "Give a task it serves, or another layout."
+        )
+    seen = sorted(entry.name + "/" * entry.is_dir() for entry in root.iterdir() if entry.name[0] != ".")
+    listing = ", ".join(seen[:_SHOWN]) + (f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else "")
+    below = [folder for folder in files.subfolders(root) if readers.candidates(folder)]
+    if below:
+        return f"{root}: no data set, but its subfolder is one. Give that path: {' or '.join(map(str, below))}"
+    known = "\n".join(
+        f"  {reader.layout}: {reader.summary}"
+        for reader in readers.READERS.values()
+        if task is None or task in reader.tasks
+    )
+    return (
+        f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. "
+        f"Arrange the files as one of these, or force one with --layout:\n{known}"
+    )
+
+
+def _notes(root: Path) -> dict[str, str]:
+    """Description and licence that the set states of itself, in meta.json or a readme."""
+    meta: dict[str, Any] = files.read_meta(root)
+    found = {key: str(meta[key]) for key in ("description", "licence") if meta.get(key)}
+    if meta.get("license"):
+        found.setdefault("licence", str(meta["license"]))
+    for path in (root / name for name in _NOTES):
+        if not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if match := _LICENCE.search(text):
+            found.setdefault("licence", match["text"].strip())
+        if heading := re.search(r"^#\s+(.+)$", text, re.MULTILINE):
+            found.setdefault("description", heading[1].strip())
+        break
+    return found

@@ -1,0 +1,88 @@
+"""The bundle's folder: model, labels, settings, the code that predicts, and its papers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from autommlab.data.records import Bag
+from autommlab.deployment.engines import ENGINE_PACKAGES, EngineFiles
+from autommlab.deployment.export import OnnxModel
+from autommlab.deployment.preprocessing import codec_rule, input_rule
+from autommlab.deployment.trained import Trained
+from autommlab.models.records import ModelChoice
+from autommlab.tasks import Task
+from autommlab.understanding.request import Device, Engine
+
+FORMAT = 1
+_HERE = Path(__file__).parent
+
+
+def write_working_parts(
+    folder: Path,
+    *,
+    trained: Trained,
+    exported: OnnxModel,
+    converted: EngineFiles,
+    engine: Engine,
+    device: Device,
+    bag: Bag,
+    choice: ModelChoice,
+) -> None:
+    """All that prediction needs, beside the engine's files that are in `folder` already.
+
+    Writes `bundle.json`, `labels.txt`, `requirements.txt`, `predict.py` and `bundle_runtime/`.
+    """
+    info: dict[str, Any] = {
+        "format": FORMAT,
+        "task": trained.task.value,
+        "model": choice.entry.title,
+        "engine": engine.value,
+        "device": device.value,
+        "files": list(converted.files),
+        "classes": list(bag.classes),
+        "input": input_rule(trained, exported, choice.input_size),
+        "output": converted.output,
+    }
+    if trained.task is Task.KEYPOINT and bag.keypoints is not None:
+        info |= {"codec": codec_rule(trained), "keypoints": bag.keypoints.model_dump(mode="json")}
+    _write(folder / "bundle.json", json.dumps(info, indent=2))
+    _write(folder / "labels.txt", "\n".join(bag.classes))
+    _write(folder / "requirements.txt", "\n".join(requirements(engine)))
+    shutil.copyfile(_HERE / "predict_template.py", folder / "predict.py")
+    runtime = folder / "bundle_runtime"
+    shutil.copytree(_HERE / "bundle_runtime", runtime, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+
+
+def requirements(engine: Engine) -> list[str]:
+    """The exact versions that the bundle was verified with."""
+    packages = (ENGINE_PACKAGES[engine], "numpy", "pillow")
+    return [f"{name}=={importlib.metadata.version(name)}" for name in packages]
+
+
+def load_predictor(bundle: Path) -> Any:
+    """The bundle's own `Predictor`, opened on it, in this process.
+
+    Raises:
+        BundleError: of the bundle, when it cannot be opened.
+    """
+    name = f"_bundle_predict_{abs(hash(bundle.resolve()))}"
+    spec = importlib.util.spec_from_file_location(name, bundle / "predict.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(bundle / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path[:] = before
+    return module.Predictor(bundle)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")

@@ -1,0 +1,104 @@
+"""The inference engines behind one interface: a tensor in, a list of arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BundleError
+
+#: (1, 3, height, width) float32 -> the model's outputs, each with its batch axis of 1.
+Session = Callable[[NDArray[np.float32]], list[NDArray[Any]]]
+
+
+def open_session(folder: Path, info: dict[str, Any]) -> Session:
+    """Open the bundle's model with its engine.
+
+    Args:
+        folder: of the bundle.
+        info: content of `bundle.json`.
+
+    Raises:
+        BundleError: the engine is not installed or cannot read the model.
+    """
+    engine = info["engine"]
+    if engine not in _ENGINES:
+        raise BundleError(f"unknown engine {engine!r} in {folder / 'bundle.json'}; known: {', '.join(_ENGINES)}.")
+    missing = [name for name in info["files"] if not (folder / name).is_file()]
+    if missing:
+        raise BundleError(f"the bundle {folder} lacks {', '.join(missing)}; copy the whole folder again.")
+    try:
+        return _ENGINES[engine](folder, info)
+    except ImportError as error:
+        raise BundleError(
+            f"this bundle runs with {engine}, which is not installed ({error}): "
+            f"pip install -r {folder / 'requirements.txt'}"
+        ) from error
+
+
+def _onnxruntime(folder: Path, info: dict[str, Any]) -> Session:
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    wanted = ["CUDAExecutionProvider"] if info.get("device") == "gpu" else []
+    available = onnxruntime.get_available_providers()
+    providers = [name for name in [*wanted, "CPUExecutionProvider"] if name in available]
+    session = onnxruntime.InferenceSession(str(folder / info["files"][0]), providers=providers)
+    name, outputs = session.get_inputs()[0].name, info["output"]["names"]
+
+    def run(tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+        return list(session.run(outputs, {name: tensor}))
+
+    return run
+
+
+def _openvino(folder: Path, info: dict[str, Any]) -> Session:
+    import openvino
+
+    device = "GPU" if info.get("device") == "gpu" and "GPU" in openvino.Core().available_devices else "CPU"
+    # Some processors would otherwise compute in bfloat16, with visibly other results.
+    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    model = openvino.Core().compile_model(str(folder / info["files"][0]), device, options)
+    outputs = [model.output(index) for index in range(len(model.outputs))]
+
+    def run(tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+        results = model(tensor)
+        return [np.array(results[output]) for output in outputs]
+
+    return run
+
+
+def _ncnn(folder: Path, info: dict[str, Any]) -> Session:
+    import ncnn
+
+    net = ncnn.Net()
+    for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
+        setattr(net.opt, option, False)
+    param, weights = (str(folder / name) for name in info["files"])
+    if net.load_param(param) != 0 or net.load_model(weights) != 0:
+        raise BundleError(f"ncnn cannot load {param}; the files may be damaged: copy the bundle again.")
+    names = list(net.output_names())
+
+    def run(tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+        extractor = net.create_extractor()
+        extractor.input(net.input_names()[0], ncnn.Mat(np.ascontiguousarray(tensor[0])))
+        outputs = []
+        for name in names:
+            status, blob = extractor.extract(name)
+            if status != 0:
+                raise BundleError(f"ncnn could not compute the output {name} (status {status}).")
+            outputs.append(np.array(blob)[None])
+        return outputs
+
+    return run
+
+
+_ENGINES: dict[str, Callable[[Path, dict[str, Any]], Session]] = {
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "ncnn": _ncnn,
+}

@@ -1,0 +1,197 @@
+"""The papers of a bundle: model card and README, from the run's own records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from autommlab.data.records import Bag
+from autommlab.deployment.records import LimitCheck, Verification
+from autommlab.models.records import ModelChoice
+from autommlab.tasks import Task
+from autommlab.training.records import StudyResult
+from autommlab.understanding.request import Engine, ModelRequest
+
+_ANSWERS = {
+    Task.CLASSIFICATION: '{"label": ..., "score": ..., "scores": {class: score}}',
+    Task.DETECTION: '{"boxes": [{"label": ..., "score": ..., "box": [x, y, width, height]}]}',
+    Task.SEGMENTATION: '{"mask": uint8 array of class indices, "classes": {class: share of pixels}}',
+    Task.KEYPOINT: '{"instances": [{"label": ..., "score": ..., "box": [...], "keypoints": [[x, y, score], ...]}]}',
+}
+_USES = {
+    Task.CLASSIFICATION: "naming what a whole image shows, among these classes only",
+    Task.DETECTION: "finding things of these classes with boxes",
+    Task.SEGMENTATION: "giving every pixel one of these classes",
+    Task.KEYPOINT: "finding the points of one object inside a given box",
+}
+_OPENMOJI = (
+    "Training images contain OpenMoji pictograms (openmoji.org), CC BY-SA 4.0: name the source when you "
+    "share images made from them, under the same licence."
+)
+
+
+def write_papers(
+    folder: Path,
+    *,
+    request: ModelRequest,
+    bag: Bag,
+    choice: ModelChoice,
+    study: StudyResult,
+    engine: Engine,
+    verification: Verification,
+    limits: Iterable[LimitCheck],
+    notes: Iterable[str],
+) -> None:
+    """Write `model_card.md` and `README.md` into a bundle."""
+    sections = [
+        f"# {choice.entry.title} for {', '.join(bag.classes)}",
+        _intended_use(request, bag),
+        _data(bag),
+        _model(choice),
+        _training(study),
+        _figures(study),
+        _deployment(engine, verification),
+        _limits(limits, notes, verification),
+        _licences(bag),
+    ]
+    (folder / "model_card.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_readme(bag, engine), encoding="utf-8")
+
+
+def _intended_use(request: ModelRequest, bag: Bag) -> str:
+    asked = request.model.description or request.data.description
+    lines = [
+        "## Intended use",
+        f"{bag.task.value.capitalize()}: {_USES[bag.task]}.",
+        "On images like the training data; anything else (other classes, scenes, cameras) is untested. "
+        "Not checked for decisions about people, nor for safety.",
+    ]
+    return "\n".join([*lines, f"Asked for: {asked}"] if asked else lines)
+
+
+def _data(bag: Bag) -> str:
+    rows = [f"| {split} | {part.images} | {_counts(part.per_class)} |" for split, part in bag.splits.items()]
+    sources = [f"- {target}: {', '.join(merged)}" for target, merged in bag.sources.items()]
+    notes = [f"- {note}" for note in bag.notes]
+    return "\n".join(
+        [
+            "## Data",
+            f"Sets: {', '.join(bag.datasets)}. Bag {bag.digest[:12]}, seed {bag.seed}. No image is in two splits.",
+            "",
+            "| split | images | per class |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "Classes and where they come from:",
+            *sources,
+            *notes,
+        ]
+    )
+
+
+def _counts(per_class: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in per_class.items()) or "not counted"
+
+
+def _model(choice: ModelChoice) -> str:
+    width, height = choice.input_size
+    weights = choice.pretrained
+    origin = f"{weights.kind} {weights.source}".strip() if weights.kind != "none" else "none, trained from scratch"
+    return "\n".join(
+        [
+            "## Model",
+            f"{choice.entry.title} ({choice.entry.name}, {choice.entry.toolbox}), input {width} x {height} pixels, "
+            f"{choice.measured.params_m:.3g} M parameters, {choice.measured.flops_g:.3g} GFLOPs.",
+            f"Pretrained weights: {origin}.",
+            *[f"- {reason}" for reason in choice.reasons],
+        ]
+    )
+
+
+def _training(study: StudyResult) -> str:
+    settings = [f"| {name} | {value} |" for name, value in study.best.hyperparameters.model_dump().items()]
+    return "\n".join(
+        [
+            "## Training",
+            f"Best of {len(study.trials)} trials by {study.objective} on val, seed {study.best.seed}.",
+            "",
+            "| hyperparameter | value |",
+            "|---|---|",
+            *settings,
+        ]
+    )
+
+
+def _figures(study: StudyResult) -> str:
+    names = list(dict.fromkeys([*study.val_metrics, *study.test_metrics]))
+    rows = [f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} |" for name in names]
+    return "\n".join(
+        [
+            "## Figures",
+            "Val chose the winner; test was looked at once, by the winner.",
+            "",
+            "| figure | val | test |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _cell(figures: dict[str, float], name: str) -> str:
+    return f"{figures[name]:.4f}" if name in figures else "-"
+
+
+def _deployment(engine: Engine, check: Verification) -> str:
+    verdict = "agrees" if check.agrees else "DOES NOT AGREE"
+    return "\n".join(
+        [
+            "## Deployment check",
+            f"The {engine.value} model {verdict} with PyTorch on {check.images} test images: largest difference of "
+            f"outputs {check.max_difference:.2g} (allowed {check.tolerance:.2g}); {check.metric} "
+            f"{check.bundle_metric:.4f} through this bundle, {check.torch_metric:.4f} through PyTorch (allowed "
+            f"difference {check.metric_tolerance:g}).",
+            f"One image on the machine that made this: {check.p50_ms:.1f} ms median, {check.p95_ms:.1f} ms p95 (engine "
+            f"alone), {check.end_to_end_p50_ms:.1f} ms from file to answer; {check.memory_mb:.0f} MB of memory.",
+        ]
+    )
+
+
+def _limits(limits: Iterable[LimitCheck], notes: Iterable[str], check: Verification) -> str:
+    verdicts = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}
+    lines = [f"- {limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}" for limit in limits]
+    warning = [] if check.agrees else ["- The exported model differs from the trained one: do not use it unchecked."]
+    return "\n".join(["## Limits", *lines, *warning, *[f"- {note}" for note in notes]])
+
+
+def _licences(bag: Bag) -> str:
+    lines = [
+        "## Licences",
+        "The code in this bundle: Apache-2.0. The weights are made from the data above and from the pretrained "
+        "weights named; their licences apply.",
+    ]
+    if any("openmoji" in name.lower() for name in bag.datasets):
+        lines.append(_OPENMOJI)
+    return "\n".join(lines)
+
+
+def _readme(bag: Bag, engine: Engine) -> str:
+    box = " --box 10,20,100,200" if bag.task is Task.KEYPOINT else ""
+    return f"""# A {bag.task.value} model for {', '.join(bag.classes)}
+
+Runs with {engine.value}, numpy and Pillow; no training code.
+
+    pip install -r requirements.txt
+    python predict.py photo.jpg{box}
+    python predict.py photo.jpg --json
+    python predict.py photo.jpg --bench 50
+
+From Python, in this folder:
+
+    from predict import Predictor
+    answer = Predictor(".")("photo.jpg")
+
+    {_ANSWERS[bag.task]}
+
+`model_card.md` says what it was trained on, how good it is, and where it must not be trusted.
+`bundle.json` holds how an image becomes the network's input, `labels.txt` the classes in order.
+"""

@@ -1,0 +1,117 @@
+"""The winner of a study, loaded again: model, test data and evaluators as the toolbox builds them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autommlab.compat import import_toolboxes
+from autommlab.data.records import Bag
+from autommlab.deployment.quiet import quiet_toolboxes
+from autommlab.errors import DeploymentError
+from autommlab.tasks import Task
+from autommlab.training.records import StudyResult
+
+
+@dataclass(slots=True)
+class Trained:
+    """A trained model with the test images that it is verified on.
+
+    Attributes:
+        config: the Runner's config.
+        model: in evaluation mode, on the CPU.
+        dataset: of the test images (a toolbox data set; an item is what its pipeline packs).
+        evaluators: configs of the task's metrics over just these images.
+    """
+
+    task: Task
+    config: Any
+    model: Any
+    dataset: Any
+    evaluators: list[dict[str, Any]]
+
+    def batch(self, index: int) -> tuple[Any, list[Any]]:
+        """One test item as the network sees it: a (1, 3, height, width) tensor and its data sample."""
+        from mmengine.dataset import pseudo_collate
+
+        prepared = self.model.data_preprocessor(pseudo_collate([self.dataset[index]]), False)
+        return prepared["inputs"], prepared["data_samples"]
+
+
+def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) -> Trained:
+    """Build the study's model with its weights, and a data set of at most `images` test images.
+
+    Args:
+        study: with `config_file` and `checkpoint`.
+        bag: whose test split is used.
+        images: most test images, taken evenly over the split.
+        scratch: folder for the annotation file of these images.
+
+    Raises:
+        DeploymentError: config or checkpoint is missing or does not fit.
+    """
+    import_toolboxes(study.task)
+    from mmengine.config import Config
+    from mmengine.registry import DATASETS, init_default_scope
+
+    import autommlab.training.datasets  # noqa: F401 - its data set registers itself
+
+    for path in (study.config_file, study.checkpoint):
+        if not path.is_file():
+            raise DeploymentError(f"cannot deploy: {path} of the study is missing. Train again, or restore it.")
+    config = Config.fromfile(study.config_file)
+    init_default_scope(config.default_scope)
+    annotations = _subset(bag, images, scratch)
+    model = _build_model(config, study.checkpoint)
+    dataset_config = {**config.test_dataloader.dataset, "ann_file": str(annotations)}
+    evaluators = config.test_evaluator
+    evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
+    evaluators = [{**e, "ann_file": str(annotations)} if "ann_file" in e else dict(e) for e in evaluators]
+    with quiet_toolboxes():
+        dataset = DATASETS.build(dataset_config)
+    return Trained(study.task, config, model, dataset, evaluators)
+
+
+def _build_model(config: Any, checkpoint: Path) -> Any:
+    import torch
+    from mmengine.registry import MODELS
+
+    model_config = dict(config.model)
+    if config.get("data_preprocessor"):
+        model_config.setdefault("data_preprocessor", config.data_preprocessor)
+    model = MODELS.build(model_config)
+    try:
+        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        model.load_state_dict(weights["state_dict"])
+    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise DeploymentError(
+            f"the weights {checkpoint} do not fit the model of {config.filename}: {error}. "
+            "Both must come from the same trial; train again."
+        ) from error
+    return model.eval()
+
+
+def _subset(bag: Bag, images: int, scratch: Path) -> Path:
+    """Annotation file of at most `images` test images, evenly spaced over the split."""
+    source = bag.annotation_file("test")
+    target = scratch / f"test{source.suffix}"
+    text = source.read_text(encoding="utf-8")
+    if source.suffix == ".json":
+        coco = json.loads(text)
+        coco["images"] = _evenly(coco["images"], images)
+        kept = {image["id"] for image in coco["images"]}
+        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in kept]
+        target.write_text(json.dumps(coco), encoding="utf-8")
+    else:
+        lines = [line for line in text.splitlines() if line]
+        target.write_text("".join(f"{line}\n" for line in _evenly(lines, images)), encoding="utf-8")
+    return target
+
+
+def _evenly(items: list[Any], count: int) -> list[Any]:
+    if len(items) <= count:
+        return items
+    return [items[i * len(items) // count] for i in range(count)]

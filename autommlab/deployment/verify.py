@@ -1,0 +1,87 @@
+"""Does the bundle do what the trained model did? On real test images, with numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autommlab.deployment.benchmark import benchmark
+from autommlab.deployment.bundle import load_predictor
+from autommlab.deployment.comparison import Comparison, torch_outputs
+from autommlab.deployment.records import Verification
+from autommlab.deployment.scoring import predict_with_bundle, score
+from autommlab.deployment.trained import Trained
+from autommlab.metrics import objective
+from autommlab.tasks import Task
+from autommlab.understanding.request import Engine
+
+#: Most test images (keypoints: images whose objects) that are compared.
+IMAGES = 100
+#: How far the task's figure through the bundle may be from PyTorch's. Crops of keypoints are cut out
+#: by numpy instead of OpenCV, which differs by at most one grey level.
+METRIC_TOLERANCE = {
+    Task.CLASSIFICATION: 0.01,
+    Task.DETECTION: 0.01,
+    Task.SEGMENTATION: 0.01,
+    Task.KEYPOINT: 0.02,
+}
+
+
+def verify(trained: Trained, bundle: Path, engine: Engine) -> Verification:
+    """Compare a bundle with the PyTorch model it came from, and measure it on this machine.
+
+    Args:
+        trained: the model and its test images (at most `IMAGES` of them are loaded).
+        bundle: a folder with all working parts.
+        engine: of the bundle; it decides the tolerance.
+
+    Raises:
+        DeploymentError: the bundle does not run at all; the text is the bare reason.
+        ValueError: its outputs have other shapes than PyTorch's.
+    """
+    measured = benchmark(bundle, Path(trained.dataset[0]["data_samples"].img_path))
+    predictor = load_predictor(bundle)
+    comparison = Comparison(trained.task, predictor.info["output"], max(predictor.info["input"]["size"]))
+    from_torch, from_bundle = [], []
+    input_difference = 0.0
+    for index in range(len(trained.dataset)):
+        tensor, sample = _predict_with_torch(trained, index)
+        from_torch.append(sample)
+        comparison.add(torch_outputs(trained, tensor, sample), predictor.run(tensor.numpy()))
+        from_bundle.append(predict_with_bundle(trained, predictor, index))
+        input_difference = max(input_difference, _input_difference(predictor, tensor, sample))
+    torch_metric, bundle_metric = score(trained, from_torch), score(trained, from_bundle)
+    tolerance, allowed = comparison.tolerance(engine), METRIC_TOLERANCE[trained.task]
+    return Verification(
+        images=len(trained.dataset),
+        max_difference=comparison.largest,
+        tolerance=tolerance,
+        input_difference=input_difference,
+        metric=objective(trained.task).name,
+        torch_metric=torch_metric,
+        bundle_metric=bundle_metric,
+        metric_tolerance=allowed,
+        **measured.model_dump(),
+        agrees=comparison.largest <= tolerance and abs(torch_metric - bundle_metric) <= allowed,
+    )
+
+
+def _predict_with_torch(trained: Trained, index: int) -> tuple[Any, Any]:
+    """Tensor of a test item, and its data sample with PyTorch's prediction."""
+    import torch
+
+    tensor, samples = trained.batch(index)
+    with torch.no_grad():
+        return tensor, trained.model(tensor, samples, mode="predict")[0]
+
+
+def _input_difference(predictor: Any, tensor: Any, sample: Any) -> float:
+    """Largest difference of the network inputs that bundle and toolbox make of the same file."""
+    import numpy as np
+
+    box = None
+    if predictor.task == Task.KEYPOINT:
+        left, top, right, bottom = (float(value) for value in sample.gt_instances.bboxes[0])
+        box = (left, top, right - left, bottom - top)
+    mine = predictor.prepare(sample.img_path, box).tensor
+    return float(np.abs(mine - tensor.numpy()).max())

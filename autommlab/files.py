@@ -1,0 +1,52 @@
+"""Writing files so that a crash or a full disk never leaves half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from autommlab.errors import StorageError
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write `text` under a temporary name, then move it into place.
+
+    Raises:
+        StorageError: the folder is read-only, missing, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return path
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn any `OSError` of writing into `path` inside the block into a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The error for a person whose folder cannot be written."""
+    return StorageError(
+        f"cannot write {error.filename or path}: {error.strerror or error}. Free some space or choose a folder "
+        "that you may write to (--out), then go on with --resume"
+    )

@@ -1,0 +1,179 @@
+"""Finds a model by the name that a person writes: "resnet 50", "YOLOX-s", "deeplab v3+"."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from autommlab.errors import ModelError, nearest
+from autommlab.models import zoo
+from autommlab.models.name_tokens import SIZE_WORDS, tokens
+from autommlab.models.records import ModelEntry
+from autommlab.models.zoo_names import split_name
+from autommlab.tasks import Task
+
+#: Below this similarity a name is unknown.
+THRESHOLD = 0.72
+#: Matches this close to the best one are the same model in another size or recipe.
+SAME_NAME = 0.025
+_RESEMBLING = 0.4
+_FUZZY_WORD = 80.0
+_COST_OF_EXTRA = 0.03
+_MOST_EXTRA_COST = 0.2
+#: Words of a recipe that leave a model the plain one: batch, schedule, sizes, its usual benchmark.
+_PLAIN = re.compile(r"^(\d+xb?\d+|\d+(\.\d+)?[xek]?|in1k|coco|3rdparty|cityscapes|ade20k|voc12aug|ms|mstrain)$")
+#: Parts of an architecture that people leave out when they name the usual model.
+_IMPLIED = frozenset(
+    {"resnet", "50", "fpn", "fcn", "d8", "d16", "d32", "s5", "mit", "mscan", "p16", "p4", "w7"}
+    | {"patch", "window", "4", "7", "head", "gn"}
+)
+_BEST_KNOWN = (
+    "ImageNet-1k",
+    "COCO",
+    "Cityscapes",
+    "Body8",
+    "ADE20K",
+    "Pascal VOC 2012 + Aug",
+    "COCO-WholeBody",
+    "AP-10K",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """A model found by name; similarity is between 0 and 1."""
+
+    entry: ModelEntry
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """Canonical tokens of one entry: what it is; how it was trained; which of that is out of the ordinary."""
+
+    entry: ModelEntry
+    core: tuple[str, ...]
+    recipe: tuple[str, ...]
+    special: tuple[str, ...]
+
+
+def find(name: str, task: Task, limit: int = 5) -> list[NameMatch]:
+    """The models of `task` that a written name means, best first.
+
+    The order among equally similar ones: the best-known training set, the plain recipe, the
+    best score. An exact zoo name always comes first.
+
+    Raises:
+        ModelError: no model of the task is called like that; the nearest titles are named.
+    """
+    matches = _ranked(name, task)
+    if not matches or matches[0].similarity < THRESHOLD:
+        resembling = matches and matches[0].similarity > _RESEMBLING
+        titles = dict.fromkeys(match.entry.title for match in matches)
+        close = list(titles)[:3] if resembling else nearest(name, titles)
+        hint = f" Nearest: {', '.join(close)}." if close else ""
+        raise ModelError(
+            f"unknown {task} model {name!r}.{hint} `autommlab models list --task {task}` shows all "
+            f"{len(zoo.entries(task))}; leave the name out to let the system choose."
+        )
+    return [match for match in matches if match.similarity >= THRESHOLD][:limit]
+
+
+def _ranked(name: str, task: Task) -> list[NameMatch]:
+    query = tokens(name, _words())
+    found: list[tuple[tuple[float, int, int, float, str], NameMatch]] = []
+    for spelling in _spellings(task):
+        exact = name.strip().lower() == spelling.entry.name.lower()
+        similarity = 1.0 if exact else min(_similarity(query, spelling), 0.999)
+        rank = (-round(similarity, 4), *_usual_first(query, spelling))
+        found.append((rank, NameMatch(spelling.entry, round(similarity, 4))))
+    return [match for _, match in sorted(found, key=lambda pair: pair[0])]
+
+
+def _usual_first(query: tuple[str, ...], spelling: _Spelling) -> tuple[int, int, float, str]:
+    entry = spelling.entry
+    known = _BEST_KNOWN.index(entry.score_dataset) if entry.score_dataset in _BEST_KNOWN else len(_BEST_KNOWN)
+    special = sum(word not in query for word in spelling.special)
+    return known, special, -(entry.score or 0.0), entry.name
+
+
+def _similarity(query: tuple[str, ...], spelling: _Spelling) -> float:
+    """Share of the query's weight found in the entry, less a little for what the entry has beyond it."""
+    everything = spelling.core + spelling.recipe
+    weight = sum(_weight(word) for word in query)
+    found = sum(_weight(word) * _credit(word, everything) for word in query)
+    if not weight:
+        return 0.0
+    extra = sum(
+        _COST_OF_EXTRA * (0.2 if word in _IMPLIED else 0.8 if word in SIZE_WORDS else 1.0)
+        for word in spelling.core
+        if not any(_alike(word, asked) for asked in query)
+    )
+    return max(found / weight - min(extra, _MOST_EXTRA_COST), 0.0)
+
+
+def _weight(word: str) -> float:
+    """How much a word says: a family's name most, then sizes and numbers, then single letters."""
+    if word in SIZE_WORDS or any(letter.isdigit() for letter in word):
+        return 2.0
+    return 3.0 if len(word) >= 3 else 1.0
+
+
+def _credit(word: str, among: tuple[str, ...]) -> float:
+    if word in among:
+        return 1.0
+    if not word.isalpha() or len(word) <= 3 or word in SIZE_WORDS:
+        return 0.9 if any(_alike(word, other) for other in among) else 0.0
+    best = max((fuzz.ratio(word, other) for other in among if other.isalpha()), default=0.0)
+    return (best / 100) ** 3 if best >= _FUZZY_WORD else 0.0
+
+
+def _alike(word: str, other: str) -> bool:
+    """Equal, or a width without its letter: "w32" and "32"."""
+    return word == other or (word.lstrip("w") == other.lstrip("w") and word.strip("w").isdigit())
+
+
+@functools.cache
+def _words() -> frozenset[str]:
+    """The words that make up the names of the zoo, to which what people write is fitted."""
+    found: set[str] = set()
+    for entry in zoo.entries():
+        for segment in re.split(r"[^a-z0-9]+", f"{split_name(entry.name).architecture} {entry.family}".lower()):
+            found.update(word for word in re.findall(r"[a-z]+?(?=v\d)|[a-z]+", segment) if len(word) > 2)
+    return frozenset(found)
+
+
+@functools.cache
+def _spellings(task: Task) -> tuple[_Spelling, ...]:
+    words = _words()
+    spellings = []
+    for entry in zoo.entries(task):
+        name = split_name(entry.name)
+        core = tokens(entry.title if entry.packaged else name.architecture, words)
+        family = tuple(word for word in tokens(entry.family, words) if word not in core)
+        recipe = "" if entry.packaged else name.recipe
+        special = [word for word in re.split(r"[^a-z0-9.]+", recipe.lower()) if word and not _PLAIN.match(word)]
+        trained = tokens(re.sub(r"\d+xb\d+", " ", recipe), words)
+        if entry.family in _OFTEN_LEFT_OUT:
+            trained += family
+        else:
+            core += family
+        spellings.append(_Spelling(entry, core, trained, tuple(special)))
+    return tuple(spellings)
+
+
+#: Families whose name people often leave out beside the model's own.
+_OFTEN_LEFT_OUT = frozenset(
+    {
+        "Vision Transformer",
+        "Swin-Transformer",
+        "Swin-Transformer V2",
+        "SimpleBaseline2D",
+        "EfficientNet-Lite",
+        "Visual-Attention-Network",
+        "RegNet",
+    }
+)

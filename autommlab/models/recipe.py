@@ -1,0 +1,138 @@
+"""The toolbox's own training recipe of a zoo entry, as a point of our search space.
+
+This is what a practitioner would run first, and the first trial of the searcher
+`default`. Nothing in here is tuned on any of our data sets.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autommlab.models.config_tree import bare
+from autommlab.models.records import ModelEntry
+from autommlab.models.toolbox_config import toolbox_config
+from searchers.space import IntParameter, Point, SearchSpace
+
+#: PyTorch's own defaults of AdamW, for new heads on the packaged pretrained backbones. Those entries have
+#: no recipe of their own: the toolboxes' recipes of their heads train 12 to 210 epochs on COCO.
+_PACKAGED: Point = {"optimizer": "AdamW", "lr": 1e-3, "weight_decay": 1e-2, "lr_schedule": "CosineAnnealingLR"}
+
+#: Optimisers outside the space and their nearest relative inside.
+_NEAREST_OPTIMIZER = {"Lamb": "AdamW", "LAMB": "AdamW", "Adan": "AdamW", "Lion": "AdamW", "Adamax": "Adam"}
+_OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop")
+_SCHEDULES = ("MultiStepLR", "CosineAnnealingLR", "StepLR", "PolyLR")
+_NEAREST_SCHEDULE = {
+    "CosineRestartLR": "CosineAnnealingLR",
+    "OneCycleLR": "CosineAnnealingLR",
+    "ExponentialLR": "StepLR",
+    "LinearLR": "PolyLR",
+}
+_WARM_UPS = {"LinearLR", "ConstantLR", "QuadraticWarmupLR"}
+#: Their names follow "GPUs x images a GPU" ("resnet50_8xb32_in1k").
+_BATCH_IN_NAME = re.compile(r"(?<![0-9a-z])(\d+)xb(\d+)(?![0-9a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe inside a search space, and what was changed to get it there (sentences for the report)."""
+
+    point: Point
+    notes: tuple[str, ...]
+
+
+def default_recipe(entry: ModelEntry, *, space: SearchSpace) -> Point:
+    """The entry's own recipe inside `space`; see `toolbox_recipe`.
+
+    Raises:
+        ModelError: the entry's config cannot be read.
+    """
+    return toolbox_recipe(entry, space=space).point
+
+
+def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
+    """The entry's own recipe, translated into the six hyperparameters and clipped into `space`.
+
+    Iterations are the most that the space allows, the batch is the config's batch a GPU. The learning
+    rate follows the batch: in proportion for SGD (arXiv 1706.02677; the toolboxes' `auto_scale_lr`), by
+    the square root for adaptive optimisers (arXiv 2205.10287).
+
+    Raises:
+        ModelError: the entry's config cannot be read.
+    """
+    most = {p.name: p.high for p in space.parameters if isinstance(p, IntParameter)}
+    if entry.packaged:
+        point: Point = {**_PACKAGED, "iterations": most["iterations"], "batch_size": most["batch_size"]}
+        return Recipe(space.clip(point), ("PyTorch's defaults of AdamW with a cosine schedule",))
+    config = toolbox_config(entry)
+    notes: list[str] = []
+    settings = _optimizer_settings(config)
+    optimizer = _known(str(settings.get("type")), _OPTIMIZERS, _NEAREST_OPTIMIZER, "optimizer", "AdamW", notes)
+    wanted = int((config.get("train_dataloader") or {}).get("batch_size") or most["batch_size"])
+    batch = int(space.clip({**_PACKAGED, "iterations": 1, "batch_size": wanted})["batch_size"])
+    base = base_batch_size(config, entry.config or entry.name, wanted)
+    lr = scaled_lr(float(settings.get("lr", 1e-3)), base, batch, optimizer)
+    notes.append(f"learning rate {settings.get('lr')} for a batch of {base} became {lr:.2g} for {batch}")
+    schedule = _schedule(_schedulers(config), notes)
+    own: Point = {
+        "iterations": most["iterations"],
+        "batch_size": batch,
+        "optimizer": optimizer,
+        "lr": lr,
+        "weight_decay": float(settings.get("weight_decay", 0.0)),
+        "lr_schedule": schedule,
+    }
+    inside = space.clip(own)
+    notes += [f"{name} {own[name]} became {value}, the bound" for name, value in inside.items() if value != own[name]]
+    return Recipe(inside, tuple(notes))
+
+
+def base_batch_size(config: dict[str, Any], name: str, per_gpu: int) -> int:
+    """The whole batch (images) that the config's learning rate was chosen for."""
+    stated = (config.get("auto_scale_lr") or {}).get("base_batch_size")
+    if stated:
+        return int(stated)
+    in_name = _BATCH_IN_NAME.search(name.lower())
+    return int(in_name[1]) * int(in_name[2]) if in_name else per_gpu
+
+
+def scaled_lr(lr: float, base_batch: int, batch: int, optimizer: str) -> float:
+    """The learning rate for another batch size: linear for SGD, square root for adaptive optimisers."""
+    ratio = batch / base_batch
+    return lr * (ratio if optimizer == "SGD" else math.sqrt(ratio))
+
+
+def _optimizer_settings(config: dict[str, Any]) -> dict[str, Any]:
+    wrapper = config.get("optim_wrapper") or {}
+    return wrapper.get("optimizer") or config.get("optimizer") or {}
+
+
+def _schedulers(config: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    found = config.get("param_scheduler") or []
+    return [found] if isinstance(found, dict) else found
+
+
+def _schedule(schedulers: Sequence[dict[str, Any]], notes: list[str]) -> str:
+    """The schedule after warm-up; several in a row: the last."""
+    main = [s for s in schedulers if bare(s.get("type")) not in _WARM_UPS or _decays(s)]
+    name = bare(main[-1].get("type")) if main else "none"
+    return _known(name, _SCHEDULES, _NEAREST_SCHEDULE, "schedule", "MultiStepLR", notes)
+
+
+def _decays(scheduler: dict[str, Any]) -> bool:
+    return bare(scheduler.get("type")) == "LinearLR" and scheduler.get("end_factor", 1.0) < scheduler.get(
+        "start_factor", 1 / 3
+    )
+
+
+def _known(
+    name: str, known: Sequence[str], nearest: dict[str, str], what: str, otherwise: str, notes: list[str]
+) -> str:
+    if bare(name) in known:
+        return bare(name)
+    taken = nearest.get(bare(name), otherwise)
+    notes.append(f"{what} {bare(name)} is not in the space: {taken} instead")
+    return taken

@@ -1,0 +1,266 @@
+"""Chooses a model for a request: hard limits first, then weights at hand, then weight or score.
+
+Published figures only sort out and order the candidates; the chosen one is built for the bag's
+classes and input size, and what is measured on it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autommlab.data.records import Bag
+from autommlab.errors import ModelError, RequestError
+from autommlab.events import Events
+from autommlab.models import names, zoo
+from autommlab.models.limits import (
+    Figures,
+    Limit,
+    broken,
+    hopeless,
+    limits_of_profile,
+    limits_of_request,
+    measured_figures,
+    published,
+    why_over,
+)
+from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained, Rejection
+from autommlab.models.refusals import named_breaks_limits, none_fits
+from autommlab.models.zoo_names import split_name
+from autommlab.settings import Profile
+from autommlab.tasks import Task
+from autommlab.understanding.request import ModelRequest
+
+MeasureModel = Callable[[ModelEntry, Bag, tuple[int, int]], Measured]
+ResolveWeights = Callable[[ModelEntry, Path | None], Pretrained]
+
+#: Most candidates that are built and measured before giving up.
+MOST_MEASURED = 8
+#: After so many that were too slow, the lightest remaining one is tried next.
+_PATIENCE_WITH_SLOW = 3
+_RUNNERS_UP = 3
+_BENCHMARKS = ("ImageNet-1k", "COCO", "Cityscapes")
+
+
+def select_model(
+    request: ModelRequest,
+    bag: Bag,
+    *,
+    profile: Profile,
+    weights: Path | None = None,
+    model: str | None = None,
+    events: Events | None = None,
+    measure_model: MeasureModel | None = None,
+    resolve_weights: ResolveWeights | None = None,
+) -> ModelChoice:
+    """The model to train for this request on this bag.
+
+    Args:
+        request: its limits hold in any case.
+        bag: its classes and task shape the model that is measured.
+        profile: gives the input size; its own bounds hold unless a model is named.
+        weights: a checkpoint file for the chosen model.
+        model: a name that overrides the request's `specific_model`.
+        events: told about each measurement, and once if training starts from scratch.
+        measure_model, resolve_weights: default to `measure.measure` and `weights.resolve`.
+
+    Raises:
+        ModelError: unknown name, or no candidate fits; says which limit excludes how many and
+            the nearest that would fit.
+        RequestError: request and bag are of different tasks.
+    """
+    if request.model.task is not bag.task:
+        raise RequestError(f"the request is for {request.model.task}, the bag for {bag.task}: build the bag again")
+    asked = request.model.specific_model
+    named = model or (asked if asked.lower() != "none" else None)
+    limits = limits_of_request(request) + (() if named else limits_of_profile(profile))
+    search = _Search(bag, profile, limits, weights, events or Events(), measure_model, resolve_weights, named)
+    entry, measured = search.run()
+    pretrained = search.resolve(entry, weights)
+    if pretrained.kind == "none":
+        search.events.emit("warning", "model", f"{entry.title} trains from scratch: {pretrained.reason}")
+    return ModelChoice(
+        entry=entry,
+        input_size=search.input_size,
+        measured=measured,
+        pretrained=pretrained,
+        reasons=search.reasons(entry, measured, pretrained),
+        runners_up=search.runners_up(),
+        rejected=tuple(search.rejected),
+    )
+
+
+@dataclass
+class _Search:
+    """One selection: the candidates left, what was rejected, what was measured."""
+
+    bag: Bag
+    profile: Profile
+    limits: tuple[Limit, ...]
+    weights: Path | None
+    events: Events
+    measure_model: MeasureModel | None
+    resolve_weights: ResolveWeights | None
+    named: str | None
+    rejected: list[Rejection] = field(default_factory=list)
+    measured: dict[str, Figures] = field(default_factory=dict)
+    remaining: list[ModelEntry] = field(default_factory=list)
+    too_slow: list[ModelEntry] = field(default_factory=list)
+    considered: int = 0
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(width, height) in pixels of training and inference."""
+        return self.profile.tasks[self.bag.task].input_size
+
+    def run(self) -> tuple[ModelEntry, Measured]:
+        """Measure candidates in order until one holds every limit."""
+        candidates = self._candidates()
+        self.considered = len(candidates)
+        self.remaining = [entry for entry in candidates if not self._sorted_out(entry)]
+        for _ in range(MOST_MEASURED):
+            entry = self._next()
+            if entry is None:
+                break
+            measured = self._measure(entry)
+            if measured is not None:
+                return entry, measured
+        told = (candidates, self.limits, self.measured, self.rejected, self.input_size)
+        raise named_breaks_limits(self.named, *told) if self.named else none_fits(*told)
+
+    def _candidates(self) -> list[ModelEntry]:
+        """In order of preference: matches of the name, or the task's zoo by weight or score."""
+        if self.named:
+            return _called(self.named, self.bag.task, self.profile.prefer_light)
+        preference = _weight if self.profile.prefer_light else _by_score
+        entries = zoo.entries(self.bag.task)
+        over = {entry.name: bool(broken(self.limits, self._published(entry))) for entry in entries}
+        return sorted(entries, key=lambda entry: (over[entry.name], preference(entry)))
+
+    def _published(self, entry: ModelEntry) -> Figures:
+        return published(entry, self.input_size)
+
+    def _sorted_out(self, entry: ModelEntry) -> bool:
+        over = hopeless(self.limits, entry, self.input_size)
+        if over:
+            self._reject(entry, why_over(over, self._published(entry), "published figures say"))
+        return bool(over)
+
+    def _next(self) -> ModelEntry | None:
+        """Take the most preferred candidate with weights at hand, without any if there is none."""
+        self.remaining = [entry for entry in self.remaining if not self._surely_slow(entry)]
+        if len(self.too_slow) >= _PATIENCE_WITH_SLOW:
+            self.remaining.sort(key=lambda entry: self._published(entry).flops_g or float("inf"))
+        if not self.remaining:
+            return None
+        ready = self.remaining[0] if self.named else next(filter(self._has_weights, self.remaining), self.remaining[0])
+        self.remaining.remove(ready)
+        return ready
+
+    def _surely_slow(self, entry: ModelEntry) -> bool:
+        flops_g = self._published(entry).flops_g
+        for slow in self.too_slow:
+            known = self._published(slow).flops_g
+            if flops_g is not None and known is not None and flops_g >= known:
+                self._reject(entry, f"at least as heavy as {slow.name}, which was measured too slow")
+                return True
+        return False
+
+    def _has_weights(self, entry: ModelEntry) -> bool:
+        if entry.packaged or self.weights is not None:
+            return True
+        if self.resolve_weights is not None:
+            return self.resolve_weights(entry, None).kind != "none"
+        from autommlab.models.weights import fetchable
+
+        return fetchable(entry)
+
+    def _measure(self, entry: ModelEntry) -> Measured | None:
+        """Build and measure; None (and a rejection) if it cannot be built or breaks a limit."""
+        self.events.emit("progress", "model", f"measuring {entry.title} ({entry.name})", candidate=entry.name)
+        try:
+            measured = self._measured(entry)
+        except ModelError as error:
+            self._reject(entry, f"cannot be built for this bag: {error}")
+            return None
+        figures = self.measured[entry.name] = measured_figures(measured)
+        over = broken(self.limits, figures)
+        if not over:
+            return measured
+        if any(limit.figure == "time" for limit in over):
+            self.too_slow.append(entry)
+        self._reject(entry, why_over(over, figures, "measured"))
+        return None
+
+    def _measured(self, entry: ModelEntry) -> Measured:
+        if self.measure_model is not None:
+            return self.measure_model(entry, self.bag, self.input_size)
+        from autommlab.models.measure import measure
+
+        return measure(entry, self.bag, self.input_size)
+
+    def _reject(self, entry: ModelEntry, reason: str) -> None:
+        self.rejected.append(Rejection(name=entry.name, reason=reason))
+
+    def resolve(self, entry: ModelEntry, given: Path | None) -> Pretrained:
+        """Where the chosen model's weights come from."""
+        if self.resolve_weights is not None:
+            return self.resolve_weights(entry, given)
+        from autommlab.models.weights import resolve
+
+        return resolve(entry, given)
+
+    def runners_up(self) -> tuple[str, ...]:
+        """The next candidates that fit by their published figures."""
+        fitting = [entry for entry in self.remaining if not broken(self.limits, self._published(entry))]
+        if not self.named:
+            fitting.sort(key=lambda entry: not entry.packaged and self.weights is None and not self._has_weights(entry))
+        return tuple(entry.name for entry in fitting[:_RUNNERS_UP])
+
+    def reasons(self, entry: ModelEntry, measured: Measured, pretrained: Pretrained) -> tuple[str, ...]:
+        """Sentences for the report."""
+        width, height = self.input_size
+        told = []
+        if self.named:
+            told.append(f"The request names {self.named!r}: that is {entry.title} ({entry.name}).")
+        else:
+            fitting = self.considered - len(self.rejected)
+            what = "the lightest" if self.profile.prefer_light else f"the best score ({_score_of(entry)})"
+            told.append(f"It is {what} of {fitting} candidates that fit, weights at hand first.")
+        if pretrained.kind == "none":
+            told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")
+        else:
+            told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}).")
+        told.append(f"Measured at {width}x{height} on {measured.device}: {measured_figures(measured)}.")
+        if self.limits:
+            told.append(f"It holds {' and '.join(str(limit) for limit in self.limits)}.")
+        return tuple(told)
+
+
+def _called(name: str, task: Task, light: bool) -> list[ModelEntry]:
+    """The models that a name means; where it names no size, the lightest first if `light`."""
+    matches = names.find(name, task, limit=len(zoo.entries(task)))
+    same = [match for match in matches if match.similarity >= matches[0].similarity - names.SAME_NAME]
+    if light:
+        # Recipes of one architecture keep their order: the plain one is not left for one with fewer classes.
+        weights: dict[str, tuple[bool, float, bool, float]] = {}
+        for match in same:
+            weights.setdefault(split_name(match.entry.name).architecture, _weight(match.entry))
+        same.sort(key=lambda match: (-match.similarity, weights[split_name(match.entry.name).architecture]))
+    return [match.entry for match in same]
+
+
+def _weight(entry: ModelEntry) -> tuple[bool, float, bool, float]:
+    """Lightest first, unknown last."""
+    return (entry.params_m is None, entry.params_m or 0.0, *_by_score(entry))
+
+
+def _by_score(entry: ModelEntry) -> tuple[bool, float]:
+    return (entry.score_dataset not in _BENCHMARKS, -(entry.score or 0.0))
+
+
+def _score_of(entry: ModelEntry) -> str:
+    if entry.score is None:
+        return "none published"
+    return f"{entry.score_metric} {entry.score:.3g} on {entry.score_dataset}"

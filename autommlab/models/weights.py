@@ -1,0 +1,121 @@
+"""Where a model's initial weights come from: a file, an installed package, the zoo's URL, or nowhere.
+
+URLs are probed with one short request for the headers; a host that cannot be
+reached is not asked again in the same process, and neither is any other.
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from autommlab import settings
+from autommlab.errors import AutoMMLabError, ModelError
+from autommlab.models.packaged_weights import carried_file
+from autommlab.models.records import ModelEntry, Pretrained
+
+_FROM_SCRATCH = "it trains from scratch"
+#: Host -> why it cannot be reached ("" if it answered), for the life of the process.
+_hosts: dict[str, str] = {}
+
+
+def resolve(entry: ModelEntry, given: Path | None) -> Pretrained:
+    """The initial weights of an entry.
+
+    Args:
+        given: a checkpoint file that the user names; it goes before everything else.
+
+    Returns:
+        Kind "file", "package", "url" or, with the reason, "none".
+
+    Raises:
+        ModelError: `given` does not exist or is not a checkpoint.
+    """
+    if given is not None:
+        return _from_file(given)
+    if entry.packaged:
+        try:
+            carried_file(entry.packaged)
+        except ModelError as error:
+            return Pretrained(kind="none", reason=f"{error} Without it {_FROM_SCRATCH}.")
+        return Pretrained(
+            kind="package",
+            source=entry.packaged,
+            reason=f"the installed package {entry.packaged} carries ImageNet weights of the backbone",
+        )
+    if not entry.weights_url:
+        return Pretrained(kind="none", reason=f"the zoo has no weights of {entry.name}: {_FROM_SCRATCH}")
+    obstacle = _obstacle(entry.weights_url)
+    if obstacle:
+        return Pretrained(kind="none", reason=f"{obstacle}: {entry.name} has no weights here, {_FROM_SCRATCH}")
+    return Pretrained(kind="url", source=entry.weights_url, reason="the zoo's checkpoint of the whole model")
+
+
+def fetchable(entry: ModelEntry) -> bool:
+    """Whether weights of this entry can be had here without naming a file.
+
+    Cheap enough for every candidate: one request a host, none after the first failure.
+    """
+    if entry.packaged:
+        try:
+            carried_file(entry.packaged)
+        except AutoMMLabError:
+            return False
+        return True
+    host = urlsplit(entry.weights_url).netloc
+    if _hosts.get(host) == "":
+        return True
+    return bool(entry.weights_url) and not _obstacle(entry.weights_url)
+
+
+def forget_probes() -> None:
+    """Forget which hosts were reachable (for tests, and for a long-lived process whose network changed)."""
+    _hosts.clear()
+    _head.cache_clear()
+
+
+def _from_file(given: Path) -> Pretrained:
+    import torch
+
+    path = given.expanduser().resolve()
+    if not path.is_file():
+        raise ModelError(f"the weights file {path} does not exist. Give the path of a PyTorch checkpoint (.pth).")
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"the weights file {path} cannot be loaded as plain tensors: {reason}. "
+            "Allowed is a PyTorch checkpoint that torch.load(weights_only=True) reads: save its state dict alone."
+        ) from error
+    return Pretrained(kind="file", source=str(path), reason="the file that was given")
+
+
+def _obstacle(url: str) -> str:
+    """Why a URL cannot be fetched, "" if it can."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        return f"only http and https addresses are fetched, not {url!r}"
+    if parts.netloc not in _hosts and any(_hosts.values()):
+        return next(reason for reason in _hosts.values() if reason)
+    return _hosts.get(parts.netloc) or _head(url)
+
+
+@functools.cache
+def _head(url: str) -> str:
+    host = urlsplit(url).netloc
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the scheme is checked by the caller
+    try:
+        with urllib.request.urlopen(request, timeout=settings.WEIGHTS_PROBE_TIMEOUT_S):  # noqa: S310
+            _hosts[host] = ""
+            return ""
+    except urllib.error.HTTPError as error:
+        _hosts[host] = ""  # it answered: only this file is not there
+        return f"{host} answered {error.code} for {url}"
+    except OSError as error:
+        _hosts[host] = f"offline: {host} could not be reached ({getattr(error, 'reason', error)})"
+        return _hosts[host]

@@ -1,0 +1,209 @@
+"""The five stages in order; each leaves a record, and a record that exists is not made again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from autommlab import settings
+from autommlab.cluster import ray_session
+from autommlab.data.records import Bag
+from autommlab.deployment.records import Deployment
+from autommlab.errors import AutoMMLabError
+from autommlab.events import EventLog, Events
+from autommlab.models.records import ModelChoice
+from autommlab.options import RunOptions
+from autommlab.run_folder import RunFolder
+from autommlab.training.records import StudyResult
+from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.understand import understand
+
+Record = TypeVar("Record", bound=BaseModel)
+STAGES = ("understanding", "data", "model", "training", "deployment")
+
+
+class Plan(BaseModel):
+    """The outcome of the first three stages: what would be trained."""
+
+    request: ModelRequest
+    bag: Bag
+    choice: ModelChoice
+
+
+class RunOutcome(BaseModel):
+    """A finished run."""
+
+    folder: Path
+    study: StudyResult
+    deployment: Deployment
+    report: Path
+
+
+def run(options: RunOptions, out: Path, events: Events, *, address: str | None = None) -> RunOutcome:
+    """From a sentence to a verified model, or on from where an earlier call was interrupted.
+
+    Args:
+        options: what to do.
+        out: run folder; created, or continued if it holds the same run.
+        events: who is told.
+        address: of a running Ray cluster, see `cluster.ray_session`.
+
+    Raises:
+        AutoMMLabError: a stage failed; what is finished stays and `--resume` goes on.
+    """
+    folder = RunFolder(out)
+    folder.open(options)
+    events.add(EventLog(folder.events))
+    try:
+        plan = _plan(options, folder, events)
+        study = _recorded(
+            "training", "study", StudyResult, folder, events, lambda: _train(options, plan, folder, events, address)
+        )
+        deployment = _recorded(
+            "deployment", "deployment", Deployment, folder, events, lambda: _deploy(plan, study, folder, events)
+        )
+        _report(options, folder)
+        events.emit(
+            "done", "", f"bundle: {deployment.bundle}", bundle=str(deployment.bundle), report=str(folder.report)
+        )
+        return RunOutcome(folder=folder.path, study=study, deployment=deployment, report=folder.report)
+    except BaseException as error:
+        with contextlib.suppress(AutoMMLabError, OSError):  # the first error is the one to tell
+            _report(options, folder, problem=str(error) or type(error).__name__)
+        raise
+    finally:
+        folder.close()
+
+
+def plan(options: RunOptions, scratch: Path, events: Events) -> Plan:
+    """Stages 1 to 3 only (`--dry-run`), in a folder that the caller throws away."""
+    folder = RunFolder(scratch)
+    folder.open(options)
+    try:
+        return _plan(options, folder, events)
+    finally:
+        folder.close()
+
+
+def _plan(options: RunOptions, folder: RunFolder, events: Events) -> Plan:
+    profile = settings.profile(options.profile)
+
+    def select_data() -> Bag:
+        from autommlab.data.bag import select_bag
+
+        budget = profile.tasks[request.model.task]
+        return select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
+
+    def select_model() -> ModelChoice:
+        from autommlab.models.select import select_model as select
+
+        return select(request, bag, profile=profile, weights=options.weights, model=options.model, events=events)
+
+    request = _recorded(
+        "understanding",
+        "request",
+        ModelRequest,
+        folder,
+        events,
+        lambda: understand(options.text, parse=options.parse),
+    )
+    bag = _recorded("data", "bag", Bag, folder, events, select_data)
+    choice = _recorded("model", "model", ModelChoice, folder, events, select_model)
+    return Plan(request=request, bag=bag, choice=choice)
+
+
+def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, address: str | None) -> StudyResult:
+    from autommlab.models.recipe import default_recipe
+    from autommlab.training.runner_config import TrialSetup
+    from autommlab.training.space import search_space
+    from autommlab.training.study import StudyOptions, run_study
+
+    profile = settings.profile(options.profile)
+    budget = profile.tasks[plan.request.model.task]
+    space = search_space(budget)
+    cpus = options.cpus_per_trial if options.cpus_per_trial is not None else profile.cpus_per_trial
+    gpus = options.gpus_per_trial if options.gpus_per_trial is not None else profile.gpus_per_trial
+    study = StudyOptions(
+        searcher=options.searcher,
+        scheduler=options.scheduler,
+        trials=options.trials if options.trials is not None else profile.trials,
+        time_budget_s=None if options.time_min is None else options.time_min * 60,
+        max_concurrent=options.concurrent,
+        cpus_per_trial=cpus,
+        gpus_per_trial=gpus,
+    )
+    setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
+    with ray_session(address):
+        return run_study(
+            setup,
+            space,
+            study,
+            folder=folder.study,
+            events=events,
+            default_point=default_recipe(plan.choice.entry, space=space),
+        )
+
+
+def _deploy(plan: Plan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
+    from autommlab.deployment import deploy
+
+    return deploy(plan.request, plan.bag, plan.choice, study, folder=folder.path, events=events)
+
+
+def _recorded(
+    stage: str, name: str, kind: type[Record], folder: RunFolder, events: Events, make: Callable[[], Record]
+) -> Record:
+    """The record of a stage: read if it is there, else made and stored."""
+    number = STAGES.index(stage) + 1
+    known = folder.read(name, kind)
+    if known is not None:
+        events.emit("stage-skipped", stage, "done before", number=number, total=len(STAGES))
+        return known
+    events.emit("stage-started", stage, "", number=number, total=len(STAGES))
+    started = time.monotonic()
+    try:
+        record = make()
+        folder.write(name, record)
+    finally:
+        folder.add_seconds(stage, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    events.emit("stage-finished", stage, summary(record), number=number, total=len(STAGES), seconds=seconds)
+    return record
+
+
+def summary(record: BaseModel) -> str:
+    """One line about the outcome of a stage."""
+    match record:
+        case ModelRequest():
+            things = ", ".join(record.data.object) or "all classes"
+            return f"{record.model.task}: {things}"
+        case Bag():
+            sizes = "/".join(str(record.splits[s].images) for s in ("train", "val", "test"))
+            return f"{', '.join(record.datasets)}: {len(record.classes)} classes, {sizes} images (train/val/test)"
+        case ModelChoice():
+            m = record.measured
+            return (
+                f"{record.entry.title}: {m.params_m:.2f} M parameters, {m.flops_g:.2f} GFLOPs, "
+                f"{m.ms_per_image:.0f} ms/image, weights: {record.pretrained.kind}"
+            )
+        case StudyResult():
+            test = record.test_metrics[record.objective]
+            return (
+                f"{record.objective} {record.best.score:.3f} on val, {test:.3f} on test, best of {len(record.trials)}"
+            )
+        case Deployment():
+            v = record.verification
+            agrees = "agrees with PyTorch" if v.agrees else "DIFFERS from PyTorch"
+            return f"{record.engine}: {agrees}, {v.p50_ms:.1f} ms/image"
+    return ""
+
+
+def _report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:
+    from autommlab.report.run_report import write_run_report
+
+    write_run_report(options, folder, problem)

@@ -1,0 +1,98 @@
+"""`ReportContent`: everything a run knows of itself when its report is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from autommlab.data.records import Bag
+    from autommlab.deployment.records import Deployment
+    from autommlab.models.records import ModelChoice
+    from autommlab.training.records import StudyResult, TrialRecord
+    from autommlab.understanding.request import ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image with its annotation or prediction already drawn into it.
+
+    Attributes:
+        image: RGB.
+        caption: a few words below it.
+        path: the file it was drawn from.
+        right: for a prediction, whether it equals the truth; None where that has no yes or no.
+    """
+
+    image: Image.Image
+    caption: str
+    path: Path
+    right: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """What a finished or unfinished run knows; what is missing was not reached.
+
+    Attributes:
+        text: the sentence as the person wrote it; "" where only a parse was given.
+        sample_images: training images with their annotations, see `samples.training_pictures`.
+        trials: trials so far, read only while `study` is None.
+        sample_predictions: test images with predictions, see `samples.predicted_pictures`.
+        planned_trials: trials that the study may use.
+        versions: package -> version, and other facts on the machine.
+        command: command line of the run, as typed.
+        settings: searcher, scheduler, profile, seed ... -> value.
+        stage_seconds: stage -> wall-clock seconds, in order.
+        problem: why the run ended early, in one sentence; "" if it did not.
+        run_folder: for the commands that continue the run.
+        notes: sentences on the report itself, such as pictures that could not be drawn.
+        written: seconds since the epoch.
+    """
+
+    text: str
+    request: ModelRequest | None = None
+    bag: Bag | None = None
+    sample_images: tuple[Picture, ...] = ()
+    choice: ModelChoice | None = None
+    study: StudyResult | None = None
+    trials: tuple[TrialRecord, ...] = ()
+    planned_trials: int | None = None
+    deployment: Deployment | None = None
+    sample_predictions: tuple[Picture, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    problem: str = ""
+    run_folder: Path | None = None
+    notes: tuple[str, ...] = ()
+    written: float = field(default_factory=time.time)
+
+    @property
+    def all_trials(self) -> tuple[TrialRecord, ...]:
+        """Trials of the finished study, or those so far, by number."""
+        trials = self.study.trials if self.study else self.trials
+        return tuple(sorted(trials, key=lambda trial: trial.number))
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The winner, or the best so far; None while no trial has a real score."""
+        if self.study:
+            return self.study.best
+        real = [trial for trial in self.all_trials if trial.status in ("ok", "stopped")]
+        return max(real, key=lambda trial: trial.score, default=None)
+
+    @property
+    def objective(self) -> str:
+        """Canonical name of the maximised figure, "score" while the task is not known."""
+        from autommlab.metrics import objective
+
+        if self.study:
+            return self.study.objective
+        return objective(self.request.model.task).name if self.request else "score"

@@ -1,0 +1,216 @@
+"""The tables and tiles of the report as small rows of words, so that the template only lays out."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from autommlab.data.records import SPLITS, Bag
+from autommlab.deployment.records import Deployment
+from autommlab.report.content import ReportContent
+from autommlab.training.records import TrialRecord
+from autommlab.understanding.request import ModelRequest
+from autommlab.words import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure of the page's head: what it is, its value, a remark."""
+
+    name: str
+    value: str
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """One class: images or instances in train, val and test; `share` of the largest train count."""
+
+    name: str
+    counts: tuple[int, ...]
+    share: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One line of the trial table.
+
+    Attributes:
+        real: the score was measured.
+        chosen: it is the best one.
+        share: the score as part of the best one.
+        reason, trace: why it failed, and the worker's traceback, "" if there is none.
+    """
+
+    trial: TrialRecord
+    real: bool
+    chosen: bool
+    share: float
+    seconds: str
+    reason: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """Seconds of one stage, and its part of the whole."""
+
+    name: str
+    taken: str
+    share: float
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    """A number with three significant digits and its unit; "not known" for None."""
+    if value is None:
+        return "not known"
+    short = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{short} {unit}".strip()
+
+
+def tiles(content: ReportContent) -> list[Tile]:
+    """The few figures that say most, as far as the run came."""
+    found: list[Tile] = []
+    metric, study, best = content.objective, content.study, content.best
+    if study and metric in study.test_metrics:
+        found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", "measured once"))
+    if best:
+        found.append(Tile(f"best {metric} on val", f"{best.score:.3f}", f"trial {best.number}"))
+    if content.all_trials:
+        failed = sum(trial.status not in ("ok", "stopped") for trial in content.all_trials)
+        planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""
+        found.append(Tile("trials", f"{len(content.all_trials)}{planned}", f"{failed} failed"))
+    if content.choice:
+        measured = content.choice.measured
+        found.append(Tile("parameters", figure(measured.params_m, "M"), figure(measured.flops_g, "GFLOPs")))
+    if content.deployment:
+        check = content.deployment.verification
+        found.append(Tile("engine", content.deployment.engine.value, f"on {_device(content.deployment)}"))
+        found.append(Tile("one image", figure(check.p50_ms, "ms"), f"p95 {figure(check.p95_ms, 'ms')}"))
+    if content.stage_seconds:
+        found.append(Tile("whole run", duration(sum(content.stage_seconds.values()))))
+    return found
+
+
+def parse_rows(request: ModelRequest) -> list[tuple[str, str]]:
+    """What was understood: (field, value), "" where nothing was asked."""
+    data, model, deploy = request.data, request.model, request.deploy
+    return [
+        ("Task", model.task.value),
+        ("Objects", ", ".join(data.object)),
+        ("Scene", data.scenario),
+        ("Kind of picture", data.modality),
+        ("Data sets named", ", ".join(data.specific)),
+        ("Model named", _asked(model.specific_model)),
+        ("Quality", ", ".join(f"{metric.name} at least {metric.value:g}" for metric in model.metrics)),
+        ("Parameters", _limit("at most", model.parameters)),
+        ("Computation", _limit("at most", model.flops)),
+        ("Speed", _limit("at least" if model.speed.unit == "fps" else "at most", model.speed)),
+        ("Device", _asked(deploy.gpu.value)),
+        ("Inference engine", _asked(deploy.inference_engine.value)),
+    ]
+
+
+def class_counts(bag: Bag) -> list[ClassCount]:
+    """Classes in label order with their counts per split."""
+    splits = [bag.splits[split].per_class for split in SPLITS if split in bag.splits]
+    most = max(splits[0].values(), default=0) or 1
+    return [
+        ClassCount(
+            name,
+            tuple(counts.get(name, 0) for counts in splits),
+            splits[0].get(name, 0) / most,
+            ", ".join(bag.sources.get(name, ())),
+        )
+        for name in bag.classes
+    ]
+
+
+def trial_rows(content: ReportContent) -> list[TrialRow]:
+    """All trials by number, failed ones too."""
+    best = content.best
+    top = best.score if best and best.score > 0 else 1.0
+    return [
+        TrialRow(
+            trial,
+            trial.status in ("ok", "stopped"),
+            best is not None and trial.number == best.number,
+            min(1.0, max(0.0, trial.score / top)),
+            duration(trial.setup_s + trial.train_s + trial.val_s),
+            *_reason_and_trace(trial),
+        )
+        for trial in content.all_trials
+    ]
+
+
+def _reason_and_trace(trial: TrialRecord) -> tuple[str, str]:
+    reason, _, trace = trial.reason.partition("\n")
+    return reason, trace.strip()
+
+
+def stage_rows(content: ReportContent) -> list[StageRow]:
+    """Where the time went."""
+    whole = sum(content.stage_seconds.values()) or 1.0
+    return [StageRow(name, duration(s), s / whole) for name, s in content.stage_seconds.items()]
+
+
+def deployment_rows(deployment: Deployment) -> list[tuple[str, str]]:
+    """The check of the exported model: (what, figures)."""
+    check = deployment.verification
+    return [
+        ("Engine", f"{deployment.engine.value} ({deployment.asked.value} asked)"),
+        ("Device", _device(deployment)),
+        ("Compared on", f"{check.images} test images"),
+        (
+            "Largest difference of outputs",
+            f"{check.max_difference:.2g} (allowed {check.tolerance:.2g})",
+        ),
+        (
+            f"{check.metric} on test",
+            f"{check.bundle_metric:.4f} through the bundle, {check.torch_metric:.4f} through PyTorch "
+            f"(allowed difference {check.metric_tolerance:.2g})",
+        ),
+        ("Latency, engine only", f"p50 {figure(check.p50_ms, 'ms')}, p95 {figure(check.p95_ms, 'ms')}"),
+        ("Latency with pre- and post-processing", f"p50 {figure(check.end_to_end_p50_ms, 'ms')}"),
+        ("Peak memory of the process", figure(check.memory_mb, "MB")),
+    ]
+
+
+def commands(content: ReportContent) -> list[tuple[str, str]]:
+    """What a reader may want to type next: (purpose, shell command)."""
+    found: list[tuple[str, str]] = []
+    if content.deployment:
+        bundle = shlex.quote(str(content.deployment.bundle))
+        found.append(("Draw predictions into your own images", f"autommlab predict {bundle} photo.jpg"))
+        found.append(("The same as JSON", f"autommlab predict {bundle} photo.jpg --json"))
+        found.append(
+            (
+                "Without AutoMMLab, in any Python with the few packages of the bundle",
+                f"pip install -r {bundle}/requirements.txt && python {bundle}/predict.py photo.jpg",
+            )
+        )
+    elif content.run_folder:
+        resume = f"autommlab run --resume {shlex.quote(str(content.run_folder))}"
+        found.append(("Go on with this run; finished trials are kept", resume))
+    if content.command:
+        found.append(("This run was started with", content.command))
+    return found
+
+
+def _device(deployment: Deployment) -> str:
+    return "cpu" if deployment.device.value == "none" else deployment.device.value
+
+
+def _asked(value: str) -> str:
+    return "" if value == "none" else value
+
+
+def _limit(words: str, quantity: Any) -> str:
+    return "" if quantity.unit == "none" else f"{words} {quantity.value:g} {quantity.unit}"
+
+
+def percent(share: float) -> str:
+    """A share as a CSS length."""
+    return f"{100 * share:.1f}%"

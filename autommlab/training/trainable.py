@@ -1,0 +1,187 @@
+"""The Ray Tune Trainable that runs trials of a study, many in one process.
+
+The toolbox is imported once per worker; `reset_config` makes the worker ready
+for the next trial. A trial that fails reports its reason and a finite worst
+score instead of raising, so that the worker lives on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from autommlab.metrics import objective
+from autommlab.training.ledger import trial_key
+from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+
+if TYPE_CHECKING:
+    from autommlab.training.runner_config import TrialSetup
+    from autommlab.training.trial import Trial
+
+#: Key under which a trial reports the objective on VAL, and the finite worst score of a failed one.
+SCORE, WORST_SCORE = "score", 0.0
+CONFIG_FILE = "config.py"
+PROGRESS_FILE = "progress.json"
+_TRACEBACK_LINES = 12
+
+
+class TrialTrainable(tune.Trainable):
+    """One report a `step`; `done` after the last one or after a failure."""
+
+    _trial: Trial | None = None
+
+    def setup(  # type: ignore[override]  # the additions come from `tune.with_parameters`
+        self, config: dict[str, Any], setup: TrialSetup, finished: dict[str, TrialRecord]
+    ) -> None:
+        """Take the study's settings (`tune.with_parameters`) and this trial's hyperparameters.
+
+        Args:
+            config: the six hyperparameters.
+            setup: data, model and seed of the study.
+            finished: trials of an interrupted study that are not to be trained again, by key.
+        """
+        self._setup, self._finished = setup, finished
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Get ready for another trial in this process."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._drop_trial()
+        self._point = {name: config[name] for name in Hyperparameters.model_fields}
+        self._resume_from: Path | None = None
+        self._curve: list[tuple[int, float]] = []
+        self._spent = {"train_s": 0.0, "val_s": 0.0, "setup_s": 0.0}
+        self._last: dict[str, Any] | None = None
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next report; see `TrialRecord` for what the result holds."""
+        known = self._finished.get(trial_key(self._point))
+        if known is not None:
+            return self._replayed(known)
+        if self._last is not None and self._last["done"]:  # restored after its last report
+            return self._last
+        try:
+            self._last = self._advance()
+        except Exception as error:  # a trial may fail in any way; the study goes on and says why
+            self._last = self._failed(error)
+        return self._last
+
+    def _advance(self) -> dict[str, Any]:
+        if self._trial is None:
+            self._trial = self._built()
+        metrics = self._trial.advance()
+        score = metrics[objective(self._setup.bag.task).name]
+        self._curve.append((self._trial.iteration, score))
+        return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
+
+    def _built(self) -> Trial:
+        from autommlab.training.trial import Trial
+
+        _use_threads(self.trial_resources)
+        point = Hyperparameters.model_validate(self._point)
+        return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from)
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
+        status = failure_status(error)
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        trace = "" if status in ("diverged", "out-of-memory") else _tail_of_traceback()
+        result = self._result(status, score=WORST_SCORE, metrics={}, done=True, reason=reason, trace=trace)
+        self._drop_trial()
+        return result
+
+    def _replayed(self, known: TrialRecord) -> dict[str, Any]:
+        self._curve = list(known.curve)
+        self._last = {
+            **known.model_dump(mode="json", include=_REPORTED),
+            SCORE: known.score,
+            "trace": "",
+            "done": True,
+        }
+        return self._last
+
+    def _result(
+        self,
+        status: TrialStatus,
+        *,
+        score: float,
+        metrics: dict[str, float],
+        done: bool,
+        reason: str = "",
+        trace: str = "",
+    ) -> dict[str, Any]:
+        trial = self._trial
+        spent = {name: total + (getattr(trial, name) if trial else 0.0) for name, total in self._spent.items()}
+        return {
+            SCORE: score,
+            "metrics": metrics,
+            "curve": list(self._curve),
+            "status": status,
+            "reason": reason,
+            "trace": trace,
+            "readback": trial.readback if trial else {},
+            "seed": self._setup.seed,
+            "ended_at": time.time(),
+            "done": done,
+            **spent,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write weights (with optimiser and random state in mid-training), config and progress."""
+        folder = Path(checkpoint_dir)
+        if self._trial is not None:
+            self._trial.save(folder)
+            (folder / CONFIG_FILE).write_text(self._trial.config_text(), encoding="utf-8")
+        (folder / PROGRESS_FILE).write_text(json.dumps(self._last), encoding="utf-8")
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:  # type: ignore[override]  # Ray's annotation is older
+        """Go on from a checkpoint of this trial, written by a worker that died or a stopped study."""
+        source = Path(checkpoint_dir)
+        self._last = json.loads((source / PROGRESS_FILE).read_text(encoding="utf-8"))
+        if self._last is None or self._last["done"]:
+            return
+        self._curve = [(int(i), float(score)) for i, score in self._last["curve"]]
+        self._spent = {name: float(self._last[name]) for name in self._spent}
+        self._resume_from = Path(self.logdir) / "resumed"  # Ray may remove its copy before we build
+        shutil.copytree(source, self._resume_from, dirs_exist_ok=True)
+
+    def cleanup(self) -> None:
+        """Let go of the model."""
+        self._drop_trial()
+
+    def _drop_trial(self) -> None:
+        if self._trial is not None:
+            self._trial.close()
+        self._trial = None
+
+
+_REPORTED = {"metrics", "curve", "status", "reason", "readback", "seed", "train_s", "val_s", "setup_s"}
+
+
+def failure_status(error: BaseException) -> TrialStatus:
+    """What kind of failure an exception in a trial is."""
+    name, text = type(error).__name__, str(error).lower()
+    if name == "DivergedError":
+        return "diverged"
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "out of memory" in text:
+        return "out-of-memory"
+    return "failed"
+
+
+def _use_threads(resources: Any) -> None:
+    import torch
+
+    cpus = int(resources.required_resources.get("CPU", 1)) if resources is not None else 1
+    torch.set_num_threads(max(1, cpus))
+
+
+def _tail_of_traceback() -> str:
+    return "\n".join(traceback.format_exc().splitlines()[-_TRACEBACK_LINES:])

@@ -1,0 +1,82 @@
+"""Hyperparameters in, the optimiser half of an OpenMMLab config out; and the way back.
+
+`readback` reads from the built Runner what will really be trained, so that a
+trial's record never only repeats what was proposed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autommlab.tasks import Task
+from autommlab.training.records import Hyperparameters
+
+Config = dict[str, Any]
+
+#: Tasks whose toolbox warms the learning rate up in its standard recipes (mmdet, mmpose), as the paper does.
+WARM_UP_TASKS = (Task.DETECTION, Task.KEYPOINT)
+#: Warm-up: a tenth of the training, at most as long as the toolboxes' own 500 iterations.
+WARM_UP_SHARE, WARM_UP_MOST, WARM_UP_START = 0.1, 500, 0.001
+#: mmdet's own gradient clipping for anchor-free detectors.
+CLIP = {Task.DETECTION: {"max_norm": 35, "norm_type": 2}}
+MOMENTUM = 0.9
+POLY_POWER = 0.9
+#: MultiStepLR drops where mmdet's 1x schedule does (epochs 8 and 11 of 12); StepLR after each third.
+MULTI_STEPS, STEP_SHARE, DROP = (8 / 12, 11 / 12), 1 / 3, 0.1
+
+
+def optimisation_config(task: Task, point: Hyperparameters) -> Config:
+    """`optim_wrapper`, `param_scheduler` and `train_cfg`'s length for one trial."""
+    optimizer: Config = {"type": point.optimizer, "lr": point.lr, "weight_decay": point.weight_decay}
+    if point.optimizer == "SGD":
+        optimizer["momentum"] = MOMENTUM
+    wrapper: Config = {"type": "OptimWrapper", "optimizer": optimizer}
+    if task in CLIP:
+        wrapper["clip_grad"] = CLIP[task]
+    warm_up = warm_up_iterations(task, point.iterations)
+    schedulers = [_schedule(point, begin=warm_up)]
+    if warm_up:
+        ramp = {
+            "type": "LinearLR",
+            "start_factor": WARM_UP_START,
+            "by_epoch": False,
+            "begin": 0,
+            "end": warm_up,
+        }
+        schedulers.insert(0, ramp)
+    return {"optim_wrapper": wrapper, "param_scheduler": schedulers}
+
+
+def warm_up_iterations(task: Task, iterations: int) -> int:
+    """Iterations of linear warm-up; 0 for tasks without."""
+    return min(WARM_UP_MOST, round(WARM_UP_SHARE * iterations)) if task in WARM_UP_TASKS else 0
+
+
+def _schedule(point: Hyperparameters, begin: int) -> Config:
+    end = point.iterations
+    shared: Config = {"type": point.lr_schedule, "by_epoch": False, "begin": begin, "end": end}
+    match point.lr_schedule:
+        case "MultiStepLR":
+            milestones = sorted({max(begin + 1, round(share * end)) for share in MULTI_STEPS})
+            return {**shared, "milestones": milestones, "gamma": DROP}
+        case "CosineAnnealingLR":
+            return {**shared, "T_max": max(1, end - begin), "eta_min": 0.0}
+        case "StepLR":
+            return {**shared, "step_size": max(1, round(STEP_SHARE * end)), "gamma": DROP}
+        case "PolyLR":
+            return {**shared, "power": POLY_POWER, "eta_min": 0.0}
+
+
+def readback(runner: Any) -> Config:
+    """What a built `Runner` is going to train with, under the names of `Hyperparameters`."""
+    optimizer = runner.optim_wrapper.optimizer
+    group = optimizer.param_groups[0]
+    schedules = [type(s).__name__ for s in runner.param_schedulers if type(s).__name__ != "LinearLR"]
+    return {
+        "iterations": int(runner.train_loop.max_iters),
+        "batch_size": int(runner.train_dataloader.batch_size),
+        "optimizer": type(optimizer).__name__,
+        "lr": float(group.get("initial_lr", group["lr"])),
+        "weight_decay": float(group["weight_decay"]),
+        "lr_schedule": schedules[0] if schedules else "",
+    }

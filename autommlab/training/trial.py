@@ -1,0 +1,167 @@
+"""One trial: build a Runner, train it piece by piece, measure it on VAL."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import math
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+
+from autommlab import compat
+from autommlab.metrics import TASK_METRICS, objective
+from autommlab.tasks import Task
+from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
+from autommlab.training.records import Hyperparameters
+from autommlab.training.runner_config import TrialSetup, runner_config
+from autommlab.training.translate import readback
+
+
+class Trial:
+    """A training in progress.
+
+    Attributes:
+        train_s, val_s, setup_s: seconds spent in the training loop, in validation and in building.
+    """
+
+    def __init__(
+        self, setup: TrialSetup, point: Hyperparameters, work_dir: Path, resume_from: Path | None = None
+    ) -> None:
+        """Build everything; nothing is trained yet.
+
+        Args:
+            setup: what the study's trials share.
+            point: this trial's hyperparameters.
+            work_dir: where the toolbox may write its log.
+            resume_from: folder written by `save`, to go on from there.
+        """
+        started = time.monotonic()
+        self._task = setup.bag.task
+        self._reports = setup.reports
+        self._iterations = point.iterations
+        prepare_toolbox(self._task)
+        self.runner = _build_runner(setup, point, work_dir, resume_from)
+        self.readback = readback(self.runner)
+        self.train_s = self.val_s = 0.0
+        self.setup_s = time.monotonic() - started
+
+    @property
+    def iteration(self) -> int:
+        """Optimiser steps done."""
+        return int(self.runner.iter)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all iterations are done."""
+        return self.iteration >= self._iterations
+
+    def advance(self) -> dict[str, float]:
+        """Train up to the next report and validate.
+
+        Returns:
+            Canonical metric name -> fraction, on VAL.
+
+        Raises:
+            DivergedError: the loss is not finite any more.
+        """
+        started = time.monotonic()
+        self.runner.train_loop.advance(next_report(self.iteration, self._iterations, self._reports))
+        trained = time.monotonic()
+        metrics = canonical_figures(self._task, self.runner.val_loop.run())
+        self.train_s += trained - started
+        self.val_s += time.monotonic() - trained
+        return metrics
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint: all of it in mid-training, only the weights at the end."""
+        (save_weights if self.finished else save_progress)(self.runner, folder)
+
+    def config_text(self) -> str:
+        """The Runner's config as a Python file."""
+        return str(self.runner.cfg.dump())
+
+    def close(self) -> None:
+        """Drop the toolbox's global references to this trial."""
+        forget(self.runner)
+
+
+def prepare_toolbox(task: Task) -> None:
+    """Import what training of this task needs, once per process."""
+    compat.import_toolboxes(task)
+    from autommlab.training import stepped  # noqa: F401  registers our loop and hook
+
+    if task is Task.SEGMENTATION:
+        from autommlab.training import datasets  # noqa: F401  registers our data set
+
+
+def next_report(iteration: int, iterations: int, reports: int) -> int:
+    """The iteration of the next of `reports` evenly spaced reports after `iteration`."""
+    boundaries = [max(1, round(iterations * k / reports)) for k in range(1, reports + 1)]
+    return next((boundary for boundary in boundaries if boundary > iteration), iterations)
+
+
+def canonical_figures(task: Task, raw: dict[str, Any]) -> dict[str, float]:
+    """The toolbox's figures under canonical names, as fractions; a missing objective counts as 0.
+
+    mmdet and mmpose leave their figures out when a model predicts nothing at all.
+    """
+    found = {metric.name: float(raw[metric.key]) * metric.scale for metric in TASK_METRICS[task] if metric.key in raw}
+    figures = {name: value for name, value in found.items() if not math.isnan(value)}
+    figures.setdefault(objective(task).name, 0.0)
+    return {name: max(0.0, value) for name, value in figures.items()}
+
+
+def evaluate(config_file: Path, checkpoint: Path, task: Task) -> dict[str, float]:
+    """Measure a trained model on TEST.
+
+    Args:
+        config_file: as written by a trial (`config_text`).
+        checkpoint: weights of the trial.
+        task: the model's task.
+    """
+    prepare_toolbox(task)
+    config = Config.fromfile(config_file, format_python_code=False)
+    config.load_from, config.resume = str(checkpoint), False
+    config.experiment_name = f"test-{uuid.uuid4().hex[:8]}"
+    config.visualizer.name = config.experiment_name
+    runner = _quietly_built(config)
+    try:
+        return canonical_figures(task, runner.test())
+    finally:
+        forget(runner)
+
+
+def forget(runner: Any) -> None:
+    """Remove a Runner's entries from mmengine's global tables, which otherwise grow with every trial."""
+    name = runner.experiment_name
+    for table in (MMLogger, MessageHub, Visualizer):
+        for key in [key for key in table._instance_dict if name in key]:
+            table._instance_dict.pop(key)
+
+
+def _build_runner(setup: TrialSetup, point: Hyperparameters, work_dir: Path, resume_from: Path | None) -> Any:
+    name = f"trial-{uuid.uuid4().hex[:8]}"
+    # Formatting the config's text, which only machines read, would cost three seconds a trial.
+    config = Config(runner_config(setup, point, work_dir=work_dir, name=name), format_python_code=False)
+    if resume_from is not None:
+        config.load_from, config.resume = str(resume_from / WEIGHTS_FILE), True
+    runner = _quietly_built(config)
+    runner.train()  # gets ready only: our loop trains when told to advance
+    if resume_from is not None:
+        restore_random_state(resume_from)
+    return runner
+
+
+def _quietly_built(config: Config) -> Any:
+    """A Runner without the pages of log that the toolboxes write while it is built."""
+    logging.getLogger("mmengine").setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return Runner.from_cfg(config)

@@ -1,0 +1,133 @@
+"""The contract of a searcher: four methods to write, everything else has a default.
+
+Who calls what: Ray Tune's controller, in the driver process, in one thread.
+
+`suggest(trial_id)`: before each trial, inside the controller's loop, so a slow
+    answer stalls every running trial. At most `max_concurrent_trials` proposals
+    are open at a time. Return a point; None means "ask me later" (Tune sleeps a
+    second when nothing else runs); `FINISHED` ends the study early.
+`on_trial_result(trial_id, result)`: after each report but the last; does nothing here.
+`on_trial_complete(trial_id, result, error)`: once a trial, after its last report.
+    `error=True` comes without a result; a trial stopped by a scheduler comes with
+    its last one. The metric may be missing, NaN or infinite: all of that is a
+    failed trial, scored `worst_score`, and must never raise, because an exception
+    here ends the whole study. It may come for a trial that was never suggested
+    (restarted after a crash) or twice: both are to be ignored.
+`get_state()` / `set_state(state)`: after each change of the study's snapshot
+    (about every 10 s unless TUNE_GLOBAL_CHECKPOINT_S says otherwise) and once on
+    restore, into a fresh instance made with the same arguments. Plain JSON
+    values; afterwards the next suggestions equal those of the uninterrupted run.
+
+Every random number comes from a generator made from `seed`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from ray.tune.search import Searcher
+from ray.tune.search.variant_generator import _has_unresolved_values
+
+from searchers.errors import SearcherError
+from searchers.space import Point, SearchSpace
+from searchers.state_file import read_state, write_state
+
+
+class BaseSearcher(Searcher, ABC):
+    """A Ray Tune searcher over one `SearchSpace`, made anew for each study.
+
+    Args:
+        space: what may be proposed.
+        metric: key of the objective in a result; None lets Tune give it later.
+        mode: "max" or "min".
+        seed: whole number from which all randomness comes.
+        name: how the searcher is called in records; part of the saved state.
+        worst_score: what a failed trial counts as; None: 0 for "max", 1 for "min",
+            the worst of a figure that is a fraction.
+
+    Raises:
+        SearcherError: `mode` is neither "max" nor "min".
+    """
+
+    #: Raise it when the meaning of the state changes; older files are then refused by name.
+    STATE_VERSION = 1
+    CKPT_FILE_TMPL = "searcher-state-{}.json"
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        metric: str | None = None,
+        mode: str = "max",
+        seed: int,
+        name: str,
+        worst_score: float | None = None,
+    ) -> None:
+        if mode not in ("max", "min"):
+            raise SearcherError(f"mode must be 'max' or 'min', got {mode!r}")
+        super().__init__(metric=metric, mode=mode)
+        self.space = space
+        self.seed = seed
+        self.name = name
+        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[mode]
+
+    @abstractmethod
+    def suggest(self, trial_id: str) -> Point | str | None:  # type: ignore[override] # Ray forgot FINISHED
+        """A point inside the space, None (later) or `FINISHED`; the same point if asked twice."""
+
+    @abstractmethod
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Learn from a finished or failed trial; never raise."""
+
+    @abstractmethod
+    def get_state(self) -> dict[str, Any]:
+        """Everything that decides the next suggestions, as plain JSON values."""
+
+    @abstractmethod
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over what `get_state` gave, whatever this instance has done before."""
+
+    def proposed_by(self, trial_id: str) -> str:
+        """Who chose this trial's point: the searcher's name, unless it has several sources."""
+        return self.name
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """Tune's late settings: called once before the first trial if `param_space` is not empty.
+
+        Returns:
+            False if `config` holds a search space, which this searcher has already.
+
+        Raises:
+            SearcherError: `metric` or `mode` contradicts the constructor's.
+        """
+        if metric and self._metric and metric != self._metric:
+            raise SearcherError(f"the searcher optimises {self._metric!r}, Tune was given metric={metric!r}")
+        if mode and mode != self._mode:
+            raise SearcherError(f"the searcher has mode={self._mode!r}, Tune was given mode={mode!r}")
+        self._metric = metric or self._metric
+        return not _has_unresolved_values(config)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write settings and state as JSON; a crash leaves the previous file whole."""
+        write_state(Path(checkpoint_path), self.settings(), self.get_state())
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Go on from a file of `save`, made by a searcher with the same settings.
+
+        Raises:
+            SearcherError: the file is no such state or was made with other settings.
+        """
+        self.set_state(read_state(Path(checkpoint_path), self.settings()))
+
+    def settings(self) -> dict[str, Any]:
+        """What must be equal between the searcher that saves and the one that restores (JSON values)."""
+        return {
+            "searcher": self.name,
+            "version": self.STATE_VERSION,
+            "mode": self._mode,
+            "seed": self.seed,
+            "worst_score": self.worst_score,
+            "space": self.space.model_dump(mode="json"),
+        }

@@ -1,0 +1,206 @@
+"""Optuna's TPE, GP and CMA-ES through Ray Tune's own integration (`ray.tune.search.optuna`).
+
+`OptunaSearch` is delegated to, not subclassed, because on its own it raises on a
+result without the metric, marks a trial without one as pruned, and gives Optuna no
+value for a failed trial, so that no sampler learns to stay away. Here a failed
+trial is told to Optuna as complete with the worst score.
+
+Intermediate reports are not passed on: these samplers read them only from pruned
+trials, and a trial that a scheduler stopped is told with its last score as complete.
+
+Checked against ray 2.60 and optuna 5.0.
+"""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from ray.tune.search.optuna import OptunaSearch
+
+from searchers.errors import SearcherError
+from searchers.space import Point, SearchSpace
+from searchers.tracking import TrackingSearcher
+
+#: The delegate sees clean scores under this key, whatever the study calls its metric.
+_METRIC = "score"
+
+
+class OptunaSearcher(TrackingSearcher):
+    """One Optuna sampler as a searcher.
+
+    Args:
+        space: what may be proposed.
+        sampler: seeded, used by this searcher alone.
+        startup_trials: after how many finished trials the sampler stops drawing at random;
+            decides what `proposed_by` says ("tpe:start-up" or "tpe").
+        settings: see `TrackingSearcher`.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        sampler: BaseSampler,
+        startup_trials: int,
+        first_points: Sequence[Point] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(space, first_points=first_points, **settings)
+        # Optuna announces each study and trial on stderr, where the run shows its own progress.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._startup_trials = startup_trials
+        self._delegate = OptunaSearch(
+            space=OptunaSearch.convert_search_space(space.to_tune()),
+            metric=_METRIC,
+            mode=self._mode,
+            sampler=sampler,
+            points_to_evaluate=[dict(point) for point in first_points],
+        )
+
+    def _propose(self, trial_id: str) -> tuple[Point, str]:
+        finished = sum(attempt.score is not None for attempt in self._attempts.values())
+        origin = self.name if finished >= self._startup_trials else f"{self.name}:start-up"
+        # exp(log(x)) may miss a bound by one unit in the last place.
+        return self.space.clip(dict(self._delegate.suggest(trial_id) or {})), origin
+
+    def _adopt(self, trial_id: str, point: Point) -> None:
+        self._delegate.suggest(trial_id)
+
+    def _learn(self, trial_id: str, score: float) -> None:
+        self._delegate.on_trial_complete(trial_id, result={_METRIC: score})
+
+    def get_state(self) -> dict[str, Any]:
+        """The ledger and Ray's own file of the Optuna study, in base64."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "optuna")
+            self._delegate.save(str(file))
+            return {**super().get_state(), "optuna": base64.b64encode(file.read_bytes()).decode("ascii")}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """See `BaseSearcher.set_state`."""
+        super().set_state(state)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "optuna")
+            file.write_bytes(base64.b64decode(state["optuna"]))
+            self._delegate.restore(str(file))
+
+    def settings(self) -> dict[str, Any]:
+        """See `BaseSearcher.settings`."""
+        return {**super().settings(), "startup_trials": self._startup_trials}
+
+
+def tpe(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    startup_trials: int = 10,
+) -> OptunaSearcher:
+    """Tree-structured Parzen estimator, all parameters jointly (multivariate).
+
+    Choices are modelled as categorical kernels within the joint density; open
+    trials are penalised (constant liar), so parallel trials spread out.
+
+    Args:
+        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        startup_trials: finished trials before the model takes over; Optuna's default is 10.
+    """
+    return _tpe("tpe", space, metric, mode, seed, first_points, startup_trials)
+
+
+def tpe_few(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    startup_trials: int = 3,
+) -> OptunaSearcher:
+    """`tpe` that starts modelling after 3 trials: the fair rival at small budgets."""
+    return _tpe("tpe-few", space, metric, mode, seed, first_points, startup_trials)
+
+
+def gp(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    startup_trials: int = 10,
+) -> OptunaSearcher:
+    """Gaussian process with log expected improvement; choices enter by Hamming distance.
+
+    Imports torch. A proposal takes about 0.4 s at 40 trials on one core.
+
+    Args:
+        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        startup_trials: finished trials before the model takes over.
+    """
+    _check_startup(startup_trials)
+    sampler = GPSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials)
+    return OptunaSearcher(
+        space, metric=metric, mode=mode, seed=seed, name="gp", first_points=first_points,
+        sampler=sampler, startup_trials=startup_trials,
+    )  # fmt: skip
+
+
+def cmaes(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    startup_trials: int = 1,
+) -> OptunaSearcher:
+    """CMA-ES over the numeric parameters; choices are drawn at random beside it.
+
+    With fewer than two numeric parameters Optuna draws everything at random.
+
+    Args:
+        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        startup_trials: finished trials before CMA-ES starts; Optuna's default is 1.
+    """
+    _check_startup(startup_trials)
+    sampler = CmaEsSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials, warn_independent_sampling=False)
+    return OptunaSearcher(
+        space, metric=metric, mode=mode, seed=seed, name="cmaes", first_points=first_points,
+        sampler=sampler, startup_trials=startup_trials,
+    )  # fmt: skip
+
+
+def _tpe(
+    name: str,
+    space: SearchSpace,
+    metric: str | None,
+    mode: str,
+    seed: int,
+    first_points: Sequence[Point],
+    startup_trials: int,
+) -> OptunaSearcher:
+    _check_startup(startup_trials)
+    sampler = TPESampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
+    return OptunaSearcher(
+        space, metric=metric, mode=mode, seed=seed, name=name, first_points=first_points,
+        sampler=sampler, startup_trials=startup_trials,
+    )  # fmt: skip
+
+
+def _check_startup(startup_trials: int) -> None:
+    if startup_trials < 1:
+        raise SearcherError(f"startup_trials must be at least 1, got {startup_trials}")
+
+
+def _numpy_seed(seed: int) -> int:
+    """NumPy takes seeds of 32 bits."""
+    return seed % 2**32

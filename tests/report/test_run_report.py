@@ -1,0 +1,79 @@
+"""The report of a run folder: what is gathered from a run that ended well, badly or half-way."""
+
+from pathlib import Path
+
+import pytest
+from report_records import bag, choice, failed_trials, request, study, trials
+
+from autommlab.errors import StorageError
+from autommlab.options import RunOptions
+from autommlab.report.run_report import command_line, gather, write_run_report
+from autommlab.run_folder import RunFolder
+from autommlab.training.ledger import Ledger
+
+OPTIONS = RunOptions(text="detect 'trains' & buses", trials=8, time_min=5, searcher="random")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    run = RunFolder(tmp_path / "run")
+    run.open(OPTIONS)
+    run.write("request", request())
+    run.write("model", choice())
+    run.add_seconds("training", 12.5)
+    run.study.mkdir()
+    return run
+
+
+def test_finished_stages_and_trials_so_far_are_gathered(folder: RunFolder) -> None:
+    ledger = Ledger(folder.study / "trials.jsonl")
+    for record in trials()[:3]:
+        ledger.append(record)
+    content = gather(OPTIONS, folder, "the study stopped\nwith details")
+    assert content.request == request()
+    assert content.choice == choice()
+    assert [trial.number for trial in content.all_trials] == [1, 2, 3]
+    assert (content.bag, content.study, content.deployment) == (None, None, None)
+    assert content.problem == "the study stopped"
+    assert content.planned_trials == 8
+    assert content.stage_seconds == {"training": 12.5}
+    assert content.versions["torch"]
+    assert content.settings["Searcher"] == "random"
+
+
+def test_missing_pictures_leave_a_note(folder: RunFolder, tmp_path: Path) -> None:
+    folder.write("bag", bag(tmp_path / "gone"))
+    folder.write("study", study(tmp_path))
+    content = gather(OPTIONS, folder)
+    assert content.sample_images == ()
+    assert len(content.notes) == 1
+    assert content.notes[0].startswith("The training images could not be drawn: ")
+    write_run_report(OPTIONS, folder)
+    assert "The training images could not be drawn" in folder.report.read_text(encoding="utf-8")
+
+
+def test_report_of_a_failed_run_names_the_error(folder: RunFolder) -> None:
+    ledger = Ledger(folder.study / "trials.jsonl")
+    for record in failed_trials():
+        ledger.append(record)
+    write_run_report(OPTIONS, folder, "all 3 trials failed:\ntrial 1 ...")
+    html = folder.report.read_text(encoding="utf-8")
+    assert "All 3 trials failed (diverged)" in html
+    assert "<li>all 3 trials failed:</li>" in html
+
+
+def test_report_that_cannot_be_written(folder: RunFolder) -> None:
+    folder.report = folder.path / "options.json" / "report.html"
+    with pytest.raises(StorageError, match="cannot write"):
+        write_run_report(OPTIONS, folder)
+
+
+def test_interrupted_run_says_so(folder: RunFolder) -> None:
+    assert gather(OPTIONS, folder, "KeyboardInterrupt").problem == "The run was interrupted."
+
+
+def test_command_line_names_what_differs_from_the_defaults() -> None:
+    assert command_line(OPTIONS) == (
+        """autommlab run 'detect '"'"'trains'"'"' & buses' --searcher random --trials 8 --time 5.0"""
+    )
+    assert command_line(RunOptions(parse=Path("/x/p.json"))) == "autommlab run --parse /x/p.json"

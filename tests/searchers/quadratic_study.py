@@ -1,0 +1,81 @@
+"""A small real Ray Tune study, run as a script so that a test can kill it.
+
+Usage: quadratic_study.py FOLDER SEARCHER SCHEDULER TRIALS SECONDS_A_REPORT [restore]
+Each report is appended to FOLDER/reports.jsonl by the trial itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"
+
+import ray
+from ray import tune
+
+from searchers import create, create_scheduler
+from searchers.testing import METRIC, SPACE, quadratic
+
+REPORTS = 3
+
+
+class QuadraticTrial(tune.Trainable):
+    """A trivial trainable: three reports of a quadratic; actors are reused."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.point = {name: config[name] for name in SPACE.names()}
+        self.folder, self.seconds = Path(config["folder"]), config["seconds"]
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        time.sleep(self.seconds)
+        report = self.iteration + 1
+        with (self.folder / "reports.jsonl").open("a") as log:
+            line = {"trial": self.trial_id, "point": self.point, "report": report, "process": os.getpid()}
+            log.write(json.dumps(line) + "\n")
+        return {METRIC: quadratic(self.point), "done": report == REPORTS}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        Path(checkpoint_dir, "point.json").write_text(json.dumps(self.point))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """The report number, all that a trial has, is Tune's own."""
+
+
+def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: float, restore: bool) -> None:
+    trainable = tune.with_resources(QuadraticTrial, {"cpu": 1})
+    ray.init(num_cpus=2, include_dashboard=False, _temp_dir=os.environ["RAY_FOLDER"], log_to_driver=False)
+    constants = {"folder": str(folder), "seconds": seconds}
+    if restore:
+        tuner = tune.Tuner.restore(str(folder / "study"), trainable, param_space=constants)
+    else:
+        tuner = tune.Tuner(
+            trainable,
+            param_space=constants,
+            tune_config=tune.TuneConfig(
+                search_alg=create(searcher, SPACE, metric=METRIC, seed=0),
+                scheduler=create_scheduler(scheduler, metric=METRIC, max_t=REPORTS),
+                num_samples=trials,
+                max_concurrent_trials=1 if scheduler == "none" else 2,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(name="study", storage_path=str(folder), verbose=0),
+        )
+    results = tuner.fit()
+    summary = [{"id": r.metrics["trial_id"], "reports": r.metrics["training_iteration"]} for r in results]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main(
+        Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), "restore" in sys.argv
+    )

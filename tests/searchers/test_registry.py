@@ -1,0 +1,239 @@
+"""Names, options and plug-ins of the registry; what our searchers promise beyond the contract."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import searchers
+from searchers import SearcherError, create, names, needs_first_points, register, registry
+from searchers.base import BaseSearcher
+from searchers.random_search import RandomSearch
+from searchers.space import ChoiceParameter, FloatParameter, Point, SearchSpace
+from searchers.testing import METRIC, SPACE, propose, quadratic, report
+
+RECIPE: Point = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
+
+
+def make(name: str, **options: Any) -> Any:
+    return create(name, SPACE, metric=METRIC, seed=0, **options)
+
+
+def test_names_are_those_the_command_line_offers() -> None:
+    assert names()[:6] == ("default", "random", "tpe", "tpe-few", "gp", "cmaes")
+    assert "tpe+default" in names()
+    assert "default+default" not in names()
+    assert [n for n in names()[:7] if needs_first_points(n)] == ["default", "random+default"]
+
+
+def test_importing_the_package_imports_no_heavy_library() -> None:
+    code = (
+        "import sys, searchers; searchers.names(); "
+        "print(sorted({'ray', 'torch', 'optuna', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_unknown_name_lists_the_known_and_the_nearest() -> None:
+    with pytest.raises(SearcherError, match=r"unknown searcher 'tpee'.*Did you mean 'tpe'.*Known: default, random"):
+        make("tpee")
+
+
+def test_unknown_option_lists_the_allowed_ones() -> None:
+    with pytest.raises(SearcherError, match=r"'tpe' 'startup_trial'.*'startup_trials'.*Known: startup_trials"):
+        make("tpe", startup_trial=3)
+    with pytest.raises(SearcherError, match=r"option of searcher 'random' 'x'.*Known: none"):
+        make("random", x=3)
+
+
+@pytest.mark.parametrize("name", ["default", "tpe+default"])
+def test_default_needs_a_recipe(name: str) -> None:
+    with pytest.raises(SearcherError, match=rf"'{name.replace('+', '.')}' needs first_points"):
+        make(name)
+
+
+def test_illegal_values_are_named() -> None:
+    with pytest.raises(SearcherError, match=r"outside the search space: lr=7 is outside"):
+        make("random", first_points=[{**RECIPE, "lr": 7}])
+    with pytest.raises(SearcherError, match=r"startup_trials must be at least 1, got 0"):
+        make("gp", startup_trials=0)
+    with pytest.raises(SearcherError, match=r"mode must be 'max' or 'min', got 'best'"):
+        create("random", SPACE, metric=METRIC, mode="best", seed=0)
+    with pytest.raises(SearcherError, match=r"random has no metric"):
+        create("random", SPACE, metric=None, seed=0).suggest("a")
+
+
+@pytest.fixture
+def clean_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_outsiders_register_a_factory() -> None:
+    register("mine", RandomSearch)
+    assert "mine" in names()
+    assert "mine+default" in names()
+    searcher: Any = make("mine+default", first_points=[RECIPE])
+    assert propose(searcher, "a") == RECIPE
+    with pytest.raises(SearcherError, match=r"'mine' is already there \(searchers.random_search\)"):
+        register("mine", RandomSearch)
+    with pytest.raises(SearcherError, match=r"'tpe' is already there"):
+        register("tpe", RandomSearch)
+    with pytest.raises(SearcherError, match=r"must not end in"):
+        register("other+default", RandomSearch)
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_factory_must_return_a_searcher() -> None:
+    def broken(space: SearchSpace, **settings: Any) -> Any:
+        return "no searcher"
+
+    register("broken", broken)
+    with pytest.raises(SearcherError, match=r"'broken' returned str, not a ray.tune.search.Searcher"):
+        make("broken")
+
+
+def test_other_packages_join_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        EntryPoint("theirs", "searchers.random_search:RandomSearch", registry.ENTRY_POINT_GROUP),
+        EntryPoint("gone", "no_such_package:Searcher", registry.ENTRY_POINT_GROUP),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    assert propose(make("theirs"), "a") == propose(make("random"), "a")
+    with pytest.raises(SearcherError, match=r"'gone' \(no_such_package:Searcher\) cannot be imported"):
+        make("gone")
+
+
+def test_the_base_is_truly_abstract() -> None:
+    compulsory = {"suggest", "on_trial_complete", "get_state", "set_state"}
+    assert set(BaseSearcher.__abstractmethods__) == compulsory
+
+
+def origins(searcher: Any, trials: int) -> list[str]:
+    for number in range(trials):
+        point = propose(searcher, f"t{number}")
+        searcher.on_trial_complete(f"t{number}", report(quadratic(point)))
+    return [searcher.proposed_by(f"t{number}") for number in range(trials)]
+
+
+def test_every_proposal_tells_its_origin() -> None:
+    assert origins(make("default", first_points=[RECIPE]), 3) == ["default", "random", "random"]
+    assert origins(make("tpe-few", startup_trials=2), 4) == ["tpe-few:start-up"] * 2 + ["tpe-few"] * 2
+    with_recipe = origins(make("tpe-few+default", startup_trials=2, first_points=[RECIPE]), 4)
+    assert with_recipe == ["first-point", "tpe-few:start-up", "tpe-few", "tpe-few"]
+    with pytest.raises(SearcherError, match=r"trial 'x' was not suggested by random"):
+        make("random").proposed_by("x")
+
+
+@pytest.mark.parametrize("name", ["default", "tpe+default", "cmaes+default", "gp+default"])
+def test_first_points_come_first_and_unchanged(name: str) -> None:
+    other = {**RECIPE, "optimizer": "AdamW", "lr": 0.001}
+    searcher = make(name, first_points=[RECIPE, other])
+    assert [propose(searcher, "a"), propose(searcher, "b")] == [RECIPE, other]
+    assert propose(searcher, "c") not in (RECIPE, other)
+
+
+def test_default_draws_what_random_draws() -> None:
+    default, blind = make("default", first_points=[RECIPE]), make("random")
+    propose(default, "recipe")
+    assert [propose(default, i) for i in "abc"] == [propose(blind, i) for i in "abc"]
+
+
+def test_a_failure_is_learned_as_the_worst_score() -> None:
+    """Half of the space fails: the model-based searcher must come to avoid it."""
+    space = SearchSpace(
+        parameters=(
+            FloatParameter(name="lr", low=1e-4, high=1.0, log=True),
+            ChoiceParameter(name="o", choices=("a", "b")),
+        )
+    )
+    searcher: Any = create("tpe", space, metric=METRIC, seed=0)
+    failures = []
+    for number in range(60):
+        failed = float(propose(searcher, f"t{number}")["lr"]) > 1e-2
+        searcher.on_trial_complete(f"t{number}", None if failed else report(0.5), error=failed)
+        failures.append(failed)
+    assert sum(failures[:10]) >= 3
+    assert sum(failures[-20:]) <= 3
+    assert {a.score for a in searcher.attempts().values() if a.failed} == {0.0}
+
+
+def test_a_failure_never_beats_a_real_score() -> None:
+    searcher: Any = create("random", SPACE, metric="loss", mode="min", seed=0)
+    for trial_id, loss in (("a", 7.5), ("b", math.nan)):
+        propose(searcher, trial_id)
+        searcher.on_trial_complete(trial_id, {"loss": loss})
+    assert searcher.attempts()["b"].score == 7.5
+
+
+def test_ignored_results_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        make("random").on_trial_complete("stranger", report(0.5))
+    assert "trial stranger, which was never suggested here" in caplog.text
+
+
+def test_late_settings_must_agree() -> None:
+    searcher = make("random")
+    with pytest.raises(SearcherError, match=r"optimises 'score', Tune was given metric='loss'"):
+        searcher.set_search_properties("loss", "max", {})
+    with pytest.raises(SearcherError, match=r"mode='max', Tune was given mode='min'"):
+        searcher.set_search_properties("score", "min", {})
+    unset = create("random", SPACE, metric=None, seed=0)
+    assert unset.set_search_properties("late", "max", {})
+    assert unset.metric == "late"
+
+
+def test_state_is_versioned_json_with_plain_values(tmp_path: Path) -> None:
+    searcher = make("tpe")
+    propose(searcher, "a")
+    searcher.save(str(tmp_path / "state.json"))
+    saved = json.loads((tmp_path / "state.json").read_text())
+    assert saved["format"] == "autommlab.searcher"
+    assert saved["settings"]["version"] == 1
+    assert list(saved["state"]["attempts"]) == ["a"]
+
+
+def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher = make("random")
+    target = tmp_path / "state.json"
+    searcher.save(str(target))
+    before = target.read_text()
+
+    def full_disk(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full_disk)
+    propose(searcher, "a")
+    with pytest.raises(OSError, match="No space left"):
+        searcher.save(str(target))
+    assert target.read_text() == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_other_settings_are_refused_with_a_diff(tmp_path: Path) -> None:
+    make("tpe").save(str(tmp_path / "state"))
+    other: Any = create("tpe", SPACE, metric=METRIC, seed=1, startup_trials=5)
+    with pytest.raises(SearcherError, match=r"seed: saved 0, now 1; startup_trials: saved 10, now 5"):
+        other.restore(str(tmp_path / "state"))
+    with pytest.raises(SearcherError, match=r"searcher: saved 'tpe', now 'random'"):
+        make("random").restore(str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize("content", ["", '{"format": "autommlab.sear', "[1, 2]", '{"format": "other"}'])
+def test_a_broken_state_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "state").write_text(content)
+    with pytest.raises(SearcherError, match=r"state is not a searcher state"):
+        make("random").restore(str(tmp_path / "state"))
+
+
+def test_docstring_says_how_to_join() -> None:
+    assert "HPO-LLaMA" in str(searchers.__doc__)
