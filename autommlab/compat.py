@@ -6,8 +6,10 @@ imported. Each repair has a test that fails once the repair is no longer needed.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import io
 import os
 import sys
 import types
@@ -96,8 +98,11 @@ def import_toolboxes(*tasks: Task) -> None:
     Takes 5 to 20 s in a fresh process.
     """
     apply_repairs()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:
             for part in ("models", "datasets", "evaluation"):
                 importlib.import_module(f"{toolbox}.{part}")
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance("mmengine", log_level="ERROR")  # pages of INFO otherwise, on every model built

@@ -24,7 +24,14 @@ from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import understand
 
 Record = TypeVar("Record", bound=BaseModel)
-STAGES = ("understanding", "data", "model", "training", "deployment")
+_DOING = {
+    "understanding": "reading the request",
+    "data": "finding images of the asked-for classes",
+    "model": "measuring candidates",
+    "training": "starting workers",
+    "deployment": "exporting and verifying",
+}
+STAGES = tuple(_DOING)
 
 
 class Plan(BaseModel):
@@ -164,7 +171,7 @@ def _recorded(
     if known is not None:
         events.emit("stage-skipped", stage, "done before", number=number, total=len(STAGES))
         return known
-    events.emit("stage-started", stage, "", number=number, total=len(STAGES))
+    events.emit("stage-started", stage, _DOING[stage], number=number, total=len(STAGES))
     started = time.monotonic()
     try:
         record = make()

@@ -13,15 +13,20 @@ from searchers.errors import SearcherError
 _FORMAT = "autommlab.searcher"
 
 
-def write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
-    """Write `settings` and `state`; a crash on the way leaves the previous file whole."""
-    text = json.dumps({"format": _FORMAT, "settings": settings, "state": state}, allow_nan=False)
+def write_text(target: Path, text: str) -> None:
+    """Replace the content of `target`; a crash on the way leaves the previous one whole."""
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         draft.write_text(text, encoding="utf-8")
         os.replace(draft, target)  # noqa: PTH105 - the atomic call, named as such
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write `settings` and `state`, swapped in as a whole."""
+    content = {"format": _FORMAT, "settings": settings, "state": state}
+    write_text(target, json.dumps(content, allow_nan=False))
 
 
 def read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:

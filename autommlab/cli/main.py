@@ -14,7 +14,7 @@ from autommlab.cli.data import data_app
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
 from autommlab.cli.run import run
-from autommlab.errors import AutoMMLabError, StorageError
+from autommlab.errors import AutoMMLabError, RequestError, StorageError
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -67,7 +67,12 @@ def main() -> None:
             raise
         _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
         sys.exit(StorageError.exit_code)
-    except Exception:
+    except Exception as error:
+        from searchers.errors import SearcherError
+
+        if isinstance(error, SearcherError):
+            _complain(str(error))
+            sys.exit(RequestError.exit_code)
         traceback.print_exc()
         _complain("this is a fault of autommlab, not yours; please report it with the lines above")
         sys.exit(_UNEXPECTED)

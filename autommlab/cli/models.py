@@ -61,11 +61,12 @@ def refresh(
     """Make the zoo's table again from the installed toolboxes."""
     from autommlab.models import zoo
     from autommlab.models.counting import count_all, write_counted
+    from autommlab.models.index import build_table
 
     console = _console()
     before = {(entry.task, entry.name): entry for entry in zoo.read_table()} if zoo.ZOO_FILE.is_file() else {}
     if count:
-        table = zoo.regenerate()
+        table = build_table()
         failed: list[str] = []
         write_counted(count_all(table, lambda entry, reason: failed.append(f"{entry.name}: {reason}")))
         console.print(f"{len(table) - len(failed)} models counted; {len(failed)} keep the figures of their index")

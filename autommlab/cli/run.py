@@ -100,7 +100,7 @@ def _options(given: dict[str, Any], resume: Path | None) -> Any:
     settings.profile(options.profile)
     for what, name, known in (
         ("searcher", options.searcher, searchers.names()),
-        ("scheduler", options.scheduler, schedulers.names()),
+        ("scheduler", options.scheduler, schedulers.scheduler_names()),
     ):
         if name not in known:
             raise RequestError(unknown(what, name, known))

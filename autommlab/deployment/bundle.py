@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,25 +61,6 @@ def requirements(engine: Engine) -> list[str]:
     """The exact versions that the bundle was verified with."""
     packages = (ENGINE_PACKAGES[engine], "numpy", "pillow")
     return [f"{name}=={importlib.metadata.version(name)}" for name in packages]
-
-
-def load_predictor(bundle: Path) -> Any:
-    """The bundle's own `Predictor`, opened on it, in this process.
-
-    Raises:
-        BundleError: of the bundle, when it cannot be opened.
-    """
-    name = f"_bundle_predict_{abs(hash(bundle.resolve()))}"
-    spec = importlib.util.spec_from_file_location(name, bundle / "predict.py")
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(bundle / "predict.py")
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module.Predictor(bundle)
 
 
 def _write(path: Path, text: str) -> None:

@@ -111,9 +111,7 @@ def _one_way(ours: Arrays, others: Arrays, level: float, longer_side: int) -> fl
         if score < level:
             continue
         same = (others[2] == label) & (_iou(corners, others[0]) >= _SAME_OBJECT_IOU)
-        apart = np.maximum(
-            np.abs(others[0] - corners).max(axis=1) / longer_side, np.abs(others[1] - score)
-        )
+        apart = np.maximum(np.abs(others[0] - corners).max(axis=1) / longer_side, np.abs(others[1] - score))
         worst = max(worst, float(apart[same].min()) if same.any() else _UNMATCHED)
     return worst
 

@@ -176,7 +176,7 @@ def _licences(bag: Bag) -> str:
 
 def _readme(bag: Bag, engine: Engine) -> str:
     box = " --box 10,20,100,200" if bag.task is Task.KEYPOINT else ""
-    return f"""# A {bag.task.value} model for {', '.join(bag.classes)}
+    return f"""# A {bag.task.value} model for {", ".join(bag.classes)}
 
 Runs with {engine.value}, numpy and Pillow; no training code.
 

@@ -15,9 +15,9 @@ def score(trained: Trained, samples: list[Any]) -> float:
     from mmengine.evaluator import Evaluator
 
     wanted = objective(trained.task)
-    evaluator = Evaluator(trained.evaluators[:1])  # the first metric is the one that yields the objective
-    evaluator.dataset_meta = trained.dataset.metainfo
     with quiet_toolboxes():
+        evaluator = Evaluator(trained.evaluators[:1])  # the first metric is the one that yields the objective
+        evaluator.dataset_meta = trained.dataset.metainfo
         figures = evaluator.offline_evaluate(samples)
     return float(figures.get(wanted.key, 0.0)) * wanted.scale
 

@@ -116,7 +116,7 @@ def _deploy(  # noqa: PLR0913 - the stage's own arguments, handed on once
     )
 
 
-def _first_that_works(  # noqa: PLR0913
+def _first_that_works(
     asked: Engine,
     trained: Trained,
     exported: OnnxModel,

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from autommlab.deployment.benchmark import benchmark
-from autommlab.deployment.bundle import load_predictor
 from autommlab.deployment.comparison import Comparison, torch_outputs
 from autommlab.deployment.records import Verification
 from autommlab.deployment.scoring import predict_with_bundle, score
 from autommlab.deployment.trained import Trained
 from autommlab.metrics import objective
+from autommlab.predicting import load_bundle
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
 
@@ -40,7 +40,7 @@ def verify(trained: Trained, bundle: Path, engine: Engine) -> Verification:
         ValueError: its outputs have other shapes than PyTorch's.
     """
     measured = benchmark(bundle, Path(trained.dataset[0]["data_samples"].img_path))
-    predictor = load_predictor(bundle)
+    predictor: Any = load_bundle(bundle).predictor
     comparison = Comparison(trained.task, predictor.info["output"], max(predictor.info["input"]["size"]))
     from_torch, from_bundle = [], []
     input_difference = 0.0

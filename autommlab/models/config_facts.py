@@ -53,13 +53,16 @@ def read_facts(config: Path, task: Task) -> ConfigFacts:
         content: dict[str, Any] = Config.fromfile(config, import_custom_modules=False).to_dict()
     except (OSError, SyntaxError, LookupError, TypeError, ValueError, RuntimeError, ImportError) as error:
         raise ModelError(f"the config {config} cannot be read: {error}; reinstall its toolbox") from error
-    return ConfigFacts(_input_size(content, task), _needs(content.get("model", {}), task))
+    return ConfigFacts(_input_size(content, task), _needs(content, task))
 
 
-def _needs(model: dict[str, Any], task: Task) -> str:
+def _needs(content: dict[str, Any], task: Task) -> str:
+    model = content.get("model", {})
     kind = str(model.get("type", "")).rpartition(".")[2]
     if task is Task.DETECTION and kind in _NEEDS_BY_TYPE:
         return _NEEDS_BY_TYPE[kind]
+    if task is Task.DETECTION and ("with_mask", True) in _keys(content.get("train_dataloader")):
+        return "instance masks"
     if task in (Task.DETECTION, Task.SEGMENTATION):
         return next((_NEEDS[key] for key, value in _keys(model) if key in _NEEDS and value), "")
     return ""

@@ -27,7 +27,7 @@ _CANNOT_BUILD = (*_CANNOT_RUN, ImportError, OSError)
 
 
 class Counted(NamedTuple):
-    """Millions of parameters and GFLOPs of a model with its benchmark's classes; None if not countable."""
+    """Millions of parameters and GFLOPs of a model with its benchmark's classes; None: keep the index's."""
 
     params_m: float
     flops_g: float | None
@@ -60,7 +60,7 @@ def write_counted(counted: dict[str, Counted], path: Path = COUNTED_FILE) -> Non
 
 
 def with_counted(entry: ModelEntry, counted: dict[str, Counted]) -> ModelEntry:
-    """The entry with counted figures before the index's own: a few of those are typing errors."""
+    """The entry with counted figures before the index's own: a few of those are wrong (ResNet-34 with 2.2 M)."""
     found = counted.get(key_of(entry))
     if found is None:
         return entry
@@ -90,14 +90,14 @@ def count_all(
 
 
 def count(entry: ModelEntry) -> Counted:
-    """Build one entry's own config on the meta device and count it.
+    """Build one entry's own config on the meta device; FLOPs only where the entry has none.
 
     Raises:
         ModelError: the config cannot be built with the installed packages.
     """
     model = _build(entry)
     params_m = round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 4)
-    return Counted(params_m, _flops(model, entry))
+    return Counted(params_m, _flops(model, entry) if entry.flops_g is None else None)
 
 
 def _build(entry: ModelEntry) -> Any:

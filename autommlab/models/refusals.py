@@ -29,6 +29,7 @@ def none_fits(
     task = candidates[0].task if candidates else "such"
     figures = {entry.name: measured.get(entry.name) or published(entry, input_size) for entry in candidates}
     lines = [f"no {task} model of the zoo fits:"]
+    told = []
     for limit in limits:
         known = [(figures[entry.name].of(limit.figure), entry) for entry in candidates]
         values = [(value, entry) for value, entry in known if value is not None]
@@ -38,14 +39,27 @@ def none_fits(
         all_or_some = f"all {over}" if over == len(candidates) else f"{over} of {len(candidates)}"
         whose = " measured" if limit.figure == "time" else ""
         smallest, entry = min(values, key=lambda pair: pair[0])
-        lines.append(f"  {limit} excludes {all_or_some}{whose}; the smallest is {entry.title} with {smallest:.4g}")
+        line = f"  {limit} excludes {all_or_some}{whose}; the smallest is {entry.title} with {smallest:.4g}"
+        told.append((over == len(values), line))
+    # A limit that nothing holds explains the refusal alone; otherwise it is the limits together.
+    lines.extend(line for alone, line in told if alone or not any(excludes_all for excludes_all, _ in told))
     lines.extend(_unbuildable(rejected))
-    nearest = min(candidates, key=lambda entry: overshoot(limits, figures[entry.name]), default=None)
+    nearest = min(
+        _comparable(candidates, limits, figures), key=lambda one: overshoot(limits, figures[one.name]), default=None
+    )
     if nearest is not None:
         lines.append(
             f"Nearest: {nearest.title} ({nearest.name}) with {figures[nearest.name]}; raise the limits to take it."
         )
     return ModelError("\n".join(lines))
+
+
+def _comparable(
+    candidates: Sequence[ModelEntry], limits: Sequence[Limit], figures: Mapping[str, Figures]
+) -> list[ModelEntry]:
+    """The candidates of which every limited figure is known, all where there are none."""
+    known = [e for e in candidates if all(figures[e.name].of(limit.figure) is not None for limit in limits)]
+    return known or list(candidates)
 
 
 def named_breaks_limits(

@@ -25,6 +25,7 @@ from searchers.space import Point, SearchSpace
 #: ledger loses nothing); the loggers write files per trial that nobody reads.
 _TUNE_ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",  # prints a box whatever `verbose` says
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
@@ -128,14 +129,12 @@ def _search(
         first_points=[default_point] if default_point and searchers.needs_first_points(options.searcher) else [],
     )
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
-    log = StudyLog(ledger, folder / BEST_FOLDER, events, options.trials, searcher)
+    log = StudyLog(ledger, folder / BEST_FOLDER, events, options.trials, objective(setup.bag.task).name, searcher)
     try:
         tune.run(
             tune.with_parameters(TrialTrainable, setup=setup, finished=finished),
             name=_RAY_FOLDER,
             storage_path=str(folder.resolve()),
-            metric=SCORE,
-            mode="max",
             search_alg=searcher,
             scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports),
             stop=StopWhenHopeless(ledger),
@@ -148,7 +147,7 @@ def _search(
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
             callbacks=[log],
-            resume="AUTO",
+            resume=_has_snapshot(folder / _RAY_FOLDER),
             verbose=0,
             progress_reporter=Silent(),
         )
@@ -159,6 +158,11 @@ def _search(
         raise TrainingError(
             f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
+
+
+def _has_snapshot(experiment: Path) -> bool:
+    """Whether an interrupted study left Ray a state to go on from."""
+    return any(experiment.glob("experiment_state-*.json"))
 
 
 def _slots(options: StudyOptions) -> int:

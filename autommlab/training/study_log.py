@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +30,16 @@ class StudyLog(tune.Callback):
         best_folder: gets `checkpoint.pth` and `config.py` of the best trial so far.
         events: who is told.
         total: trials of the study, for the progress display.
+        metric: canonical name of the objective, likewise.
         searcher: asked who proposed a trial (`proposed_by`).
     """
 
-    def __init__(self, ledger: Ledger, best_folder: Path, events: Events, total: int, searcher: Any) -> None:
+    def __init__(
+        self, ledger: Ledger, best_folder: Path, events: Events, total: int, metric: str, searcher: Any
+    ) -> None:
         self._ledger, self._best_folder, self._events = ledger, best_folder, events
         self._total, self._searcher = total, searcher
-        self._started = time.monotonic()
-        self._done_before = len(ledger.records)
+        self._metric = metric
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended by itself, by a scheduler, or by the time budget."""
@@ -100,14 +101,13 @@ class StudyLog(tune.Callback):
     def _tell(self, record: TrialRecord) -> None:
         done = len(self._ledger.records)
         best = best_record(self._ledger.records)
-        elapsed = time.monotonic() - self._started
-        per_trial = elapsed / max(1, done - self._done_before)
         self._events.emit(
             "trial",
             "training",
             f"trial {done} of {self._total}: {record.status}, {record.score:.4f}",
             number=record.number,
             total=self._total,
+            metric=self._metric,
             score=record.score,
             status=record.status,
             reason=record.reason.splitlines()[0] if record.reason else "",
@@ -115,7 +115,6 @@ class StudyLog(tune.Callback):
             proposed_by=record.proposed_by,
             best=best.score if best else None,
             seconds=record.train_s + record.val_s + record.setup_s,
-            eta_s=per_trial * max(0, self._total - done),
         )
 
 

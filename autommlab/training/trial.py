@@ -134,7 +134,8 @@ def evaluate(config_file: Path, checkpoint: Path, task: Task) -> dict[str, float
     config.visualizer.name = config.experiment_name
     runner = _quietly_built(config)
     try:
-        return canonical_figures(task, runner.test())
+        with contextlib.redirect_stdout(io.StringIO()):
+            return canonical_figures(task, runner.test())
     finally:
         forget(runner)
 

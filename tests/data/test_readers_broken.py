@@ -112,6 +112,14 @@ def test_category_with_other_keypoints_is_left_out(tmp_path: Path) -> None:
     assert [problem.kind for problem in dataset.unreadable] == ["keypoint-count"]
 
 
+def test_category_without_keypoint_names_is_left_out(tmp_path: Path) -> None:
+    root = layouts.coco_keypoints(tmp_path)
+    cat = {"id": 2, "name": "cat"}
+    change(root / "annotations" / "person_keypoints_val2017.json", lambda c: c["categories"].append(cat))
+    (problem,) = load(root).unreadable
+    assert (problem.kind, "has no keypoint names" in problem.what) == ("bad-annotation", True)
+
+
 def test_object_without_any_labelled_point_is_no_problem(tmp_path: Path) -> None:
     root = layouts.coco_keypoints(tmp_path)
     change(root / "annotations" / "person_keypoints_train2017.json", set_first(keypoints=[0] * 51))

@@ -208,6 +208,13 @@ def test_voc_segmentation(tmp_path: Path) -> None:
     assert [dataset.classes[v] for v in np.unique(class_mask(dataset.samples[0])) if v < 255][1:] == ["dog", "person"]
 
 
+def test_voc_image_without_its_mask(tmp_path: Path) -> None:
+    root = layouts.pascal_voc(tmp_path)
+    (root / "SegmentationClass" / "2007_000000.png").unlink()
+    (problem,) = load(root, Task.SEGMENTATION).unreadable
+    assert (problem.kind, problem.where) == ("missing-mask", "JPEGImages/2007_000000.jpg")
+
+
 def test_voc_without_image_sets_and_with_other_classes(tmp_path: Path) -> None:
     layouts.image(tmp_path / "JPEGImages" / "a.png")
     layouts.voc_xml(tmp_path / "Annotations" / "a.xml", [("helmet", (1, 1, 5, 5))])

@@ -28,6 +28,7 @@ CLASSES = {
     Task.SEGMENTATION: ("background", "circle", "square"),
     Task.KEYPOINT: ("square",),
 }
+ENOUGH = {Task.CLASSIFICATION: 30, Task.DETECTION: 120, Task.SEGMENTATION: 40, Task.KEYPOINT: 40}
 CORNERS = KeypointMeta(
     names=("top left", "top right", "bottom right", "bottom left"),
     flip_pairs=((0, 1), (2, 3)),
@@ -61,7 +62,7 @@ class Shape:
 
 
 def make_study(
-    task: Task, folder: Path, *, model: dict[str, Any] | None = None, iterations: int = 40, **wishes: Any
+    task: Task, folder: Path, *, model: dict[str, Any] | None = None, iterations: int | None = None, **wishes: Any
 ) -> Study:
     """Draw a bag, train a small model on it and record it as a finished study.
 
@@ -69,13 +70,21 @@ def make_study(
         task: of the study.
         folder: where bag, config and weights go.
         model: an OpenMMLab model config with its `codec`, `default_scope`; None = a small one.
-        iterations: optimiser steps, 0 = the model stays as it was initialised.
+        iterations: optimiser steps, 0 = the model stays as it was initialised; None = enough to learn a bit.
         wishes: fields of the request's model and deploy parts ("engine", "gpu", "metrics", ...).
     """
     bag = make_bag(task, folder / "bag")
+    iterations = ENOUGH[task] if iterations is None else iterations
     config = runner_config(bag, folder, model or small_model(task), max(iterations, 1))
     checkpoint = _train(config, folder, iterations)
-    return Study(_request(task, wishes), bag, _choice(task), _result(task, folder, checkpoint))
+    request, choice, result = study_records(task, folder, **wishes)
+    assert result.checkpoint == checkpoint
+    return Study(request, bag, choice, result)
+
+
+def study_records(task: Task, folder: Path, **wishes: Any) -> tuple[ModelRequest, ModelChoice, StudyResult]:
+    """The records of a finished study, without its files."""
+    return _request(task, wishes), _choice(task), _result(task, folder, folder / "best.pth")
 
 
 def make_bag(task: Task, folder: Path, size: tuple[int, int] = (100, 80)) -> Bag:
@@ -141,9 +150,7 @@ def _annotations(task: Task, scenes: list[list[Shape]], images: list[Path], size
             return json.dumps(_coco(task, scenes, images, size))
 
 
-def _coco(
-    task: Task, scenes: list[list[Shape]], images: list[Path], size: tuple[int, int]
-) -> dict[str, Any]:
+def _coco(task: Task, scenes: list[list[Shape]], images: list[Path], size: tuple[int, int]) -> dict[str, Any]:
     annotations = []
     for image_id, scene in enumerate(scenes, start=1):
         for shape in scene:
@@ -161,8 +168,7 @@ def _coco(
             annotations.append(entry)
     categories = [{"id": 1 + i, "name": name} for i, name in enumerate(CLASSES[task])]
     files = [
-        {"id": i, "file_name": str(path), "width": size[0], "height": size[1]}
-        for i, path in enumerate(images, start=1)
+        {"id": i, "file_name": str(path), "width": size[0], "height": size[1]} for i, path in enumerate(images, start=1)
     ]
     return {"images": files, "annotations": annotations, "categories": categories}
 
@@ -252,6 +258,41 @@ def _small_detector() -> dict[str, Any]:
     }
 
 
+def two_stage_detector() -> dict[str, Any]:
+    """Faster R-CNN: its graph holds two suppression steps and a RoIAlign."""
+    one_stage = _small_detector()
+    anchors = {"type": "AnchorGenerator", "scales": [4], "ratios": [1.0], "strides": [8, 16, 32, 64]}
+    nms = {"type": "nms", "iou_threshold": 0.6}
+    roi = {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0}
+    return {
+        **{key: one_stage[key] for key in ("default_scope", "data_preprocessor", "backbone", "neck")},
+        "type": "FasterRCNN",
+        "rpn_head": {"type": "RPNHead", "in_channels": 32, "feat_channels": 32, "anchor_generator": anchors},
+        "roi_head": {
+            "type": "StandardRoIHead",
+            "bbox_roi_extractor": {
+                "type": "SingleRoIExtractor",
+                "roi_layer": roi,
+                "out_channels": 32,
+                "featmap_strides": [8, 16, 32],
+            },
+            "bbox_head": {
+                "type": "Shared2FCBBoxHead",
+                "in_channels": 32,
+                "fc_out_channels": 64,
+                "roi_feat_size": 7,
+                "num_classes": 2,
+                "bbox_coder": {"type": "DeltaXYWHBBoxCoder"},
+                "reg_class_agnostic": False,
+            },
+        },
+        "test_cfg": {
+            "rpn": {"nms_pre": 100, "max_per_img": 50, "nms": nms, "min_bbox_size": 0},
+            "rcnn": {"score_thr": 0.05, "nms": nms, "max_per_img": 20},
+        },
+    }
+
+
 def small_pose(codec: str, **options: Any) -> dict[str, Any]:
     """A top-down pose model with a head for that codec."""
     settings: dict[str, dict[str, Any]] = {
@@ -285,7 +326,11 @@ def _pose_head(codec: dict[str, Any]) -> dict[str, Any]:
                 "deconv_out_channels": None,
             }
         case "RegressionLabel":
-            head = {"type": "RegressionHead", "num_joints": 4, "loss": {"type": "SmoothL1Loss", "use_target_weight": True}}
+            head = {
+                "type": "RegressionHead",
+                "num_joints": 4,
+                "loss": {"type": "SmoothL1Loss", "use_target_weight": True},
+            }
             return {"neck": {"type": "GlobalAveragePooling"}, "head": {**head, **shared}}
         case _:
             channels = 12 if codec.get("heatmap_type") == "combined" else 4
@@ -365,7 +410,13 @@ def _choice(task: Task) -> ModelChoice:
     size = INPUT_SIZES[task]
     return ModelChoice(
         entry=ModelEntry.model_validate(
-            {"name": "lite0", "title": "EfficientNet-Lite0", "task": task, "family": "EfficientNet-Lite", "toolbox": toolbox[task]}
+            {
+                "name": "lite0",
+                "title": "EfficientNet-Lite0",
+                "task": task,
+                "family": "EfficientNet-Lite",
+                "toolbox": toolbox[task],
+            }
         ),
         input_size=size,
         measured=Measured(params_m=4.0, flops_g=0.05, ms_per_image=12.0, input_size=size, device="cpu"),

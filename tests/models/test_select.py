@@ -168,7 +168,8 @@ def test_impossible_parameters_say_how_many_and_the_nearest(task: Task) -> None:
         choose(wanted)
     text = str(caught.value)
     assert f"no {task} model of the zoo fits" in text
-    assert "parameters under 0.01 M (the request) excludes" in text
+    assert f"parameters under 0.01 M (the request) excludes all {len(zoo.entries(task))}; the smallest is" in text
+    assert "profile laptop" not in text, "the request's limit explains the refusal alone"
     assert "Nearest: " in text
     assert caught.value.exit_code == 4
 

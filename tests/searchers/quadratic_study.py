@@ -13,12 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"
-
 import ray
 from ray import tune
 
 from searchers import create, create_scheduler
+from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
 from searchers.testing import METRIC, SPACE, quadratic
 
 REPORTS = 3
@@ -50,11 +49,26 @@ class QuadraticTrial(tune.Trainable):
         """The report number, all that a trial has, is Tune's own."""
 
 
+def start_ray() -> None:
+    """A second try, because Ray gives its own node a fixed 30 s to come up on a busy machine."""
+    for attempt in (1, 2, 3):
+        try:
+            ray.init(num_cpus=2, include_dashboard=False, _temp_dir=os.environ["RAY_FOLDER"], log_to_driver=False)
+        except Exception:  # Ray raises just that
+            ray.shutdown()
+            if attempt == 3:
+                raise
+        else:
+            return
+
+
 def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: float, restore: bool) -> None:
     trainable = tune.with_resources(QuadraticTrial, {"cpu": 1})
-    ray.init(num_cpus=2, include_dashboard=False, _temp_dir=os.environ["RAY_FOLDER"], log_to_driver=False)
+    start_ray()
     constants = {"folder": str(folder), "seconds": seconds}
+    os.environ.update(SAVE_EVERY_STEP)
     if restore:
+        recover(folder / "study")
         tuner = tune.Tuner.restore(str(folder / "study"), trainable, param_space=constants)
     else:
         tuner = tune.Tuner(
@@ -67,7 +81,7 @@ def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: floa
                 max_concurrent_trials=1 if scheduler == "none" else 2,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(name="study", storage_path=str(folder), verbose=0),
+            run_config=tune.RunConfig(name="study", storage_path=str(folder), verbose=0, callbacks=[StudySnapshots()]),
         )
     results = tuner.fit()
     summary = [{"id": r.metrics["trial_id"], "reports": r.metrics["training_iteration"]} for r in results]
@@ -76,6 +90,4 @@ def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: floa
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), "restore" in sys.argv
-    )
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), "restore" in sys.argv)

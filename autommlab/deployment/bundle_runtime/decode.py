@@ -24,9 +24,7 @@ def decode_scores(outputs: Outputs, info: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def decode_boxes(
-    outputs: Outputs, info: dict[str, Any], prepared: Prepared, threshold: float
-) -> dict[str, Any]:
+def decode_boxes(outputs: Outputs, info: dict[str, Any], prepared: Prepared, threshold: float) -> dict[str, Any]:
     """Detections in network pixels -> labelled boxes in pixels of the original image, best first."""
     corners, scores, labels = detections(outputs, info["output"])
     limits = np.array([*prepared.size, *prepared.size], np.float32)
@@ -107,9 +105,7 @@ def decode_mask(outputs: Outputs, info: dict[str, Any], prepared: Prepared) -> d
     return {"mask": mask, "classes": shares}
 
 
-def resize_bilinear(
-    values: NDArray[np.float32], size: tuple[int, int], *, align_corners: bool
-) -> NDArray[np.float32]:
+def resize_bilinear(values: NDArray[np.float32], size: tuple[int, int], *, align_corners: bool) -> NDArray[np.float32]:
     """Bilinear resize of (height, width) to `size` = (width, height), as torch's interpolate does it."""
     rows, down = _places(values.shape[0], size[1], align_corners=align_corners)
     columns, right = _places(values.shape[1], size[0], align_corners=align_corners)

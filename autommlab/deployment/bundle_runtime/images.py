@@ -53,8 +53,8 @@ def load_image(source: Image.Image | str | Path) -> Image.Image:
             return _to_rgb(image)
     except UnidentifiedImageError as error:
         raise BundleError(f"{source} is not an image that Pillow can read; give a JPEG, PNG or similar.") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
+        reason = getattr(error, "strerror", None) or str(error)
         raise BundleError(f"cannot read the image {source}: {reason}. Check the path and the file.") from error
 
 
@@ -125,8 +125,14 @@ def _prepare_crop(image: Image.Image, rule: dict[str, Any], box: Box) -> Prepare
     cells = (width - 1, height - 1) if rule["unbiased"] else (width, width * high / wide)
     scale = (cells[0] / wide, cells[1] / high)
     origin = _origin(centre, (wide, high), scale, (width, height), unbiased=rule["unbiased"])
+    if rule["unbiased"]:  # mmpose holds UDP's matrix in single precision
+        scale, origin = _single(scale), _single(origin)
     pixels = _crop(np.asarray(image), scale, origin, (width, height))
     return Prepared(normalise(pixels, rule), image.size, scale, centre, (wide, high), box)
+
+
+def _single(pair: tuple[float, float]) -> tuple[float, float]:
+    return float(np.float32(pair[0])), float(np.float32(pair[1]))
 
 
 def _origin(

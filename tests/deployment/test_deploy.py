@@ -1,0 +1,199 @@
+"""From a finished study to a bundle, for every task and engine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import with_engine
+from tiny_study import Study
+
+from autommlab.deployment import deploy
+from autommlab.deployment.records import Deployment
+from autommlab.errors import DeploymentError, StorageError
+from autommlab.events import Event, Events
+from autommlab.tasks import Task
+from autommlab.understanding.request import Engine
+
+pytestmark = pytest.mark.slow
+TASKS = list(Task)
+BundleOf = Callable[[Task, str], Deployment]
+StudyOf = Callable[[Task], Study]
+
+
+@pytest.mark.parametrize("engine", ["none", "openvino", "ncnn"])
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_on_every_engine(bundle_of: BundleOf, task: Task, engine: str) -> None:
+    done = bundle_of(task, engine)
+    check = done.verification
+    assert done.engine == (Engine.ONNXRUNTIME if engine == "none" else engine), done.notes
+    assert check.agrees, check
+    assert check.images == 12
+    assert check.max_difference <= check.tolerance
+    assert check.torch_metric > 0.1
+    assert abs(check.bundle_metric - check.torch_metric) <= check.metric_tolerance
+    assert check.input_difference < 0.1
+    assert 0 < check.p50_ms <= check.p95_ms
+    assert check.p50_ms < check.end_to_end_p50_ms
+    assert 20 < check.memory_mb < 500, "a bundle's process must not carry torch"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_bundle_is_complete(bundle_of: BundleOf, task: Task) -> None:
+    bundle = bundle_of(task, "none").bundle
+    expected = {
+        "model.onnx", "labels.txt", "bundle.json", "predict.py", "bundle_runtime", "requirements.txt",
+        "model_card.md", "README.md",
+    }  # fmt: skip
+    assert {path.name for path in bundle.iterdir()} == expected
+    assert not list(bundle.parent.glob(".deploying-*"))
+    assert not list(bundle.rglob("__pycache__"))
+    info = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
+    assert info["task"] == task.value
+    assert (bundle / "labels.txt").read_text(encoding="utf-8").splitlines() == info["classes"]
+    card = (bundle / "model_card.md").read_text(encoding="utf-8")
+    for fact in ("AdamW", "0.8500", "0.9000", "shapes", "agrees with PyTorch", "Intended use", "Licences"):
+        assert fact in card
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_same_answers_without_torch(
+    bundle_of: BundleOf, study_of: StudyOf, fresh_python: Callable[[Path], Path], task: Task, tmp_path: Path
+) -> None:
+    from autommlab.predicting import load_bundle
+
+    bundle = tmp_path / "elsewhere"
+    shutil.copytree(bundle_of(task, "none").bundle, bundle)
+    python = fresh_python(bundle)
+    assert subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 1
+    assert subprocess.run([python, "-c", "import autommlab"], capture_output=True, check=False).returncode == 1
+    images = sorted(study_of(task).bag.folder.glob("test???.png"))[:4]
+    options = ["--json", "--threshold", "0.05", "--masks", str(tmp_path / "masks")]
+    command = [python, bundle / "predict.py", *images, *options, "--box", "10,10,50,50"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    predictor = load_bundle(bundle).predictor
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(images)
+    for line, image in zip(lines, images, strict=True):
+        here = predictor(image, threshold=0.05, boxes=[(10, 10, 50, 50)])
+        compare(json.loads(line), here, image)
+
+
+def compare(there: dict[str, Any], here: dict[str, Any], image: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    assert there.pop("image") == str(image)
+    if "mask" in here:
+        saved = np.asarray(Image.open(there.pop("mask_file")))
+        np.testing.assert_array_equal(saved, here.pop("mask"))
+        assert saved.shape == (80, 100)
+    assert near(there, here), (there, here)
+
+
+def near(a: Any, b: Any) -> bool:
+    """Equal, numbers up to rounding."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(near(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(near(x, y) for x, y in zip(a, b, strict=True))
+    return a == (pytest.approx(b, abs=1e-4) if isinstance(b, float) else b)
+
+
+def test_another_models_weights_do_not_pass(bundle_of: BundleOf, study_of: StudyOf, tmp_path: Path) -> None:
+    import torch
+
+    from autommlab.deployment.trained import load_trained
+    from autommlab.deployment.verify import verify
+
+    study = study_of(Task.CLASSIFICATION)
+    trained = load_trained(study.result, study.bag, images=4, scratch=tmp_path)
+    bundle = bundle_of(Task.CLASSIFICATION, "none").bundle
+    assert verify(trained, bundle, Engine.ONNXRUNTIME).agrees
+    with torch.no_grad():
+        trained.model.head.fc.weight += 0.2 * torch.randn_like(trained.model.head.fc.weight)
+    assert not verify(trained, bundle, Engine.ONNXRUNTIME).agrees
+
+
+def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path) -> None:
+    from tiny_study import make_study, two_stage_detector
+
+    study = make_study(Task.DETECTION, tmp_path / "study", model=two_stage_detector(), iterations=0)
+    told: list[Event] = []
+    done = deploy(
+        with_engine(study.request, "ncnn"),
+        study.bag,
+        study.choice,
+        study.result,
+        folder=tmp_path,
+        events=Events(told.append),
+    )
+    assert (done.asked, done.engine) == (Engine.NCNN, Engine.ONNXRUNTIME)
+    assert "ncnn cannot run this model" in done.notes[0]
+    assert "Delivered for onnxruntime instead" in done.notes[0]
+    assert any(event.kind == "note" and event.message == done.notes[0] for event in told)
+    assert [check.holds for check in done.limits if check.name == "inference engine"] == [False]
+    assert "ncnn cannot run" in (done.bundle / "model_card.md").read_text(encoding="utf-8")
+    assert done.verification.agrees
+
+
+def test_a_new_bundle_replaces_an_old_one(study_of: StudyOf, tmp_path: Path) -> None:
+    old = tmp_path / "bundle"
+    old.mkdir()
+    (old / "stale").touch()
+    study = study_of(Task.CLASSIFICATION)
+    done = deploy(study.request, study.bag, study.choice, study.result, folder=tmp_path)
+    assert done.bundle == old
+    assert not (old / "stale").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_missing_weights(study_of: StudyOf, tmp_path: Path) -> None:
+    study = study_of(Task.CLASSIFICATION)
+    gone = study.result.model_copy(update={"checkpoint": tmp_path / "gone.pth"})
+    with pytest.raises(DeploymentError, match=r"gone\.pth of the study is missing"):
+        deploy(study.request, study.bag, study.choice, gone, folder=tmp_path / "out")
+    assert not (tmp_path / "out" / "bundle").exists()
+
+
+def test_weights_of_another_model(study_of: StudyOf, tmp_path: Path) -> None:
+    study, other = study_of(Task.CLASSIFICATION), study_of(Task.SEGMENTATION)
+    mixed = replace(study, result=study.result.model_copy(update={"checkpoint": other.result.checkpoint}))
+    with pytest.raises(DeploymentError, match="do not fit the model"):
+        deploy(mixed.request, mixed.bag, mixed.choice, mixed.result, folder=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(study_of: StudyOf, tmp_path: Path) -> None:
+    study = study_of(Task.CLASSIFICATION)
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write"):
+        deploy(study.request, study.bag, study.choice, study.result, folder=tmp_path / "file")
+
+
+def test_program_explains_itself(bundle_of: BundleOf, study_of: StudyOf, fresh_python: Callable[[Path], Path]) -> None:
+    bundle = bundle_of(Task.CLASSIFICATION, "none").bundle
+    python = fresh_python(bundle)
+
+    def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [python, bundle / "predict.py", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env={"PYTHONDONTWRITEBYTECODE": "1"}
+        )
+
+    image = str(study_of(Task.CLASSIFICATION).bag.folder / "test000.png")
+    assert program(image).stdout.startswith(f"{image}: ")
+    both = program("gone.png", image)
+    assert both.returncode == 2
+    assert "cannot read the image gone.png" in both.stderr
+    assert image in both.stdout
+    assert "is not x,y,width,height" in program(image, "--box", "1,2").stderr
+    assert json.loads(program(image, "--bench", "3").stdout).keys() == {
+        "p50_ms", "p95_ms", "end_to_end_p50_ms", "memory_mb",
+    }  # fmt: skip

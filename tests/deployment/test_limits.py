@@ -1,0 +1,73 @@
+"""The request's limits against measured figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_study import study_records
+
+from autommlab.deployment.limits import check_limits
+from autommlab.deployment.records import LimitCheck, Verification
+from autommlab.deployment.stage import delivered_device
+from autommlab.tasks import Task
+from autommlab.understanding.request import Device, Engine
+
+CHECK = Verification(
+    images=10, max_difference=0, tolerance=1e-3, metric="accuracy", torch_metric=0.8, bundle_metric=0.8,
+    metric_tolerance=0.01, p50_ms=20, p95_ms=30, end_to_end_p50_ms=40, memory_mb=100, agrees=True,
+)  # fmt: skip
+
+
+def checks(**wishes: Any) -> dict[str, LimitCheck]:
+    task = wishes.pop("task", Task.CLASSIFICATION)
+    request, choice, study = study_records(task, Path("unused"), **wishes)
+    found = check_limits(request, choice, study, CHECK, engine=Engine.ONNXRUNTIME, device=Device.CPU)
+    return {check.name: check for check in found}
+
+
+def test_nothing_asked_nothing_checked() -> None:
+    assert checks() == {}
+
+
+@pytest.mark.parametrize(
+    ("wish", "holds"),
+    [
+        ({"metrics": [{"name": "accuracy", "value": 0.85}]}, True),
+        ({"metrics": [{"name": "accuracy", "value": 0.851}]}, False),
+        ({"metrics": [{"name": "F1", "value": 0.5}]}, None),
+        ({"parameters": {"value": 4, "unit": "M"}}, True),
+        ({"parameters": {"value": 3900, "unit": "K"}}, False),
+        ({"flops": {"value": 50, "unit": "MFLOPs"}}, True),
+        ({"flops": {"value": 49, "unit": "MFLOPs"}}, False),
+        ({"speed": {"value": 20, "unit": "ms"}}, True),
+        ({"speed": {"value": 51, "unit": "fps"}}, False),
+        ({"gpu": "cpu"}, True),
+        ({"gpu": "gpu"}, False),
+        ({"engine": "onnxruntime"}, True),
+        ({"engine": "ncnn"}, False),
+    ],
+)
+def test_each_limit(wish: dict[str, Any], holds: bool | None) -> None:
+    (check,) = checks(**wish).values()
+    assert check.holds is holds
+
+
+def test_a_metric_under_another_name() -> None:
+    check = checks(task=Task.DETECTION, metrics=[{"name": "AP", "value": 0.9}])["AP"]
+    assert check.got == "0.850 on test (mAP)"
+    assert check.holds is False
+
+
+def test_texts_carry_units() -> None:
+    check = checks(speed={"value": 100, "unit": "fps"})["speed"]
+    assert check.wanted == "at most 10 ms an image (100 fps)"
+    assert check.got.startswith("20.00 ms an image (50 fps)")
+
+
+def test_a_gpu_that_is_not_there_is_said() -> None:
+    assert delivered_device(Device.NONE, "cpu") == (Device.CPU, ())
+    device, notes = delivered_device(Device.GPU, "cpu")
+    assert device is Device.CPU
+    assert "this machine has none" in notes[0]

@@ -1,0 +1,170 @@
+"""The main job through the real command line: from parse to bundle, killed and resumed, and its complaints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+pytestmark = pytest.mark.slow
+EXAMPLES = Path(__file__).resolve().parents[1] / "autommlab" / "examples"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's own set: image folders with three classes of coloured shapes."""
+    root = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 24), ("val", 8), ("test", 8)):
+        for name, colour in (("brick", (200, 60, 40)), ("leaf", (40, 180, 60)), ("sky", (60, 120, 230))):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                image = Image.fromarray(rng.integers(0, 120, (72, 72, 3), dtype=np.uint8))
+                x, y = (int(v) for v in rng.integers(5, 30, 2))
+                ImageDraw.Draw(image).rectangle((x, y, x + 35, y + 35), fill=colour)
+                image.save(folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture
+def parse(tmp_path: Path) -> Path:
+    request = json.loads((EXAMPLES / "classify_animals.json").read_text())
+    request["data"]["object"] = ["brick", "leaf", "sky"]
+    path = tmp_path / "parse.json"
+    path.write_text(json.dumps(request))
+    return path
+
+
+def command(home: Path, *arguments: object) -> tuple[list[str], dict[str, str]]:
+    environment = {**os.environ, "AUTOMMLAB_HOME": str(home)}
+    environment.pop("RAY_ADDRESS", None)
+    return [sys.executable, "-m", "autommlab", *map(str, arguments)], environment
+
+
+def autommlab(home: Path, *arguments: object, timeout: float = 500) -> subprocess.CompletedProcess[str]:
+    line, environment = command(home, *arguments)
+    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+def started(folder: Path) -> list[str]:
+    path = folder / "events.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [event["stage"] + ":" + event["kind"] for event in events]
+
+
+def kill_when(home: Path, folder: Path, mark: str, *arguments: object) -> None:
+    """Start a run, wait for the event `mark`, then kill -9 the program."""
+    line, environment = command(home, *arguments)
+    before = started(folder).count(mark)
+    process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    try:
+        while started(folder).count(mark) == before:
+            assert process.poll() is None, f"the run ended before {mark}"
+            assert time.monotonic() < deadline, f"{mark} never came"
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_killed_in_every_stage_it_resumes_and_repeats_no_trial(
+    home: Path, shapes: Path, parse: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    new = ("run", "which material", "--parse", parse, "--data", shapes, "--trials", 4, "--out", out)
+    kill_when(home, out, "understanding:stage-started", *new)
+    kill_when(home, out, "data:stage-started", "run", "--resume", out)
+    kill_when(home, out, "model:stage-started", "run", "--resume", out)
+    kill_when(home, out, "training:trial", "run", "--resume", out)
+    done_before = (out / "study" / "trials.jsonl").read_text().splitlines()
+    assert done_before
+    kill_when(home, out, "deployment:stage-started", "run", "--resume", out)
+    last = autommlab(home, "run", "--resume", out)
+    assert last.returncode == 0, last.stderr
+    trials = (out / "study" / "trials.jsonl").read_text().splitlines()
+    assert trials[: len(done_before)] == done_before
+    points = [json.dumps(json.loads(line)["hyperparameters"], sort_keys=True) for line in trials]
+    assert len(points) == len(set(points)) >= 4
+    assert (out / "report.html").exists()
+    assert (out / "bundle" / "predict.py").exists()
+    assert "on test" in last.stdout
+
+    image = next((shapes / "test" / "leaf").iterdir())
+    predicted = autommlab(home, "predict", out / "bundle", image, "--json", "--out", tmp_path / "drawn")
+    assert predicted.returncode == 0, predicted.stderr
+    assert "leaf" in predicted.stdout
+
+
+def test_dry_run_shows_the_plan_and_trains_nothing(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
+    done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--dry-run", "--out", tmp_path / "none")
+    assert done.returncode == 0, done.stderr
+    assert "Would train EfficientNet-Lite0" in done.stdout
+    assert not (tmp_path / "none").exists()
+
+
+def test_other_settings_do_not_continue_a_run(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    kill_when(home, out, "data:stage-started", "run", "x", "--parse", parse, "--data", shapes, "--out", out)
+    done = autommlab(home, "run", "--resume", out, "--trials", 9)
+    assert done.returncode == 8
+    assert "trials: stored None, now 9" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "detect cats"], 2, "--parse FILE"),
+        (["run", "--resume", "/nowhere"], 8, "holds no run"),
+        (["run", "x", "--searcher", "optunna"], 2, "unknown searcher 'optunna'"),
+        (["run", "x", "--profile", "leptop"], 2, "Did you mean 'laptop'"),
+        (["run", "x", "--parse", "/nowhere.json"], 2, "cannot read the parse /nowhere.json"),
+        (["run", "x", "--parse", "{unicorn}"], 3, "unicorn"),
+        (["run", "x", "--parse", "{tiny}"], 4, "parameters"),
+        (["predict", "/nowhere", "a.png"], 6, "bundle"),
+    ],
+)
+def test_bad_input_is_explained(home: Path, tmp_path: Path, arguments: list, code: int, message: str) -> None:
+    request = json.loads((EXAMPLES / "classify_animals.json").read_text())
+    (tmp_path / "unicorn.json").write_text(
+        json.dumps({**request, "data": {**request["data"], "object": ["unicorn", "zeppelin"]}})
+    )
+    tiny = {**request, "model": {**request["model"], "parameters": {"value": 1, "unit": "K"}}}
+    (tmp_path / "tiny.json").write_text(json.dumps(tiny))
+    paths = {"{unicorn}": str(tmp_path / "unicorn.json"), "{tiny}": str(tmp_path / "tiny.json")}
+    arguments = [paths.get(argument, argument) for argument in arguments]
+    if arguments[0] == "run" and "--resume" not in arguments:
+        arguments += ["--out", str(tmp_path / "run")]
+    done = autommlab(home, *arguments)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(home: Path, parse: Path, shapes: Path) -> None:
+    done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--out", "/proc/autommlab-run")
+    assert done.returncode == 7
+    assert "/proc/autommlab-run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_quick_to_import_and_loads_nothing_heavy(home: Path) -> None:
+    code = (
+        "import sys, autommlab.cli; "
+        "heavy = {'torch', 'ray', 'numpy', 'mmengine', 'vllm', 'optuna', 'matplotlib'} & set(sys.modules); "
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,146 @@
+"""Studies on a real Ray: equal budgets, failures that do not stop them, worker death, one look at TEST."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autommlab.errors import TrainingError
+from autommlab.events import Event, Events
+from autommlab.tasks import Task
+from autommlab.training.runner_config import TrialSetup
+from autommlab.training.study import StudyOptions, run_study
+from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_here() -> Iterator[None]:
+    from autommlab.cluster import ray_session
+
+    with ray_session():
+        yield
+
+
+def space(low: int = 4, high: int = 6, lr: tuple[float, float] = (1e-4, 1e-2)) -> SearchSpace:
+    return SearchSpace(
+        parameters=(
+            IntParameter(name="iterations", low=low, high=high),
+            IntParameter(name="batch_size", low=2, high=8, log=True),
+            ChoiceParameter(name="optimizer", choices=("SGD", "AdamW")),
+            FloatParameter(name="lr", low=lr[0], high=lr[1], log=True),
+            FloatParameter(name="weight_decay", low=1e-5, high=1e-3, log=True),
+            ChoiceParameter(name="lr_schedule", choices=("PolyLR", "StepLR")),
+        )
+    )
+
+
+def study(setup: TrialSetup, folder: Path, *listeners: object, trials: int = 4, **options: object):
+    own = {"searcher": "random", "trials": trials, **options}
+    return run_study(setup, space(), StudyOptions(**own), folder=folder, events=Events(*listeners))
+
+
+def test_a_study_keeps_its_budget_and_its_winner(tiny_setups: dict, tmp_path: Path) -> None:
+    told: list[Event] = []
+    result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, told.append)
+    assert len(result.trials) == 4
+    assert result.best.score == max(trial.score for trial in result.trials)
+    assert all(trial.worker and trial.train_s > 0 and trial.proposed_by for trial in result.trials)
+    for trial in result.trials:
+        for name, value in trial.hyperparameters.model_dump().items():
+            assert trial.readback[name] == (pytest.approx(value) if isinstance(value, float) else value)
+    assert [event.data["number"] for event in told if event.kind == "trial"] == [1, 2, 3, 4]
+    assert result.checkpoint.exists()
+    assert not (tmp_path / "ray").exists()
+
+
+def test_two_workers_serve_all_trials(tiny_setups: dict, tmp_path: Path) -> None:
+    result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, trials=5)
+    assert len({trial.worker for trial in result.trials}) <= (os.cpu_count() or 1)
+
+
+def test_a_finished_study_is_not_run_again_and_test_is_measured_once(tiny_setups: dict, tmp_path: Path) -> None:
+    setup = tiny_setups[Task.CLASSIFICATION]
+    first = study(setup, tmp_path, trials=2)
+    (tmp_path / "best" / "test.json").write_text(json.dumps({"accuracy": 0.123}))
+    again = study(setup, tmp_path, trials=2)
+    assert again.trials == first.trials
+    assert again.test_metrics == {"accuracy": 0.123}
+
+
+def test_same_seed_same_trials_same_scores(tiny_setups: dict, tmp_path: Path) -> None:
+    def figures(folder: str) -> list:
+        result = study(tiny_setups[Task.CLASSIFICATION], tmp_path / folder, trials=3, max_concurrent=1)
+        return [(trial.hyperparameters, trial.score) for trial in result.trials]
+
+    assert figures("a") == figures("b")
+
+
+def test_a_broken_data_set_stops_the_study_with_the_workers_words(tiny_setups: dict, tmp_path: Path) -> None:
+    setup = tiny_setups[Task.CLASSIFICATION]
+    folder = tmp_path / "bag"
+    folder.mkdir()
+    for split in ("train", "val", "test"):
+        (folder / f"{split}.txt").write_text("".join(f"{tmp_path}/no-such-image-{i}.png 0\n" for i in range(32)))
+    broken = setup.model_copy(update={"bag": setup.bag.model_copy(update={"folder": folder})})
+    with pytest.raises(TrainingError, match=r"all \d trials failed[\s\S]*no-such-image"):
+        study(broken, tmp_path / "study", trials=6)
+
+
+def test_a_study_that_asks_for_more_than_the_cluster_has_says_so_before_training(
+    tiny_setups: dict, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"a trial needs 999 CPU and 0 GPU .* the largest with"):
+        study(tiny_setups[Task.CLASSIFICATION], tmp_path, cpus_per_trial=999)
+
+
+def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> None:
+    """The worker of a running trial is killed with -9; the trial goes on elsewhere from its checkpoint."""
+    killed: list[int] = []
+
+    def kill_one_worker() -> None:
+        deadline = time.monotonic() + 120
+        while not killed and time.monotonic() < deadline:
+            for progress in (tmp_path / "ray").glob("*/checkpoint_*/progress.json"):
+                worker = _busy_worker()
+                if worker and progress.exists():
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
+                    return
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill_one_worker)
+    killer.start()
+    result = run_study(
+        tiny_setups[Task.CLASSIFICATION],
+        space(30, 40),
+        StudyOptions(searcher="random", trials=3),
+        folder=tmp_path,
+        events=Events(),
+    )
+    killer.join()
+    assert killed, "no worker was found to kill"
+    assert [trial.status for trial in result.trials] == ["ok"] * 3
+
+
+def _busy_worker() -> int | None:
+    import psutil
+
+    for process in psutil.process_iter(["name", "cmdline"]):
+        title = " ".join(process.info["cmdline"] or ())
+        if title.startswith("ray::") and "train" in title:
+            return process.pid
+    return None
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "median"])
+def test_schedulers_stop_trials_and_the_record_says_so(tiny_setups: dict, tmp_path: Path, scheduler: str) -> None:
+    result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, trials=6, scheduler=scheduler)
+    assert len(result.trials) == 6
+    assert {trial.status for trial in result.trials} <= {"ok", "stopped"}

@@ -1,0 +1,107 @@
+"""One trial: trains, reports, diverges, resumes exactly."""
+
+from pathlib import Path
+
+import pytest
+
+from autommlab.tasks import Task
+from autommlab.training.records import Hyperparameters
+
+
+def point(**changes: object) -> Hyperparameters:
+    values = {
+        "iterations": 8,
+        "batch_size": 4,
+        "optimizer": "AdamW",
+        "lr": 1e-3,
+        "weight_decay": 1e-4,
+        "lr_schedule": "CosineAnnealingLR",
+    }
+    return Hyperparameters.model_validate({**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("iterations", "reports", "expected"), [(8, 2, [4, 8]), (10, 3, [3, 7, 10]), (2, 3, [1, 2]), (1, 5, [1])]
+)
+def test_reports_are_evenly_spaced_and_end_with_the_training(iterations: int, reports: int, expected: list) -> None:
+    from autommlab.training.trial import next_report
+
+    seen = [0]
+    while seen[-1] < iterations:
+        seen.append(next_report(seen[-1], iterations, reports))
+    assert seen[1:] == expected
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tiny_setups: dict, tmp_path: Path) -> None:
+    from autommlab.metrics import objective
+    from autommlab.training.trial import Trial, evaluate
+
+    trial = Trial(tiny_setups[task], point(), tmp_path / "work")
+    seen = []
+    while not trial.finished:
+        metrics = trial.advance()
+        seen.append(trial.iteration)
+        assert 0 <= metrics[objective(task).name] <= 1
+    trial.save(tmp_path)
+    (tmp_path / "config.py").write_text(trial.config_text())
+    trial.close()
+    assert seen == [4, 8]
+    assert objective(task).name in evaluate(tmp_path / "config.py", tmp_path / "trial.pth", task)
+
+
+def test_a_resumed_trial_ends_where_the_undisturbed_one_does(tiny_setups: dict, tmp_path: Path) -> None:
+    import torch
+
+    from autommlab.training.trial import Trial
+
+    setup = tiny_setups[Task.CLASSIFICATION]
+    whole = Trial(setup, point(), tmp_path / "a")
+    whole.advance()
+    whole.save(tmp_path)
+    first = [v.clone() for v in whole.runner.model.state_dict().values()]
+    metrics = whole.advance()
+    resumed = Trial(setup, point(), tmp_path / "b", resume_from=tmp_path)
+    assert resumed.iteration == 4
+    assert all(torch.equal(a, b) for a, b in zip(first, resumed.runner.model.state_dict().values(), strict=True))
+    assert resumed.advance() == metrics
+    end = zip(whole.runner.model.state_dict().values(), resumed.runner.model.state_dict().values(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in end)
+
+
+def test_a_diverged_trial_says_so_at_once(tiny_setups: dict, tmp_path: Path) -> None:
+    import torch
+
+    from autommlab.training.stepped import DivergedError
+    from autommlab.training.trial import Trial
+
+    trial = Trial(tiny_setups[Task.CLASSIFICATION], point(), tmp_path)
+    with torch.no_grad():
+        next(trial.runner.model.parameters()).fill_(float("nan"))
+    with pytest.raises(DivergedError, match="the loss became nan at iteration 1"):
+        trial.advance()
+
+
+def test_closed_trials_leave_nothing_in_the_toolboxes_global_tables(tiny_setups: dict, tmp_path: Path) -> None:
+    from mmengine.logging import MessageHub, MMLogger
+
+    from autommlab.training.trial import Trial
+
+    Trial(tiny_setups[Task.CLASSIFICATION], point(), tmp_path).close()
+    before = len(MMLogger._instance_dict), len(MessageHub._instance_dict)
+    Trial(tiny_setups[Task.CLASSIFICATION], point(), tmp_path).close()
+    assert (len(MMLogger._instance_dict), len(MessageHub._instance_dict)) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), "out-of-memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "out-of-memory"),
+        (ValueError("broken batch"), "failed"),
+    ],
+)
+def test_failures_are_told_apart(error: Exception, status: str) -> None:
+    from autommlab.training.trainable import failure_status
+
+    assert failure_status(error) == status
