@@ -5,8 +5,8 @@ folder and copies that folder into the study's own by a background thread, file 
 file and in place. A kill during the copy leaves truncated files or files of two
 moments, and `Tuner.restore` then logs an error and silently starts all over.
 
-`StudySnapshots` bundles the three files of one moment into `snapshot.json`, swapped in
-as a whole, after each finished trial; `recover` puts them back before `Tuner.restore`.
+`StudySnapshots` bundles the three files of one moment into `snapshot.zip`, swapped in
+as a whole, whenever a trial starts, saves or ends; `recover` puts them back before `Tuner.restore`.
 Ray saves often enough only with the environment variable `SAVE_EVERY_STEP` in the
 driver; then the bundle is current a few milliseconds after a trial ends, before any
 later event is handled.
@@ -17,7 +17,8 @@ From ray 2.60: tune/execution/{tune_controller,experiment_state}.py, `save_to_di
 
 from __future__ import annotations
 
-import json
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ from ray.tune.search.search_generator import SearchGenerator
 
 from searchers.base import BaseSearcher
 from searchers.errors import SearcherError
-from searchers.state_file import write_text
+from searchers.state_file import write_whole
 
 #: Set it in `os.environ` before `Tuner.fit`: Tune's default saves every 10 s at most.
 SAVE_EVERY_STEP = {"TUNE_GLOBAL_CHECKPOINT_S": "0"}
 
-_BUNDLE = "snapshot.json"
+_BUNDLE = "snapshot.zip"
 _TEMPLATES = (TuneController.CKPT_FILE_TMPL, SearchGenerator.CKPT_FILE_TMPL, BaseSearcher.CKPT_FILE_TMPL)
 
 
@@ -43,21 +44,37 @@ class StudySnapshots(Callback):
         self._staging: Path | None = None
         self._study: Path | None = None
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """From now on the trial keeps its id."""
+        self._due(trial)
+
+    def on_trial_save(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A restored trial goes on from this checkpoint."""
+        self._due(trial)
+
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial ended or was stopped: the next save is worth keeping."""
-        self._study = Path(trial.storage.experiment_fs_path)
-        self._staging = Path(trial.storage.experiment_driver_staging_path)
+        """A trial ended or was stopped; the searcher has learned from it."""
+        self._due(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial failed for good: the next save is worth keeping."""
-        self.on_trial_complete(iteration, trials, trial)
+        """A trial failed for good; the searcher has learned from it."""
+        self._due(trial)
+
+    def _due(self, trial: Any) -> None:
+        """The next save is worth keeping. A restored trial knows where its study lies now."""
+        self._study = Path(trial.storage.experiment_fs_path)
+        self._staging = Path(trial.storage.experiment_driver_staging_path)
 
     def get_state(self) -> dict[str, Any] | None:
         """Tune asks for it right after it has written the other files: the moment to bundle them."""
         if self._staging is not None and self._study is not None:
             files = [_newest(self._staging, template) for template in _TEMPLATES]
-            bundle = {file.name: file.read_text(encoding="utf-8") for file in files if file is not None}
-            write_text(self._study / _BUNDLE, json.dumps(bundle))
+            bundle = io.BytesIO()
+            with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as pack:
+                for file in files:
+                    if file is not None:
+                        pack.write(file, file.name)
+            write_whole(self._study / _BUNDLE, bundle.getvalue())
             self._staging = None
         return None
 
@@ -69,7 +86,7 @@ def recover(study: Path) -> bool:
         study: `storage_path` / `name` of the run's `tune.RunConfig`.
 
     Returns:
-        False if no trial had finished there: start the study anew.
+        False if no trial had started there: start the study anew.
 
     Raises:
         SearcherError: the bundle is not one of ours.
@@ -78,19 +95,19 @@ def recover(study: Path) -> bool:
     if not source.exists():
         return False
     try:
-        bundle: dict[str, str] = json.loads(source.read_text(encoding="utf-8"))
-        complete = len(bundle) == len(_TEMPLATES)
-    except (ValueError, TypeError) as error:
+        with zipfile.ZipFile(source) as pack:  # checks each file's CRC
+            bundle = {name: pack.read(name) for name in pack.namelist()}
+    except zipfile.BadZipFile as error:
         raise SearcherError(f"{source} cannot be read ({error}); start the study anew") from error
-    if not complete:
+    if len(bundle) != len(_TEMPLATES):
         raise SearcherError(
             f"{source} holds {len(bundle)} of {len(_TEMPLATES)} files ({', '.join(bundle)}); start the study anew"
         )
     for template in _TEMPLATES:
         for file in study.glob(template.format("*")):
             file.unlink()
-    for name, text in bundle.items():
-        write_text(study / name, text)
+    for name, content in bundle.items():
+        write_whole(study / name, content)
     return True
 
 

@@ -13,11 +13,11 @@ from searchers.errors import SearcherError
 _FORMAT = "autommlab.searcher"
 
 
-def write_text(target: Path, text: str) -> None:
+def write_whole(target: Path, content: bytes) -> None:
     """Replace the content of `target`; a crash on the way leaves the previous one whole."""
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         os.replace(draft, target)  # noqa: PTH105 - the atomic call, named as such
     finally:
         draft.unlink(missing_ok=True)
@@ -26,7 +26,7 @@ def write_text(target: Path, text: str) -> None:
 def write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
     """Write `settings` and `state`, swapped in as a whole."""
     content = {"format": _FORMAT, "settings": settings, "state": state}
-    write_text(target, json.dumps(content, allow_nan=False))
+    write_whole(target, json.dumps(content, allow_nan=False).encode())
 
 
 def read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:

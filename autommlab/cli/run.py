@@ -152,5 +152,4 @@ def _tell_outcome(outcome: Any) -> None:
         print(f"  {check.name}: wanted {check.wanted}, got {check.got}: {verdict}")
     for note in deployment.notes:
         print(f"  {note}")
-    print(f"Bundle:  {deployment.bundle}   (try: autommlab predict {deployment.bundle} IMAGE)")
-    print(f"Report:  {outcome.report}")
+    print(f"Try it: autommlab predict {deployment.bundle} IMAGE")

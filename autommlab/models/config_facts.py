@@ -19,6 +19,7 @@ _NEEDS: dict[str, str] = {
     "language_model": "a text encoder",
     "teacher": "a trained teacher",
     "teacher_config": "a trained teacher",
+    "teacher_backbone": "a trained teacher",
     "clip_text_encoder": "a text encoder",
     "unet": "a diffusion model",
     "text_encoder": "a text encoder",

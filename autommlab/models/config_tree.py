@@ -28,8 +28,8 @@ def bare(type_name: object) -> str:
     return str(type_name).rsplit(".", maxsplit=1)[-1]
 
 
-def parameters_of(config: dict[str, Any], scope: str) -> frozenset[str]:
-    """Names of the arguments that the class of `config` takes, empty if the class is unknown.
+def parameters_of(config: dict[str, Any], scope: str) -> dict[str, Any]:
+    """Arguments that the class of `config` takes with their defaults, empty if the class is unknown.
 
     Args:
         scope: registry scope that a `type` without a scope belongs to.
@@ -40,7 +40,8 @@ def parameters_of(config: dict[str, Any], scope: str) -> frozenset[str]:
     own_scope = config.get("_scope_", scope)
     with DefaultScope.overwrite_default_scope(own_scope):
         found = MODELS.get(type_name if "." in type_name else f"{own_scope}.{type_name}")
-    return frozenset(inspect.signature(found).parameters) if found else frozenset()
+    taken = inspect.signature(found).parameters if found else {}
+    return {name: parameter.default for name, parameter in taken.items()}
 
 
 def drop_downloads(model: dict[str, Any]) -> None:
@@ -85,9 +86,11 @@ def set_image_size(backbone: dict[str, Any], scope: str, input_size: tuple[int, 
         input_size: (width, height) in pixels; the toolboxes' `img_size` is (height, width).
     """
     width, height = input_size
-    if "img_size" in parameters_of(backbone, scope):
-        # A single number is understood by all of them, a pair not by the square-only ones (LeViT).
-        backbone["img_size"] = height if width == height else (height, width)
+    defaults = parameters_of(backbone, scope)
+    if "img_size" in defaults:
+        # TinyViT takes a pair only, LeViT one number only, the others both: the default shows which.
+        one_number = width == height and isinstance(defaults["img_size"], int)
+        backbone["img_size"] = height if one_number else (height, width)
 
 
 def set_class_count(node: Any, classes: int) -> None:

@@ -36,21 +36,19 @@ def none_fits(
         over = sum(value > limit.most for value, _ in values)
         if not over:
             continue
-        all_or_some = f"all {over}" if over == len(candidates) else f"{over} of {len(candidates)}"
-        whose = " measured" if limit.figure == "time" else ""
+        whose = " measured" if limit.figure == "time" else " of known size" if len(values) < len(candidates) else ""
+        all_or_some = f"all {over}" if over == len(values) else f"{over} of {len(values)}"
         smallest, entry = min(values, key=lambda pair: pair[0])
         line = f"  {limit} excludes {all_or_some}{whose}; the smallest is {entry.title} with {smallest:.4g}"
         told.append((over == len(values), line))
     # A limit that nothing holds explains the refusal alone; otherwise it is the limits together.
     lines.extend(line for alone, line in told if alone or not any(excludes_all for excludes_all, _ in told))
     lines.extend(_unbuildable(rejected))
-    nearest = min(
-        _comparable(candidates, limits, figures), key=lambda one: overshoot(limits, figures[one.name]), default=None
-    )
+    comparable = _comparable(candidates, limits, figures)
+    nearest = min(comparable, key=lambda entry: overshoot(limits, figures[entry.name]), default=None)
     if nearest is not None:
-        lines.append(
-            f"Nearest: {nearest.title} ({nearest.name}) with {figures[nearest.name]}; raise the limits to take it."
-        )
+        cost = figures[nearest.name]
+        lines.append(f"Nearest: {nearest.title} ({nearest.name}) with {cost}; raise the limits to take it.")
     return ModelError("\n".join(lines))
 
 

@@ -36,7 +36,7 @@ def test_most_models_have_parameters_input_size_and_score(task: Task) -> None:
     assert all(entry.score_metric and entry.score_dataset for entry in entries)
     assert sum(entry.input_size is not None for entry in entries) >= 0.95 * len(entries)
     assert sum(entry.params_m is not None for entry in entries) >= 0.95 * len(entries)
-    assert sum(entry.flops_g is not None for entry in entries) >= 0.4 * len(entries)
+    assert sum(entry.flops_g is not None for entry in entries) > 0.35 * len(entries)
 
 
 def test_figures_of_well_known_models() -> None:

@@ -84,7 +84,8 @@ def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: floa
             run_config=tune.RunConfig(name="study", storage_path=str(folder), verbose=0, callbacks=[StudySnapshots()]),
         )
     results = tuner.fit()
-    summary = [{"id": r.metrics["trial_id"], "reports": r.metrics["training_iteration"]} for r in results]
+    last = [results[number].metrics or {} for number in range(len(results))]
+    summary = [{"id": metrics["trial_id"], "reports": metrics["training_iteration"]} for metrics in last]
     (folder / "summary.json").write_text(json.dumps(summary))
     ray.shutdown()
 
