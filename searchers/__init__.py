@@ -2,7 +2,7 @@
 
 `create("tpe", space, metric="score", seed=0)` gives an object for
 `tune.TuneConfig(search_alg=...)`; `names()` lists what there is. Importing this
-package imports neither Ray nor Optuna.
+package imports neither Ray nor Optuna. `searchers.snapshots` makes a study survive kill -9.
 
 How a searcher joins, HPO-LLaMA included:
 

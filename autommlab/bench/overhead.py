@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def busy_share(trials: tuple[TrialRecord, ...]) -> float:
     by_worker: dict[str, list[TrialRecord]] = defaultdict(list)
     for trial in sorted(trials, key=lambda t: t.ended_at):
         by_worker[trial.worker].append(trial)
-    pairs = [pair for own in by_worker.values() for pair in zip(own, own[1:], strict=False)]
+    pairs = [pair for own in by_worker.values() for pair in itertools.pairwise(own)]
     available = sum(after.ended_at - before.ended_at for before, after in pairs)
     busy = sum(after.train_s + after.val_s for _, after in pairs)
     return busy / available if available else 0.0
@@ -129,7 +130,8 @@ def _in_processes(setup: TrialSetup, trials: tuple[TrialRecord, ...], folder: Pa
         point = write_text(work_dir / "point.json", trial.hyperparameters.model_dump_json())
         command = [sys.executable, "-m", "autommlab.bench.one_trial", str(setup_file), str(point), str(work_dir)]
         with (work_dir / "log.txt").open("w", encoding="utf-8") as log:
-            subprocess.run(command, stdout=log, stderr=log, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+            subprocess.run(command, stdout=log, stderr=log, check=True, env=environment)  # noqa: S603  our own program
 
     with ThreadPoolExecutor(slots) as pool:
         list(pool.map(one, trials))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 
-def run(  # noqa: PLR0913  one parameter per option of the command line
+def run(
     request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
     parse: Annotated[
         Path | None, typer.Option(help="JSON file with the finished parse of the request; skips understanding.")

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab import settings
 from autommlab.data import embedded, readers
-from autommlab.data.atomic import write_text
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.errors import DataError, StorageError, nearest
+from autommlab.files import write_text
 from autommlab.tasks import Task
 
 _LOCK_TIMEOUT_S = 30

@@ -106,7 +106,7 @@ def _rewriters(task: Task) -> Callable[..., None]:
     from mmdeploy.utils import Codebase
 
     import_codebase(Codebase(_CODEBASES[task].toolbox))
-    return export  # type: ignore[no-any-return]
+    return export
 
 
 def _output_names(trained: Trained) -> tuple[str, ...]:

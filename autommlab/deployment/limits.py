@@ -65,7 +65,7 @@ def _speed(verification: Verification, longest_ms: float, device: Device) -> Lim
     return LimitCheck(
         name="speed",
         wanted=f"at most {longest_ms:.4g} ms an image ({1e3 / longest_ms:.4g} fps)",
-        got=f"{got:.2f} ms an image ({1e3 / max(got, 1e-6):.4g} fps), median of the engine alone on this {device.value}",
+        got=f"{got:.2f} ms an image ({1e3 / max(got, 1e-6):.4g} fps), median of the engine on this {device.value}",
         holds=got <= longest_ms,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.data.records import Bag
@@ -30,32 +30,35 @@ _OPENMOJI = (
 )
 
 
-def write_papers(
-    folder: Path,
-    *,
-    request: ModelRequest,
-    bag: Bag,
-    choice: ModelChoice,
-    study: StudyResult,
-    engine: Engine,
-    verification: Verification,
-    limits: Iterable[LimitCheck],
-    notes: Iterable[str],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the papers tell; records of the run and of its deployment."""
+
+    request: ModelRequest
+    bag: Bag
+    choice: ModelChoice
+    study: StudyResult
+    engine: Engine
+    verification: Verification
+    limits: tuple[LimitCheck, ...]
+    notes: tuple[str, ...]
+
+
+def write_papers(folder: Path, facts: Facts) -> None:
     """Write `model_card.md` and `README.md` into a bundle."""
     sections = [
-        f"# {choice.entry.title} for {', '.join(bag.classes)}",
-        _intended_use(request, bag),
-        _data(bag),
-        _model(choice),
-        _training(study),
-        _figures(study),
-        _deployment(engine, verification),
-        _limits(limits, notes, verification),
-        _licences(bag),
+        f"# {facts.choice.entry.title} for {', '.join(facts.bag.classes)}",
+        _intended_use(facts.request, facts.bag),
+        _data(facts.bag),
+        _model(facts.choice),
+        _training(facts.study),
+        _figures(facts.study),
+        _deployment(facts.engine, facts.verification),
+        _limits(facts),
+        _licences(facts.bag),
     ]
     (folder / "model_card.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(_readme(bag, engine), encoding="utf-8")
+    (folder / "README.md").write_text(_readme(facts.bag, facts.engine), encoding="utf-8")
 
 
 def _intended_use(request: ModelRequest, bag: Bag) -> str:
@@ -156,11 +159,13 @@ def _deployment(engine: Engine, check: Verification) -> str:
     )
 
 
-def _limits(limits: Iterable[LimitCheck], notes: Iterable[str], check: Verification) -> str:
+def _limits(facts: Facts) -> str:
     verdicts = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}
-    lines = [f"- {limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}" for limit in limits]
-    warning = [] if check.agrees else ["- The exported model differs from the trained one: do not use it unchecked."]
-    return "\n".join(["## Limits", *lines, *warning, *[f"- {note}" for note in notes]])
+    lines = [f"{limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}" for limit in facts.limits]
+    if not facts.verification.agrees:
+        lines.append("The exported model differs from the trained one: do not use it unchecked.")
+    lines += facts.notes
+    return "\n".join(["## Limits", *[f"- {line}" for line in lines or ["The request set none."]]])
 
 
 def _licences(bag: Bag) -> str:

@@ -77,7 +77,8 @@ def codec_rule(trained: Trained) -> dict[str, Any]:
     if name not in _CODEC_FIELDS:
         known = ", ".join(_CODEC_FIELDS)
         raise DeploymentError(
-            f"a bundle cannot decode the keypoint codec {name}; it can decode {known}. Choose another model (`--model`)."
+            f"a bundle cannot decode the keypoint codec {name}; it can decode {known}. "
+            "Choose another model (`--model`)."
         )
     rule: dict[str, Any] = {"type": name}
     for field in _CODEC_FIELDS[name]:

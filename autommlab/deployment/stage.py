@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -24,8 +23,24 @@ if TYPE_CHECKING:
 
 BUNDLE = "bundle"
 _STAGE = "deployment"
+_SCRATCH = ".deploying-"
 #: Steps told as progress: load, export, convert, verify, write.
 _STEPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is deployed, and for whom; `target` is the device that the bundle is checked on."""
+
+    request: ModelRequest
+    bag: Bag
+    choice: ModelChoice
+    study: StudyResult
+    target: Device
+    events: Events
+
+    def tell(self, step: int, message: str) -> None:
+        self.events.emit("progress", _STAGE, message, done=step, total=_STEPS, unit="step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,93 +77,68 @@ def deploy(
         DeploymentError: the model cannot be exported, or no engine can run it.
         StorageError: the folder cannot be written.
     """
-    events = events or Events()
-    asked = request.deploy.inference_engine
+    target, notes = delivered_device(request.deploy.gpu, device)
+    job = _Job(request, bag, choice, study, target, events or Events())
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".deploying-") as scratch:
-            return _deploy(request, bag, choice, study, Path(scratch), folder, device, events, asked)
+        _sweep(folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as scratch:
+            return _deploy(job, Path(scratch), folder / BUNDLE, notes)
 
 
-def _deploy(  # noqa: PLR0913 - the stage's own arguments, handed on once
-    request: ModelRequest,
-    bag: Bag,
-    choice: ModelChoice,
-    study: StudyResult,
-    scratch: Path,
-    folder: Path,
-    device: str,
-    events: Events,
-    asked: Engine,
-) -> Deployment:
+def _sweep(folder: Path) -> None:
+    """Remove what a killed deployment left."""
+    for left in folder.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _deploy(job: _Job, scratch: Path, bundle: Path, notes: tuple[str, ...]) -> Deployment:
     from autommlab.deployment.export import export_onnx
     from autommlab.deployment.limits import check_limits
-    from autommlab.deployment.model_card import write_papers
+    from autommlab.deployment.model_card import Facts, write_papers
     from autommlab.deployment.trained import load_trained
     from autommlab.deployment.verify import IMAGES
 
-    _tell(events, 0, "loading the best trial")
-    trained = load_trained(study, bag, images=IMAGES, scratch=scratch)
-    _tell(events, 1, "exporting to ONNX")
+    job.tell(0, "loading the best trial")
+    trained = load_trained(job.study, job.bag, images=IMAGES, scratch=scratch)
+    job.tell(1, "exporting to ONNX")
     exported = export_onnx(trained, scratch)
-    target, notes = delivered_device(request.deploy.gpu, device)
     built = scratch / BUNDLE
-    done = _first_that_works(asked, trained, exported, built, target, bag, choice, events)
+    done = _first_that_works(job, trained, exported, built)
     notes = (*notes, *done.notes)
     check = done.verification
-    limits = check_limits(request, choice, study, check, engine=done.engine, device=target)
-    _tell(events, 4, "writing the bundle")
-    write_papers(
-        built, request=request, bag=bag, choice=choice, study=study, engine=done.engine,
-        verification=check, limits=limits, notes=notes,
-    )  # fmt: skip
+    limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=job.target)
+    job.tell(4, "writing the bundle")
+    facts = Facts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes)
+    write_papers(built, facts)
     for note in notes:
-        events.emit("note", _STAGE, note)
-    bundle = _put_in_place(built, folder / BUNDLE)
+        job.events.emit("note", _STAGE, note)
     return Deployment(
-        bundle=bundle,
-        asked=asked,
+        bundle=_put_in_place(built, bundle),
+        asked=job.request.deploy.inference_engine,
         engine=done.engine,
-        device=target,
+        device=job.target,
         verification=check,
         limits=limits,
         notes=notes,
     )
 
 
-def _first_that_works(
-    asked: Engine,
-    trained: Trained,
-    exported: OnnxModel,
-    built: Path,
-    device: Device,
-    bag: Bag,
-    choice: ModelChoice,
-    events: Events,
-) -> _Delivered:
+def _first_that_works(job: _Job, trained: Trained, exported: OnnxModel, built: Path) -> _Delivered:
     """Convert and verify with one engine after the other until one takes the model.
 
     Raises:
         DeploymentError: none did; the text has each one's reason.
     """
-    from autommlab.deployment.bundle import write_working_parts
-    from autommlab.deployment.engines import convert, preferences
-    from autommlab.deployment.verify import verify
+    from autommlab.deployment.engines import preferences
 
     refusals: list[str] = []
-    engines = preferences(asked)
+    engines = preferences(job.request.deploy.inference_engine)
     for engine in engines:
         shutil.rmtree(built, ignore_errors=True)
         built.mkdir()
         try:
-            _tell(events, 2, f"converting for {engine.value}")
-            converted = convert(engine, exported, trained, built)
-            write_working_parts(
-                built, trained=trained, exported=exported, converted=converted,
-                engine=engine, device=device, bag=bag, choice=choice,
-            )  # fmt: skip
-            _tell(events, 3, f"comparing {engine.value} with PyTorch on {len(trained.dataset)} test images")
-            check = verify(trained, built, engine)
+            check = _build_and_verify(job, trained, exported, built, engine)
         except (DeploymentError, ValueError) as error:
             refusals.append(f"{engine.value} cannot run this model: {error}")
             continue
@@ -159,6 +149,27 @@ def _first_that_works(
         f"no engine could take the model. {'. '.join(refusals)}. "
         "Choose another model (`--model`), or another engine in the request; the training is kept."
     )
+
+
+def _build_and_verify(job: _Job, trained: Trained, exported: OnnxModel, built: Path, engine: Engine) -> Verification:
+    from autommlab.deployment.bundle import write_working_parts
+    from autommlab.deployment.engines import convert
+    from autommlab.deployment.verify import verify
+
+    job.tell(2, f"converting for {engine.value}")
+    converted = convert(engine, exported, trained, built)
+    write_working_parts(
+        built,
+        trained=trained,
+        exported=exported,
+        converted=converted,
+        engine=engine,
+        device=job.target,
+        bag=job.bag,
+        choice=job.choice,
+    )
+    job.tell(3, f"comparing {engine.value} with PyTorch on {len(trained.dataset)} test images")
+    return verify(trained, built, engine)
 
 
 def _fallback(refusals: list[str], engine: Engine) -> tuple[str, ...]:
@@ -197,9 +208,4 @@ def _put_in_place(built: Path, bundle: Path) -> Path:
     """Swap the finished bundle in; an older one is out of the way first."""
     if bundle.exists():
         bundle.replace(built.parent / "older")
-    os.replace(built, bundle)
-    return bundle
-
-
-def _tell(events: Events, done: int, message: str) -> None:
-    events.emit("progress", _STAGE, message, done=done, total=_STEPS, unit="step")
+    return built.replace(bundle)

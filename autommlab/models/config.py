@@ -14,7 +14,13 @@ from autommlab.compat import import_toolboxes
 from autommlab.data.records import KeypointMeta
 from autommlab.errors import ModelError
 from autommlab.models import fit_classification, fit_detection, fit_keypoint, fit_segmentation
-from autommlab.models.config_tree import bare, drop_downloads, train_everything, use_local_norms
+from autommlab.models.config_tree import (
+    bare,
+    drop_downloads,
+    train_everything,
+    use_current_scopes,
+    use_local_norms,
+)
 from autommlab.models.packaged import packaged_model
 from autommlab.models.records import ModelEntry, Pretrained
 from autommlab.models.toolbox_config import toolbox_config
@@ -127,6 +133,7 @@ def _from_toolbox(
         raise ModelError(f"{entry.name}: {bare(model.get('type'))} has no backbone of its own that can be trained.")
     shared = source.get("data_preprocessor") or {}
     model["data_preprocessor"] = {**shared, **(model.get("data_preprocessor") or {})}
+    use_current_scopes(model)
     drop_downloads(model)
     use_local_norms(model)
     common: dict[str, Any] = {"name": entry.name, "scope": entry.toolbox, "input_size": input_size}

@@ -60,6 +60,15 @@ def drop_downloads(model: dict[str, Any]) -> None:
             node.pop("checkpoint")
 
 
+def use_current_scopes(model: dict[str, Any]) -> None:
+    """Rename mmclassification's registry scope: some mmpose configs still use it, mmpretrain took it over."""
+    for node in dicts(model):
+        if str(node.get("type", "")).startswith("mmcls."):
+            node["type"] = "mmpretrain." + bare(node["type"])
+        if node.get("_scope_") == "mmcls":
+            node["_scope_"] = "mmpretrain"
+
+
 def use_local_norms(model: dict[str, Any]) -> None:
     """Replace batch norms synchronised over processes: a trial is one process, often on a CPU."""
     for node in dicts(model):

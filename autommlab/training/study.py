@@ -21,10 +21,8 @@ from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from searchers.space import Point, SearchSpace
 
-#: Ray Tune's switches. The snapshot period bounds what a crash can lose of Ray's own state (the
-#: ledger loses nothing); the loggers write files per trial that nobody reads.
+#: Ray Tune's switches, beside `snapshots.SAVE_EVERY_STEP`: its loggers write files that nobody reads.
 _TUNE_ENVIRONMENT = {
-    "TUNE_GLOBAL_CHECKPOINT_S": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # prints a box whatever `verbose` says
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -117,8 +115,9 @@ def _search(
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from autommlab.training.trainable import SCORE, TrialTrainable
     from searchers.schedulers import create_scheduler
+    from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
 
-    for name, value in _TUNE_ENVIRONMENT.items():
+    for name, value in {**_TUNE_ENVIRONMENT, **SAVE_EVERY_STEP}.items():
         os.environ.setdefault(name, value)
     searcher = searchers.create(
         options.searcher,
@@ -142,12 +141,12 @@ def _search(
             time_budget_s=options.time_budget_s,
             max_concurrent_trials=options.max_concurrent or _slots(options),
             resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1, checkpoint_at_end=True),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_frequency=1, checkpoint_at_end=True),
             reuse_actors=options.reuse_actors,
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
-            callbacks=[log],
-            resume=_has_snapshot(folder / _RAY_FOLDER),
+            callbacks=[log, StudySnapshots()],
+            resume=recover(folder / _RAY_FOLDER),
             verbose=0,
             progress_reporter=Silent(),
         )
@@ -158,11 +157,6 @@ def _search(
         raise TrainingError(
             f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
-
-
-def _has_snapshot(experiment: Path) -> bool:
-    """Whether an interrupted study left Ray a state to go on from."""
-    return any(experiment.glob("experiment_state-*.json"))
 
 
 def _slots(options: StudyOptions) -> int:

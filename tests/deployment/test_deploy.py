@@ -23,6 +23,8 @@ from autommlab.understanding.request import Engine
 
 pytestmark = pytest.mark.slow
 TASKS = list(Task)
+#: What the small studies reach at least, so that equal figures mean something.
+LEARNT = {Task.CLASSIFICATION: 0.6, Task.DETECTION: 0.0, Task.SEGMENTATION: 0.2, Task.KEYPOINT: 0.3}
 BundleOf = Callable[[Task, str], Deployment]
 StudyOf = Callable[[Task], Study]
 
@@ -36,7 +38,7 @@ def test_every_task_on_every_engine(bundle_of: BundleOf, task: Task, engine: str
     assert check.agrees, check
     assert check.images == 12
     assert check.max_difference <= check.tolerance
-    assert check.torch_metric > 0.1
+    assert check.torch_metric > LEARNT[task]
     assert abs(check.bundle_metric - check.torch_metric) <= check.metric_tolerance
     assert check.input_difference < 0.1
     assert 0 < check.p50_ms <= check.p95_ms
@@ -71,8 +73,9 @@ def test_same_answers_without_torch(
     bundle = tmp_path / "elsewhere"
     shutil.copytree(bundle_of(task, "none").bundle, bundle)
     python = fresh_python(bundle)
-    assert subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 1
-    assert subprocess.run([python, "-c", "import autommlab"], capture_output=True, check=False).returncode == 1
+    for absent in ("torch", "autommlab"):
+        tried = subprocess.run([python, "-c", f"import {absent}"], capture_output=True, check=False, cwd=tmp_path)
+        assert tried.returncode == 1
     images = sorted(study_of(task).bag.folder.glob("test???.png"))[:4]
     options = ["--json", "--threshold", "0.05", "--masks", str(tmp_path / "masks")]
     command = [python, bundle / "predict.py", *images, *options, "--box", "10,10,50,50"]

@@ -28,7 +28,7 @@ CLASSES = {
     Task.SEGMENTATION: ("background", "circle", "square"),
     Task.KEYPOINT: ("square",),
 }
-ENOUGH = {Task.CLASSIFICATION: 30, Task.DETECTION: 120, Task.SEGMENTATION: 40, Task.KEYPOINT: 40}
+ENOUGH = {Task.CLASSIFICATION: 30, Task.DETECTION: 80, Task.SEGMENTATION: 40, Task.KEYPOINT: 40}
 CORNERS = KeypointMeta(
     names=("top left", "top right", "bottom right", "bottom left"),
     flip_pairs=((0, 1), (2, 3)),
@@ -263,6 +263,8 @@ def two_stage_detector() -> dict[str, Any]:
     one_stage = _small_detector()
     anchors = {"type": "AnchorGenerator", "scales": [4], "ratios": [1.0], "strides": [8, 16, 32, 64]}
     nms = {"type": "nms", "iou_threshold": 0.6}
+    assigner = {"type": "MaxIoUAssigner", "pos_iou_thr": 0.5, "neg_iou_thr": 0.5, "min_pos_iou": 0.3}
+    sampler = {"type": "RandomSampler", "num": 64, "pos_fraction": 0.5}
     roi = {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0}
     return {
         **{key: one_stage[key] for key in ("default_scope", "data_preprocessor", "backbone", "neck")},
@@ -285,6 +287,11 @@ def two_stage_detector() -> dict[str, Any]:
                 "bbox_coder": {"type": "DeltaXYWHBBoxCoder"},
                 "reg_class_agnostic": False,
             },
+        },
+        "train_cfg": {
+            "rpn": {"assigner": assigner, "sampler": sampler, "allowed_border": -1, "pos_weight": -1},
+            "rpn_proposal": {"nms_pre": 100, "max_per_img": 50, "nms": nms, "min_bbox_size": 0},
+            "rcnn": {"assigner": assigner, "sampler": sampler, "pos_weight": -1},
         },
         "test_cfg": {
             "rpn": {"nms_pre": 100, "max_per_img": 50, "nms": nms, "min_bbox_size": 0},

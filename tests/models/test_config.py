@@ -182,3 +182,17 @@ def test_codecs_follow_the_input_size():
 def test_no_key_points_no_model():
     with pytest.raises(ModelError, match="needs the bag's key points"):
         config_of(Task.KEYPOINT, FAST[Task.KEYPOINT][0], keypoints=None)
+
+
+def test_the_former_name_of_a_toolbox_is_understood():
+    path = "configs/body_2d_keypoint/topdown_heatmap/humanart/td-hm_ViTPose-large_8xb64-210e_humanart-256x192.py"
+    backbone = config_of(Task.KEYPOINT, path).model["backbone"]
+    assert backbone["type"] == "mmpretrain.VisionTransformer"
+    assert backbone["img_size"] == (128, 96)
+
+
+def test_image_sizes_in_the_form_that_each_backbone_takes():
+    tiny = config_of(Task.CLASSIFICATION, "configs/tinyvit/tinyvit-5m_8xb256_in1k.py")
+    levit = config_of(Task.CLASSIFICATION, "configs/levit/levit-128s_8xb256_in1k.py")
+    assert tiny.model["backbone"]["img_size"] == (64, 64)
+    assert levit.model["backbone"]["img_size"] == 64

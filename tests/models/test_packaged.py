@@ -101,3 +101,14 @@ def test_heatmaps_keep_their_share_of_the_image():
     small = heatmap_codec((96, 128))
     assert small["heatmap_size"] == (24, 32)
     assert small["sigma"] == 1.0
+
+
+@pytest.mark.parametrize(("side", "first"), [(192, 32.0), (640, 64.0)])
+def test_every_fcos_level_can_see_a_box(side, first):
+    config = model_config(
+        entry_of(Task.DETECTION), classes=CLASSES, keypoints=None, input_size=(side, side), pretrained=None
+    )
+    ranges = config.model["bbox_head"]["regress_ranges"]
+    assert ranges[0] == (-1.0, first)
+    assert [upper for _, upper in ranges[:-1]] == [lower for lower, _ in ranges[1:]]
+    assert ranges[-1][0] < side

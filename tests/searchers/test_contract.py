@@ -28,6 +28,7 @@ class TestQuickSearchers(SearcherContract):
         return partial(make, request.param)
 
 
+@pytest.mark.slow
 class TestGaussianProcess(SearcherContract):
     # A proposal of the model takes 0.3 to 0.4 s, which would make 200 trials more than a minute.
     many_trials = 15
