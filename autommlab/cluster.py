@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from autommlab.compat import prepare_ray_environment
 from autommlab.errors import TrainingError
 
-
 START_ATTEMPTS = 3
 
 

@@ -30,11 +30,15 @@ TOOLBOX_OF_TASK = {
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One repair: its name, the reason for it, and what it does."""
+    """One repair: its name, the reason for it, and what it does.
+
+    `toolbox`: applied once that toolbox is imported; "" = before anything is.
+    """
 
     name: str
     reason: str
     apply: Callable[[], None]
+    toolbox: str = ""
 
 
 def _leave_out_multimodal() -> None:
@@ -58,6 +62,24 @@ def _export_by_tracing() -> None:
     torch.onnx.export = by_tracing
 
 
+def _give_back_cast_long() -> None:
+    # By its full name: the attribute of torch.onnx is another, internal module.
+    operators: Any = importlib.import_module("torch.onnx.symbolic_opset9")
+    if hasattr(operators, "_cast_Long"):
+        return
+
+    def cast_long(graph: Any, value: Any, _non_blocking: bool) -> Any:
+        int64 = 7  # onnx.TensorProto.INT64
+        return graph.op("Cast", value, to_i=int64)
+
+    operators._cast_Long = cast_long
+
+
+def _ssd_without_loss_cls() -> None:
+    dense_heads: Any = importlib.import_module("mmdet.models.dense_heads")
+    dense_heads.SSDHead.loss_cls = None
+
+
 REPAIRS = (
     Repair(
         "mmpretrain-multimodal",
@@ -69,6 +91,17 @@ REPAIRS = (
         "onnx-by-tracing",
         "torch.onnx.export defaults to the dynamo exporter, to which MMDeploy's rewrites do not apply",
         _export_by_tracing,
+    ),
+    Repair(
+        "onnx-cast-long",
+        "MMDeploy's RoIAlign (two-stage detectors) imports _cast_Long from torch.onnx, which torch 2.13 dropped",
+        _give_back_cast_long,
+    ),
+    Repair(
+        "ssd-loss-cls",
+        "mmdet asks every anchor head for `loss_cls` when it predicts; SSDHead has none",
+        _ssd_without_loss_cls,
+        toolbox="mmdet",
     ),
 )
 
@@ -85,9 +118,10 @@ def prepare_ray_environment() -> None:
 
 @functools.cache
 def apply_repairs() -> None:
-    """Apply all repairs, once per process."""
+    """Apply the repairs that come before any import of a toolbox, once per process."""
     for repair in REPAIRS:
-        repair.apply()
+        if not repair.toolbox:
+            repair.apply()
 
 
 @functools.cache
@@ -103,6 +137,11 @@ def import_toolboxes(*tasks: Task) -> None:
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:
             for part in ("models", "datasets", "evaluation"):
                 importlib.import_module(f"{toolbox}.{part}")
+            for repair in REPAIRS:
+                if repair.toolbox == toolbox:
+                    repair.apply()
     from mmengine.logging import MMLogger
 
     MMLogger.get_instance("mmengine", log_level="ERROR")  # pages of INFO otherwise, on every model built
+    for module in (r"mm(engine|cv|pretrain|det|seg|pose|deploy)\b", r"torch\b", r"timm\b"):
+        warnings.filterwarnings("ignore", category=UserWarning, module=module)  # advice to developers, not to users

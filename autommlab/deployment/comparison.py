@@ -16,9 +16,11 @@ from autommlab.understanding.request import Engine
 #: Largest difference allowed, as a share of the largest output (at least 1) of a network. ncnn
 #: computes convolutions by Winograd's transform, which costs digits.
 TOLERANCE = {Engine.ONNXRUNTIME: 1e-3, Engine.OPENVINO: 1e-3, Engine.NCNN: 1e-2}
-#: Detections that score less than this, or than half the best one, are not compared: near the
-#: threshold a rounding error decides whether a box is there at all.
+#: Detections that score less than this, and less than half of PyTorch's best, are not compared: near
+#: the threshold a rounding error decides whether a box is there at all.
 _CONFIDENT = 0.1
+#: Boxes of no size come from untrained models; toolboxes treat them differently. Pixels.
+_SMALLEST_SIDE = 1.0
 _UNMATCHED = 1.0
 _SAME_OBJECT_IOU = 0.5
 
@@ -97,12 +99,16 @@ def detection_difference(expected: Arrays, got: Arrays, longer_side: int) -> flo
         expected, got: corners (n, 4), scores (n,), labels (n,).
         longer_side: of the network input in pixels.
     """
-    best = max((float(side[1].max()) for side in (expected, got) if len(side[1])), default=0.0)
-    level = min(_CONFIDENT, best / 2)
-    return max(
-        _one_way(expected, got, level, longer_side),
-        _one_way(got, expected, level, longer_side),
-    )
+    level = min(_CONFIDENT, float(max(expected[1], default=1.0)) / 2)
+    ours, theirs = (_inside(side, longer_side) for side in (expected, got))
+    return max(_one_way(ours, theirs, level, longer_side), _one_way(theirs, ours, level, longer_side))
+
+
+def _inside(found: Arrays, longer_side: int) -> Arrays:
+    """Boxes cut at the network input, as far as anything is left of them."""
+    corners = np.clip(found[0], 0, longer_side)
+    kept = (corners[:, 2:] - corners[:, :2] >= _SMALLEST_SIDE).all(axis=1)
+    return [corners[kept], found[1][kept], found[2][kept]]
 
 
 def _one_way(ours: Arrays, others: Arrays, level: float, longer_side: int) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autommlab.deployment.detector_rules import keep_what_mmdet_keeps, test_rules
 from autommlab.deployment.quiet import quiet_toolboxes
 from autommlab.deployment.trained import Trained
 from autommlab.errors import DeploymentError
@@ -22,9 +23,6 @@ from autommlab.tasks import Task
 #: Opset 16 is the first with RoiAlign's half-pixel rule (two-stage detectors), 17 with LayerNormalization.
 OPSET = 17
 _MOST_BOXES = 100
-#: Share of the score threshold that is kept where a head multiplies scores by a centredness: mmdet
-#: applies the threshold before the product, the exported graph after it.
-_BEFORE_CENTREDNESS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,8 @@ def export_onnx(trained: Trained, folder: Path) -> OnnxModel:
     outputs = _output_names(trained)
     deploy_config = _deploy_config(trained, tuple(tensor.shape), outputs)
     model = copy.deepcopy(trained.model)
-    _take_all_candidates(model)
+    if trained.task is Task.DETECTION:
+        keep_what_mmdet_keeps(model)
     with warnings.catch_warnings(), torch.no_grad(), quiet_toolboxes():
         warnings.simplefilter("ignore")
         try:
@@ -138,7 +137,7 @@ def _deploy_config(trained: Trained, shape: tuple[int, ...], outputs: tuple[str,
 
 def _post_processing(model: Any) -> dict[str, Any]:
     """Figures that MMDeploy falls back on where the model's own test_cfg does not say."""
-    rules = _test_config(model)
+    rules = test_rules(model)
     kept = int(rules.get("max_per_img", _MOST_BOXES))
     return {
         "score_threshold": float(rules.get("score_thr", 0.05)),
@@ -149,26 +148,6 @@ def _post_processing(model: Any) -> dict[str, Any]:
         "keep_top_k": kept,
         "background_label_id": -1,
     }
-
-
-def _test_config(model: Any) -> dict[str, Any]:
-    config = model.test_cfg or {}
-    return config.get("rcnn") or config  # two-stage detectors keep the last stage's rules apart
-
-
-def _take_all_candidates(model: Any) -> None:
-    """Make the exported graph keep the boxes that mmdet keeps.
-
-    MMDeploy fills every level up to `nms_pre` boxes with zeros, so that cut is left out.
-    """
-    head = getattr(model, "bbox_head", None)
-    rules = getattr(head, "test_cfg", None)
-    if not rules:
-        return
-    if "nms_pre" in rules:
-        rules["nms_pre"] = -1
-    if hasattr(head, "loss_centerness") and "score_thr" in rules:
-        rules["score_thr"] *= _BEFORE_CENTREDNESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +187,7 @@ def without_suppression(exported: OnnxModel, trained: Trained, path: Path) -> Su
         n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in model.graph.node if n.op_type == "Constant"
     }
     per_class, iou, score = (float(constants[name].reshape(-1)[0]) for name in node.input[2:5])
-    in_all = int(_test_config(trained.model).get("max_per_img", _MOST_BOXES))
+    in_all = int(test_rules(trained.model).get("max_per_img", _MOST_BOXES))
     rule = {"score": score, "iou": iou, "per_class": int(per_class), "in_all": in_all}
     head = OnnxModel(path, (boxes, scores), exported.shape)
     _, classes, count = _run_once(head)[1].shape

@@ -1,0 +1,85 @@
+"""Each repair is still needed (the failure comes back without it) and works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from autommlab.compat import REPAIRS
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program that fails without its repair.
+
+    Attributes:
+        code: the program.
+        symptom: part of what it says on standard error without the repair.
+    """
+
+    code: str
+    symptom: str
+
+
+CASES = {
+    "mmpretrain-multimodal": Case("import mmpretrain.models", "mmpretrain/models/multimodal"),
+    "onnx-by-tracing": Case(
+        """
+import io, torch
+result = torch.onnx.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),), io.BytesIO(), input_names=["x"])
+assert result is None, f"exported by {type(result).__name__}, not by tracing"
+""",
+        "not by tracing",
+    ),
+    "onnx-cast-long": Case("from torch.onnx.symbolic_opset9 import _cast_Long", "cannot import name '_cast_Long'"),
+    "ssd-loss-cls": Case(
+        """
+from autommlab.compat import apply_repairs
+apply_repairs()
+import mmdet.models, torch
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+anchors = dict(type="SSDAnchorGenerator", scale_major=False, input_size=32, strides=[8], ratios=[[2]],
+               min_sizes=[8], max_sizes=[16])
+limits = ConfigDict(nms_pre=10, nms=dict(type="nms", iou_threshold=0.5), min_bbox_size=0, score_thr=0.0, max_per_img=5)
+head = MODELS.build(dict(type="SSDHead", num_classes=2, in_channels=(8,), anchor_generator=anchors, test_cfg=limits))
+figures = head((torch.zeros(1, 8, 4, 4),))
+head.predict_by_feat(*figures, batch_img_metas=[dict(img_shape=(32, 32), scale_factor=(1, 1))])
+""",
+        "no attribute 'loss_cls'",
+    ),
+}
+_REPAIR = """
+from autommlab.compat import REPAIRS, apply_repairs
+repair = next(r for r in REPAIRS if r.name == {name!r})
+if repair.toolbox:  # it needs the toolbox imported, which needs the others
+    apply_repairs()
+repair.apply()
+"""
+
+
+def test_every_repair_has_a_reason_and_a_case() -> None:
+    assert {repair.name for repair in REPAIRS} == set(CASES)
+    assert all(len(repair.reason) > 20 for repair in REPAIRS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_fails_without_the_repair(name: str) -> None:
+    done = run(CASES[name].code)
+    assert done.returncode != 0, "no longer needed: take the repair out"
+    assert CASES[name].symptom in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_works_with_the_repair(name: str) -> None:
+    done = run(_REPAIR.format(name=name) + CASES[name].code)
+    assert done.returncode == 0, done.stderr
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,0 +1,86 @@
+"""`ray job submit` with a request, against a real local Ray head."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+BIN = Path(sys.executable).parent
+EXAMPLES = Path(__file__).resolve().parents[1] / "autommlab" / "examples"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def head() -> Iterator[str]:
+    """Address of the job server of a Ray head of our own, on loopback."""
+    from autommlab.compat import RAY_ENVIRONMENT
+
+    dashboard = free_port()
+    scratch = tempfile.TemporaryDirectory(prefix="ray-head-", ignore_cleanup_errors=True)
+    line = [BIN / "ray", "start", "--head", "--block", "--port", free_port(), "--node-ip-address", "127.0.0.1"]
+    line += ["--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard, "--temp-dir", scratch.name]
+    environment = {**os.environ, **RAY_ENVIRONMENT, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        [str(part) for part in line],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{dashboard}"
+    try:
+        wait_until_up(address, process)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        scratch.cleanup()
+
+
+def wait_until_up(address: str, process: subprocess.Popen, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the Ray head ended while starting"
+        try:
+            with urllib.request.urlopen(f"{address}/api/version", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    raise AssertionError(f"no Ray job server at {address} after {seconds} s")
+
+
+def test_a_request_runs_as_a_ray_job(head: str, tmp_path: Path) -> None:
+    request = json.loads((EXAMPLES / "classify_animals.json").read_text())
+    request["data"].update(object=["digits"], specific=["digits"])
+    parse, out = tmp_path / "parse.json", tmp_path / "run"
+    parse.write_text(json.dumps(request))
+    runtime = json.dumps({"env_vars": {"AUTOMMLAB_HOME": str(tmp_path / "home")}})
+    line = ["job", "submit", "--address", head, "--runtime-env-json", runtime, "--"]
+    line += ["autommlab", "run", "read handwritten digits", "--parse", parse, "--trials", 2, "--out", out]
+    done = subprocess.run([str(BIN / "ray"), *map(str, line)], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "succeeded" in done.stdout
+    assert len((out / "study" / "trials.jsonl").read_text().splitlines()) == 2
+    assert (out / "bundle" / "bundle.json").exists()
+    workers = {json.loads(line)["worker"] for line in (out / "study" / "trials.jsonl").read_text().splitlines()}
+    assert all(workers)
