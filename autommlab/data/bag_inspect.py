@@ -26,7 +26,7 @@ class _Unusable(Exception):
 
 
 def inspected(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-    """Read sizes and content hashes, in threads; leave out what is missing or no image.
+    """Decode each image, take its size and content hash, in threads; leave out what is missing or broken.
 
     Returns:
         (usable items in the same order, "FILE: reason" for each left out).
@@ -89,9 +89,10 @@ def _with_image(item: Item) -> Item:
     content = _content(item.sample.image)
     try:
         with Image.open(BytesIO(content)) as image:
+            image.load()  # all of it: a truncated file would stop every trial that meets it
             width, height = image.size
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise _Unusable(f"{item.sample.image}: no readable image") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _Unusable(f"{item.sample.image}: no readable image ({error})") from error
     sample = replace(item.sample, width=width, height=height)
     return replace(item, sample=sample, digest=hashlib.sha256(content).hexdigest())
 

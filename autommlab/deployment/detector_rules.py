@@ -24,7 +24,7 @@ def test_rules(model: Any) -> dict[str, Any]:
     return config.get("rcnn") or config
 
 
-def keep_what_mmdet_keeps(model: Any) -> None:
+def keep_what_mmdet_keeps(model: Any, size: tuple[int, int]) -> None:
     """Change a copied detector in place; two-stage detectors need nothing.
 
     - MMDeploy fills every level up to `nms_pre` boxes with zeros: that cut is left out.
@@ -32,6 +32,10 @@ def keep_what_mmdet_keeps(model: Any) -> None:
       multiplied by the centredness, MMDeploy after it.
     - YOLOv3: mmdet holds one against the objectness too, MMDeploy has none.
     - YOLOX: mmdet keeps the best class of a box, MMDeploy all.
+    - RTMDet: mmdet cuts boxes at the image and drops what has no size, MMDeploy does neither.
+
+    Args:
+        size: (width, height) of the network input in pixels.
     """
     head = getattr(model, "bbox_head", None)
     rules = getattr(head, "test_cfg", None)
@@ -44,6 +48,8 @@ def keep_what_mmdet_keeps(model: Any) -> None:
         _hook(head, lambda outputs: _filter_yolov3(outputs, head, rules))
     elif "YOLOXHead" in kind:
         _hook(head, lambda outputs: ([_best_class(level) for level in outputs[0]], *outputs[1:]))
+    elif "RTMDetHead" in kind:
+        _hook(head, lambda outputs: _cut_rtmdet(outputs, head, size))
     elif hasattr(head, "loss_centerness") and head.use_sigmoid_cls and rules.get("score_thr", 0) > 0:
         lowest = _logit(rules["score_thr"])
         _hook(head, lambda outputs: ([_drop_below(level, lowest) for level in outputs[0]], *outputs[1:]))
@@ -71,6 +77,24 @@ def _best_class(logits: Any) -> Any:
     """(batch, classes, height, width): only the highest class of each place stays."""
     best = logits.amax(dim=1, keepdim=True)
     return _drop(logits, ((logits - best) * _STEEP + 1).clamp(0, 1))
+
+
+def _cut_rtmdet(outputs: Any, head: Any, size: tuple[int, int]) -> Any:
+    """Distances (left, top, right, bottom) from each point shortened to end at the image's border."""
+    import torch
+
+    scores, distances = [], []
+    points = head.prior_generator.grid_priors([level.shape[-2:] for level in outputs[1]], device="cpu")
+    for logits, level, places in zip(outputs[0], outputs[1], points, strict=True):
+        height, width = level.shape[-2:]
+        x, y = (places[:, axis].reshape(1, 1, height, width) for axis in (0, 1))
+        left, top, right, bottom = level.split(1, dim=1)
+        left, right = x - (x - left).clamp(0, size[0]), (x + right).clamp(0, size[0]) - x
+        top, bottom = y - (y - top).clamp(0, size[1]), (y + bottom).clamp(0, size[1]) - y
+        has_size = ((left + right) * _STEEP).clamp(0, 1) * ((top + bottom) * _STEEP).clamp(0, 1)
+        scores.append(_drop(logits, has_size))
+        distances.append(torch.cat([left, top, right, bottom], dim=1))
+    return (scores, distances, *outputs[2:])
 
 
 def _filter_yolov3(outputs: Any, head: Any, rules: dict[str, Any]) -> Any:

@@ -75,7 +75,7 @@ def export_onnx(trained: Trained, folder: Path) -> OnnxModel:
     deploy_config = _deploy_config(trained, tuple(tensor.shape), outputs)
     model = copy.deepcopy(trained.model)
     if trained.task is Task.DETECTION:
-        keep_what_mmdet_keeps(model)
+        keep_what_mmdet_keeps(model, (tensor.shape[3], tensor.shape[2]))
     with warnings.catch_warnings(), torch.no_grad(), quiet_toolboxes():
         warnings.simplefilter("ignore")
         try:

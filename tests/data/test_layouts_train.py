@@ -1,0 +1,56 @@
+"""Every layout in its true form goes through: recognised, a bag, a real (two-step) training with validation."""
+
+from pathlib import Path
+
+import layouts
+import pytest
+
+from autommlab import settings
+from autommlab.data.bag import select_bag
+from autommlab.data.readers import candidates
+from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+from autommlab.models.records import Measured, ModelChoice, Pretrained
+from autommlab.tasks import Task
+from autommlab.training.records import Hyperparameters
+from autommlab.training.runner_config import TrialSetup
+from autommlab.understanding.request import DataPart, ModelPart, ModelRequest
+
+SIZE = (64, 64)
+POINT = Hyperparameters(iterations=2, batch_size=2, optimizer="AdamW", lr=1e-3, weight_decay=1e-4, lr_schedule="PolyLR")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", layouts.BUILDERS)
+def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
+    from autommlab.metrics import objective
+    from autommlab.training.trial import Trial
+
+    root = layouts.BUILDERS[layout](tmp_path / "set")
+    tasks = {task for _, task in candidates(root)}
+    assert tasks
+    for task in tasks:
+        request = ModelRequest(data=DataPart(), model=ModelPart(task=task))
+        budget = settings.profile("laptop").tasks[task]
+        bag = select_bag(request, budget=budget, folder=tmp_path / task.value, seed=0, data=str(root))
+        trial = Trial(TrialSetup(bag=bag, choice=_choice(task), reports=1, seed=0), POINT, tmp_path / "work")
+        metrics = trial.advance()
+        trial.close()
+        assert 0 <= metrics[objective(task).name] <= 1
+
+
+def _choice(task: Task) -> ModelChoice:
+    entry = next(entry for entry in PACKAGED_ENTRIES if entry.task is task)
+    measured = Measured(params_m=1, flops_g=1, ms_per_image=1, input_size=SIZE, device="not measured")
+    pretrained = Pretrained(kind="package", source=entry.packaged)
+    return ModelChoice(entry=entry, input_size=SIZE, measured=measured, pretrained=pretrained, reasons=())
+
+
+def test_a_truncated_image_is_left_out_of_the_bag_and_noted(tmp_path: Path) -> None:
+    root = layouts.image_folders(tmp_path / "set", each=6)
+    broken = sorted((root / "train" / "cat").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:-200])
+    request = ModelRequest(data=DataPart(), model=ModelPart(task=Task.CLASSIFICATION))
+    budget = settings.profile("laptop").tasks[Task.CLASSIFICATION]
+    bag = select_bag(request, budget=budget, folder=tmp_path / "bag", seed=0, data=str(root))
+    assert broken.name not in bag.annotation_file("train").read_text()
+    assert any(broken.name in note for note in bag.notes)

@@ -1,0 +1,52 @@
+"""Lint, format and types, with the configuration of pyproject.toml; and what must stay out of the repository."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]])
+def test_checkers_find_nothing(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_direct_dependency_is_pinned() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    listed = [*project["project"]["dependencies"], *sum(extras, []), *project["dependency-groups"]["dev"]]
+    assert len(listed) > 30
+    assert [entry for entry in listed if "==" not in entry] == []
+
+
+def test_no_machine_path_and_no_unsafe_call_in_the_packages() -> None:
+    forbidden = re.compile(r"(?<![\w.])/(work|root|farm)/|(?<![\w.])eval\(|shell=True|except:\s*$", re.MULTILINE)
+    sources = [
+        path
+        for package in ("autommlab", "searchers", "serve", "training_data_gen")
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    assert len(sources) > 100
+    found = [
+        f"{path.relative_to(ROOT)}: {hit.group()}" for path in sources for hit in forbidden.finditer(path.read_text())
+    ]
+    # `model.eval()` and the like are method calls of torch, not the builtin
+    assert found == []
+
+
+def test_readme_commands_name_real_files_and_the_ci_runs_the_test_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("pip install uv &&")]
+    assert len(commands) == 2
+    (parse,) = re.findall(r"--parse (\S+)", commands[0])
+    assert (ROOT / parse).exists()
+    assert "pytest" in commands[1]
+    assert "README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
