@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -14,7 +15,7 @@ from autommlab import settings
 from autommlab.cluster import require_resources
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Events
-from autommlab.files import write_text
+from autommlab.files import storage_errors, write_text
 from autommlab.metrics import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
@@ -27,6 +28,10 @@ _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+#: Ray keeps the newest checkpoints of a running trial and writes the next before it drops the oldest.
+KEPT_CHECKPOINTS = 2
+#: Weights and two moments of Adam, 4 bytes each.
+_BYTES_PER_PARAMETER, _OTHER_FILES_MB = 12, 50
 _RAY_FOLDER, LEDGER_FILE, BEST_FOLDER, TEST_FILE = "ray", "trials.jsonl", "best", "test.json"
 
 
@@ -79,7 +84,9 @@ def run_study(
     """
     started = time.monotonic()
     require_resources(options.cpus_per_trial, options.gpus_per_trial)
-    folder.mkdir(parents=True, exist_ok=True)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _require_space(folder, setup.choice.measured.params_m, options.max_concurrent or _slots(options))
     ledger = Ledger(folder / LEDGER_FILE)
     if len(ledger.records) < options.trials:
         _search(setup, space, options, folder, ledger, events, default_point)
@@ -119,6 +126,7 @@ def _search(
 
     for name, value in {**_TUNE_ENVIRONMENT, **SAVE_EVERY_STEP}.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are told by our own records
     searcher = searchers.create(
         options.searcher,
         space,
@@ -141,7 +149,9 @@ def _search(
             time_budget_s=options.time_budget_s,
             max_concurrent_trials=options.max_concurrent or _slots(options),
             resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_frequency=1, checkpoint_at_end=True),
+            checkpoint_config=tune.CheckpointConfig(
+                num_to_keep=KEPT_CHECKPOINTS, checkpoint_frequency=1, checkpoint_at_end=True
+            ),
             reuse_actors=options.reuse_actors,
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
@@ -157,6 +167,23 @@ def _search(
         raise TrainingError(
             f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
+
+
+def _require_space(folder: Path, params_m: float, slots: int) -> None:
+    """Check before the first trial that the disk can hold the checkpoints of all running ones.
+
+    Raises:
+        StorageError: it cannot, with both figures.
+    """
+    one_mb = params_m * _BYTES_PER_PARAMETER  # millions of parameters times bytes are megabytes
+    needed = round(one_mb * slots * (KEPT_CHECKPOINTS + 1) + _OTHER_FILES_MB)
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if free < needed:
+        raise StorageError(
+            f"{folder} has {free} MB free; {slots} trials at once of a model with {params_m:.1f} M parameters need "
+            f"{needed} MB. Free some space, choose another folder with --out, or run fewer trials at once "
+            "with --concurrent"
+        )
 
 
 def _slots(options: StudyOptions) -> int:

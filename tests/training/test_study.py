@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autommlab.errors import TrainingError
+from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
@@ -98,6 +98,17 @@ def test_a_study_that_asks_for_more_than_the_cluster_has_says_so_before_training
 ) -> None:
     with pytest.raises(TrainingError, match=r"a trial needs 999 CPU and 0 GPU .* the largest with"):
         study(tiny_setups[Task.CLASSIFICATION], tmp_path, cpus_per_trial=999)
+
+
+def test_a_disk_without_room_for_checkpoints_is_noticed_before_training(
+    tiny_setups: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=24_000_000))
+    with pytest.raises(StorageError, match=r"has 24 MB free; .* need \d+ MB.*--concurrent"):
+        study(tiny_setups[Task.CLASSIFICATION], tmp_path)
 
 
 def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> None:
