@@ -127,7 +127,11 @@ def _scene(task: Task, rng: random.Random, size: tuple[int, int]) -> list[Shape]
 
 def _draw(scene: list[Shape], path: Path, rng: random.Random, size: tuple[int, int]) -> Path:
     grey = rng.randint(90, 160)
-    image = Image.effect_noise(size, 40).convert("RGB").point(lambda value: (value + grey) // 2)
+    image = (
+        Image.frombytes("L", size, rng.randbytes(size[0] * size[1]))
+        .convert("RGB")
+        .point(lambda value: (value + 3 * grey) // 4)
+    )
     mask = Image.new("L", size, 0)
     for shape in scene:
         outline = [shape.corners()[0], shape.corners()[2]]

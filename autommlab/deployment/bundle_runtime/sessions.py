@@ -78,6 +78,8 @@ def _ncnn(folder: Path, info: dict[str, Any]) -> Session:
     net = ncnn.Net()
     for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
         setattr(net.opt, option, False)
+    # Its threads wait for each other after every layer: one busy core would stall them all.
+    net.opt.num_threads = max(1, ncnn.get_physical_big_cpu_count() // 2)
     param, weights = (str(folder / name) for name in info["files"])
     if net.load_param(param) != 0 or net.load_model(weights) != 0:
         raise BundleError(f"ncnn cannot load {param}; the files may be damaged: copy the bundle again.")
