@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import inspect
 import io
 import os
 import sys
@@ -80,6 +81,33 @@ def _ssd_without_loss_cls() -> None:
     dense_heads.SSDHead.loss_cls = None
 
 
+def _give_static_methods_back() -> None:
+    rewriters: Any = importlib.import_module("mmdeploy.core.rewriters.function_rewriter")
+    rewriter = rewriters.FunctionRewriter
+    enter, leave = rewriter.enter, rewriter.exit
+    if getattr(leave, "gives_static_methods_back", False):
+        return
+    kept: list[tuple[type, str, staticmethod[Any, Any]]] = []
+
+    def entering(self: Any, cfg: Any = None, env: Any = None, **options: Any) -> Any:
+        kept.clear()
+        for path, _ in self._registry.get_records(env or {}):
+            with contextlib.suppress(Exception):  # a rewrite for a package that is not installed
+                owner, name = rewriters.import_function(path)[1], path.split(".")[-1]
+                method = inspect.getattr_static(owner, name)
+                if isinstance(owner, type) and isinstance(method, staticmethod):
+                    kept.append((owner, name, method))
+        return enter(self, cfg or {}, env or {}, **options)
+
+    def leaving(self: Any) -> None:
+        leave(self)
+        for owner, name, method in kept:
+            setattr(owner, name, method)
+
+    leaving.gives_static_methods_back = True  # type: ignore[attr-defined]
+    rewriter.enter, rewriter.exit = entering, leaving
+
+
 REPAIRS = (
     Repair(
         "mmpretrain-multimodal",
@@ -103,6 +131,13 @@ REPAIRS = (
         _ssd_without_loss_cls,
         toolbox="mmdet",
     ),
+    Repair(
+        "mmdeploy-static-methods",
+        "MMDeploy puts static methods that it rewrote for an export back as plain ones; a Swin that is "
+        "verified after its export then fails",
+        _give_static_methods_back,
+        toolbox="mmdeploy",
+    ),
 )
 
 #: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
@@ -117,10 +152,10 @@ def prepare_ray_environment() -> None:
 
 
 @functools.cache
-def apply_repairs() -> None:
-    """Apply the repairs that come before any import of a toolbox, once per process."""
+def apply_repairs(toolbox: str = "") -> None:
+    """Apply the repairs that follow the import of `toolbox`, by default those before any, once per process."""
     for repair in REPAIRS:
-        if not repair.toolbox:
+        if repair.toolbox == toolbox:
             repair.apply()
 
 
@@ -137,9 +172,7 @@ def import_toolboxes(*tasks: Task) -> None:
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:
             for part in ("models", "datasets", "evaluation"):
                 importlib.import_module(f"{toolbox}.{part}")
-            for repair in REPAIRS:
-                if repair.toolbox == toolbox:
-                    repair.apply()
+            apply_repairs(toolbox)
     from mmengine.logging import MMLogger
 
     MMLogger.get_instance("mmengine", log_level="ERROR")  # pages of INFO otherwise, on every model built

@@ -51,6 +51,23 @@ head.predict_by_feat(*figures, batch_img_metas=[dict(img_shape=(32, 32), scale_f
 """,
         "no attribute 'loss_cls'",
     ),
+    "mmdeploy-static-methods": Case(
+        """
+from autommlab.compat import apply_repairs
+apply_repairs()
+import inspect
+from mmdeploy.codebase import import_codebase
+from mmdeploy.utils import Codebase
+import_codebase(Codebase("mmpretrain"))
+from mmdeploy.core import RewriterContext
+from mmpretrain.models.utils import ShiftWindowMSA
+with RewriterContext({"backend_config": {"type": "onnxruntime"}}, backend="onnxruntime"):
+    pass
+kept = inspect.getattr_static(ShiftWindowMSA, "get_attn_mask")
+assert isinstance(kept, staticmethod), "a plain method came back"
+""",
+        "a plain method came back",
+    ),
 }
 _REPAIR = """
 from autommlab.compat import REPAIRS, apply_repairs

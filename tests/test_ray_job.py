@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -18,8 +19,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent
-#: A head that other processes can reach asks for Ray's token; it lies in the user's own folder.
-TOKEN = {"RAY_AUTH_MODE": "token"}
+#: A head that other processes can reach asks for Ray's token; one of our own keeps the user's out of the test.
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 EXAMPLES = Path(__file__).resolve().parents[1] / "autommlab" / "examples"
 
 

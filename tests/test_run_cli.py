@@ -80,6 +80,7 @@ def kill_when(home: Path, folder: Path, mark: str, *arguments: object) -> None:
         process.wait()
 
 
+@pytest.mark.timeout(1500)
 def test_killed_in_every_stage_it_resumes_and_repeats_no_trial(
     home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:

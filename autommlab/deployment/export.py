@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autommlab.compat import apply_repairs
 from autommlab.deployment.detector_rules import keep_what_mmdet_keeps, test_rules
 from autommlab.deployment.quiet import quiet_toolboxes
 from autommlab.deployment.trained import Trained
@@ -103,6 +104,8 @@ def _rewriters(task: Task) -> Callable[..., None]:
     from mmdeploy.apis.onnx import export
     from mmdeploy.codebase import import_codebase
     from mmdeploy.utils import Codebase
+
+    apply_repairs("mmdeploy")
 
     import_codebase(Codebase(_CODEBASES[task].toolbox))
     return export
