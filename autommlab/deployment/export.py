@@ -101,13 +101,13 @@ def export_onnx(trained: Trained, folder: Path) -> OnnxModel:
 
 def _rewriters(task: Task) -> Callable[..., None]:
     """MMDeploy's exporter, with the rewrites of the task's toolbox registered."""
-    from mmdeploy.apis.onnx import export
-    from mmdeploy.codebase import import_codebase
-    from mmdeploy.utils import Codebase
+    with quiet_toolboxes():  # importing MMDeploy imports every toolbox, and they print
+        from mmdeploy.apis.onnx import export
+        from mmdeploy.codebase import import_codebase
+        from mmdeploy.utils import Codebase
 
-    apply_repairs("mmdeploy")
-
-    import_codebase(Codebase(_CODEBASES[task].toolbox))
+        apply_repairs("mmdeploy")
+        import_codebase(Codebase(_CODEBASES[task].toolbox))
     return export
 
 
