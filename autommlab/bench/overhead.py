@@ -37,7 +37,9 @@ class OverheadResult(BaseModel):
     Attributes:
         trials, slots: trials run by each way, and how many ran at once.
         reused_s, processes_s: wall-clock seconds for all trials, start-up included.
-        ratio: trials per hour of the first over the second.
+        ratio: trials per hour of the first over the second, start-up of both included.
+        steady_ratio: the same with the first counted from each slot's second trial on, which is what
+            a longer study sees; every trial of the second has its own start-up anyway.
         trial_s: mean seconds that a trial's training and validation took.
         busy_share: share of the slots' time spent in training and validation, from each slot's
             second trial on.
@@ -50,6 +52,7 @@ class OverheadResult(BaseModel):
     reused_s: float
     processes_s: float
     ratio: float
+    steady_ratio: float
     trial_s: float
     busy_share: float
 
@@ -85,6 +88,7 @@ def measure_overhead(folder: Path, *, trials: int, iterations: int, events: Even
         reused_s=reused_s,
         processes_s=processes_s,
         ratio=processes_s / reused_s,
+        steady_ratio=processes_s * slots / trials / seconds_per_trial(study.trials),
         trial_s=sum(t.train_s + t.val_s for t in study.trials) / trials,
         busy_share=busy_share(study.trials),
     )
@@ -92,13 +96,24 @@ def measure_overhead(folder: Path, *, trials: int, iterations: int, events: Even
 
 def busy_share(trials: tuple[TrialRecord, ...]) -> float:
     """Share of the slots' time in training and validation, from each worker's second trial on."""
-    by_worker: dict[str, list[TrialRecord]] = defaultdict(list)
-    for trial in sorted(trials, key=lambda t: t.ended_at):
-        by_worker[trial.worker].append(trial)
-    pairs = [pair for own in by_worker.values() for pair in itertools.pairwise(own)]
+    pairs = _successive(trials)
     available = sum(after.ended_at - before.ended_at for before, after in pairs)
     busy = sum(after.train_s + after.val_s for _, after in pairs)
     return busy / available if available else 0.0
+
+
+def seconds_per_trial(trials: tuple[TrialRecord, ...]) -> float:
+    """Mean seconds that a slot needs for a trial, from each worker's second trial on."""
+    spans = [after.ended_at - before.ended_at for before, after in _successive(trials)]
+    return sum(spans) / len(spans) if spans else float("nan")
+
+
+def _successive(trials: tuple[TrialRecord, ...]) -> list[tuple[TrialRecord, TrialRecord]]:
+    """(trial, the next one of the same worker) for all workers."""
+    by_worker: dict[str, list[TrialRecord]] = defaultdict(list)
+    for trial in sorted(trials, key=lambda t: t.ended_at):
+        by_worker[trial.worker].append(trial)
+    return [pair for own in by_worker.values() for pair in itertools.pairwise(own)]
 
 
 def _setup(folder: Path, seed: int, events: Events) -> TrialSetup:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from autommlab.bench.overhead import OverheadResult, busy_share
+from autommlab.bench.overhead import OverheadResult, busy_share, seconds_per_trial
 from autommlab.training.records import Hyperparameters, TrialRecord
 
 
@@ -27,6 +27,11 @@ def trial(worker: str, ended_at: float, busy: float) -> TrialRecord:
 def test_busy_share_counts_from_each_workers_second_trial() -> None:
     trials = (trial("a", 100, 99), trial("a", 110, 9), trial("a", 120, 8), trial("b", 50, 1), trial("b", 60, 10))
     assert busy_share(trials) == pytest.approx((9 + 8 + 10) / 30)
+
+
+def test_seconds_per_trial_count_from_each_workers_second_trial() -> None:
+    trials = (trial("a", 100, 99), trial("a", 110, 9), trial("b", 50, 1), trial("b", 64, 10))
+    assert seconds_per_trial(trials) == pytest.approx((10 + 14) / 2)
 
 
 def test_busy_share_without_a_second_trial_is_zero() -> None:
