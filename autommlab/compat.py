@@ -146,9 +146,16 @@ RAY_ENVIRONMENT = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLE
 
 
 def prepare_ray_environment() -> None:
-    """Environment variables that Ray reads when it is imported; what is already set stays."""
+    """Environment variables that Ray reads when it is imported; what is already set stays.
+
+    Where Ray is imported already, its constant for the `uv run` hook is set as well: with it on, workers
+    of a driver under `uv run` never come up in a folder that uv cannot build from, and the study hangs.
+    """
     for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    constants = sys.modules.get("ray._private.ray_constants")
+    if constants is not None and os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0":
+        constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
 
 
 @functools.cache

@@ -9,6 +9,12 @@ import os
 
 import pytest
 
+from autommlab.compat import prepare_ray_environment
+
+# Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
+# Ray's hook for uv would otherwise try to build the environment anew in each worker.
+prepare_ray_environment()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _home(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -100,3 +101,18 @@ def test_works_with_the_repair(name: str) -> None:
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_ray_that_is_already_imported_does_not_follow_uv_run() -> None:
+    code = """
+import ray
+from ray._private import ray_constants
+from autommlab.compat import prepare_ray_environment
+assert ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV, "Ray's default changed: the repair can go"
+prepare_ray_environment()
+assert not ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "RAY_ENABLE_UV_RUN_RUNTIME_ENV"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
