@@ -1,0 +1,187 @@
+"""The client of the LLM service: chat completions with a JSON schema, several samples a call.
+
+It speaks the OpenAI API through OpenAI's own library, so that it also works with any other
+server of that API. Retries are the caller's business: a searcher and a person at a terminal
+have different patience.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+#: {"role": "system" | "user" | "assistant", "content": text}
+Message = Mapping[str, str]
+
+DEFAULT_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How texts are drawn.
+
+    Attributes:
+        samples: how many texts, at least 1; more than one needs `temperature` above 0.
+        temperature: 0 takes the most likely token each time.
+        top_p: share of the probability that may be drawn from.
+        seed: of all draws of the call.
+        max_tokens: longest text.
+    """
+
+    samples: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    max_tokens: int = 512
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generated text.
+
+    Attributes:
+        text: what was generated.
+        logprob: sum of the log-probabilities of its tokens in nats, None if the server gives none.
+        tokens: how many were generated.
+        complete: it ended by itself; False if `max_tokens` cut it off.
+    """
+
+    text: str
+    logprob: float | None
+    tokens: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All samples of one call.
+
+    Attributes:
+        samples: in the server's order, not ranked.
+        model: the adapter or base model that answered.
+        prompt_tokens: tokens of the prompt, counted once.
+        seconds: from sending to the complete answer.
+    """
+
+    samples: tuple[Sample, ...]
+    model: str
+    prompt_tokens: int
+    seconds: float
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated in all samples."""
+        return sum(sample.tokens for sample in self.samples)
+
+
+class ServiceClient:
+    """A connection to one service; can be pickled, and shared by threads.
+
+    Args:
+        url: base address, with or without "/v1".
+        api_key: what the service asks for, if anything.
+        timeout_s: longest wait for a complete answer.
+    """
+
+    def __init__(self, url: str, *, api_key: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self.api_key = api_key
+        self.timeout_s = timeout_s
+        self._connection: OpenAI | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the open connection."""
+        return {**self.__dict__, "_connection": None}
+
+    def models(self, *, timeout_s: float | None = None) -> tuple[str, ...]:
+        """Names that `chat` takes: the base model, then its adapters.
+
+        Raises:
+            ServiceError: see the classes in `serve.errors`.
+        """
+        listed = self._call(lambda api: api.with_options(timeout=timeout_s or self.timeout_s).models.list())
+        try:
+            return tuple(entry.id for entry in listed.data)
+        except (AttributeError, TypeError) as error:
+            raise ServiceNonsense(f"{self.url} answered {str(listed)[:200]!r} instead of a list of models") from error
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        schema: dict[str, Any] | None = None,
+        sampling: Sampling = GREEDY,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Generate in one batch.
+
+        Args:
+            messages: the conversation; the prompt is made with the model's own chat template.
+            model: adapter or base model, one of `models()`.
+            schema: JSON schema; each complete sample's text is then valid by construction.
+            sampling: how many, and how they are drawn.
+            timeout_s: None = the client's.
+
+        Raises:
+            ServiceError: see the classes in `serve.errors`.
+        """
+        shape: dict[str, Any] = {}
+        if schema is not None:
+            shape["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        started = time.monotonic()
+        given = self._call(
+            lambda api: api.with_options(timeout=timeout_s or self.timeout_s).chat.completions.create(
+                model=model, messages=[dict(message) for message in messages], logprobs=True,
+                n=sampling.samples, temperature=sampling.temperature, top_p=sampling.top_p, seed=sampling.seed,
+                max_tokens=sampling.max_tokens, **shape,
+            )
+        )  # fmt: skip
+        return _answer(given, sampling.samples, self.url, time.monotonic() - started)
+
+    def _call(self, ask: Any) -> Any:
+        import openai
+
+        if self._connection is None:
+            # The library insists on a key; one that asks for none ignores it.
+            self._connection = openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.api_key or "none", max_retries=0)
+        try:
+            return ask(self._connection)
+        except openai.APITimeoutError as error:
+            raise ServiceTimeout(f"{self.url} gave no answer in time") from error
+        except openai.APIConnectionError as error:
+            cause = f": {error.__cause__}" if error.__cause__ else ""
+            raise ServiceUnreachable(f"{self.url} cannot be reached{cause}") from error
+        except openai.APIStatusError as error:
+            raise ServiceRefused(f"{self.url} refused ({error.status_code}): {error.message[:500]}") from error
+        except (openai.APIError, ValueError) as error:
+            raise ServiceNonsense(f"{self.url} does not speak the OpenAI API: {error}") from error
+
+
+def _answer(given: Any, samples: int, url: str, seconds: float) -> Answer:
+    try:
+        texts = tuple(
+            Sample(
+                text=choice.message.content,
+                logprob=sum(token.logprob for token in choice.logprobs.content) if choice.logprobs else None,
+                tokens=len(choice.logprobs.content) if choice.logprobs else 0,
+                complete=choice.finish_reason == "stop",
+            )
+            for choice in given.choices
+        )
+        answer = Answer(texts, given.model, given.usage.prompt_tokens, seconds)
+    except (AttributeError, TypeError) as error:
+        raise ServiceNonsense(f"{url} answered {str(given)[:200]!r} instead of a chat completion") from error
+    if len(texts) != samples or not all(isinstance(sample.text, str) for sample in texts):
+        raise ServiceNonsense(f"{url} answered with {len(texts)} texts, asked for {samples}: {str(given)[:200]!r}")
+    return answer
