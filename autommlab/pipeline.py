@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -22,6 +22,11 @@ from autommlab.run_folder import RunFolder
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import understand
+
+if TYPE_CHECKING:
+    from autommlab.training.runner_config import TrialSetup
+    from autommlab.training.study import StudyOptions
+    from searchers.space import Point, SearchSpace
 
 Record = TypeVar("Record", bound=BaseModel)
 _DOING = {
@@ -67,7 +72,7 @@ def run(options: RunOptions, out: Path, events: Events, *, address: str | None =
     folder.open(options)
     events.add(EventLog(folder.events))
     try:
-        plan = _plan(options, folder, events)
+        plan = plan_in(folder, options, events)
         study = _recorded(
             "training", "study", StudyResult, folder, events, lambda: _train(options, plan, folder, events, address)
         )
@@ -92,12 +97,13 @@ def plan(options: RunOptions, scratch: Path, events: Events) -> Plan:
     folder = RunFolder(scratch)
     folder.open(options)
     try:
-        return _plan(options, folder, events)
+        return plan_in(folder, options, events)
     finally:
         folder.close()
 
 
-def _plan(options: RunOptions, folder: RunFolder, events: Events) -> Plan:
+def plan_in(folder: RunFolder, options: RunOptions, events: Events) -> Plan:
+    """Stages 1 to 3 in an opened run folder; records that are there are read, not made again."""
     profile = settings.profile(options.profile)
 
     def select_data() -> Bag:
@@ -124,36 +130,48 @@ def _plan(options: RunOptions, folder: RunFolder, events: Events) -> Plan:
     return Plan(request=request, bag=bag, choice=choice)
 
 
-def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, address: str | None) -> StudyResult:
+class StudyInputs(NamedTuple):
+    """What `run_study` takes, worked out from a plan."""
+
+    setup: TrialSetup
+    space: SearchSpace
+    options: StudyOptions
+    default_point: Point
+
+
+def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
+    """Setup, space, budget and default recipe of the study that a plan asks for."""
     from autommlab.models.recipe import default_recipe
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.space import search_space
-    from autommlab.training.study import StudyOptions, run_study
+    from autommlab.training.study import StudyOptions
 
     profile = settings.profile(options.profile)
     budget = profile.tasks[plan.request.model.task]
     space = search_space(budget)
-    cpus = options.cpus_per_trial if options.cpus_per_trial is not None else profile.cpus_per_trial
-    gpus = options.gpus_per_trial if options.gpus_per_trial is not None else profile.gpus_per_trial
     study = StudyOptions(
         searcher=options.searcher,
         scheduler=options.scheduler,
         trials=options.trials if options.trials is not None else profile.trials,
         time_budget_s=None if options.time_min is None else options.time_min * 60,
         max_concurrent=options.concurrent,
-        cpus_per_trial=cpus,
-        gpus_per_trial=gpus,
+        cpus_per_trial=_given(options.cpus_per_trial, profile.cpus_per_trial),
+        gpus_per_trial=_given(options.gpus_per_trial, profile.gpus_per_trial),
     )
     setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
+    return StudyInputs(setup, space, study, default_recipe(plan.choice.entry, space=space))
+
+
+def _given(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, address: str | None) -> StudyResult:
+    from autommlab.training.study import run_study
+
+    setup, space, study, default_point = study_inputs(options, plan)
     with ray_session(address):
-        return run_study(
-            setup,
-            space,
-            study,
-            folder=folder.study,
-            events=events,
-            default_point=default_recipe(plan.choice.entry, space=space),
-        )
+        return run_study(setup, space, study, folder=folder.study, events=events, default_point=default_point)
 
 
 def _deploy(plan: Plan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:

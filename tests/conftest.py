@@ -5,9 +5,14 @@ Ray; `gpu` ones need a CUDA device. Every test writes under `tmp_path` only, and
 the caches of AutoMMLab go to one folder per session unless AUTOMMLAB_HOME says otherwise.
 """
 
+import json
 import os
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+from program import EXAMPLES
 
 from autommlab.compat import prepare_ray_environment
 
@@ -33,3 +38,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program's own folder, shared by the tests of a module."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's own set: image folders with three classes of coloured shapes."""
+    root = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 24), ("val", 8), ("test", 8)):
+        for name, colour in (("brick", (200, 60, 40)), ("leaf", (40, 180, 60)), ("sky", (60, 120, 230))):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                image = Image.fromarray(rng.integers(0, 120, (72, 72, 3), dtype=np.uint8))
+                x, y = (int(v) for v in rng.integers(5, 30, 2))
+                ImageDraw.Draw(image).rectangle((x, y, x + 35, y + 35), fill=colour)
+                image.save(folder / f"{index}.png")
+    return root
+
+
+@pytest.fixture
+def parse(tmp_path: Path) -> Path:
+    """The finished parse of "tell bricks, leaves and sky apart"."""
+    request = json.loads((EXAMPLES / "classify_animals.json").read_text())
+    request["data"]["object"] = ["brick", "leaf", "sky"]
+    path = tmp_path / "parse.json"
+    path.write_text(json.dumps(request))
+    return path

@@ -1,61 +1,16 @@
 """The main job through the real command line: from parse to bundle, killed and resumed, and its complaints."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from program import EXAMPLES, autommlab, command
 
 pytestmark = pytest.mark.slow
-EXAMPLES = Path(__file__).resolve().parents[1] / "autommlab" / "examples"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's own set: image folders with three classes of coloured shapes."""
-    root = tmp_path_factory.mktemp("shapes")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 24), ("val", 8), ("test", 8)):
-        for name, colour in (("brick", (200, 60, 40)), ("leaf", (40, 180, 60)), ("sky", (60, 120, 230))):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                image = Image.fromarray(rng.integers(0, 120, (72, 72, 3), dtype=np.uint8))
-                x, y = (int(v) for v in rng.integers(5, 30, 2))
-                ImageDraw.Draw(image).rectangle((x, y, x + 35, y + 35), fill=colour)
-                image.save(folder / f"{index}.png")
-    return root
-
-
-@pytest.fixture
-def parse(tmp_path: Path) -> Path:
-    request = json.loads((EXAMPLES / "classify_animals.json").read_text())
-    request["data"]["object"] = ["brick", "leaf", "sky"]
-    path = tmp_path / "parse.json"
-    path.write_text(json.dumps(request))
-    return path
-
-
-def command(home: Path, *arguments: object) -> tuple[list[str], dict[str, str]]:
-    environment = {**os.environ, "AUTOMMLAB_HOME": str(home)}
-    environment.pop("RAY_ADDRESS", None)
-    return [sys.executable, "-m", "autommlab", *map(str, arguments)], environment
-
-
-def autommlab(home: Path, *arguments: object, timeout: float = 500) -> subprocess.CompletedProcess[str]:
-    line, environment = command(home, *arguments)
-    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=timeout)
 
 
 def started(folder: Path) -> list[str]:

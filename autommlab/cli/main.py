@@ -13,6 +13,7 @@ from autommlab.cli.bench import bench_app
 from autommlab.cli.data import data_app
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
+from autommlab.cli.race import race
 from autommlab.cli.run import run
 from autommlab.errors import AutoMMLabError, RequestError, StorageError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
+app.command()(race)
 app.command(name="predict")(predict_command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")

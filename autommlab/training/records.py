@@ -43,7 +43,9 @@ class TrialRecord(BaseModel):
         metrics: all measured figures on VAL, canonical names, fractions.
         curve: (iteration, objective) at each report.
         status, reason: how it ended; `reason` is one sentence for a person.
-        proposed_by: searcher that proposed it.
+        proposed_by: searcher that proposed it, and in which phase ("tpe:start-up", "hpo-llama:fallback").
+        proposal: what the proposal cost and came from, as the searcher tells it: for a language model
+            `adapter`, `prompt_hash`, `prompt_tokens`, `tokens`, `seconds`, `fallback` (the reason or "").
         readback: optimizer, lr_schedule, batch_size, iterations, lr, weight_decay as read from the
             built Runner.
         train_s, val_s, setup_s: seconds in the training loop, in validation, and in building.
@@ -62,6 +64,7 @@ class TrialRecord(BaseModel):
     status: TrialStatus
     reason: str = ""
     proposed_by: str = ""
+    proposal: dict[str, Any] = {}
     readback: dict[str, Any] = {}
     train_s: float = 0.0
     val_s: float = 0.0

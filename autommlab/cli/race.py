@@ -1,0 +1,80 @@
+"""`autommlab race`: searchers compared on the same bag and model, under equal budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def race(
+    request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
+    searchers: Annotated[
+        str, typer.Option(help="Names with commas; the others are tested against the first.")
+    ] = "random,default,tpe,tpe+default",
+    seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim, 8 if trials are cheap.")] = 5,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of each study. [default: the profile's]")] = None,
+    parse: Annotated[Path | None, typer.Option(help="JSON file with the finished parse of the request.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set (name or folder) instead of the request's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
+    profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
+    scheduler: Annotated[str, typer.Option(help="Who stops hopeless trials: none, asha or median.")] = "none",
+    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/race"),
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Compare searchers with equal budgets and paired seeds: a table, race.json and race.png."""
+    import shlex
+    import sys
+
+    from autommlab.errors import RequestError, unknown
+    from autommlab.events import Events
+    from autommlab.options import RunOptions
+    from autommlab.progress import Display
+    from autommlab.race.records import RaceOptions
+    from autommlab.race.run_race import RESULT_FILE, run_race
+    from autommlab.race.show import PLOT_FILE, draw, table
+    from searchers import names
+
+    asked = tuple(dict.fromkeys(name.strip() for name in searchers.split(",") if name.strip()))
+    if not asked:
+        raise RequestError(f"--searchers names none; choose among {', '.join(names())}")
+    for name in asked:
+        if name not in names():
+            raise RequestError(unknown("searcher", name, names()))
+    run = RunOptions(
+        text=request,
+        parse=None if parse is None else parse.expanduser().resolve(),
+        data=data,
+        model=model,
+        weights=None if weights is None else weights.expanduser().resolve(),
+        profile=profile,
+        scheduler=scheduler,
+        trials=trials,
+        concurrent=concurrent,
+    )
+    options = RaceOptions(run=run, searchers=asked, seeds=seeds)
+    command = "autommlab " + shlex.join(sys.argv[1:])
+    events = Events() if as_json else Events(Display())
+    result = run_race(options, out.resolve(), events, address=address, command=command)
+    plot = draw(result, out / PLOT_FILE)
+    if as_json:
+        print(result.model_dump_json())
+        return
+    _print_wide(table(result))
+    print(f"{out / RESULT_FILE} holds every figure, {plot} the curves.")
+    if seeds < 5:
+        print(f"{seeds} seeds are too few for a claim: published rankings flipped between 3 and 8.")
+
+
+def _print_wide(drawn: object) -> None:
+    """In a log file the table keeps its width instead of breaking at 80 columns."""
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(drawn)

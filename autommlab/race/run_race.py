@@ -1,0 +1,135 @@
+"""Running a race: one plan, then one study per searcher and seed, each resumable and never run twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from autommlab import machine
+from autommlab.cluster import ray_session
+from autommlab.errors import ResumeError
+from autommlab.events import EventLog, Events
+from autommlab.files import write_text
+from autommlab.pipeline import Plan, StudyInputs, plan_in, study_inputs
+from autommlab.race.records import Lap, RaceOptions, RaceResult
+from autommlab.race.standings import standings
+from autommlab.run_folder import RunFolder
+from autommlab.training.records import StudyResult
+from autommlab.training.study import run_study
+
+OPTIONS_FILE, RESULT_FILE, LAP_FILE = "race-options.json", "race.json", "lap.json"
+
+
+def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | None, command: str) -> RaceResult:
+    """Run what is missing of the race in `out`, then write `race.json`.
+
+    A race that is there already may be given more searchers or seeds; everything else must be equal.
+
+    Args:
+        options: what to compare.
+        out: folder of the race.
+        events: who is told.
+        address: of a running Ray cluster, see `cluster.ray_session`.
+        command: what a reader would type to repeat it.
+
+    Raises:
+        AutoMMLabError: as `pipeline.run` and `run_study` do; finished studies stay.
+    """
+    folder = RunFolder(out)
+    folder.open(options.run)
+    events.add(EventLog(folder.events))
+    try:
+        total = _continue(out / OPTIONS_FILE, options)
+        plan = plan_in(folder, options.run, events)
+        inputs = study_inputs(options.run, plan)
+        with ray_session(address):
+            laps = [
+                _lap(inputs, searcher, seed, out, events, f"study {number} of {total}: {searcher}, seed {seed}")
+                for number, (seed, searcher) in enumerate(_order(options), start=1)
+            ]
+        result = _result(options, plan, laps, inputs.options.trials, command)
+        write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
+        return result
+    finally:
+        folder.close()
+
+
+def _lap(inputs: StudyInputs, searcher: str, seed: int, out: Path, events: Events, title: str) -> Lap:
+    """One study, or what is stored of it if it is finished."""
+    folder = out / "studies" / searcher / f"seed-{seed}"
+    stored = folder / LAP_FILE
+    if stored.exists():
+        return Lap.model_validate_json(stored.read_bytes())
+    events.emit("note", "training", title)
+    study = run_study(
+        inputs.setup.model_copy(update={"seed": seed}),
+        inputs.space,
+        inputs.options.model_copy(update={"searcher": searcher}),
+        folder=folder,
+        events=events,
+        default_point=inputs.default_point,
+    )
+    done = lap(searcher, seed, study)
+    write_text(stored, done.model_dump_json(indent=1))
+    return done
+
+
+def lap(searcher: str, seed: int, study: StudyResult) -> Lap:
+    """What a race keeps of a finished study."""
+    llm = [trial.proposal for trial in study.trials]
+    return Lap(
+        searcher=searcher,
+        seed=seed,
+        scores=tuple(trial.score for trial in study.trials),
+        statuses=tuple(trial.status for trial in study.trials),
+        proposed_by=dict(Counter(trial.proposed_by for trial in study.trials)),
+        test=study.test_metrics[study.objective],
+        seconds=study.seconds,
+        llm_seconds=sum(float(details.get("seconds", 0.0)) for details in llm),
+        llm_tokens=sum(int(details.get("tokens", 0)) + int(details.get("prompt_tokens", 0)) for details in llm),
+    )
+
+
+def _order(options: RaceOptions) -> Iterator[tuple[int, str]]:
+    """Seed by seed, so that an interrupted race is still a paired one."""
+    for seed in range(options.seeds):
+        for searcher in options.searchers:
+            yield seed, searcher
+
+
+def _continue(file: Path, options: RaceOptions) -> int:
+    """Note the options for a later call; how many studies the race has.
+
+    Raises:
+        ResumeError: the race in the folder has searchers or seeds that this call leaves out.
+    """
+    if file.exists():
+        before = RaceOptions.model_validate_json(file.read_bytes())
+        lost = [name for name in before.searchers if name not in options.searchers]
+        if lost or options.seeds < before.seeds:
+            raise ResumeError(
+                f"{file.parent} holds a race of {', '.join(before.searchers)} with {before.seeds} seeds, now asked: "
+                f"{', '.join(options.searchers)} with {options.seeds}. Name at least those, or use another --out"
+            )
+    write_text(file, options.model_dump_json(indent=1))
+    return len(options.searchers) * options.seeds
+
+
+def _result(options: RaceOptions, plan: Plan, laps: list[Lap], trials: int, command: str) -> RaceResult:
+    from autommlab.metrics import objective
+
+    return RaceResult(
+        task=plan.request.model.task,
+        objective=objective(plan.request.model.task).name,
+        data=f"{', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)})",
+        model=plan.choice.entry.title,
+        trials=trials,
+        seeds=options.seeds,
+        laps=tuple(laps),
+        standings=standings(laps, options.searchers, trials),
+        command=command,
+        date=time.strftime("%Y-%m-%d"),
+        machine=machine.facts(),
+    )
