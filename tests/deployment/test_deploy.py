@@ -126,7 +126,8 @@ def test_another_models_weights_do_not_pass(bundle_of: BundleOf, study_of: Study
 
 
 def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path) -> None:
-    from tiny_study import make_study, two_stage_detector
+    from tiny_models import two_stage_detector
+    from tiny_study import make_study
 
     study = make_study(Task.DETECTION, tmp_path / "study", model=two_stage_detector(), iterations=0)
     told: list[Event] = []
