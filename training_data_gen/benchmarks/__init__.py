@@ -1,0 +1,1 @@
+"""The benchmarks' own data: requests whose parses were written by hand."""
