@@ -4,6 +4,10 @@
 `tune.TuneConfig(search_alg=...)`; `names()` lists what there is. Importing this
 package imports neither Ray nor Optuna. `searchers.snapshots` makes a study survive kill -9.
 
+With an LLM: `create("hpo-llama", ..., context=StudyContext(...), service=URL)`; `needs_service(name)`
+tells who cannot do without. What came of it: `proposal_details(trial_id)` for a trial's record
+and `usage()` for the study's, of every searcher here.
+
 How a searcher joins, HPO-LLaMA included:
 
 1. Derive from `searchers.tracking.TrackingSearcher` and write `_propose` (a point and
@@ -18,16 +22,29 @@ How a searcher joins, HPO-LLaMA included:
    with one fixture.
 """
 
+from searchers.context import StudyContext
 from searchers.errors import SearcherError
-from searchers.registry import create, names, needs_first_points, register
+from searchers.registry import (
+    create,
+    names,
+    needs_first_points,
+    needs_service,
+    register,
+    takes_context,
+    takes_service,
+)
 from searchers.schedulers import create_scheduler, scheduler_names
 
 __all__ = [
     "SearcherError",
+    "StudyContext",
     "create",
     "create_scheduler",
     "names",
     "needs_first_points",
+    "needs_service",
     "register",
     "scheduler_names",
+    "takes_context",
+    "takes_service",
 ]

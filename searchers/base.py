@@ -10,7 +10,8 @@ Who calls what: Ray Tune's controller, in the driver process, in one thread.
 `on_trial_complete(trial_id, result, error)`: once a trial, after its last report.
     `error=True` comes without a result; a trial stopped by a scheduler comes with
     its last one. The metric may be missing, NaN or infinite: all of that is a
-    failed trial, scored `worst_score`, and must never raise, because an exception
+    failed trial, scored `worst_score`, as is a result whose "status" is there and
+    neither "ok" nor "stopped" ("reason" may say more). It must never raise: an exception
     here ends the whole study. It may come for a trial that was never suggested
     (restarted after a crash) or twice: both are to be ignored.
 `get_state()` / `set_state(state)`: after each change of the study's snapshot

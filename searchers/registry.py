@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
+from searchers.context import StudyContext
 from searchers.errors import SearcherError, unknown
 from searchers.space import Point, SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
+
+    from serve.client import ServiceClient
 
 #: Packages declare `name = "module:factory"` under this group.
 ENTRY_POINT_GROUP = "autommlab.searchers"
@@ -21,7 +24,11 @@ DEFAULT_SUFFIX = "+default"
 
 
 class Factory(Protocol):
-    """Makes one searcher; keyword arguments beyond these four are its options."""
+    """Makes one searcher; keyword arguments beyond these are its options, but for two.
+
+    One called `context` gets the study's `StudyContext`, one called `service` the address of the
+    LLM service or a client of it, if the caller has them.
+    """
 
     def __call__(
         self,
@@ -43,7 +50,16 @@ _BUILT_IN = {
     "tpe-few": "searchers.optuna_search:tpe_few",
     "gp": "searchers.optuna_search:gp",
     "cmaes": "searchers.optuna_search:cmaes",
+    "prior": "searchers.prior:prior",
+    "hpo-llama": "searchers.hpo_llama:hpo_llama",
+    "llm+tpe": "searchers.hybrid:llm_tpe",
+    "llm+gp": "searchers.hybrid:llm_gp",
+    "portfolio": "searchers.portfolio:portfolio",
 }
+#: Those that `create` refuses without an LLM service; "portfolio" uses one if there is one.
+_NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
+#: Parameters of a factory that are no options of its searcher.
+_SHARED = {"space", "metric", "mode", "seed", "first_points", "context", "service"}
 _registered: dict[str, Factory] = {}
 
 
@@ -71,6 +87,30 @@ def needs_first_points(name: str) -> bool:
     return name == "default" or name.endswith(DEFAULT_SUFFIX)
 
 
+def needs_service(name: str) -> bool:
+    """Whether `create` refuses `name` without an LLM service; an outsider's factory says so by an attribute."""
+    base = name.removesuffix(DEFAULT_SUFFIX)
+    return base in _NEED_SERVICE or bool(getattr(_registered.get(base), "needs_service", False))
+
+
+def takes_context(name: str) -> bool:
+    """Whether the searcher makes use of a `StudyContext`.
+
+    Raises:
+        SearcherError: unknown name.
+    """
+    return _takes(_factory(_known(name).removesuffix(DEFAULT_SUFFIX)), "context")
+
+
+def takes_service(name: str) -> bool:
+    """Whether the searcher makes use of an LLM service, needed or not.
+
+    Raises:
+        SearcherError: unknown name.
+    """
+    return _takes(_factory(_known(name).removesuffix(DEFAULT_SUFFIX)), "service")
+
+
 def create(
     name: str,
     space: SearchSpace,
@@ -79,6 +119,8 @@ def create(
     mode: str = "max",
     seed: int,
     first_points: Sequence[Point] = (),
+    context: StudyContext | None = None,
+    service: str | ServiceClient | None = None,
     **options: Any,
 ) -> Searcher:
     """The searcher called `name`, ready for `tune.TuneConfig(search_alg=...)`.
@@ -91,20 +133,34 @@ def create(
         seed: whole number from which all randomness comes.
         first_points: proposed before anything else, whatever the name; the names for which
             `needs_first_points` holds cannot do without.
+        context: what the study is about, handed to those that take it.
+        service: LLM service, handed to those that take it; None = what AUTOMMLAB_LLM_URL names.
         options: the searcher's own, e.g. `startup_trials` of "tpe".
 
     Raises:
         SearcherError: unknown name or option, missing or illegal first points.
     """
-    if name not in names():
-        raise SearcherError(unknown("searcher", name, names()))
+    _known(name)
     if needs_first_points(name) and not first_points:
         raise SearcherError(f"the searcher {name!r} needs first_points: the toolbox's recipe as a point of the space")
     base = name.removesuffix(DEFAULT_SUFFIX)
     factory = _factory(base)
     _check_options(base, factory, options)
+    for extra, value in (("context", context), ("service", service)):
+        if value is not None and _takes(factory, extra):
+            options[extra] = value
     searcher = factory(space, metric=metric, mode=mode, seed=seed, first_points=first_points, **options)
     return _checked(base, searcher)
+
+
+def _known(name: str) -> str:
+    if name not in names():
+        raise SearcherError(unknown("searcher", name, names()))
+    return name
+
+
+def _takes(factory: Factory, parameter: str) -> bool:
+    return parameter in inspect.signature(factory).parameters
 
 
 def _sources() -> dict[str, str]:
@@ -132,7 +188,7 @@ def _check_options(name: str, factory: Factory, options: dict[str, Any]) -> None
     parameters = inspect.signature(factory).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return
-    allowed = sorted(set(parameters) - {"space", "metric", "mode", "seed", "first_points"})
+    allowed = sorted(set(parameters) - _SHARED)
     for option in options:
         if option not in allowed:
             raise SearcherError(unknown(f"option of searcher {name!r}", option, allowed))

@@ -12,8 +12,9 @@ import logging
 import math
 import numbers
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from searchers.base import BaseSearcher
@@ -21,6 +22,9 @@ from searchers.errors import SearcherError
 from searchers.space import Point, SearchSpace
 
 logger = logging.getLogger(__name__)
+
+#: What a result may say under "status" without being a failure; "reason" may tell more.
+_REAL_STATUS = ("ok", "stopped")
 
 
 @dataclass
@@ -32,12 +36,16 @@ class Attempt:
         origin: who chose it, e.g. "random", "tpe", "tpe:start-up", "first-point".
         score: finite objective; the worst score if `failed`; None while the trial runs.
         failed: the trial gave no usable score.
+        reason: why it failed, for a prompt or a person.
+        details: how the proposal came about, plain JSON values; empty for most searchers.
     """
 
     point: Point
     origin: str
     score: float | None = None
     failed: bool = False
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class TrackingSearcher(BaseSearcher):
@@ -79,8 +87,21 @@ class TrackingSearcher(BaseSearcher):
     def _adopt(self, trial_id: str, point: Point) -> None:
         """A first point is about to be tried; a model that keeps open trials notes it here."""
 
+    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
+        """Somebody else's point is being tried; a model that can learn from such points notes it here."""
+
     def _learn(self, trial_id: str, score: float) -> None:
         """A finite score for an open trial; the worst score if it failed."""
+
+    def _explain(self) -> dict[str, Any]:
+        """How the point that `_propose` has just given came about, as plain JSON values."""
+        return {}
+
+    def _entered(self, trial_id: str) -> None:
+        """The ledger has a new entry, an own or a foreign one."""
+
+    def prepare(self) -> None:
+        """The next trial will probably be asked of this searcher; one that needs time may begin now."""
 
     def suggest(self, trial_id: str) -> Point | None:
         """See `BaseSearcher.suggest`.
@@ -93,14 +114,23 @@ class TrackingSearcher(BaseSearcher):
         if trial_id not in self._attempts:
             number = len(self._attempts)
             if number < len(self._first_points):
-                point, origin = dict(self._first_points[number]), self._first_origin
+                point, origin, details = dict(self._first_points[number]), self._first_origin, {}
                 self._adopt(trial_id, point)
             else:
                 point, origin = self._propose(trial_id)
+                details = self._explain()
             if problems := self.space.violations(point):
                 raise SearcherError(f"{self.name} proposed {point}, outside the space: {'; '.join(problems)}")
-            self._attempts[trial_id] = Attempt(point, origin)
+            self._attempts[trial_id] = Attempt(point, origin, details=details)
+            self._entered(trial_id)
         return dict(self._attempts[trial_id].point)
+
+    def observe(self, trial_id: str, point: Point, origin: str) -> None:
+        """Enter a trial whose point another searcher of the same study chose; its result comes as usual."""
+        if trial_id not in self._attempts:
+            self._adopt_foreign(trial_id, point)
+            self._attempts[trial_id] = Attempt(dict(point), origin)
+            self._entered(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Score the trial once; everything unusable is the worst score. See `BaseSearcher`."""
@@ -109,7 +139,7 @@ class TrackingSearcher(BaseSearcher):
             state = "was never suggested here" if attempt is None else "has already finished"
             logger.warning("%s: ignored a result of trial %s, which %s", self.name, trial_id, state)
             return
-        score = None if error else self._score(trial_id, result)
+        score, attempt.reason = self._judge(trial_id, result or {}, error)
         attempt.failed = score is None
         attempt.score = self._worst() if score is None else score
         self._learn(trial_id, attempt.score)
@@ -119,20 +149,24 @@ class TrackingSearcher(BaseSearcher):
         reached = [a.score for a in self._attempts.values() if a.score is not None]
         return (min if self._mode == "max" else max)([self.worst_score, *reached])
 
-    def _score(self, trial_id: str, result: dict[str, Any] | None) -> float | None:
-        if not result:
-            return None
+    def _judge(self, trial_id: str, result: dict[str, Any], error: bool) -> tuple[float | None, str]:
+        """The score, or None and why there is none."""
+        if error or not result:
+            return None, str(result.get("reason") or "no result")
+        status = result.get("status", "ok")
+        if status not in _REAL_STATUS:
+            return None, str(result.get("reason") or status)
         if self._metric not in result:
             keys = ", ".join(sorted(result))
             message = "%s: trial %s reported no %r, so it counts as failed. It reported: %s"
             logger.error(message, self.name, trial_id, self._metric, keys)
-            return None
+            return None, f"no {self._metric}"
         value = result[self._metric]
         if not isinstance(value, numbers.Real) or not math.isfinite(value):
             message = "%s: trial %s reported %s=%r, so it counts as failed"
             logger.warning(message, self.name, trial_id, self._metric, value)
-            return None
-        return float(value)
+            return None, f"{self._metric}={value!r}"
+        return float(value), ""
 
     def proposed_by(self, trial_id: str) -> str:
         """Who chose this trial's point.
@@ -143,6 +177,31 @@ class TrackingSearcher(BaseSearcher):
         if trial_id not in self._attempts:
             raise SearcherError(f"trial {trial_id!r} was not suggested by {self.name}")
         return self._attempts[trial_id].origin
+
+    def proposal_details(self, trial_id: str) -> dict[str, Any]:
+        """Who chose this trial's point and how, as plain JSON values for the trial's record.
+
+        Raises:
+            SearcherError: the trial was not suggested by this searcher.
+        """
+        return {"proposed_by": self.proposed_by(trial_id), **copy.deepcopy(self._attempts[trial_id].details)}
+
+    def usage(self) -> dict[str, Any]:
+        """What the study should be told about its proposals, as plain JSON values.
+
+        Returns:
+            "proposals", "by_origin" (origin -> count), "fallbacks" and "fallback_reasons" (kind of
+            reason -> count) of proposals that are not the method's own; a searcher with costs adds them.
+        """
+        reasons = [
+            a.details["fallback"].partition(": ")[0] for a in self._attempts.values() if a.details.get("fallback")
+        ]
+        return {
+            "proposals": len(self._attempts),
+            "by_origin": dict(Counter(a.origin for a in self._attempts.values())),
+            "fallbacks": len(reasons),
+            "fallback_reasons": dict(Counter(reasons)),
+        }
 
     def attempts(self) -> dict[str, Attempt]:
         """A copy of the ledger, trial id -> attempt, in the order of the proposals."""

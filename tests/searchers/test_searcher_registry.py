@@ -31,7 +31,8 @@ def test_names_are_those_the_command_line_offers() -> None:
     assert names()[:6] == ("default", "random", "tpe", "tpe-few", "gp", "cmaes")
     assert "tpe+default" in names()
     assert "default+default" not in names()
-    assert [n for n in names()[:7] if needs_first_points(n)] == ["default", "random+default"]
+    assert names()[6:11] == ("prior", "hpo-llama", "llm+tpe", "llm+gp", "portfolio")
+    assert [n for n in names()[:12] if needs_first_points(n)] == ["default", "random+default"]
 
 
 def test_importing_the_package_imports_no_heavy_library() -> None:

@@ -1,0 +1,57 @@
+"""Candidates of one call: which are new, and which of them is tried first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from searchers.distance import is_near
+from searchers.space import Point, SearchSpace
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point that the model gave.
+
+    Attributes:
+        point: inside the space.
+        logprob: log-likelihood of its text under the model in nats; None if the service tells none.
+    """
+
+    point: Point
+    logprob: float | None = None
+
+
+class Ranker(Protocol):
+    """Puts candidates into the order in which they are tried; a learned score has the same shape."""
+
+    def __call__(self, candidates: Sequence[Candidate], space: SearchSpace) -> list[Candidate]:
+        """All of them, the best first; the same order for the same input."""
+        ...
+
+
+def by_likelihood(candidates: Sequence[Candidate], space: SearchSpace) -> list[Candidate]:
+    """The model's own opinion: the likeliest text first, those without a likelihood last.
+
+    Likelihoods are compared in thousandths of a nat, because the last digits depend on what else
+    the service had in its batch.
+    """
+
+    def rank(candidate: Candidate) -> tuple[bool, float, str]:
+        known = candidate.logprob is not None
+        return not known, -round(candidate.logprob or 0.0, 3), repr(candidate.point)
+
+    return sorted(candidates, key=rank)
+
+
+def new_ones(
+    candidates: Sequence[Candidate], space: SearchSpace, tried: Sequence[Point], *, near_allowed: bool = False
+) -> list[Candidate]:
+    """Those that are neither in `tried`, nor close to it, nor close to one before them."""
+    tolerance = {} if not near_allowed else {"tolerance": 1e-9}
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        if not is_near(space, candidate.point, [*tried, *(other.point for other in kept)], **tolerance):
+            kept.append(candidate)
+    return kept

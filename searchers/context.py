@@ -1,0 +1,55 @@
+"""What a study is about, in words that a prompt and a distance can use; nothing of vision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+#: A fact's value. Names of things are compared for equality, numbers by their ratio.
+Fact = str | int | float
+
+
+class StudyContext(BaseModel):
+    """Short names to plain values, in the order of importance: a prompt that is too long drops the last ones.
+
+    Attributes:
+        facts: e.g. {"task": "detection", "dataset": "helmets", "classes": 2, "train images": 640}.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    facts: dict[str, Fact] = {}
+
+    @field_validator("facts")
+    @classmethod
+    def _finite(cls, facts: dict[str, Fact]) -> dict[str, Fact]:
+        for name, value in facts.items():
+            if not name.strip():
+                raise ValueError("a fact needs a name")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value}")
+        return facts
+
+
+def context_distance(one: Mapping[str, Fact], other: Mapping[str, Fact]) -> float:
+    """How unlike two contexts are: 0 = equal, 1 = nothing in common.
+
+    The mean over all facts that either has. Names differ or not (1 or 0); numbers differ by the
+    logarithm of their ratio, a factor of 1000 counting as 1; a fact that one lacks counts as 1.
+    """
+    names = [*one, *(name for name in other if name not in one)]
+    if not names:
+        return 0.0
+    return sum(_gap(one.get(name), other.get(name)) for name in names) / len(names)
+
+
+def _gap(one: Fact | None, other: Fact | None) -> float:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        if one == other:
+            return 0.0
+        if one <= 0 or other <= 0:
+            return 1.0
+        return min(1.0, abs(math.log(one) - math.log(other)) / math.log(1000))
+    return 0.0 if one == other else 1.0

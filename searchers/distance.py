@@ -1,0 +1,42 @@
+"""How far apart two points of a space are, in shares of each parameter's range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from searchers.settings import NEAR
+from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
+
+
+def place(parameter: Parameter, value: float | str) -> float:
+    """Where a number lies in its range: 0 at the lower bound, 1 at the upper one (logarithmic if it is)."""
+    if isinstance(parameter, ChoiceParameter) or parameter.low == parameter.high:
+        return 0.0
+    scale = math.log if parameter.log else float
+    low, high = scale(parameter.low), scale(parameter.high)
+    return (scale(float(value)) - low) / (high - low)
+
+
+def at_place(parameter: Parameter, share: float) -> float:
+    """The number at that share of the range; the reverse of `place`, not yet rounded."""
+    if isinstance(parameter, ChoiceParameter):
+        raise TypeError(f"{parameter.name} has no range")
+    if not parameter.log:
+        return parameter.low + share * (parameter.high - parameter.low)
+    return math.exp(math.log(parameter.low) + share * (math.log(parameter.high) - math.log(parameter.low)))
+
+
+def gaps(space: SearchSpace, one: Point, other: Point) -> list[float]:
+    """For each parameter 0 (equal) to 1 (other choice, or the whole range between them)."""
+    return [
+        float(one[p.name] != other[p.name])
+        if isinstance(p, ChoiceParameter)
+        else abs(place(p, one[p.name]) - place(p, other[p.name]))
+        for p in space.parameters
+    ]
+
+
+def is_near(space: SearchSpace, point: Point, others: Iterable[Point], tolerance: float = NEAR) -> bool:
+    """Whether one of `others` is so close in every parameter that a trial would tell nothing new."""
+    return any(max(gaps(space, point, other), default=0.0) < tolerance for other in others)

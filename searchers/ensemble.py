@@ -1,0 +1,86 @@
+"""Several searchers in one study: one gives the next point, all see every point and result."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from searchers.space import Point, SearchSpace
+from searchers.tracking import TrackingSearcher
+
+#: The members see scores under this key, whatever the study calls its metric.
+MEMBER_METRIC = "score"
+
+
+class Ensemble(TrackingSearcher):
+    """Its members are searchers of this study alone, without first points, with metric `MEMBER_METRIC`.
+
+    Args:
+        space: what may be proposed.
+        members: name -> searcher; their modes and seeds are those of the ensemble.
+        settings: see `TrackingSearcher`.
+    """
+
+    def __init__(self, space: SearchSpace, *, members: Mapping[str, TrackingSearcher], **settings: Any) -> None:
+        super().__init__(space, **settings)
+        self._members = dict(members)
+        self._why: dict[str, Any] = {}
+
+    @abstractmethod
+    def _turn(self) -> str:
+        """The member that gives the next point: a function of the ledger, asked as often as one likes."""
+
+    def _propose(self, trial_id: str) -> tuple[Point, str]:
+        name = self._turn()
+        chosen = self._members[name]
+        point: Any = chosen.suggest(trial_id)
+        details = chosen.proposal_details(trial_id)
+        origin = details.pop("proposed_by")
+        self._why = {"member": name, **details}
+        self._tell_all(trial_id, point, origin)
+        return point, origin
+
+    def _explain(self) -> dict[str, Any]:
+        return self._why
+
+    def _adopt(self, trial_id: str, point: Point) -> None:
+        self._tell_all(trial_id, point, self._first_origin)
+
+    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
+        self._tell_all(trial_id, point, "elsewhere")
+
+    def _tell_all(self, trial_id: str, point: Point, origin: str) -> None:
+        for member in self._members.values():
+            member.observe(trial_id, point, origin)
+
+    def _entered(self, trial_id: str) -> None:
+        if len(self._attempts) >= len(self._first_points):
+            self._members[self._turn()].prepare()
+
+    def _learn(self, trial_id: str, score: float) -> None:
+        attempt = self._attempts[trial_id]
+        status = {"status": "failed", "reason": attempt.reason} if attempt.failed else {}
+        for member in self._members.values():
+            member.on_trial_complete(trial_id, {MEMBER_METRIC: score, **status})
+
+    def usage(self) -> dict[str, Any]:
+        """Also what a member tells of its costs."""
+        mine = super().usage()
+        for member in self._members.values():
+            mine.update({key: value for key, value in member.usage().items() if key not in mine})
+        return mine
+
+    def get_state(self) -> dict[str, Any]:
+        """The ledger and the members' states."""
+        return {**super().get_state(), "members": {n: member.get_state() for n, member in self._members.items()}}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """See `BaseSearcher.set_state`."""
+        super().set_state(state)
+        for name, member in self._members.items():
+            member.set_state(state["members"][name])
+
+    def settings(self) -> dict[str, Any]:
+        """See `BaseSearcher.settings`."""
+        return {**super().settings(), "members": {n: member.settings() for n, member in self._members.items()}}

@@ -1,0 +1,126 @@
+"""An LLM beside Optuna: the model opens the study and speaks up now and then, Optuna does the rest.
+
+A model that knows the field starts well; a model-based optimiser is better at the numbers once
+there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from searchers.context import StudyContext
+from searchers.ensemble import MEMBER_METRIC, Ensemble
+from searchers.errors import SearcherError
+from searchers.hpo_llama import HpoLlama, service_client
+from searchers.optuna_search import OptunaSearcher, gp, tpe_few
+from searchers.settings import llm_options
+from searchers.space import Point, SearchSpace
+from serve.client import ServiceClient
+
+_LLM, _OPTUNA = "llm", "optuna"
+
+
+class Hybrid(Ensemble):
+    """The LLM proposes the first `llm_first` trials after the first points and then every `llm_every`-th.
+
+    Args:
+        space: what may be proposed.
+        llm, optuna: the members.
+        llm_first: at least 0.
+        llm_every: at least 1.
+        settings: see `TrackingSearcher`.
+
+    Raises:
+        SearcherError: a number is too small.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        llm: HpoLlama,
+        optuna: OptunaSearcher,
+        llm_first: int,
+        llm_every: int,
+        **settings: Any,
+    ) -> None:
+        if llm_first < 0 or llm_every < 1:
+            raise SearcherError(
+                f"llm_first must be at least 0 and llm_every at least 1, got llm_first={llm_first}, "
+                f"llm_every={llm_every}"
+            )
+        super().__init__(space, members={_LLM: llm, _OPTUNA: optuna}, **settings)
+        self._llm_first, self._llm_every = llm_first, llm_every
+
+    def _turn(self) -> str:
+        number = len(self._attempts) - len(self._first_points)
+        if number < self._llm_first or (number - self._llm_first + 1) % self._llm_every == 0:
+            return _LLM
+        return _OPTUNA
+
+    def settings(self) -> dict[str, Any]:
+        """See `BaseSearcher.settings`."""
+        return {**super().settings(), "llm_first": self._llm_first, "llm_every": self._llm_every}
+
+
+def llm_tpe(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    context: StudyContext | None = None,
+    service: str | ServiceClient | None = None,
+    **options: Any,
+) -> Hybrid:
+    """The LLM and TPE (modelling from 3 results on).
+
+    Args:
+        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        context, service: see `hpo_llama`.
+        **options: llm_first (3), llm_every (4), and those of `hpo_llama`.
+
+    Raises:
+        SearcherError: no service, or an option that is unknown or not allowed.
+    """
+    return _hybrid("llm+tpe", tpe_few, space, context, service, options,
+                   metric=metric, mode=mode, seed=seed, first_points=first_points)  # fmt: skip
+
+
+def llm_gp(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    context: StudyContext | None = None,
+    service: str | ServiceClient | None = None,
+    **options: Any,
+) -> Hybrid:
+    """The LLM and a Gaussian process (modelling from 3 results on); arguments as in `llm_tpe`."""
+    return _hybrid("llm+gp", _gp_few, space, context, service, options,
+                   metric=metric, mode=mode, seed=seed, first_points=first_points)  # fmt: skip
+
+
+def _gp_few(space: SearchSpace, *, metric: str, mode: str, seed: int) -> OptunaSearcher:
+    return gp(space, metric=metric, mode=mode, seed=seed, startup_trials=3)
+
+
+def _hybrid(
+    name: str,
+    optuna: Callable[..., OptunaSearcher],
+    space: SearchSpace,
+    context: StudyContext | None,
+    service: str | ServiceClient | None,
+    options: dict[str, Any],
+    **settings: Any,
+) -> Hybrid:
+    turns = {key: options.pop(key, default) for key, default in (("llm_first", 3), ("llm_every", 4))}
+    checked = llm_options(name, options, *turns)
+    shared = {"metric": MEMBER_METRIC, "mode": settings["mode"], "seed": settings["seed"]}
+    client = service_client(name, service, checked.timeout_s)
+    llm = HpoLlama(space, client=client, context=context, options=checked, asks_ahead=False, **shared)
+    return Hybrid(space, llm=llm, optuna=optuna(space, **shared), name=name, **turns, **settings)
