@@ -121,8 +121,12 @@ class HpoLlama(TrackingSearcher):
 
     def _candidate_of(self, reply: Reply) -> Candidate | None:
         """The best one that is still new; it and those before it are used up."""
-        reply.candidates = new_ones(reply.candidates, self.space, self._tried(), near_allowed=reply.near)
-        return reply.candidates.pop(0) if reply.candidates else None
+        tried = self._tried()
+        while reply.candidates:
+            candidate = reply.candidates.pop(0)
+            if new_ones([candidate], self.space, tried, near_allowed=reply.near):
+                return candidate
+        return None
 
     def prepare(self) -> None:
         """Ask in the background, if trials run side by side and no current reply is at hand."""

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from fault_server import FaultServer
+from llm_fault_server import FaultServer
 from ray import cloudpickle
 
 from searchers import SearcherError, StudyContext, create, needs_service, takes_context, takes_service

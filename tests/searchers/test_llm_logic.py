@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from fault_server import FaultServer
+from llm_fault_server import FaultServer
 from llm_making import make_llm, make_prior, past_trial, write_experience
 
 from searchers.testing import MakeSearcher, SearcherContract

@@ -1,0 +1,104 @@
+"""LLM searchers against a real vLLM service on a tiny random LLaMA: contract, and 1,000 proposals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from llm_making import make_llm
+
+from searchers.space import SearchSpace
+from searchers.testing import SPACE, MakeSearcher, SearcherContract, play, propose, quadratic, report, spaces
+from serve.testing import running_service, tiny_adapter, tiny_settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a service with an untrained adapter called "hpo", which the searchers find by its name."""
+    tiny = tiny_settings(tmp_path_factory.mktemp("llm"))
+    base = Path(tiny.base_model)
+    adapter = tiny_adapter(base, base.parent / "hpo", seed=1)
+    with running_service(tiny.model_copy(update={"adapters": {"hpo": str(adapter)}})) as address:
+        yield address.url
+
+
+class _LlmContract(SearcherContract):
+    # A call takes most of a second on one core, and every third or fourth trial of the tests needs one.
+    many_trials = 12
+    some_trials = 4
+
+    @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(space=spaces(), seed=st.integers(0, 2**40))
+    def test_proposals_are_plain_values_inside_the_space(
+        self, make_searcher: MakeSearcher, space: SearchSpace, seed: int
+    ) -> None:
+        for point in play(make_searcher(space, seed), self.some_trials):
+            assert space.violations(point) == []
+            assert {type(value) for value in point.values()} <= {int, float, str}
+
+
+class TestHpoLlama(_LlmContract):
+    @pytest.fixture
+    def make_searcher(self, url: str) -> MakeSearcher:
+        return partial(make_llm, "hpo-llama", url, samples=2)
+
+
+class TestMixed(_LlmContract):
+    @pytest.fixture(params=["llm+tpe+default", "portfolio"])
+    def make_searcher(self, request: pytest.FixtureRequest, url: str) -> MakeSearcher:
+        options = {"llm_first": 1, "llm_every": 4} if request.param.startswith("llm") else {}
+        return partial(make_llm, request.param, url, samples=2, **options)
+
+
+def test_a_thousand_proposals_lie_in_the_space_and_none_comes_twice(url: str) -> None:
+    searcher = make_llm("hpo-llama", url, SPACE, 0, samples=50)
+    points = []
+    for wave in range(20):
+        trials = [f"{wave}.{number}" for number in range(50)]
+        points += [propose(searcher, trial_id) for trial_id in trials]
+        for trial_id, point in zip(trials, points[-50:], strict=True):
+            searcher.on_trial_complete(trial_id, report(quadratic(point)))
+    assert [point for point in points if point not in SPACE] == []
+    assert len({json.dumps(point) for point in points}) == 1000
+    usage = searcher.usage()
+    print(f"usage of 1000 proposals: {usage}")
+    assert usage["fallbacks"] == 0, usage
+    assert usage["by_origin"] == {"hpo-llama": 1000}
+
+
+def side_by_side(searcher: Any, slots: int, trials: int) -> list[Any]:
+    """Every slot busy; they end in turn."""
+    running: list[tuple[str, Any]] = []
+    points = []
+    for number in range(trials):
+        if len(running) == slots:
+            trial_id, point = running.pop(0)
+            searcher.on_trial_complete(trial_id, report(quadratic(point)))
+        points.append(propose(searcher, f"t{number}"))
+        running.append((f"t{number}", points[-1]))
+    return points
+
+
+@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe"])
+def test_eight_trials_at_once(url: str, name: str) -> None:
+    points = side_by_side(make_llm(name, url, SPACE, 0), slots=8, trials=14)
+    assert all(point in SPACE for point in points)
+    assert len({json.dumps(point) for point in points}) == 14
+
+
+def test_the_record_of_a_real_proposal(url: str) -> None:
+    searcher = make_llm("hpo-llama", url, SPACE, 0)
+    propose(searcher, "a")
+    details = searcher.proposal_details("a")
+    assert (details["proposed_by"], details["adapter"], details["calls"]) == ("hpo-llama", "hpo", 1)
+    assert details["prompt_tokens"] > 50
+    assert 4 * 20 < details["tokens"] < 4 * 120
+    assert details["logprob"] < 0

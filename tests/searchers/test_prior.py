@@ -1,0 +1,116 @@
+"""The zero-shot prior: which past points it takes over, and what it says without any."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_making import CONTEXT, past_trial, write_experience
+
+from searchers import SearcherError, StudyContext, create
+from searchers.context import context_distance
+from searchers.experience import Experience, load_experience
+from searchers.prior import prior_points
+from searchers.space import ChoiceParameter, FloatParameter, IntParameter, Point, SearchSpace
+from searchers.testing import METRIC, SPACE, propose
+
+GOOD: Point = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
+OTHER: Point = {**GOOD, "lr": 0.03, "optimizer": "SGD"}
+
+
+def experience(*lines: dict[str, Any]) -> list[Experience]:
+    return [Experience.model_validate(line) for line in lines]
+
+
+def test_the_best_of_the_nearest_study_comes_first() -> None:
+    past = experience(
+        past_trial(OTHER, 0.9, dataset="cells", classes=400), past_trial(GOOD, 0.1, dataset="cells", classes=400),
+        past_trial(GOOD, 0.7), past_trial(OTHER, 0.3),
+    )  # fmt: skip
+    assert prior_points(SPACE, CONTEXT, past)[0] == GOOD
+    far = StudyContext(facts={**CONTEXT.facts, "dataset": "cells", "classes": 390})
+    assert prior_points(SPACE, far, past)[0] == OTHER
+
+
+def test_a_portfolio_covers_studies_that_disagree() -> None:
+    near = {**GOOD, "lr": 0.0011}
+    past = experience(
+        past_trial(GOOD, 0.9, dataset="a"), past_trial(near, 0.89, dataset="a"), past_trial(OTHER, 0.2, dataset="a"),
+        past_trial(GOOD, 0.2, dataset="b"), past_trial(OTHER, 0.9, dataset="b"),
+    )  # fmt: skip
+    assert prior_points(SPACE, CONTEXT, past)[:2] in ([GOOD, OTHER], [OTHER, GOOD])
+
+
+def test_failures_are_the_worst_and_lower_may_be_better() -> None:
+    past = experience(past_trial(GOOD, 0.0, status="diverged"), past_trial(OTHER, 0.5))
+    assert prior_points(SPACE, CONTEXT, past) == [OTHER]
+    losses = experience(*({**past_trial(p, s), "mode": "min"} for p, s in ((GOOD, 0.1), (OTHER, 2.0))))
+    assert prior_points(SPACE, CONTEXT, losses, mode="min") == [GOOD]
+    assert prior_points(SPACE, CONTEXT, losses, mode="max") == []
+
+
+def test_values_go_over_by_their_place_where_the_bounds_differ() -> None:
+    small = SearchSpace(
+        parameters=(
+            IntParameter(name="iterations", low=2000, high=7000),
+            FloatParameter(name="lr", low=1e-5, high=0.1, log=True),
+            ChoiceParameter(name="optimizer", choices=("AdamW", "Lion")),
+        )
+    )
+    (point,) = prior_points(small, CONTEXT, experience(past_trial({**GOOD, "iterations": 45}, 0.9)))
+    assert point == {"iterations": 3250, "lr": 0.001, "optimizer": "AdamW"}
+    assert prior_points(small, CONTEXT, experience(past_trial(OTHER, 0.9))) == [], "SGD is not there"
+
+
+def test_after_its_points_it_draws_at_random(tmp_path: Path) -> None:
+    file = tmp_path / "past.jsonl.gz"
+    file.write_bytes(gzip.compress("\n".join(json.dumps(past_trial(p, 0.5)) for p in (GOOD, OTHER)).encode()))
+    searcher: Any = create("prior", SPACE, metric=METRIC, seed=0, context=CONTEXT, experience=str(file))
+    points = [propose(searcher, f"t{number}") for number in range(4)]
+    assert points[:2] == [GOOD, OTHER]
+    assert [searcher.proposed_by(f"t{n}") for n in range(4)] == ["prior", "prior", "prior:random", "prior:random"]
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOMMLAB_EXPERIENCE", str(write_experience(tmp_path / "p.jsonl", [past_trial(GOOD, 0.5)])))
+    assert propose(create("prior", SPACE, metric=METRIC, seed=0), "a") == GOOD
+    monkeypatch.delenv("AUTOMMLAB_EXPERIENCE")
+    with pytest.raises(SearcherError, match=r"'prior' needs the trials of earlier studies.*JSON object per finished"):
+        create("prior", SPACE, metric=METRIC, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is empty\. An experience file has one JSON object per finished trial"),
+        (b'{"context": {}}\n', r"line 1: parameters: Field required"),
+        (b"\n{nonsense\n", r"line 2: line: Invalid JSON"),
+        (b"\xff\xfe", r"cannot be read: .*utf-8"),
+    ],
+)
+def test_unusable_files_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "past.jsonl").write_bytes(content)
+    with pytest.raises(SearcherError, match=message):
+        load_experience(tmp_path / "past.jsonl")
+    with pytest.raises(SearcherError, match=r"gone\.gz cannot be read"):
+        load_experience(tmp_path / "gone.gz")
+
+
+def test_contexts_differ_by_names_and_by_ratios() -> None:
+    facts = {"task": "detection", "images": 100}
+    assert context_distance(facts, facts) == 0
+    assert context_distance({}, {}) == 0
+    assert context_distance(facts, {"task": "detection", "images": 1000}) == pytest.approx(1 / 6)
+    assert context_distance(facts, {"task": "pose", "images": 10**6}) == 1
+    assert context_distance(facts, {"task": "detection"}) == 0.5
+    assert context_distance({"n": 0}, {"n": 5}) == 1
+
+
+def test_a_context_is_checked() -> None:
+    with pytest.raises(ValueError, match=r"lr must be finite, got nan"):
+        StudyContext(facts={"lr": float("nan")})
+    with pytest.raises(ValueError, match=r"a fact needs a name"):
+        StudyContext(facts={" ": 1})
