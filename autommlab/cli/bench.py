@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from autommlab.cli.bench_ru import bench_ru
+
 bench_app = typer.Typer(help="Measure speed against a baseline in the same run.", no_args_is_help=True)
+bench_app.command(name="ru")(bench_ru)
 
 
 @bench_app.callback()
@@ -41,3 +44,46 @@ def overhead(
     print(f"  trials per hour with reused workers: {result.ratio:.2f} times as many, both start-ups included;")
     print(f"  {result.steady_ratio:.2f} times as many from the second trial on, as a longer study sees it")
     print(f"  slots busy with training and validation from the second trial on: {result.busy_share:.0%}")
+
+
+@bench_app.command()
+def suggestions(
+    slots: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 4,
+    trials: Annotated[int, typer.Option(min=2, help="Sleeping trials of each searcher.")] = 16,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each trial sleeps.")] = 10.0,
+    searchers: Annotated[str, typer.Option(help="Names with commas.")] = "random,hpo-llama,llm+tpe",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """How long slots wait for the LLM, and suggestions a second against plain transformers."""
+    import sys
+
+    from autommlab.bench.suggestions import measure_suggestions
+    from serve.base_models import base_model
+    from serve.lifecycle import ensure_service
+    from serve.settings import load_settings
+
+    def tell(words: str) -> None:
+        print(f"measuring: {words}", file=sys.stderr)
+
+    service = load_settings()
+    result = measure_suggestions(
+        ensure_service(service, tell),
+        Path(base_model(service.base_model)),
+        searchers=tuple(searchers.split(",")),
+        slots=slots,
+        trials=trials,
+        trial_s=seconds,
+        tell=tell,
+    )
+    if as_json:
+        print(result.model_dump_json())
+        return
+    print(f"{result.slots} trials at once, {result.trial_s:g} s each (they sleep); model {result.model}")
+    for use in result.use:
+        note = f", {use.fallbacks} of {use.trials} proposals were stand-ins" if use.fallbacks else ""
+        print(f"  {use.searcher:10} slots wait {use.waiting:6.1%} of their time, at most {use.longest_s:.1f} s{note}")
+    for askers, rate in result.per_second.items():
+        print(f"  {askers:3} askers at once: {rate:.2f} suggestions a second")
+    if plain := result.transformers_per_second:
+        best = max(result.per_second.values())
+        print(f"  plain transformers: {plain:.2f} a second; the service reaches {best / plain:.1f} times that")

@@ -57,7 +57,8 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
     from mmengine.config import Config
     from mmengine.registry import DATASETS, init_default_scope
 
-    import autommlab.training.datasets  # noqa: F401 - its data set registers itself
+    with quiet_toolboxes():
+        import autommlab.training.datasets  # noqa: F401 - its data set registers itself
 
     for path in (study.config_file, study.checkpoint):
         if not path.is_file():

@@ -12,12 +12,13 @@ from autommlab.cluster import ray_session
 from autommlab.errors import ResumeError
 from autommlab.events import EventLog, Events
 from autommlab.files import write_text
-from autommlab.pipeline import Plan, StudyInputs, plan_in, study_inputs
+from autommlab.pipeline import Plan, StudyInputs, plan_in, searcher_service, study_inputs
 from autommlab.race.records import Lap, RaceOptions, RaceResult
 from autommlab.race.standings import standings
 from autommlab.run_folder import RunFolder
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
+from serve.client import ServiceClient
 
 OPTIONS_FILE, RESULT_FILE, LAP_FILE = "race-options.json", "race.json", "lap.json"
 
@@ -44,9 +45,12 @@ def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | 
         total = _continue(out / OPTIONS_FILE, options)
         plan = plan_in(folder, options.run, events)
         inputs = study_inputs(options.run, plan)
+        service = searcher_service(options.searchers, events)
         with ray_session(address):
             laps = [
-                _lap(inputs, searcher, seed, out, events, f"study {number} of {total}: {searcher}, seed {seed}")
+                _lap(
+                    inputs, service, searcher, seed, out, events, f"study {number} of {total}: {searcher}, seed {seed}"
+                )
                 for number, (seed, searcher) in enumerate(_order(options), start=1)
             ]
         result = _result(options, plan, laps, inputs.options.trials, command)
@@ -56,7 +60,9 @@ def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | 
         folder.close()
 
 
-def _lap(inputs: StudyInputs, searcher: str, seed: int, out: Path, events: Events, title: str) -> Lap:
+def _lap(
+    inputs: StudyInputs, service: ServiceClient | None, searcher: str, seed: int, out: Path, events: Events, title: str
+) -> Lap:
     """One study, or what is stored of it if it is finished."""
     folder = out / "studies" / searcher / f"seed-{seed}"
     stored = folder / LAP_FILE
@@ -70,6 +76,7 @@ def _lap(inputs: StudyInputs, searcher: str, seed: int, out: Path, events: Event
         folder=folder,
         events=events,
         default_point=inputs.default_point,
+        service=service,
     )
     done = lap(searcher, seed, study)
     write_text(stored, done.model_dump_json(indent=1))

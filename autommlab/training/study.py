@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +22,11 @@ from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from searchers.space import Point, SearchSpace
+
+if TYPE_CHECKING:
+    from ray.tune.search import Searcher
+
+    from serve.client import ServiceClient
 
 #: Ray Tune's switches, beside `snapshots.SAVE_EVERY_STEP`: its loggers write files that nobody reads.
 _TUNE_ENVIRONMENT = {
@@ -67,6 +73,7 @@ def run_study(
     folder: Path,
     events: Events,
     default_point: Point | None = None,
+    service: ServiceClient | None = None,
 ) -> StudyResult:
     """Run, or go on with, the study in `folder`. Ray must be connected.
 
@@ -77,6 +84,7 @@ def run_study(
         folder: gets `trials.jsonl`, `best/` and Ray's own state.
         events: told of every finished trial.
         default_point: the toolbox's own recipe, for searchers that start from it.
+        service: the LLM service, for searchers that ask one.
 
     Raises:
         TrainingError: the cluster is too small for a trial, or no trial succeeded.
@@ -89,7 +97,8 @@ def run_study(
     _require_space(folder, setup.choice.measured.params_m, options.max_concurrent or _slots(options))
     ledger = Ledger(folder / LEDGER_FILE)
     if len(ledger.records) < options.trials:
-        _search(setup, space, options, folder, ledger, events, default_point)
+        searcher = _searcher(setup, space, options, default_point, service)
+        _search(setup, searcher, options, folder, ledger, events)
     best = best_record(ledger.records)
     if best is None:
         raise TrainingError(_all_failed(ledger.records))
@@ -106,19 +115,35 @@ def run_study(
     )
 
 
-def _search(
+def _searcher(
     setup: TrialSetup,
     space: SearchSpace,
     options: StudyOptions,
-    folder: Path,
-    ledger: Ledger,
-    events: Events,
     default_point: Point | None,
+    service: ServiceClient | None,
+) -> Searcher:
+    import searchers
+    from autommlab.training.context import study_context
+    from autommlab.training.trainable import SCORE
+
+    return searchers.create(
+        options.searcher,
+        space,
+        metric=SCORE,
+        mode="max",
+        seed=setup.seed,
+        first_points=[default_point] if default_point and searchers.needs_first_points(options.searcher) else [],
+        context=study_context(setup),
+        service=service,
+    )
+
+
+def _search(
+    setup: TrialSetup, searcher: Searcher, options: StudyOptions, folder: Path, ledger: Ledger, events: Events
 ) -> None:
     from ray import tune
     from ray.tune.error import TuneError
 
-    import searchers
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from autommlab.training.trainable import SCORE, TrialTrainable
     from searchers.schedulers import create_scheduler
@@ -127,14 +152,6 @@ def _search(
     for name, value in {**_TUNE_ENVIRONMENT, **SAVE_EVERY_STEP}.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are told by our own records
-    searcher = searchers.create(
-        options.searcher,
-        space,
-        metric=SCORE,
-        mode="max",
-        seed=setup.seed,
-        first_points=[default_point] if default_point and searchers.needs_first_points(options.searcher) else [],
-    )
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(ledger, folder / BEST_FOLDER, events, options.trials, objective(setup.bag.task).name, searcher)
     try:

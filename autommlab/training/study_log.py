@@ -78,6 +78,7 @@ class StudyLog(tune.Callback):
             status=status,
             reason=reason + (f"\n{result['trace']}" if result.get("trace") else ""),
             proposed_by=self._searcher.proposed_by(trial.trial_id),
+            proposal=_details(self._searcher, trial.trial_id),
             readback=result.get("readback", {}),
             train_s=result.get("train_s", 0.0),
             val_s=result.get("val_s", 0.0),
@@ -99,6 +100,10 @@ class StudyLog(tune.Callback):
             fresh.replace(self._best_folder / kept)
 
     def _tell(self, record: TrialRecord) -> None:
+        if reason := record.proposal.get("fallback"):
+            source = record.proposal.get("source", "another searcher")
+            message = f"trial {record.number} has no proposal of the LLM ({reason}): a point of {source} took its place"
+            self._events.emit("warning", "training", message, number=record.number)
         done = len(self._ledger.records)
         best = best_record(self._ledger.records)
         self._events.emit(
@@ -116,6 +121,12 @@ class StudyLog(tune.Callback):
             best=best.score if best else None,
             seconds=record.train_s + record.val_s + record.setup_s,
         )
+
+
+def _details(searcher: Any, trial_id: str) -> dict[str, Any]:
+    """What the proposal cost and came from; a searcher of somebody else's may not tell."""
+    tell = getattr(searcher, "proposal_details", None)
+    return dict(tell(trial_id)) if tell is not None else {}
 
 
 def _discard_checkpoint(trial: Trial) -> None:
