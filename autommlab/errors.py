@@ -57,6 +57,12 @@ class ResumeError(AutoMMLabError):
     exit_code = 8
 
 
+class LLMServiceError(AutoMMLabError):
+    """The LLM service cannot be reached, cannot be started, or fails."""
+
+    exit_code = 9
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The `limit` entries of `known` that look most like `name`, best first."""
     return [match[0] for match in process.extract(name, list(known), limit=limit, score_cutoff=50)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -21,12 +21,13 @@ from autommlab.options import RunOptions
 from autommlab.run_folder import RunFolder
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
-from autommlab.understanding.understand import understand
+from autommlab.understanding.understand import Ask, Lent, understand
 
 if TYPE_CHECKING:
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.study import StudyOptions
     from searchers.space import Point, SearchSpace
+    from serve.client import ServiceClient
 
 Record = TypeVar("Record", bound=BaseModel)
 _DOING = {
@@ -56,7 +57,9 @@ class RunOutcome(BaseModel):
     report: Path
 
 
-def run(options: RunOptions, out: Path, events: Events, *, address: str | None = None) -> RunOutcome:
+def run(
+    options: RunOptions, out: Path, events: Events, *, address: str | None = None, ask: Ask | None = None
+) -> RunOutcome:
     """From a sentence to a verified model, or on from where an earlier call was interrupted.
 
     Args:
@@ -64,6 +67,7 @@ def run(options: RunOptions, out: Path, events: Events, *, address: str | None =
         out: run folder; created, or continued if it holds the same run.
         events: who is told.
         address: of a running Ray cluster, see `cluster.ray_session`.
+        ask: puts a question about an unclear request to the person; None where nobody can answer.
 
     Raises:
         AutoMMLabError: a stage failed; what is finished stays and `--resume` goes on.
@@ -72,7 +76,7 @@ def run(options: RunOptions, out: Path, events: Events, *, address: str | None =
     folder.open(options)
     events.add(EventLog(folder.events))
     try:
-        plan = plan_in(folder, options, events)
+        plan = plan_in(folder, options, events, ask)
         study = _recorded(
             "training", "study", StudyResult, folder, events, lambda: _train(options, plan, folder, events, address)
         )
@@ -92,17 +96,17 @@ def run(options: RunOptions, out: Path, events: Events, *, address: str | None =
         folder.close()
 
 
-def plan(options: RunOptions, scratch: Path, events: Events) -> Plan:
+def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None = None) -> Plan:
     """Stages 1 to 3 only (`--dry-run`), in a folder that the caller throws away."""
     folder = RunFolder(scratch)
     folder.open(options)
     try:
-        return plan_in(folder, options, events)
+        return plan_in(folder, options, events, ask)
     finally:
         folder.close()
 
 
-def plan_in(folder: RunFolder, options: RunOptions, events: Events) -> Plan:
+def plan_in(folder: RunFolder, options: RunOptions, events: Events, ask: Ask | None = None) -> Plan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again."""
     profile = settings.profile(options.profile)
 
@@ -118,12 +122,7 @@ def plan_in(folder: RunFolder, options: RunOptions, events: Events) -> Plan:
         return select(request, bag, profile=profile, weights=options.weights, model=options.model, events=events)
 
     request = _recorded(
-        "understanding",
-        "request",
-        ModelRequest,
-        folder,
-        events,
-        lambda: understand(options.text, parse=options.parse),
+        "understanding", "request", ModelRequest, folder, events, lambda: _understand(options, folder, events, ask)
     )
     bag = _recorded("data", "bag", Bag, folder, events, select_data)
     choice = _recorded("model", "model", ModelChoice, folder, events, select_model)
@@ -166,12 +165,58 @@ def _given(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
+def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
+    def meanwhile() -> None:
+        from autommlab.compat import import_toolboxes
+        from autommlab.tasks import Task
+
+        # The task is not known yet; mmpretrain and what it imports serve every task.
+        import_toolboxes(Task.CLASSIFICATION)
+
+    outcome = understand(
+        options.text,
+        parse=options.parse,
+        needs_object=options.data is None,
+        lent=Lent(ask=ask, tell=lambda doing: events.emit("progress", "understanding", doing), meanwhile=meanwhile),
+    )
+    folder.write("understanding", outcome)
+    if outcome.effort is not None:
+        effort = outcome.effort
+        events.emit("note", "understanding", effort.in_words(), **effort.model_dump(mode="json"))
+    for warning in outcome.warnings():
+        events.emit("warning", "understanding", warning)
+    return outcome.request
+
+
 def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, address: str | None) -> StudyResult:
     from autommlab.training.study import run_study
 
     setup, space, study, default_point = study_inputs(options, plan)
+    service = searcher_service([study.searcher], events)
     with ray_session(address):
-        return run_study(setup, space, study, folder=folder.study, events=events, default_point=default_point)
+        return run_study(
+            setup, space, study, folder=folder.study, events=events, default_point=default_point, service=service
+        )
+
+
+def searcher_service(names: Iterable[str], events: Events) -> ServiceClient | None:
+    """The LLM service for these searchers: started if one of them cannot do without, else only if it runs.
+
+    Raises:
+        LLMServiceError: it is needed and cannot be started.
+    """
+    import searchers
+    from autommlab.understanding.service import connect, service_errors
+
+    if any(searchers.needs_service(name) for name in names):
+        with service_errors():
+            return connect(tell=lambda words: events.emit("progress", "training", words))
+    if any(searchers.takes_service(name) for name in names):
+        from serve.lifecycle import find_service
+
+        address = find_service()
+        return address.client() if address else None
+    return None
 
 
 def _deploy(plan: Plan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
@@ -205,8 +250,11 @@ def summary(record: BaseModel) -> str:
     """One line about the outcome of a stage."""
     match record:
         case ModelRequest():
+            from autommlab.report.rows import parse_rows
+
             things = ", ".join(record.data.object) or "all classes"
-            return f"{record.model.task}: {things}"
+            asked = [f"{name.lower()} {value}" for name, value in parse_rows(record)[2:] if value and value != "rgb"]
+            return "; ".join([f"{record.model.task}: {things}", *asked])
         case Bag():
             sizes = "/".join(str(record.splits[s].images) for s in ("train", "val", "test"))
             return f"{', '.join(record.datasets)}: {len(record.classes)} classes, {sizes} images (train/val/test)"

@@ -21,6 +21,19 @@ WEIGHTS_PROBE_TIMEOUT_S = 3.0
 #: Most failures of one trial's worker before the trial is given up.
 MAX_WORKER_FAILURES = 2
 
+#: Longest text that is read as a request; with the prompt it has to fit the LLM's context.
+MAX_REQUEST_CHARACTERS = 4000
+#: Longest answer of the LLM to a request; usual ones have about 100 tokens.
+UNDERSTANDING_MAX_TOKENS = 400
+#: Seconds for one answer while others are generated beside it on a busy CPU.
+UNDERSTANDING_TIMEOUT_S = 180.0
+#: Requests of a file that are asked for at once.
+UNDERSTANDING_CONCURRENT = 16
+#: Seconds for a question that a healthy LLM service answers at once.
+SERVICE_PROBE_TIMEOUT_S = 10.0
+#: Longest description that a request carries, of the person's first sentence.
+DESCRIPTION_CHARACTERS = 200
+
 
 def home() -> Path:
     """Folder for caches and the user's data registry; created by whoever writes into it."""

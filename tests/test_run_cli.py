@@ -82,7 +82,7 @@ def test_other_settings_do_not_continue_a_run(home: Path, shapes: Path, parse: P
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "detect cats"], 2, "--parse FILE"),
+        (["run", "?!"], 2, "has no words"),
         (["run", "--resume", "/nowhere"], 8, "holds no run"),
         (["run", "x", "--searcher", "optunna"], 2, "unknown searcher 'optunna'"),
         (["run", "x", "--profile", "leptop"], 2, "Did you mean 'laptop'"),

@@ -15,6 +15,7 @@ from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
 from autommlab.cli.race import race
 from autommlab.cli.run import run
+from autommlab.cli.understand import understand_command
 from autommlab.errors import AutoMMLabError, RequestError, StorageError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(race)
+app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")

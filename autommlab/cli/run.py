@@ -44,6 +44,7 @@ def run(
 ) -> None:
     """Turn one sentence into a trained, tuned, exported and verified vision model."""
     from autommlab import pipeline
+    from autommlab.events import Events
     from autommlab.run_folder import default_folder
 
     given = {
@@ -63,13 +64,14 @@ def run(
         "seed": seed,
     }
     options = _options({name: value for name, value in given.items() if value is not None}, resume)
-    events = _events(as_json)
+    display, ask = _display(as_json)
+    events = Events(display)
     if dry_run:
-        _show_plan(options, events, as_json=as_json)
+        _show_plan(options, events, ask, as_json=as_json)
         return
     folder = resume or out or default_folder(options.text)
     try:
-        outcome = pipeline.run(options, folder, events, address=address)
+        outcome = pipeline.run(options, folder, events, address=address, ask=ask)
     except BaseException:
         if (folder / "options.json").exists():
             print(f"Everything finished so far is kept. Go on with: autommlab run --resume {folder}", file=sys.stderr)
@@ -111,20 +113,24 @@ def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.expanduser().resolve()
 
 
-def _events(as_json: bool) -> Any:
-    from autommlab.events import Events
+def _display(as_json: bool) -> tuple[Any, Any]:
+    """(who shows the events, who asks the person or None)."""
+    from autommlab.cli.asking import asker
     from autommlab.progress import Display, JsonLines
 
-    return Events(JsonLines() if as_json else Display())
+    if as_json:
+        return JsonLines(), None
+    display = Display()
+    return display, asker(display.close)
 
 
-def _show_plan(options: Any, events: Any, *, as_json: bool) -> None:
+def _show_plan(options: Any, events: Any, ask: Any, *, as_json: bool) -> None:
     import tempfile
 
     from autommlab import pipeline, settings
 
     with tempfile.TemporaryDirectory(prefix="autommlab-plan-") as scratch:
-        plan = pipeline.plan(options, Path(scratch), events)
+        plan = pipeline.plan(options, Path(scratch), events, ask=ask)
     if as_json:
         print(plan.model_dump_json(by_alias=True))
         return

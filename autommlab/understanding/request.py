@@ -160,6 +160,8 @@ class Metric(_Record):
     @field_validator("name")
     @classmethod
     def _canonical(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("the name of a metric must not be blank")
         return canonical_metric(name)
 
 

@@ -1,32 +1,80 @@
-"""The seam between a person's sentence and a `ModelRequest`.
-
-RU-LLaMA, served by `serve/`, is to answer here. Until that service exists, a
-sentence alone cannot be understood, and nothing else pretends to.
-"""
+"""The one entry from a person's sentence to a `ModelRequest`: from a file, or by the LLM, asking where it must."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from autommlab.errors import RequestError
+from autommlab.understanding.clean import clean
+from autommlab.understanding.llm import Understander
+from autommlab.understanding.outcome import Unclear, UnclearRequest, Understood
 from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.service import connect, service_errors
+
+#: Puts a question to the person, who may answer "".
+Ask = Callable[[str], str]
+#: Questions that a person is asked before a request is given up.
+MOST_QUESTIONS = 3
 
 
-def understand(text: str, *, parse: Path | None = None) -> ModelRequest:
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What the caller lends to understanding.
+
+    Attributes:
+        ask: None where there is nobody to ask.
+        tell: shows what is being done, a few words.
+        meanwhile: useful work for the time that the service takes to start.
+    """
+
+    ask: Ask | None = None
+    tell: Callable[[str], None] | None = None
+    meanwhile: Callable[[], None] | None = None
+
+
+def understand(
+    text: str,
+    *,
+    parse: Path | None = None,
+    url: str | None = None,
+    needs_object: bool = True,
+    lent: Lent = Lent(),
+) -> Understood:
     """The request behind `text`.
 
     Args:
         text: what the person wrote.
         parse: JSON file with the finished parse; the service is then not asked.
+        url: of the LLM service; None takes the running one, and starts one where none runs.
+        needs_object: False where the data set is named elsewhere.
+        lent: what the caller lends.
 
     Raises:
-        RequestError: the parse is missing or invalid, or there is none and no service to make one.
+        RequestError: the parse is missing or invalid, or the text is no request.
+        UnclearRequest: something essential is missing, and nobody answers.
+        LLMServiceError: there is no service, none can be started, or it fails.
     """
     if parse is not None:
-        return ModelRequest.read(parse)
-    if not text.strip():
-        raise RequestError('the request is empty; say what the model has to do, for instance "detect cats and dogs"')
-    raise RequestError(
-        "understanding a sentence needs the LLM service, which this version does not have yet; "
-        "give the parse as a JSON file with --parse FILE (examples: autommlab/examples/*.json)"
-    )
+        return Understood(text=text, request=ModelRequest.read(parse))
+    clean(text)  # what is no request should not start a service
+    with service_errors():
+        understander = Understander(connect(url, tell=lent.tell, meanwhile=lent.meanwhile))
+        if lent.tell is not None:
+            lent.tell("reading the request")
+        outcome = understander.understand(text, needs_object=needs_object)
+        for _ in range(MOST_QUESTIONS):
+            if isinstance(outcome, Understood):
+                break
+            text = f"{text.rstrip(' .')}. {_answer(outcome, lent.ask)}"
+            outcome = understander.understand(text, needs_object=needs_object)
+    if isinstance(outcome, Unclear):
+        raise UnclearRequest(outcome)
+    return outcome
+
+
+def _answer(unclear: Unclear, ask: Ask | None) -> str:
+    answer = ask(unclear.question).strip() if ask is not None else ""
+    if not answer:
+        raise UnclearRequest(unclear)
+    return answer

@@ -149,12 +149,7 @@ def test_broken_json_and_missing_files_are_explained(tmp_path: Path) -> None:
         ModelRequest.read(tmp_path / "nothing.json")
 
 
-def test_a_sentence_without_parse_is_refused_not_guessed() -> None:
-    with pytest.raises(RequestError, match="--parse FILE"):
-        understand("detect cats")
-
-
 def test_shipped_examples_are_valid_and_cover_all_tasks() -> None:
     folder = Path(__file__).resolve().parents[2] / "autommlab" / "examples"
-    tasks = {understand("", parse=path).model.task for path in folder.glob("*.json")}
+    tasks = {understand("", parse=path).request.model.task for path in folder.glob("*.json")}
     assert tasks == set(Task)

@@ -1,0 +1,200 @@
+"""A text becomes a request: one constrained answer of the LLM, checked against the text, one retry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autommlab import settings
+from autommlab.errors import RequestError
+from autommlab.understanding import questions
+from autommlab.understanding.answer import NoTask, answer_schema, parse_answer
+from autommlab.understanding.checks import Finding, findings, repaired
+from autommlab.understanding.clean import clean
+from autommlab.understanding.outcome import Effort, Unclear, Understood
+from autommlab.understanding.prompt import Message, messages, retry
+from autommlab.understanding.request import ModelRequest
+
+if TYPE_CHECKING:
+    from serve.client import ServiceClient
+
+#: The adapter that is made for this; "ru" = request understanding.
+ADAPTER = "ru"
+CUT_OFF = "the answer was too long and was cut off"
+#: HTTP status of a prompt that does not fit; every other refusal concerns the service, not the text.
+_TOO_LONG = 400
+
+
+class Understander:
+    """Understands texts through one service; may be shared by threads.
+
+    Args:
+        client: of the service.
+        model: who answers; None takes the adapter "ru", without it the base model.
+
+    Raises:
+        ServiceError: the service does not tell its models.
+    """
+
+    def __init__(self, client: ServiceClient, model: str | None = None) -> None:
+        served = client.models(timeout_s=settings.SERVICE_PROBE_TIMEOUT_S)
+        self._client = client
+        self.model = model or (ADAPTER if ADAPTER in served or not served else served[0])
+        #: Every name but the first is an adapter's.
+        self.tuned = self.model not in served[:1]
+
+    def understand(self, text: str, *, needs_object: bool = True) -> Understood | Unclear:
+        """The request behind `text`, or what to ask.
+
+        Args:
+            text: as the person wrote it.
+            needs_object: False where the data set is known from elsewhere.
+
+        Raises:
+            RequestError: the text is no request at all (see `clean`), or the LLM gave no usable answer twice.
+            ServiceError: see the classes in `serve.errors`.
+        """
+        said = clean(text)
+        conversation = messages(said, tuned=self.tuned)
+        effort = Effort(model=self.model, tuned=self.tuned)
+        answer, effort = self._ask(conversation, effort)
+        read = _read(answer, said)
+        if read.problems and not read.no_task:
+            again = retry(conversation, answer or "", [problem.says for problem in read.problems])
+            try:
+                second, effort = self._ask(again, effort)
+                read = min(_read(second, said), read, key=_Read.faults)
+            except RequestError:
+                # The longer conversation is more than the service takes; a usable first answer is not lost by that.
+                if read.request is None:
+                    raise
+        return _outcome(said, read, effort, needs_object=needs_object)
+
+    def understand_many(
+        self, texts: Iterable[str], *, concurrent: int
+    ) -> Iterator[Understood | Unclear | RequestError]:
+        """Each text's outcome in order, `concurrent` of them asked for at once.
+
+        A text that is no request gives its error as outcome.
+
+        Raises:
+            ServiceError: the service went away; the outcomes so far have been given.
+        """
+        with ThreadPoolExecutor(concurrent) as pool:
+            try:
+                yield from pool.map(self._outcome_or_error, texts)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _outcome_or_error(self, text: str) -> Understood | Unclear | RequestError:
+        try:
+            return self.understand(text)
+        except RequestError as error:
+            return error
+
+    def _ask(self, conversation: list[Message], effort: Effort) -> tuple[str | None, Effort]:
+        """(complete answer or None, effort so far)."""
+        from serve.client import Sampling
+        from serve.errors import ServiceRefused
+
+        try:
+            given = self._client.chat(
+                conversation,
+                model=self.model,
+                schema=answer_schema(),
+                sampling=Sampling(max_tokens=settings.UNDERSTANDING_MAX_TOKENS),
+                timeout_s=settings.UNDERSTANDING_TIMEOUT_S,
+            )
+        except ServiceRefused as error:
+            if getattr(error.__cause__, "status_code", _TOO_LONG) != _TOO_LONG:
+                raise
+            raise RequestError(
+                f"the LLM service did not take the request: {error}. If it is long, say it in a few sentences"
+            ) from error
+        sample = given.samples[0]
+        spent = effort.model_copy(
+            update={
+                "calls": effort.calls + 1,
+                "prompt_tokens": effort.prompt_tokens + given.prompt_tokens,
+                "tokens": effort.tokens + given.tokens,
+                "seconds": round(effort.seconds + given.seconds, 3),
+            }
+        )
+        return (sample.text if sample.complete else None), spent
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one answer says: a request and what is wrong with it, or nothing usable."""
+
+    request: ModelRequest | None
+    problems: tuple[Finding, ...] = ()
+    no_task: bool = False
+
+    def faults(self) -> float:
+        return len(self.problems) if self.request is not None or self.no_task else float("inf")
+
+
+def _read(answer: str | None, text: str) -> _Read:
+    if answer is None:
+        return _Read(None, (Finding("answer", "", CUT_OFF),))
+    try:
+        request = tidy(parse_answer(answer))
+    except NoTask:
+        return _Read(None, no_task=True)
+    except RequestError as error:
+        return _Read(None, (Finding("answer", "", str(error)),))
+    return _Read(request, tuple(findings(text, request)))
+
+
+def _outcome(text: str, read: _Read, effort: Effort, *, needs_object: bool) -> Understood | Unclear:
+    problems = list(read.problems)
+    if read.no_task:
+        missing, question = questions.no_task()
+        return Unclear(text=text, missing=missing, question=question, effort=effort)
+    if read.request is None:
+        raise RequestError(
+            f"the LLM ({effort.model}) gave no usable answer in {effort.calls} tries: "
+            f"{'; '.join(problem.says for problem in problems)}. Say it in other words, "
+            "or give the parse as a JSON file with --parse FILE"
+        )
+    request = described(repaired(read.request, problems), text)
+    lacking = questions.essentials(request, problems, needs_object=needs_object)
+    if lacking is not None:
+        return Unclear(text=text, missing=lacking[0], question=lacking[1], effort=effort)
+    notes = tuple(f"left out of the parse: {problem.says}" for problem in problems)
+    return Understood(text=text, request=request, effort=effort, notes=notes)
+
+
+def tidy(request: ModelRequest) -> ModelRequest:
+    """The request without blank names and repetitions, which a small model likes to make."""
+    data, model = request.data, request.model
+    update = {"object": _distinct(data.object), "specific": _distinct(data.specific)}
+    metrics = tuple(dict.fromkeys(model.metrics))
+    return request.model_copy(
+        update={"data": data.model_copy(update=update), "model": model.model_copy(update={"metrics": metrics})}
+    )
+
+
+def described(request: ModelRequest, text: str) -> ModelRequest:
+    """The request with the person's first sentence as its descriptions: nothing tells it better."""
+    sentence = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+    if len(sentence) > settings.DESCRIPTION_CHARACTERS:
+        sentence = sentence[: settings.DESCRIPTION_CHARACTERS].rsplit(" ", 1)[0] + " ..."
+    return request.model_copy(
+        update={
+            "data": request.data.model_copy(update={"description": sentence}),
+            "model": request.model.model_copy(update={"description": sentence}),
+        }
+    )
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    seen: dict[str, str] = {}
+    for name in (" ".join(name.split()) for name in names):
+        if name:
+            seen.setdefault(name.casefold(), name)
+    return tuple(seen.values())

@@ -1,0 +1,194 @@
+"""What does not follow from a text is found and left out; what a person may mean stays."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from autommlab.tasks import Task
+from autommlab.understanding.answer import answer_schema, answer_text
+from autommlab.understanding.checks import findings, names_thing, repaired
+from autommlab.understanding.clean import clean
+from autommlab.understanding.questions import essentials
+from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.text_numbers import names_number
+
+
+def parse(task: str = "detection", things: tuple[str, ...] = ("cat",), **model: object) -> ModelRequest:
+    return ModelRequest.parse({"data": {"object": things}, "model": {"task": task, **model}})
+
+
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [
+        ("find the mice", "mouse"),
+        ("count people in a queue", "person"),
+        ("Buses, please", "bus"),
+        ("is it a cat?", "cat"),
+        ("several knives", "knife"),
+        ("hardhats on site", "hard hat"),
+        ("hard hats on site", "hardhat"),
+        ("traffic-lights", "traffic light"),
+        ("find the elefants", "elephant"),
+        ("T-shirts in a shop", "t-shirt"),
+        ("検出 猫と犬", "犬"),
+        ("Erkenne Hunde und Katzen", "Hund"),
+    ],
+)
+def test_a_thing_is_known_in_any_form(text: str, thing: str) -> None:
+    assert names_thing(text, thing)
+
+
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [
+        ("I want a model", "ant"),
+        ("detect cats", "dog"),
+        ("be careful", "car"),
+        ("a lightweight model", "lobster"),
+        ("", "cat"),
+        ("cats", ""),
+        ("categories", "cat"),
+    ],
+)
+def test_a_thing_that_is_not_there_is_missed(text: str, thing: str) -> None:
+    assert not names_thing(text, thing)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("accuracy over 90 %", 0.9),
+        ("90% please", 0.9),
+        ("mAP of 45", 0.45),
+        ("nine out of ten", 0.9),
+        ("at least 0.755", 0.755),
+        ("about .5", 0.5),
+        ("0,85 mAP", 0.85),
+        ("2,500 K parameters", 2500),
+        ("1 200 000 weights", 1.2),
+        ("3.2 million", 3.2),
+        ("ten million parameters", 10),
+        ("twenty-five frames", 25),
+        ("two hundred and fifty ms", 250),
+        ("half a GFLOP", 0.5),
+        ("three and a half million", 3.5),
+        ("three quarters", 0.75),
+        ("two thirds", 0.67),
+        ("ninety-five percent", 0.95),
+        ("point nine", 0.9),
+        ("a dozen fps", 12),
+        ("15fps", 15),
+        ("an answer within a second", 1),
+        ("6e8 FLOPs", 600),
+    ],
+)
+def test_a_number_is_known_however_it_is_written(text: str, value: float) -> None:
+    assert names_number(text, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("detect cats", 0.9), ("under 10 M parameters", 25), ("one model", 7), ("90 %", 0.8)]
+)
+def test_a_number_that_is_not_there_is_missed(text: str, value: float) -> None:
+    assert not names_number(text, value)
+
+
+def test_everything_that_the_text_does_not_bear_out_is_found_and_left_out() -> None:
+    text = "Find cats and dogs with YOLOX s, under 10 M parameters, mAP over 50 %, for COCO, on ONNX Runtime"
+    request = ModelRequest.parse(
+        {
+            "data": {"object": ["cat", "lobster", "dog"], "specific": ["COCO", "AP-10K"]},
+            "model": {
+                "task": "detection",
+                "specific_model": "YOLOX-s",
+                "speed": {"value": 25, "unit": "fps"},
+                "parameters": {"value": 10, "unit": "M"},
+                "metrics": [{"name": "mAP", "value": 0.5}, {"name": "recall", "value": 0.9}],
+            },
+            "deploy": {"inference engine": "ncnn"},
+        }
+    )
+    found = findings(text, request)
+    assert [(problem.field, problem.value) for problem in found] == [
+        ("object", "lobster"),
+        ("specific", "AP-10K"),
+        ("speed", "25 fps"),
+        ("metrics", "recall 0.9"),
+        ("engine", "ncnn"),
+    ]
+    left = repaired(request, found)
+    assert left.data.object == ("cat", "dog")
+    assert left.data.specific == ("COCO",)
+    assert left.model.specific_model == "YOLOX-s"
+    assert left.model.speed.unit == "none"
+    assert left.model.parameters == request.model.parameters
+    assert [metric.name for metric in left.model.metrics] == ["mAP"]
+    assert left.deploy.inference_engine == "none"
+    assert findings(text, left) == []
+
+
+def test_a_model_that_nobody_named_is_left_out() -> None:
+    request = parse(specific_model="YOLOX-s")
+    assert repaired(request, findings("find cats", request)).model.specific_model == "none"
+
+
+@pytest.mark.parametrize("name", ["ResNet-50", "resnet50", "ResNet 50", "Resnet_50"])
+def test_a_model_name_is_known_however_it_is_punctuated(name: str) -> None:
+    assert findings("use a ResNet50 for cats", parse(specific_model=name)) == []
+
+
+def test_people_may_go_unnamed_where_their_joints_are_asked_for() -> None:
+    request = parse("keypoint", ("person",))
+    assert findings("estimate the pose of dancers", request) == []
+    assert [problem.field for problem in findings("find dancers", parse("detection", ("person",)))] == ["object"]
+
+
+def test_a_report_is_no_wish_for_onnx_runtime() -> None:
+    request = ModelRequest.parse(
+        {
+            "data": {"object": ["cat"]},
+            "model": {"task": "detection"},
+            "deploy": {"inference engine": "onnxruntime"},
+        }
+    )
+    assert [problem.field for problem in findings("a short report on cats", request)] == ["engine"]
+    assert findings("cats, with ORT", request) == []
+
+
+def test_a_figure_of_another_task_is_a_contradiction_to_ask_about() -> None:
+    text = "classify cats with mIoU 0.7"
+    request = parse("classification", metrics=[{"name": "mIoU", "value": 0.7}])
+    found = findings(text, request)
+    lacking = essentials(request, found)
+    assert lacking is not None
+    assert "classification, but mIoU is a figure of segmentation" in lacking[1]
+    assert findings(text, parse("segmentation", metrics=[{"name": "mIoU", "value": 0.7}])) == []
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_without_object_and_data_set_it_is_asked_for_the_object(task: Task) -> None:
+    request = parse(task.value, ())
+    missing, question = essentials(request, []) or ((), "")
+    assert missing == ("object",)
+    assert task in question
+    assert essentials(request, [], needs_object=False) is None
+    named = request.model_copy(update={"data": request.data.model_copy(update={"specific": ("COCO",)})})
+    assert essentials(named, []) is None
+
+
+def test_the_checks_raise_no_alarm_on_parses_made_by_hand() -> None:
+    folder = Path(__file__).resolve().parents[2] / "training_data_gen"
+    lines = [
+        json.loads(line)
+        for path in [*folder.glob("requests/handwritten/*.jsonl"), folder / "benchmarks" / "ru_dev.jsonl"]
+        for line in path.read_text().splitlines()
+    ]
+    assert len(lines) > 400
+    alarms = []
+    for line in lines:
+        request = ModelRequest.parse(line["parse"])
+        jsonschema.validate(json.loads(answer_text(request)), answer_schema())
+        alarms += [(line["id"], problem.says) for problem in findings(clean(line["request"]), request)]
+    assert alarms == []
