@@ -7,10 +7,8 @@ import logging
 import os
 from collections.abc import Iterator
 
-from autommlab.compat import prepare_ray_environment
 from autommlab.errors import TrainingError
-
-START_ATTEMPTS = 3
+from serve.private_ray import prepare_ray_environment, start_private_ray
 
 
 @contextlib.contextmanager
@@ -35,7 +33,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         if target:
             ray.init(address=target, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            _start_private_ray()
+            start_private_ray()
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise TrainingError(
             f"cannot connect to Ray at {target or 'this machine'}: {error}. Check the address, start a cluster "
@@ -45,26 +43,6 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _start_private_ray() -> None:
-    """Ray on loopback; tried again where a busy machine does not bring it up within Ray's fixed 30 s."""
-    import ray
-
-    for attempt in range(1, START_ATTEMPTS + 1):
-        try:
-            ray.init(
-                address="local",
-                _node_ip_address="127.0.0.1",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-            return
-        except (RuntimeError, TimeoutError):
-            ray.shutdown()
-            if attempt == START_ATTEMPTS:
-                raise
 
 
 def require_resources(cpus: float, gpus: float) -> None:

@@ -11,7 +11,6 @@ import functools
 import importlib
 import inspect
 import io
-import os
 import sys
 import types
 import warnings
@@ -20,6 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autommlab.tasks import Task
+from serve.private_ray import RAY_ENVIRONMENT, prepare_ray_environment
+
+__all__ = ["REPAIRS", "RAY_ENVIRONMENT", "Repair", "apply_repairs", "import_toolboxes", "prepare_ray_environment"]
 
 TOOLBOX_OF_TASK = {
     Task.CLASSIFICATION: "mmpretrain",
@@ -139,23 +141,6 @@ REPAIRS = (
         toolbox="mmdeploy",
     ),
 )
-
-#: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
-#: usage report has nowhere to go on a machine without internet.
-RAY_ENVIRONMENT = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-
-
-def prepare_ray_environment() -> None:
-    """Environment variables that Ray reads when it is imported; what is already set stays.
-
-    Where Ray is imported already, its constant for the `uv run` hook is set as well: with it on, workers
-    of a driver under `uv run` never come up in a folder that uv cannot build from, and the study hangs.
-    """
-    for name, value in RAY_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    constants = sys.modules.get("ray._private.ray_constants")
-    if constants is not None and os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0":
-        constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
 
 
 @functools.cache

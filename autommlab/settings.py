@@ -4,14 +4,11 @@ Environment: `AUTOMMLAB_HOME` moves the folder that holds caches and the
 registry of user data sets (default: the user's cache folder).
 """
 
-import os
-from pathlib import Path
-
-import platformdirs
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.errors import RequestError, unknown
 from autommlab.tasks import Task
+from serve.settings import home  # noqa: F401 - known under this name to the rest of the package
 
 #: Images of a data set whose layout names no split: shares of train, val and test.
 SPLIT_SHARES = (0.7, 0.15, 0.15)
@@ -33,12 +30,6 @@ UNDERSTANDING_CONCURRENT = 16
 SERVICE_PROBE_TIMEOUT_S = 10.0
 #: Longest description that a request carries, of the person's first sentence.
 DESCRIPTION_CHARACTERS = 200
-
-
-def home() -> Path:
-    """Folder for caches and the user's data registry; created by whoever writes into it."""
-    override = os.environ.get("AUTOMMLAB_HOME")
-    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("autommlab"))
 
 
 class TaskBudget(BaseModel):

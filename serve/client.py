@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
@@ -109,11 +110,36 @@ class ServiceClient:
         Raises:
             ServiceError: see the classes in `serve.errors`.
         """
-        listed = self._call(lambda api: api.with_options(timeout=timeout_s or self.timeout_s).models.list())
-        try:
-            return tuple(entry.id for entry in listed.data)
-        except (AttributeError, TypeError) as error:
-            raise ServiceNonsense(f"{self.url} answered {str(listed)[:200]!r} instead of a list of models") from error
+        return tuple(entry.id for entry in self._listed(timeout_s))
+
+    def adapters(self) -> dict[str, str]:
+        """Adapters by name, with the folder that each is read from on the service's machine.
+
+        Raises:
+            ServiceError: see the classes in `serve.errors`.
+        """
+        return {entry.id: str(getattr(entry, "root", "")) for entry in self._listed() if getattr(entry, "parent", None)}
+
+    def add_adapter(self, name: str, folder: Path) -> None:
+        """Serve a LoRA adapter from now on, in place of the one of that name if there is one.
+
+        Args:
+            name: what `chat` takes as `model`.
+            folder: as PEFT writes it, on the service's machine.
+
+        Raises:
+            ServiceError: see the classes in `serve.errors`.
+        """
+        body = {"lora_name": name, "lora_path": str(folder.absolute()), "load_inplace": True}
+        self._call(lambda api: self._timed(api).post("/load_lora_adapter", body=body, cast_to=str))
+
+    def remove_adapter(self, name: str) -> None:
+        """Serve an adapter no more; answers under way are finished.
+
+        Raises:
+            ServiceError: see the classes in `serve.errors`.
+        """
+        self._call(lambda api: self._timed(api).post("/unload_lora_adapter", body={"lora_name": name}, cast_to=str))
 
     def chat(
         self,
@@ -136,18 +162,36 @@ class ServiceClient:
         Raises:
             ServiceError: see the classes in `serve.errors`.
         """
+        # Any: the library's types tell roles apart, ours leave them to the server.
+        said: Any = [dict(message) for message in messages]
         shape: dict[str, Any] = {}
         if schema is not None:
             shape["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
         started = time.monotonic()
         given = self._call(
-            lambda api: api.with_options(timeout=timeout_s or self.timeout_s).chat.completions.create(
-                model=model, messages=[dict(message) for message in messages], logprobs=True,
+            lambda api: self._timed(api, timeout_s).chat.completions.create(
+                model=model, messages=said, logprobs=True,
                 n=sampling.samples, temperature=sampling.temperature, top_p=sampling.top_p, seed=sampling.seed,
                 max_tokens=sampling.max_tokens, **shape,
             )
         )  # fmt: skip
         return _answer(given, sampling.samples, self.url, time.monotonic() - started)
+
+    def _listed(self, timeout_s: float | None = None) -> list[Any]:
+        listed = self._call(lambda api: self._timed(api, timeout_s).models.list())
+        try:
+            entries = list(listed.data)
+        except (AttributeError, TypeError) as error:
+            raise self._no_models(listed) from error
+        if not all(isinstance(getattr(entry, "id", None), str) for entry in entries):
+            raise self._no_models(listed)
+        return entries
+
+    def _no_models(self, answered: Any) -> ServiceNonsense:
+        return ServiceNonsense(f"{self.url} answered {str(answered)[:200]!r} instead of a list of models")
+
+    def _timed(self, api: OpenAI, timeout_s: float | None = None) -> OpenAI:
+        return api.with_options(timeout=timeout_s or self.timeout_s)
 
     def _call(self, ask: Any) -> Any:
         import openai
@@ -164,7 +208,7 @@ class ServiceClient:
             raise ServiceUnreachable(f"{self.url} cannot be reached{cause}") from error
         except openai.APIStatusError as error:
             raise ServiceRefused(f"{self.url} refused ({error.status_code}): {error.message[:500]}") from error
-        except (openai.APIError, ValueError) as error:
+        except (openai.APIError, ValueError, AttributeError, TypeError) as error:
             raise ServiceNonsense(f"{self.url} does not speak the OpenAI API: {error}") from error
 
 

@@ -25,3 +25,15 @@ class ServiceNonsense(ServiceError):
 
 class ServiceStartError(ServiceError):
     """The service could not be brought up: base model missing, port taken, out of memory."""
+
+
+class ServiceSettingsError(ServiceError):
+    """A setting is unknown or has a value that is not allowed."""
+
+
+class BaseModelError(ServiceError):
+    """A base model is missing, damaged, or not in a form that the service can load."""
+
+
+class AdapterError(ServiceError):
+    """An adapter is missing, not a LoRA of this base model, or has a name that cannot be used."""

@@ -1,0 +1,116 @@
+"""The Ray Serve application: replicas that each hold a vLLM engine behind vLLM's own OpenAI API.
+
+`build` is what a Serve config file names (`serve.app:build`, see `service.yaml`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve.config import AutoscalingConfig
+
+from serve.base_models import base_model
+from serve.engine import engine_arguments, engine_environment
+from serve.settings import ServiceSettings, make_settings
+
+APP_NAME = "autommlab-llm"
+DEPLOYMENT_NAME = "llm"
+#: A replica that cannot start fails the application after so many attempts, with its reason.
+START_ATTEMPTS = 1
+
+
+@serve.deployment(name=DEPLOYMENT_NAME)
+@serve.ingress()
+class LanguageModel:
+    """One replica. Made by Ray Serve only.
+
+    Args:
+        values: `ServiceSettings` as plain values.
+    """
+
+    async def __init__(self, values: dict[str, Any]) -> None:  # type: ignore[misc]
+        settings = make_settings(values)
+        gpu = settings.gpus_per_replica != 0 and bool(ray.get_gpu_ids())
+        # Here as well as where the service is started: this may be another node.
+        model = base_model(settings.base_model)
+        os.environ.update(engine_environment(settings, model, gpu=gpu))
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+        from vllm.entrypoints.launchers.app import build_app
+        from vllm.usage.usage_lib import UsageContext
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        from serve.replica_adapters import ReplicaAdapters
+
+        arguments = engine_arguments(settings, model, gpu=gpu)
+        self._engine = AsyncLLM.from_vllm_config(
+            AsyncEngineArgs.from_cli_args(arguments).create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER),
+            usage_context=UsageContext.OPENAI_API_SERVER,
+        )
+        tasks = await self._engine.get_supported_tasks()
+        api = build_app(arguments, tasks, self._engine.model_config)
+        await init_app_state(self._engine, api.state, arguments, tasks)
+        self._adapters = ReplicaAdapters(self._engine, api.state.openai_serving_models, settings)
+        self._app = self._adapters.around(api)
+        await self._adapters.sync()
+
+    def __serve_build_asgi_app__(self) -> Any:
+        """Asked for by Ray Serve once the engine runs."""
+        return self._app
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Adapters from Serve's config file, changed there without a restart: {"adapters": {name: folder}}."""
+        await self._adapters.pin(user_config.get("adapters", {}))
+
+    async def check_health(self) -> None:
+        """Raise when the engine's process is gone; Ray Serve then replaces the replica."""
+        await self._engine.check_health()
+
+    async def __del__(self) -> None:
+        engine = getattr(self, "_engine", None)
+        if engine is not None:
+            engine.shutdown()
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """The application for these settings.
+
+    Args:
+        args: fields of `ServiceSettings`; those left out have their defaults.
+
+    Raises:
+        ServiceSettingsError: a field is unknown or its value not allowed.
+    """
+    settings = make_settings(args)
+    gpus = _gpus(settings)
+    scaling: dict[str, Any] = {"num_replicas": settings.replicas}
+    if settings.max_replicas and settings.max_replicas > settings.replicas:
+        scaling = {
+            "autoscaling_config": AutoscalingConfig(
+                min_replicas=settings.replicas,
+                max_replicas=settings.max_replicas,
+                target_ongoing_requests=settings.target_requests,
+            )
+        }
+    deployment = LanguageModel.options(  # type: ignore[attr-defined]
+        ray_actor_options={"num_cpus": settings.cpus_per_replica, "num_gpus": gpus},
+        user_config={"adapters": settings.adapters},
+        # Far above what runs at once: vLLM queues and batches better than a proxy would.
+        max_ongoing_requests=8 * settings.max_sequences,
+        health_check_period_s=5,
+        health_check_timeout_s=30,
+        graceful_shutdown_timeout_s=5,
+        max_constructor_retry_count=START_ATTEMPTS,
+        **scaling,
+    )
+    return deployment.bind(settings.model_dump(mode="json"))
+
+
+def _gpus(settings: ServiceSettings) -> float:
+    if settings.gpus_per_replica is not None:
+        return settings.gpus_per_replica
+    seen = ray.cluster_resources().get("GPU", 0) if ray.is_initialized() else 0
+    return float(settings.tensor_parallel) if seen else 0.0

@@ -1,0 +1,226 @@
+"""The process behind `serve up`: holds a private Ray with the application, or deploys on a cluster and ends.
+
+`python -m serve.daemon up FOLDER` takes its settings from FOLDER/started.json;
+`python -m serve.daemon down FOLDER` deletes the application from the cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import psutil
+
+from serve.base_models import check_base_model
+from serve.client import Sampling, ServiceClient
+from serve.errors import ServiceError, ServiceStartError
+from serve.private_ray import prepare_ray_environment, start_private_ray
+from serve.settings import ServiceSettings
+from serve.state import Phase, ServiceState, end_processes, write_state
+
+SETTINGS_FILE = "started.json"
+#: What the first answer must look like; small, for the slowest machine.
+FIRST_SCHEMA = {"type": "object", "properties": {"ready": {"type": "boolean"}}, "required": ["ready"]}
+#: Seconds between looks at the application while it runs.
+_WATCH_S = 2.0
+_KILL_AFTER_S = 3.0
+_OBJECT_STORE_BYTES = 100 * 2**20
+
+
+def main() -> None:
+    """Run the subcommand of the command line."""
+    action, folder = sys.argv[1], Path(sys.argv[2])
+    prepare_ray_environment()
+    settings = ServiceSettings.model_validate_json((folder / SETTINGS_FILE).read_text())
+    if action == "down":
+        _delete(settings)
+        return
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    _Start(settings).run()
+
+
+class _Start:
+    """One start, from the settings to the first answer, and the watch after it."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        port = settings.port or _free_port(settings.host)
+        self.settings = settings.model_copy(update={"port": port})
+        self.state = ServiceState(
+            pid=os.getpid(),
+            started=psutil.Process().create_time(),
+            ray_address=settings.ray_address,
+            url=f"http://{settings.host}:{port}",
+            api_key=settings.api_key,
+            base_model=settings.base_model,
+            phase=Phase.SETTINGS,
+        )
+
+    def run(self) -> None:
+        """Start, watch, and leave nothing behind."""
+        folder = self.settings.folder
+        try:
+            self._enter(Phase.SETTINGS)
+            self._start()
+            if self.settings.ray_address is None:
+                self._watch()
+        except Exception as error:
+            traceback.print_exc()
+            reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}"
+            write_state(folder, self.state.model_copy(update={"phase": Phase.FAILED, "error": reason}))
+            sys.exit(1)
+        finally:
+            if self.settings.ray_address is None:
+                _end_ray()
+
+    def _start(self) -> None:
+        from serve.adapters import AdapterTable
+
+        settings = self.settings
+        check_base_model(settings.base_model)
+        if settings.ray_address is None:
+            _check_port(settings.host, settings.port)
+            AdapterTable(settings.folder / "adapters", settings.max_adapter_rank).sweep()
+        self._enter(Phase.RAY)
+        if settings.ray_address is None:
+            # One slot for nothing: Ray starts as many idle workers, and neither Serve nor a replica asks for one.
+            start_private_ray(log_to_driver=True, num_cpus=1, object_store_memory=_OBJECT_STORE_BYTES)
+        else:
+            _connect(settings.ray_address)
+        # Ray puts its own handlers in their place.
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGINT, _stop)
+        self._enter(Phase.ENGINE)
+        self._deploy()
+        self._enter(Phase.FIRST_ANSWER)
+        self._first_answer()
+        if settings.ray_address is not None:
+            self.state = self.state.model_copy(update={"pid": None, "started": None})
+        self._enter(Phase.READY)
+
+    def _deploy(self) -> None:
+        from ray import serve
+        from ray.serve.config import HTTPOptions
+
+        from serve.app import APP_NAME, build
+
+        settings = self.settings
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options=HTTPOptions(
+                host=settings.host, port=settings.port, request_timeout_s=settings.request_timeout_s
+            ),
+        )
+        try:
+            serve.run(build(settings.model_dump(mode="json")), name=APP_NAME, route_prefix="/")
+        except RuntimeError as error:
+            raise ServiceStartError(_reason()) from error
+
+    def _first_answer(self) -> None:
+        settings = self.settings
+        client = ServiceClient(self.state.url, api_key=settings.api_key, timeout_s=settings.start_timeout_s)
+        client.chat(
+            [{"role": "user", "content": "Are you ready?"}],
+            model=settings.model_name,
+            schema=FIRST_SCHEMA,
+            sampling=Sampling(max_tokens=32),
+        )
+
+    def _watch(self) -> NoReturn:
+        from ray import serve
+        from ray.serve.schema import ApplicationStatus
+
+        from serve.app import APP_NAME
+
+        while True:
+            time.sleep(_WATCH_S)
+            application = serve.status().applications.get(APP_NAME)
+            if application is None or application.status in {
+                ApplicationStatus.DEPLOY_FAILED,
+                ApplicationStatus.DELETING,
+                ApplicationStatus.NOT_STARTED,
+            }:
+                raise ServiceStartError(
+                    "the application is gone from Ray Serve" + (f": {application.message}" if application else "")
+                )
+
+    def _enter(self, phase: Phase) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {phase}", flush=True)
+        self.state = self.state.model_copy(update={"phase": phase})
+        write_state(self.settings.folder, self.state)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def _end_ray() -> None:
+    """Stop the private Ray and every process below this one, engines included."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    below = psutil.Process().children(recursive=True)
+    if "ray" in sys.modules:
+        import ray
+
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+    end_processes(below + psutil.Process().children(recursive=True), _KILL_AFTER_S)
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=True)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise ServiceStartError(f"cannot connect to Ray at {address}: {error}") from error
+
+
+def _delete(settings: ServiceSettings) -> None:
+    from ray import serve
+
+    from serve.app import APP_NAME
+
+    _connect(str(settings.ray_address))
+    serve.delete(APP_NAME)
+
+
+def _reason() -> str:
+    """Why the application did not come up: the last line that says it, of what Ray Serve kept."""
+    from ray import serve
+
+    from serve.app import APP_NAME
+
+    application = serve.status().applications.get(APP_NAME)
+    messages = [deployment.message for deployment in application.deployments.values()] if application else []
+    lines = [line.strip() for message in messages for line in message.splitlines() if line.strip()]
+    said = [line for line in lines if "Error" in line.split(":")[0]]
+    return (said or lines or ["Ray Serve gave no reason"])[-1]
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServiceStartError(
+                f"port {port} of {host} cannot be used ({error.strerror}): choose another with --port, or 0 for any"
+            ) from error
+
+
+if __name__ == "__main__":
+    main()

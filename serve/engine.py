@@ -1,0 +1,88 @@
+"""The settings in vLLM's own words: its arguments and its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from pathlib import Path
+
+from serve.settings import ServiceSettings
+
+_GIB = 2**30
+
+
+def engine_environment(settings: ServiceSettings, model: str, *, gpu: bool) -> dict[str, str]:
+    """Variables that vLLM reads; to be set before it is imported.
+
+    Args:
+        settings: of the service.
+        model: what to load, as `serve.base_models.base_model` gives it.
+        gpu: the replica has a GPU.
+    """
+    variables = {
+        "VLLM_HOST_IP": "127.0.0.1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "INFO"),
+        # vLLM's own way to change adapters reaches one replica only; ours (serve.adapters) reaches all.
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",
+    }
+    if Path(model).is_dir():
+        # Otherwise each start asks the hub for files that a local model does not have, and waits where there is none.
+        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if gpu:
+        return variables
+    return variables | {
+        # One process for engine and model instead of two: the second import of vLLM costs 10 s and more.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "OMP_NUM_THREADS": str(settings.threads),
+        # Threads that wait must not spin: trials share these cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def engine_arguments(settings: ServiceSettings, model: str, *, gpu: bool) -> Namespace:
+    """What `vllm serve` would have parsed from its command line.
+
+    Args:
+        settings: of the service.
+        model: what to load.
+        gpu: the replica has a GPU.
+    """
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    dtype = "float32" if settings.dtype == "auto" and not gpu else settings.dtype
+    words = [
+        *("--model", model),
+        *("--served-model-name", settings.model_name),
+        *("--dtype", dtype),
+        *("--seed", "0"),
+        *("--max-model-len", str(settings.context_length)),
+        *("--max-num-seqs", str(settings.max_sequences)),
+        *("--tensor-parallel-size", str(settings.tensor_parallel)),
+        *("--max-loras", str(settings.max_adapters)),
+        *("--max-lora-rank", str(settings.max_adapter_rank)),
+        # Without it a small model may fill its answer with blanks between two fields until it is cut off.
+        *("--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})),
+        # The base model's own sampling habits would change what a client asked for.
+        *("--generation-config", "vllm"),
+        "--enable-lora",
+        "--disable-fastapi-docs",
+        "--disable-uvicorn-access-log",
+    ]
+    if settings.quantization:
+        words += ["--quantization", settings.quantization]
+    if settings.kv_cache_gb is not None and not gpu:
+        words += ["--kv-cache-memory-bytes", str(int(settings.kv_cache_gb * _GIB))]
+    if gpu:
+        words += ["--gpu-memory-utilization", str(settings.gpu_memory_share)]
+    else:
+        # Compiling takes longer than a small model ever wins back on a CPU, and LoRA rules it out there anyway.
+        words += ["--enforce-eager"]
+    if settings.api_key:
+        words += ["--api-key", settings.api_key]
+    arguments: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args(words)
+    validate_parsed_serve_args(arguments)
+    return arguments

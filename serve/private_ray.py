@@ -1,0 +1,56 @@
+"""A Ray of our own on this machine, listening on loopback only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+START_ATTEMPTS = 3
+
+#: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
+#: usage report has nowhere to go on a machine without internet.
+RAY_ENVIRONMENT = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def prepare_ray_environment() -> None:
+    """Environment variables that Ray reads when it is imported; what is already set stays.
+
+    Where Ray is imported already, its constant for the `uv run` hook is set as well: with it on, workers
+    of a driver under `uv run` never come up in a folder that uv cannot build from, and the study hangs.
+    """
+    for name, value in RAY_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    constants = sys.modules.get("ray._private.ray_constants")
+    if constants is not None and os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0":
+        constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
+
+
+def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
+    """Ray on loopback; tried again where a busy machine does not bring it up within Ray's fixed 30 s.
+
+    Args:
+        log_to_driver: show what workers print.
+        **options: more of `ray.init`.
+
+    Raises:
+        RuntimeError, TimeoutError: it does not come up.
+    """
+    import ray
+
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            ray.init(
+                address="local",
+                _node_ip_address="127.0.0.1",
+                include_dashboard=False,
+                log_to_driver=log_to_driver,
+                logging_level=logging.ERROR,
+                **options,
+            )
+            return
+        except (RuntimeError, TimeoutError):
+            ray.shutdown()
+            if attempt == START_ATTEMPTS:
+                raise

@@ -1,0 +1,110 @@
+"""What is known about the service of a folder: its state file, its log, its processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+STATE_FILE = "service.json"
+LOG_FILE = "service.log"
+#: Environment variable that all processes of one service carry, with the service's folder as value.
+MARK_VARIABLE = "AUTOMMLAB_SERVICE_FOLDER"
+_TAIL_LINES = 12
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Phase(StrEnum):
+    """How far a start has come; the text is for a person."""
+
+    SETTINGS = "checking the settings"
+    RAY = "starting Ray"
+    ENGINE = "loading the model into vLLM"
+    FIRST_ANSWER = "waiting for the first answer"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ServiceState(BaseModel):
+    """Contents of the state file.
+
+    Attributes:
+        pid, started: process that holds the service and when it was created (seconds since 1970),
+            for a process id may be used again; None on a Ray cluster.
+        ray_address: of the cluster that it was deployed on; None for a private Ray.
+        error: why it failed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int | None
+    started: float | None
+    ray_address: str | None
+    url: str
+    api_key: str | None
+    base_model: str
+    phase: Phase
+    error: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Its process is there; on a cluster only asking the service can tell."""
+        if self.pid is None:
+            return self.phase is not Phase.FAILED
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+
+def read_state(folder: Path) -> ServiceState | None:
+    """The state file; None where there is none, or a damaged one."""
+    try:
+        return ServiceState.model_validate_json((folder / STATE_FILE).read_text())
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return None
+
+
+def write_state(folder: Path, state: ServiceState) -> None:
+    """Replace the state file in one step; readable by the user only, for it holds the key."""
+    fresh = folder / f".{STATE_FILE}.{os.getpid()}"
+    fresh.touch(mode=0o600)
+    fresh.write_text(state.model_dump_json(indent=1))
+    fresh.replace(folder / STATE_FILE)
+
+
+def log_tail(folder: Path) -> str:
+    """The last lines of the log, without colours."""
+    try:
+        text = (folder / LOG_FILE).read_text(errors="replace")
+    except OSError:
+        return ""
+    lines = [line for line in _COLOURS.sub("", text).splitlines() if line.strip()]
+    return "\n".join(lines[-_TAIL_LINES:])
+
+
+def marked_processes(folder: Path) -> list[psutil.Process]:
+    """Processes of the user that belong to the service of this folder, orphans included."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK_VARIABLE) == str(folder):
+                found.append(process)
+    return found
+
+
+def end_processes(processes: list[psutil.Process], timeout_s: float) -> None:
+    """Ask them to end, and kill those that have not after `timeout_s`."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, left = psutil.wait_procs(processes, timeout=timeout_s)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=timeout_s)

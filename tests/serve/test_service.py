@@ -1,0 +1,192 @@
+"""The real service on a tiny model: adapters, schemas, samples, keys, and a replica that dies."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from serve.client import Answer, Sampling, ServiceClient
+from serve.errors import ServiceError, ServiceRefused
+from serve.lifecycle import ServiceAddress
+from serve.settings import ServiceSettings
+from serve.state import marked_processes
+from serve.testing import tiny_adapter
+
+pytestmark = pytest.mark.slow
+
+ASKED = [{"role": "user", "content": "Name a colour."}]
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "colour": {"enum": ["red", "green", "blue"]},
+        "share": {"type": "integer", "minimum": 1, "maximum": 9},
+        "tags": {"type": "array", "items": {"enum": ["warm", "cold"]}, "minItems": 1, "maxItems": 2},
+    },
+    "required": ["colour", "share", "tags"],
+    "additionalProperties": False,
+}
+SHORT = Sampling(max_tokens=16)
+
+
+@pytest.fixture
+def client(service: ServiceAddress) -> ServiceClient:
+    return service.client(timeout_s=120)
+
+
+@pytest.fixture(scope="module")
+def served(service: ServiceAddress, adapters: dict[str, Path]) -> dict[str, Path]:
+    """All three adapters are served."""
+    for name, folder in adapters.items():
+        service.client(timeout_s=120).add_adapter(name, folder)
+    return adapters
+
+
+def say(client: ServiceClient, model: str, sampling: Sampling = SHORT) -> Answer:
+    return client.chat(ASKED, model=model, sampling=sampling)
+
+
+def test_three_adapters_answer_together_each_in_its_own_way(
+    client: ServiceClient, service: ServiceAddress, served: dict[str, Path]
+) -> None:
+    assert set(served) <= set(client.models())
+    assert set(client.adapters()) == set(served)
+    models = [service.models[0], *served]
+    alone = {model: say(client, model).samples[0].text for model in models}
+    assert len(set(alone.values())) == len(models)
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda model: say(client, model), models * 2))
+    assert [answer.model for answer in together] == models * 2
+    assert [answer.samples[0].text for answer in together] == [alone[model] for model in models * 2]
+
+
+def test_an_answer_obeys_its_schema(client: ServiceClient, service: ServiceAddress, served: dict[str, Path]) -> None:
+    for model in (service.models[0], *served):
+        drawn = Sampling(samples=4, temperature=1.0, max_tokens=64, seed=3)
+        answer = client.chat(ASKED, model=model, schema=SCHEMA, sampling=drawn)
+        for sample in answer.samples:
+            assert sample.complete
+            assert "\n" not in sample.text
+            value = json.loads(sample.text)
+            assert list(value) == ["colour", "share", "tags"]
+            assert value["colour"] in {"red", "green", "blue"}
+            assert 1 <= value["share"] <= 9
+            assert 1 <= len(value["tags"]) <= 2
+
+
+def test_samples_differ_and_repeat_with_their_seed(client: ServiceClient, service: ServiceAddress) -> None:
+    first, again, other = (
+        say(client, service.models[0], Sampling(samples=8, temperature=1.0, max_tokens=8, seed=seed))
+        for seed in (1, 1, 2)
+    )
+    texts = [sample.text for sample in first.samples]
+    assert len(set(texts)) > 4
+    assert texts == [sample.text for sample in again.samples]
+    assert texts != [sample.text for sample in other.samples]
+
+
+def test_samples_carry_their_likelihood(client: ServiceClient, service: ServiceAddress) -> None:
+    greedy = say(client, service.models[0])
+    assert greedy.samples[0].logprob is not None
+    assert greedy.samples[0].logprob <= 0
+    assert 0 < greedy.samples[0].tokens <= SHORT.max_tokens
+    assert greedy.tokens == greedy.samples[0].tokens
+    assert greedy.prompt_tokens > 5
+
+
+def test_an_adapter_comes_changes_and_goes_without_a_restart(
+    client: ServiceClient, tiny: ServiceSettings, tmp_path: Path, service: ServiceAddress
+) -> None:
+    processes = engine_pids(tiny)
+    with pytest.raises(ServiceRefused, match=r"404.*passing-guest"):
+        say(client, "passing-guest")
+    folder = tiny_adapter(Path(tiny.base_model), tmp_path / "guest", seed=11)
+    client.add_adapter("passing-guest", folder)
+    first = say(client, "passing-guest").samples[0].text
+    tiny_adapter(Path(tiny.base_model), folder, seed=12)
+    assert say(client, "passing-guest").samples[0].text == first, "the service reads its own copy"
+    client.add_adapter("passing-guest", folder)
+    second = say(client, "passing-guest").samples[0].text
+    assert second != first, "neither old weights nor old cache blocks"
+    client.remove_adapter("passing-guest")
+    with pytest.raises(ServiceRefused, match="404"):
+        say(client, "passing-guest")
+    tiny_adapter(Path(tiny.base_model), folder, seed=11)
+    client.add_adapter("passing-guest", folder)
+    assert say(client, "passing-guest").samples[0].text == first
+    client.remove_adapter("passing-guest")
+    assert engine_pids(tiny) == processes
+
+
+def test_bad_adapters_are_refused_with_the_reason(
+    client: ServiceClient, service: ServiceAddress, tmp_path: Path, tiny: ServiceSettings
+) -> None:
+    with pytest.raises(ServiceRefused, match=r"adapter_config\.json"):
+        client.add_adapter("none", tmp_path)
+    with pytest.raises(ServiceRefused, match=r"rank 64.*max_adapter_rank"):
+        client.add_adapter("wide", tiny_adapter(Path(tiny.base_model), tmp_path / "wide", seed=1, rank=64))
+    with pytest.raises(ServiceRefused, match="is the base model"):
+        client.add_adapter(service.models[0], tmp_path)
+    with pytest.raises(ServiceRefused, match="no adapter 'none'"):
+        client.remove_adapter("none")
+    assert not {"none", "wide"} & set(client.models())
+
+
+def test_only_the_right_key_is_let_in(service: ServiceAddress) -> None:
+    for key in (None, "wrong"):
+        with pytest.raises(ServiceRefused, match="401"):
+            ServiceClient(service.url, api_key=key).models()
+
+
+def test_refusals_of_the_engine_reach_the_caller(client: ServiceClient, service: ServiceAddress) -> None:
+    with pytest.raises(ServiceRefused, match=r"400.*context length"):
+        client.chat([{"role": "user", "content": "word " * 9000}], model=service.models[0])
+
+
+def test_health_and_metrics(service: ServiceAddress) -> None:
+    with urllib.request.urlopen(service.url + "/health", timeout=10) as answer:
+        assert answer.status == 200
+    with urllib.request.urlopen(service.url + "/metrics", timeout=10) as answer:
+        assert "vllm:generation_tokens_total" in answer.read().decode()
+
+
+def test_it_listens_on_loopback_only(service: ServiceAddress, tiny: ServiceSettings) -> None:
+    for process in marked_processes(tiny.folder):
+        for connection in process.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                assert connection.laddr.ip in {"127.0.0.1", "::1"}, (process.cmdline(), connection.laddr)
+
+
+def test_a_killed_engine_comes_back_with_its_adapters(
+    client: ServiceClient, tiny: ServiceSettings, served: dict[str, Path]
+) -> None:
+    name = next(iter(served))
+    before = say(client, name).samples[0].text
+    for pid in engine_pids(tiny):
+        psutil.Process(pid).kill()
+    deadline = time.monotonic() + 150
+    quick = ServiceClient(client.url, api_key=client.api_key, timeout_s=10)
+    while True:
+        try:
+            after = say(quick, name).samples[0].text
+            break
+        except ServiceError:
+            assert time.monotonic() < deadline, "Ray Serve did not replace the replica"
+            time.sleep(1)
+    assert after == before
+
+
+def engine_pids(settings: ServiceSettings) -> set[int]:
+    """Processes that hold the weights."""
+    found = set()
+    for process in marked_processes(settings.folder):
+        if "EngineCore" in " ".join(process.cmdline()) or "EngineCore" in process.name():
+            found.add(process.pid)
+    assert found
+    return found
