@@ -15,6 +15,7 @@ from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
 from autommlab.cli.race import race
 from autommlab.cli.run import run
+from autommlab.cli.serve import serve_app
 from autommlab.cli.understand import understand_command
 from autommlab.errors import AutoMMLabError, RequestError, StorageError
 
@@ -31,6 +32,7 @@ app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
+app.add_typer(serve_app, name="serve")
 app.add_typer(bench_app, name="bench")
 
 #: What the operating system says when a folder cannot take any more.
