@@ -169,7 +169,9 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
     def meanwhile() -> None:
         from autommlab.compat import import_toolboxes
         from autommlab.tasks import Task
+        from autommlab.understanding.service import STARTING
 
+        events.emit("note", "understanding", STARTING)
         # The task is not known yet; mmpretrain and what it imports serve every task.
         import_toolboxes(Task.CLASSIFICATION)
 

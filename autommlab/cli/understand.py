@@ -51,7 +51,7 @@ def _one(request: str, url: str | None, *, as_json: bool) -> None:
     from autommlab.understanding.understand import Lent, understand
 
     with _telling() as (tell, make_room):
-        lent = Lent(ask=None if as_json else asker(make_room), tell=tell)
+        lent = Lent(ask=None if as_json else asker(make_room), tell=tell, meanwhile=_starting)
         outcome = understand(request, url=url, lent=lent)
     for warning in outcome.warnings():
         typer.echo(f"warning: {warning}", err=True)
@@ -85,7 +85,7 @@ def _many(source: Path, target: Path, url: str | None, concurrent: int) -> None:
     done_ids(target)  # a file that is none of ours should not start a service
     outcome = BatchOutcome(0, 0, 0)
     with _telling() as (tell, _), service_errors():
-        understander = Understander(connect(url, tell=tell))
+        understander = Understander(connect(url, tell=tell, meanwhile=_starting))
         if not understander.tuned:
             typer.echo(
                 f"warning: no adapter for understanding; the base model {understander.model!r} answers", err=True
@@ -95,6 +95,12 @@ def _many(source: Path, target: Path, url: str | None, concurrent: int) -> None:
     typer.echo(
         f"{target}: {outcome.parsed} parses, {outcome.errors} errors, {outcome.skipped} were there before", err=True
     )
+
+
+def _starting() -> None:
+    from autommlab.understanding.service import STARTING
+
+    typer.echo(STARTING, err=True)
 
 
 def _count(outcome: BatchOutcome) -> int:

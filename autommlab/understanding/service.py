@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 #: The way out for requests; other uses of the service name their own.
 WITHOUT_UNDERSTANDING = "give the parse as a JSON file with --parse FILE (examples: autommlab/examples/*.json)"
+STARTING = "no LLM service is running: starting one, which stays up for later; `autommlab serve down` ends it"
 _TICK_S = 2.0
 
 
@@ -35,12 +36,15 @@ def connect(
         ServiceError: no service could be started.
     """
     from serve.client import ServiceClient
-    from serve.lifecycle import find_service
-    from serve.settings import KEY_VARIABLE
+    from serve.lifecycle import ensure_service, find_service
+    from serve.settings import KEY_VARIABLE, URL_VARIABLE
 
     if url is not None:
         return ServiceClient(url, api_key=os.environ.get(KEY_VARIABLE))
-    address = find_service() or _started(tell or _silent, meanwhile)
+    # One that the environment names is never started here; asking for it says what is wrong with it.
+    address = find_service() or (
+        ensure_service() if os.environ.get(URL_VARIABLE) else _started(tell or _silent, meanwhile)
+    )
     return ServiceClient(address.url, api_key=address.api_key)
 
 
