@@ -68,7 +68,7 @@ class Report(_Record):
 
     Attributes:
         requests: how many.
-        valid: how many have a parse that fits the schema.
+        valid: how many have a parse that fits the schema; a question back to the person is none.
         levels: by "item", "list", "key" and "request".
         fields: by `KEY_FIELDS`.
         beside: by `BESIDE_FIELDS`, which count at no level.
