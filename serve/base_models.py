@@ -11,7 +11,6 @@ import importlib.util
 import json
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +87,11 @@ def embedded_tokenizer() -> Any:
     Raises:
         BaseModelError: the package is not installed, or its file is damaged.
     """
-    from transformers import AutoTokenizer
+    # Not AutoTokenizer: that reads the whole file anew to find out what it holds.
+    from transformers import PreTrainedTokenizerFast
 
     gguf = _checked_gguf()
-    return AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
+    return PreTrainedTokenizerFast.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
 
 
 def _embedded_gguf() -> Path:
@@ -117,24 +117,12 @@ def _checked_gguf() -> Path:
 
 
 def _prepare(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, GgufConfig
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
+    from serve.gguf_weights import write_dense
 
     with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = AutoModelForCausalLM.from_pretrained(
-                gguf.parent,
-                gguf_file=gguf.name,
-                quantization_config=GgufConfig(dequantize=True),
-                dtype=torch.float32,
-                local_files_only=True,
-            )
-        model.save_pretrained(made)
+        made.mkdir()
+        write_dense(gguf, made)
         embedded_tokenizer().save_pretrained(made)
         hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
         (made / MANIFEST).write_text(json.dumps(hashes, indent=1))

@@ -35,6 +35,9 @@ def engine_environment(settings: ServiceSettings, model: str, *, gpu: bool) -> d
     return variables | {
         # One process for engine and model instead of two: the second import of vLLM costs 10 s and more.
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        # Small kernels of the sampler would still be compiled, at the first answer and again for each batch size.
+        "TORCH_COMPILE_DISABLE": "1",
+        "TORCHDYNAMO_DISABLE": "1",
         "OMP_NUM_THREADS": str(settings.threads),
         # Threads that wait must not spin: trials share these cores.
         "OMP_WAIT_POLICY": "PASSIVE",
