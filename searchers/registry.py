@@ -55,6 +55,7 @@ _BUILT_IN = {
     "llm+tpe": "searchers.hybrid:llm_tpe",
     "llm+gp": "searchers.hybrid:llm_gp",
     "portfolio": "searchers.portfolio:portfolio",
+    "sobol": "searchers.sobol:SobolSearch",
 }
 #: Those that `create` refuses without an LLM service; "portfolio" uses one if there is one.
 _NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
