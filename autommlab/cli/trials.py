@@ -1,0 +1,110 @@
+"""`autommlab trials`: real trainings over many bags, what HPO-LLaMA and the prior learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from autommlab.tasks import Task
+    from training_data_gen.triplets.run import TrialsSummary
+
+
+def trials_command(
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/triplets"),
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be trained.")] = False,
+    card: Annotated[
+        Path | None, typer.Option(help="Only write the data card and plots of this folder's triplets.")
+    ] = None,
+    experience: Annotated[
+        Path | None, typer.Option(help="Only write the bags that may be learnt from, for the searcher prior.")
+    ] = None,
+    per_bag: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each bag.")] = 20,
+    bags: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
+    tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
+    data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
+    hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
+    recipe: Annotated[bool, typer.Option(help="Also train the toolbox's own recipe in each bag.")] = True,
+    noise: Annotated[bool, typer.Option(help="Also train some configurations under other seeds.")] = True,
+    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
+    gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of a trial, may be fractional.")] = 0,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Train the same quasi-random configurations in many bags; resumable, nothing is trained twice."""
+    if card is not None:
+        from training_data_gen.triplets.card import write_card
+
+        print(write_card(card))
+        return
+    if experience is not None:
+        from training_data_gen.triplets.experience import write_experience
+        from training_data_gen.triplets.store import read_triplets
+
+        print(write_experience(read_triplets(out), experience))
+        return
+    from autommlab.events import Events
+    from training_data_gen.triplets.plan import make_plan
+
+    planned = make_plan(_tasks(tasks), datasets=_names(data))[:bags]
+    if plan:
+        from rich.console import Console
+
+        from training_data_gen.triplets.show_plan import plan_table
+
+        if as_json:
+            print("[" + ",\n".join(bag.model_dump_json() for bag in planned) + "]")
+            return
+        console = Console()
+        (console if console.is_terminal else Console(width=220)).print(plan_table(planned, per_bag))
+        return
+    from autommlab.progress import Display
+    from training_data_gen.triplets.jobs import TrialsOptions
+    from training_data_gen.triplets.run import run_trials
+
+    options = TrialsOptions(
+        per_bag=per_bag,
+        default_recipe=recipe,
+        noise=noise,
+        hours=hours,
+        concurrent=concurrent,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+    )
+    events = Events() if as_json else Events(Display())
+    summary = run_trials(planned, options, out.expanduser().resolve(), events, address=address)
+    print(summary.model_dump_json() if as_json else _told(summary, out))
+
+
+def _told(summary: TrialsSummary, out: Path) -> str:
+    """What a person wants to know at the end, and what to type next."""
+    from autommlab.words import duration
+
+    lines = [
+        f"{summary.studies_done} of {summary.studies} studies done, {summary.triplets} triplets in {summary.file} "
+        f"({duration(summary.seconds)})"
+    ]
+    lines += [f"{name} could not run: {reason}" for name, reason in summary.failed.items()]
+    if summary.out_of_time:
+        lines.append("The time is up; the same command goes on.")
+    lines.append(f"Data card: autommlab trials --card {out}")
+    return "\n".join(lines)
+
+
+def _tasks(text: str) -> tuple[Task, ...]:
+    from autommlab.errors import RequestError, unknown
+    from autommlab.tasks import Task
+
+    for name in _names(text):
+        if name not in list(Task):
+            raise RequestError(unknown("task", name, list(Task)))
+    return tuple(Task(name) for name in _names(text)) or tuple(Task)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

@@ -1,0 +1,79 @@
+"""The data card, from a small table whose figures are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from triplet_making import made_up
+
+from autommlab.tasks import Task
+from training_data_gen.triplets.card import write_card
+from training_data_gen.triplets.plan import make_plan
+from training_data_gen.triplets.records import Triplet
+from training_data_gen.triplets.statistics import explained, explained_together, noise, spread, task_figures
+from training_data_gen.triplets.store import TripletFile
+
+BAGS = [bag for bag in make_plan([Task.SEGMENTATION]) if not bag.held_out][:4]
+OTHER = make_plan([Task.DETECTION])[0]
+
+
+@pytest.fixture(scope="module")
+def triplets() -> list[Triplet]:
+    return [t for bag in BAGS for t in made_up(bag, 24)] + made_up(BAGS[0], 4, seed=1)
+
+
+def test_the_learning_rate_explains_what_it_decides(triplets: list[Triplet]) -> None:
+    shares = explained([t for t in triplets if t.seed == 0])
+    assert list(shares) == ["iterations", "batch_size", "optimizer", "lr", "weight_decay", "lr_schedule"]
+    assert shares["lr"] > 0.45  # the rest of it lies within the five parts of the range
+    assert all(share < 0.2 for name, share in shares.items() if name != "lr")
+    together = explained_together([t for t in triplets if t.seed == 0])
+    assert together is not None and together > 0.8
+
+
+def test_too_few_trials_explain_nothing() -> None:
+    few = made_up(BAGS[0], 8)
+    assert explained(few) == {}
+    assert explained_together(few) is None
+
+
+def test_noise_is_the_deviation_between_seeds(triplets: list[Triplet]) -> None:
+    pairs = {str(t.point) for t in triplets if t.seed == 1 and not t.failed}
+    found = noise([t for t in triplets if str(t.point) in pairs])
+    assert found == pytest.approx(0.01 / 2**0.5, rel=1e-3)
+    assert noise(made_up(BAGS[0], 5)) is None
+
+
+def test_the_spread_is_that_of_one_seed(triplets: list[Triplet]) -> None:
+    own = [t for t in triplets if t.planned == BAGS[0].id]
+    scores = [t.score for t in own if t.seed == 0]
+    assert (spread(own).lowest, spread(own).highest) == (min(scores), max(scores))
+    recipe = own[0].model_copy(update={"config": None, "score": sorted(scores)[-2]})
+    with_recipe = spread([t for t in own if t.seed == 0] + [recipe])
+    assert with_recipe.recipe == recipe.score
+    assert with_recipe.better == pytest.approx(1 / 24)
+
+
+def test_a_task_is_counted(triplets: list[Triplet]) -> None:
+    figures = task_figures(triplets)
+    assert (figures.bags, figures.trials) == (4, 100)
+    assert figures.failed == figures.diverged == sum(t.failed for t in triplets) / 100 > 0
+    assert figures.hours == pytest.approx(100 * 4 / 3600)
+    assert figures.seconds == (4.0, 4.0)
+
+
+def test_the_card_tells_all_of_it_and_has_small_plots(triplets: list[Triplet], tmp_path: Path) -> None:
+    TripletFile(tmp_path / "triplets.jsonl").add([*triplets, *made_up(OTHER, 5)])
+    card = write_card(tmp_path).read_text()
+    assert "105 real trainings over 5 bags" in card
+    assert "| segmentation | 4 | 100 |" in card
+    assert "DivergedError" in card
+    assert "held out" in card
+    assert all(f"| {bag.id} |" in card for bag in BAGS)
+    plots = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert plots == [
+        f"{task}-{kind}.png" for task in ("detection", "segmentation") for kind in ("bags", "hyperparameters")
+    ]
+    assert all(2_000 < (tmp_path / "plots" / name).stat().st_size < 150_000 for name in plots)
+    assert all(f"plots/{name}" in card for name in plots)

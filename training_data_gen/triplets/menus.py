@@ -1,0 +1,110 @@
+"""What the bags of each task are put together from: data sets, models, sizes and bounds.
+
+Chosen so that a trial takes seconds to a minute on one core and the hyperparameters decide the outcome
+(the data card tells by how much). Pretrained packaged backbones in every size carry most bags; models
+from scratch are there where some configurations learn within such a budget and others do not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from autommlab.tasks import Task
+
+Size = tuple[int, int]
+
+
+class Pair(NamedTuple):
+    """A data set and the zoo entry that is trained on it."""
+
+    dataset: str
+    model: str
+
+
+class Menu(NamedTuple):
+    """The options of one task; each is used about equally often.
+
+    Attributes:
+        training, held_out: disjoint pairs; one that stands twice is used twice as often.
+        classes: how many.
+        train: most training images.
+        input_sizes: (width, height) in pixels.
+        iterations, batch_size: bounds of the search space.
+        evaluation: most images of val and of test.
+        reports: validations per trial.
+    """
+
+    training: tuple[Pair, ...]
+    held_out: tuple[Pair, ...]
+    classes: tuple[int, ...]
+    train: tuple[int, ...]
+    input_sizes: tuple[Size, ...]
+    iterations: tuple[Size, ...]
+    batch_size: tuple[Size, ...]
+    evaluation: int
+    reports: int = 3
+
+
+def _pairs(dataset: str, *models: str) -> tuple[Pair, ...]:
+    return tuple(Pair(dataset, model) for model in models)
+
+
+_SHUFFLENET, _RESNET = "shufflenet-v2-1x_16xb64_in1k", "resnet18_8xb32_in1k"
+_FAST_SCNN = "fast_scnn_8xb4-160k_cityscapes-512x1024"
+
+
+def _lite(head: str, *sizes: int) -> tuple[str, ...]:
+    return tuple(f"{head}efficientnet-lite{size}_packaged" for size in sizes)
+
+
+MENUS: dict[Task, Menu] = {
+    Task.CLASSIFICATION: Menu(
+        training=(
+            *_pairs("openmoji-objects", *_lite("", 0, 2), *_lite("", 0, 2), *_lite("", 0), _RESNET),
+            *_pairs("digits", *_lite("", 0, 1), _RESNET, _SHUFFLENET),
+        ),
+        held_out=(*_pairs("openmoji-objects", *_lite("", 1)), *_pairs("digits", *_lite("", 2))),
+        classes=(2, 3, 4, 6, 8, 12),
+        train=(80, 160, 320, 640),
+        input_sizes=((48, 48), (64, 64), (80, 80)),
+        iterations=((10, 40), (20, 80), (30, 120)),
+        batch_size=((2, 16), (4, 32), (8, 32)),
+        evaluation=200,
+    ),
+    Task.DETECTION: Menu(
+        training=_pairs("openmoji-scenes", *_lite("fcos_", 0, 2, 0)),
+        held_out=_pairs("openmoji-scenes", *_lite("fcos_", 1)),
+        classes=(1, 2, 3, 4, 6),
+        train=(80, 160, 320),
+        input_sizes=((128, 128), (160, 160)),
+        iterations=((30, 90), (40, 120), (60, 140)),
+        batch_size=((2, 6), (2, 8), (3, 8)),
+        evaluation=60,
+    ),
+    Task.SEGMENTATION: Menu(
+        training=_pairs("openmoji-masks", *_lite("fpn_", 0, 2, 0, 2), _FAST_SCNN),
+        held_out=_pairs("openmoji-masks", *_lite("fpn_", 1)),
+        classes=(1, 2, 3, 4, 6),
+        train=(60, 120, 240, 400),
+        input_sizes=((96, 96), (128, 128)),
+        iterations=((20, 80), (30, 120), (40, 160)),
+        batch_size=((2, 8), (3, 8), (2, 12)),
+        evaluation=80,
+    ),
+    Task.KEYPOINT: Menu(
+        training=(
+            *_pairs("drawn-people", *_lite("heatmap_", 0, 1)),
+            *_pairs("drawn-animals", *_lite("heatmap_", 0, 2)),
+        ),
+        held_out=(
+            *_pairs("drawn-people", *_lite("heatmap_", 2)),
+            *_pairs("drawn-animals", *_lite("heatmap_", 1)),
+        ),
+        classes=(1, 2, 4, 8),
+        train=(150, 300, 600),
+        input_sizes=((96, 96), (96, 128)),
+        iterations=((60, 180), (80, 240), (100, 300)),
+        batch_size=((4, 12), (4, 16), (6, 16)),
+        evaluation=100,
+    ),
+}

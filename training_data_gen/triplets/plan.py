@@ -1,0 +1,155 @@
+"""The plan: which bags are trained, over four tasks; deterministic, in an order that stays balanced.
+
+Held out are whole combinations of data set, model and class subset: a held-out bag's pair of data set
+and model occurs in no training bag, and its classes in no training bag of the same data set (people
+have one class only). For the leave-one-dataset-out split the bags of one data set a task are marked as
+well, where the task has several. A user's own sets are held out as a whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+from autommlab.data import registry
+from autommlab.errors import RequestError
+from autommlab.tasks import Task
+from training_data_gen.triplets.menus import MENUS, Menu, Pair, Size
+from training_data_gen.triplets.planned import PlannedBag
+from training_data_gen.triplets.themes import POOLS, draw_classes
+
+Value = TypeVar("Value")
+
+#: Training and held-out bags of each task.
+TRAINING_BAGS, HELD_OUT_BAGS = 15, 3
+#: Embedded sets that the leave-one-dataset-out split keeps away.
+LEFT_OUT_SETS = frozenset({"digits", "drawn-people"})
+#: Training bags of each task whose first points are also trained under these seeds, to know the noise.
+NOISE_BAGS, NOISE_SEEDS = 2, (1, 2)
+#: Raise it with any change of what is planned: it seeds every draw.
+PLAN_VERSION = 1
+
+
+def make_plan(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = ()) -> list[PlannedBag]:
+    """All bags, a user's own first, then task by task in turn, a held-out one after every few.
+
+    Args:
+        tasks: those wanted; the bags of one task do not depend on the others.
+        datasets: names of registered sets to add, as held-out bags.
+
+    Raises:
+        DataError: no data set of such a name.
+        RequestError: a named set is embedded (it is in the plan already) or of another task.
+    """
+    own = [bag for name in datasets for bag in _own_bags(name, tasks)]
+    by_task = [_spread_out(_training_bags(task), _held_out_bags(task)) for task in tasks]
+    turns = itertools.zip_longest(*by_task)
+    return [*own, *(bag for turn in turns for bag in turn if bag is not None)]
+
+
+def _training_bags(task: Task) -> list[PlannedBag]:
+    menu, rng = MENUS[task], random.Random(f"{PLAN_VERSION}/{task}/train")
+    pairs = _evenly(menu.training, TRAINING_BAGS, rng)
+    counts = _evenly(menu.classes, TRAINING_BAGS, rng)
+    taken: set[tuple[Pair, frozenset[str]]] = set()
+    bags = []
+    for number, draws in enumerate(zip(pairs, counts, *_bounds(menu, TRAINING_BAGS, rng), strict=True)):
+        pair, count, *bounds = draws
+        classes = _new_classes(task, pair, count, number, taken, rng)
+        taken.add((pair, frozenset(classes)))
+        bag = _bag(f"{task}-{number:02d}", task, pair, classes, bounds, menu)
+        bags.append(bag.model_copy(update={"noise_seeds": NOISE_SEEDS if number < NOISE_BAGS else ()}))
+    return bags
+
+
+def _held_out_bags(task: Task) -> list[PlannedBag]:
+    menu, rng = MENUS[task], random.Random(f"{PLAN_VERSION}/{task}/held out")
+    bounds = list(zip(*_bounds(menu, HELD_OUT_BAGS, rng), strict=True))
+    pairs = itertools.islice(itertools.cycle(menu.held_out), HELD_OUT_BAGS)
+    bags = []
+    for number, pair in enumerate(pairs):
+        subsets = [s for s in POOLS[pair.dataset].reserved if task is not Task.CLASSIFICATION or len(s) > 1]
+        classes = subsets[number % len(subsets)]
+        bag = _bag(f"{task}-held-out-{number}", task, pair, classes, bounds[number], menu)
+        bags.append(bag.model_copy(update={"held_out": True}))
+    return bags
+
+
+def _new_classes(
+    task: Task, pair: Pair, count: int, number: int, taken: set[tuple[Pair, frozenset[str]]], rng: random.Random
+) -> tuple[str, ...]:
+    """A class subset that this pair has not had yet, as far as its data set has enough."""
+    classes: tuple[str, ...] = ()
+    for _ in range(20):
+        fewest = 2 if task is Task.CLASSIFICATION else 1
+        classes = draw_classes(POOLS[pair.dataset], max(count, fewest), alike=number % 2 == 0, rng=rng)
+        if (pair, frozenset(classes)) not in taken:
+            break
+    return classes
+
+
+def _bounds(menu: Menu, count: int, rng: random.Random) -> tuple[list[int], list[Size], list[Size], list[Size]]:
+    """Training images, input sizes, iterations and batch sizes, one list of `count` each."""
+    return (
+        _evenly(menu.train, count, rng),
+        _evenly(menu.input_sizes, count, rng),
+        _evenly(menu.iterations, count, rng),
+        _evenly(menu.batch_size, count, rng),
+    )
+
+
+def _bag(name: str, task: Task, pair: Pair, classes: tuple[str, ...], bounds: Sequence, menu: Menu) -> PlannedBag:
+    train, input_size, iterations, batch_size = bounds
+    return PlannedBag(
+        id=name,
+        task=task,
+        dataset=pair.dataset,
+        classes=classes,
+        model=pair.model,
+        input_size=input_size,
+        images=(train, menu.evaluation, menu.evaluation),
+        iterations=iterations,
+        batch_size=batch_size,
+        reports=menu.reports,
+        left_out=pair.dataset in LEFT_OUT_SETS,
+    )
+
+
+def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
+    """Two bags of a user's set: the packaged models of both ends of the size range, all classes."""
+    spec = registry.find(name)
+    if spec.embedded:
+        raise RequestError(f"--data {name}: this embedded set is in the plan already; name sets of your own")
+    if spec.name not in {known.name for known in registry.all_specs()}:
+        raise RequestError(f"--data {name}: register the folder first, as triplets name it: autommlab data add {name}")
+    if spec.task not in tasks:
+        raise RequestError(f"--data {name}: it is for {spec.task}, but only {', '.join(tasks)} is asked for (--tasks)")
+    menu = MENUS[spec.task]
+    rng = random.Random(f"{PLAN_VERSION}/{spec.name}")
+    models = sorted({pair.model for pair in menu.training if pair.model.endswith("_packaged")})
+    bounds = list(zip(*_bounds(menu, 2, rng), strict=True))
+    return [
+        _bag(f"{spec.name}-{number}", spec.task, Pair(spec.name, model), (), bounds[number], menu).model_copy(
+            update={"held_out": True, "left_out": True}
+        )
+        for number, model in enumerate((models[0], models[-1]))
+    ]
+
+
+def _evenly(options: Sequence[Value], count: int, rng: random.Random) -> list[Value]:
+    """`count` draws that use each option as often as any other, give or take one."""
+    repeated = [option for _ in range(-(-count // len(options))) for option in rng.sample(options, len(options))]
+    drawn = repeated[:count]
+    rng.shuffle(drawn)
+    return drawn
+
+
+def _spread_out(many: Sequence[PlannedBag], few: Sequence[PlannedBag]) -> list[PlannedBag]:
+    """One of `few` after each equal share of `many`, so that a plan cut short has both."""
+    share = -(-len(many) // max(1, len(few)))
+    merged: list[PlannedBag] = []
+    for number, bag in enumerate(few):
+        merged += [*many[number * share : (number + 1) * share], bag]
+    return merged + list(many[len(few) * share :])
