@@ -82,6 +82,7 @@ class HpoLlama(TrackingSearcher):
         self._ahead: AskAhead | None = None
         self._cost = Cost()
         self._why: dict[str, Any] = {}
+        self._told = ""
 
     def _propose(self, trial_id: str) -> tuple[Point, str]:
         if self._grid_used_up():
@@ -161,7 +162,9 @@ class HpoLlama(TrackingSearcher):
         point, source = self._substitute()
         self._why = {**self._why, "fallback": reason, "source": source}
         message = "%s has no proposal for trial %s (%s); a point of %s takes its place"
-        logger.warning(message, self.name, trial_id, reason, source)
+        level = logging.INFO if reason == self._told else logging.WARNING
+        logger.log(level, message, self.name, trial_id, reason, source)
+        self._told = reason
         return point, f"{self.name}:fallback"
 
     def _substitute(self) -> tuple[Point, str]:

@@ -84,6 +84,11 @@ def engine_arguments(settings: ServiceSettings, model: str, *, gpu: bool) -> Nam
     else:
         # Compiling takes longer than a small model ever wins back on a CPU, and LoRA rules it out there anyway.
         words += ["--enforce-eager"]
+        # A prompt read in two steps kills the engine if its request has a seed: vLLM 0.32 then turns the sampler's
+        # generator back, which CPU generators cannot ("CPU Generator does not use offset"). One step holds any
+        # prompt and a token of every running text.
+        words += ["--no-enable-chunked-prefill"]
+        words += ["--max-num-batched-tokens", str(settings.context_length + settings.max_sequences)]
     if settings.api_key:
         words += ["--api-key", settings.api_key]
     arguments: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args(words)
