@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -38,22 +39,20 @@ class LanguageModel:
         model = base_model(settings.base_model)
         os.environ.update(engine_environment(settings, model, gpu=gpu))
         from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.entrypoints.launchers.api_server.app_state import init_app_state
-        from vllm.entrypoints.launchers.app import build_app
         from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        from serve.replica_adapters import ReplicaAdapters
-
         arguments = engine_arguments(settings, model, gpu=gpu)
-        self._engine = AsyncLLM.from_vllm_config(
-            AsyncEngineArgs.from_cli_args(arguments).create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER),
-            usage_context=UsageContext.OPENAI_API_SERVER,
-        )
+        context = UsageContext.OPENAI_API_SERVER
+        config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config(usage_context=context)
+        # The engine is another process, which takes as long to import; the API is imported meanwhile.
+        importing = asyncio.get_running_loop().run_in_executor(None, _import_api)
+        self._engine = AsyncLLM.from_vllm_config(config, usage_context=context)
+        build_app, init_app_state, adapters_of_replica = await importing
         tasks = await self._engine.get_supported_tasks()
         api = build_app(arguments, tasks, self._engine.model_config)
         await init_app_state(self._engine, api.state, arguments, tasks)
-        self._adapters = ReplicaAdapters(self._engine, api.state.openai_serving_models, settings)
+        self._adapters = adapters_of_replica(self._engine, api.state.openai_serving_models, settings)
         self._app = self._adapters.around(api)
         await self._adapters.sync()
 
@@ -107,6 +106,15 @@ def build(args: dict[str, Any]) -> serve.Application:
         **scaling,
     )
     return deployment.bind(settings.model_dump(mode="json"))
+
+
+def _import_api() -> tuple[Any, Any, Any]:
+    from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+    from vllm.entrypoints.launchers.app import build_app
+
+    from serve.replica_adapters import ReplicaAdapters
+
+    return build_app, init_app_state, ReplicaAdapters
 
 
 def _gpus(settings: ServiceSettings) -> float:

@@ -77,13 +77,11 @@ def engine_arguments(settings: ServiceSettings, model: str, *, gpu: bool) -> Nam
     ]
     if settings.quantization:
         words += ["--quantization", settings.quantization]
-    if settings.kv_cache_gb is not None and not gpu:
-        words += ["--kv-cache-memory-bytes", str(int(settings.kv_cache_gb * _GIB))]
     if gpu:
         words += ["--gpu-memory-utilization", str(settings.gpu_memory_share)]
     else:
         # Compiling takes longer than a small model ever wins back on a CPU, and LoRA rules it out there anyway.
-        words += ["--enforce-eager"]
+        words += ["--enforce-eager", "--kv-cache-memory-bytes", str(int(settings.kv_cache_gb * _GIB))]
         # A prompt read in two steps kills the engine if its request has a seed: vLLM 0.32 then turns the sampler's
         # generator back, which CPU generators cannot ("CPU Generator does not use offset"). One step holds any
         # prompt and a token of every running text.

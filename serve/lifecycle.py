@@ -26,13 +26,12 @@ from serve.settings import (
 )
 from serve.state import (
     LOG_FILE,
-    MARK_VARIABLE,
     STATE_FILE,
     Phase,
     ServiceState,
     end_processes,
     log_tail,
-    marked_processes,
+    processes_of,
     read_state,
 )
 
@@ -40,6 +39,8 @@ _POLL_S = 0.2
 #: Seconds that the background process gets to write its first state.
 _SPAWN_TIMEOUT_S = 60.0
 LOCK_FILE = "service.lock"
+#: Ray's own switch: the engine below a replica that was killed would otherwise stay, with its memory.
+_ENGINES_DIE_WITH_REPLICAS = {"RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def ensure_service(
             on_progress(state.phase)
             shown = state.phase
         if state.phase is Phase.FAILED or not state.alive:
+            _await_end(state)
             reason = state.error or "its process ended"
             raise ServiceStartError(_with_log(f"the LLM service did not start: {reason}", settings.folder))
         if state.phase is Phase.READY:
@@ -138,7 +140,7 @@ def stop_service(folder: Path | None = None) -> bool:
     elif state is not None and state.pid is not None and state.alive:
         with contextlib.suppress(psutil.Error):
             end_processes([psutil.Process(state.pid)], STOP_TIMEOUT_S)
-    orphans = marked_processes(folder)
+    orphans = processes_of(folder)
     end_processes(orphans, STOP_TIMEOUT_S / 4)
     (folder / STATE_FILE).unlink(missing_ok=True)
     return bool(orphans) or (state is not None and state.phase is not Phase.FAILED)
@@ -209,7 +211,7 @@ def _spawn(settings: ServiceSettings) -> ServiceState:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=folder,
-            env=environment | {MARK_VARIABLE: str(folder)},
+            env={**environment, **_ENGINES_DIE_WITH_REPLICAS},
         )
     deadline = time.monotonic() + _SPAWN_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -221,6 +223,13 @@ def _spawn(settings: ServiceSettings) -> ServiceState:
         time.sleep(_POLL_S)
     end_processes([psutil.Process(process.pid)] if process.poll() is None else [], STOP_TIMEOUT_S)
     raise ServiceStartError(_with_log("the LLM service's process did not start", folder))
+
+
+def _await_end(state: ServiceState) -> None:
+    """A start that failed cleans up after it has said why; whoever reports it leaves nothing behind."""
+    if state.pid is not None and state.alive:
+        with contextlib.suppress(psutil.Error):
+            psutil.wait_procs([psutil.Process(state.pid)], timeout=STOP_TIMEOUT_S)
 
 
 def _delete_from_cluster(folder: Path) -> None:

@@ -55,7 +55,7 @@ class ServiceSettings(BaseModel):
         quantization: a method that vLLM knows ("awq", "fp8" ...); None = as the model's files say.
         context_length: most tokens of prompt and answer together.
         max_sequences: most texts generated at the same time; more wait.
-        kv_cache_gb: memory of the key-value cache; None = what `gpu_memory_share` leaves, GPU only.
+        kv_cache_gb: memory of the key-value cache without a GPU; on one, what `gpu_memory_share` leaves.
         gpu_memory_share: of one GPU, for weights and cache.
         cpu_threads: compute threads of a replica without a GPU; None = all cores, 8 at most.
         tensor_parallel: GPUs that one replica splits the model over, all on one node.
@@ -83,7 +83,7 @@ class ServiceSettings(BaseModel):
     quantization: str | None = None
     context_length: int = Field(default=4096, ge=64)
     max_sequences: int = Field(default=64, ge=1)
-    kv_cache_gb: float | None = Field(default=1.0, gt=0)
+    kv_cache_gb: float = Field(default=1.0, gt=0)
     gpu_memory_share: float = Field(default=0.9, gt=0, le=1)
     cpu_threads: int | None = Field(default=None, ge=1)
 

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 STATE_FILE = "service.json"
 LOG_FILE = "service.log"
-#: Environment variable that all processes of one service carry, with the service's folder as value.
-MARK_VARIABLE = "AUTOMMLAB_SERVICE_FOLDER"
 _TAIL_LINES = 12
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -88,12 +86,23 @@ def log_tail(folder: Path) -> str:
     return "\n".join(lines[-_TAIL_LINES:])
 
 
-def marked_processes(folder: Path) -> list[psutil.Process]:
-    """Processes of the user that belong to the service of this folder, orphans included."""
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Every process of the service of this folder on this machine, orphans included.
+
+    They are told by their session, which the service opened: Ray and vLLM write over the titles and
+    the environments of theirs.
+    """
+    state = read_state(folder)
+    if state is None or state.pid is None or state.started is None or state.started < psutil.boot_time():
+        return []
+    if psutil.pid_exists(state.pid) and not state.alive:
+        leader = psutil.Process(state.pid)
+        if leader.create_time() != state.started:  # the number was given to somebody else
+            return []
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK_VARIABLE) == str(folder):
+            if os.getsid(process.pid) == state.pid:
                 found.append(process)
     return found
 

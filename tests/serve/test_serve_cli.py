@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serve.state import marked_processes
+from serve.state import processes_of
 
 MODEL = "smollm2-135m-instruct"
 
@@ -64,7 +64,7 @@ def test_a_start_that_cannot_succeed_tells_why(home: Path) -> None:
     assert failed.returncode == 9
     assert "the LLM service did not start: no base model 'no-such-model'" in failed.stderr
     assert status(home)["running"] is False
-    assert not marked_processes(home / "serve")
+    assert not processes_of(home / "serve")
 
 
 def test_a_taken_port_is_named(home: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_life_of_a_service(home: Path) -> None:
         printed, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         assert f"models: {MODEL}" in printed
-    running = [p for p in marked_processes(home / "serve") if "serve.daemon" in " ".join(p.cmdline())]
+    running = [p for p in processes_of(home / "serve") if "serve.daemon" in " ".join(p.cmdline())]
     assert len(running) == 1, "two starts at once made two services"
 
     started = time.monotonic()
@@ -117,9 +117,11 @@ def test_the_life_of_a_service(home: Path) -> None:
     assert "Paris" in talk.stdout
     assert serve(home, "adapters", "list").stdout.startswith("no adapters")
 
+    before = processes_of(home / "serve")
+    assert len(before) > 5
     psutil.Process(running[0].pid).kill()
     gone = status(home)
     assert gone["running"] is False
     assert "its process is gone" in serve(home, "status").stdout
     assert "LLM service ended" in serve(home, "down").stdout
-    assert not marked_processes(home / "serve")
+    assert not [process for process in before if process.is_running()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import urllib.error
@@ -16,7 +17,7 @@ from serve.client import Answer, Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceRefused
 from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
-from serve.state import marked_processes
+from serve.state import processes_of
 from serve.testing import tiny_adapter
 
 pytestmark = pytest.mark.slow
@@ -103,7 +104,7 @@ def test_samples_carry_their_likelihood(client: ServiceClient, service: ServiceA
 def test_an_adapter_comes_changes_and_goes_without_a_restart(
     client: ServiceClient, tiny: ServiceSettings, tmp_path: Path, service: ServiceAddress
 ) -> None:
-    processes = engine_pids(tiny)
+    processes = pids(tiny, "EngineCore")
     with pytest.raises(ServiceRefused, match=r"404.*passing-guest"):
         say(client, "passing-guest")
     folder = tiny_adapter(Path(tiny.base_model), tmp_path / "guest", seed=11)
@@ -121,7 +122,7 @@ def test_an_adapter_comes_changes_and_goes_without_a_restart(
     client.add_adapter("passing-guest", folder)
     assert say(client, "passing-guest").samples[0].text == first
     client.remove_adapter("passing-guest")
-    assert engine_pids(tiny) == processes
+    assert pids(tiny, "EngineCore") == processes
 
 
 def test_bad_adapters_are_refused_with_the_reason(
@@ -157,21 +158,23 @@ def test_health_and_metrics(service: ServiceAddress) -> None:
 
 
 def test_it_listens_on_loopback_only(service: ServiceAddress, tiny: ServiceSettings) -> None:
-    for process in marked_processes(tiny.folder):
+    for process in processes_of(tiny.folder):
         for connection in process.net_connections("inet"):
             if connection.status == psutil.CONN_LISTEN:
                 assert connection.laddr.ip in {"127.0.0.1", "::1"}, (process.cmdline(), connection.laddr)
 
 
-def test_a_killed_engine_comes_back_with_its_adapters(
-    client: ServiceClient, tiny: ServiceSettings, served: dict[str, Path]
+@pytest.mark.parametrize("victim", ["EngineCore", "ServeReplica"])
+def test_what_is_killed_comes_back_with_its_adapters(
+    client: ServiceClient, tiny: ServiceSettings, served: dict[str, Path], victim: str
 ) -> None:
     name = next(iter(served))
     before = say(client, name).samples[0].text
-    for pid in engine_pids(tiny):
+    engines = pids(tiny, "EngineCore")
+    for pid in pids(tiny, victim):
         psutil.Process(pid).kill()
-    deadline = time.monotonic() + 150
     quick = ServiceClient(client.url, api_key=client.api_key, timeout_s=10)
+    deadline = time.monotonic() + 150
     while True:
         try:
             after = say(quick, name).samples[0].text
@@ -180,13 +183,16 @@ def test_a_killed_engine_comes_back_with_its_adapters(
             assert time.monotonic() < deadline, "Ray Serve did not replace the replica"
             time.sleep(1)
     assert after == before
+    assert len(pids(tiny, "EngineCore")) == 1, "the engine of the dead replica is still there"
+    assert not pids(tiny, "EngineCore") & engines
 
 
-def engine_pids(settings: ServiceSettings) -> set[int]:
-    """Processes that hold the weights."""
+def pids(settings: ServiceSettings, name: str) -> set[int]:
+    """Processes of the service with that in their title."""
     found = set()
-    for process in marked_processes(settings.folder):
-        if "EngineCore" in " ".join(process.cmdline()) or "EngineCore" in process.name():
-            found.add(process.pid)
+    for process in processes_of(settings.folder):
+        with contextlib.suppress(psutil.Error):
+            if name in " ".join(process.cmdline()):
+                found.add(process.pid)
     assert found
     return found
