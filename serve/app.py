@@ -84,28 +84,30 @@ def build(args: dict[str, Any]) -> serve.Application:
         ServiceSettingsError: a field is unknown or its value not allowed.
     """
     settings = make_settings(args)
-    gpus = _gpus(settings)
-    scaling: dict[str, Any] = {"num_replicas": settings.replicas}
-    if settings.max_replicas and settings.max_replicas > settings.replicas:
-        scaling = {
-            "autoscaling_config": AutoscalingConfig(
-                min_replicas=settings.replicas,
-                max_replicas=settings.max_replicas,
-                target_ongoing_requests=settings.target_requests,
-            )
-        }
-    deployment = LanguageModel.options(  # type: ignore[attr-defined]
-        ray_actor_options={"num_cpus": settings.cpus_per_replica, "num_gpus": gpus},
-        user_config={"adapters": settings.adapters},
-        # Far above what runs at once: vLLM queues and batches better than a proxy would.
-        max_ongoing_requests=8 * settings.max_sequences,
-        health_check_period_s=5,
-        health_check_timeout_s=30,
-        graceful_shutdown_timeout_s=5,
-        max_constructor_retry_count=START_ATTEMPTS,
-        **scaling,
-    )
+    deployment = LanguageModel.options(**deployment_options(settings))  # type: ignore[attr-defined]
     return deployment.bind(settings.model_dump(mode="json"))
+
+
+def deployment_options(settings: ServiceSettings) -> dict[str, Any]:
+    """What Ray Serve is told about the replicas."""
+    options: dict[str, Any] = {
+        "ray_actor_options": {"num_cpus": settings.cpus_per_replica, "num_gpus": _gpus(settings)},
+        "user_config": {"adapters": settings.adapters},
+        # Far above what runs at once: vLLM queues and batches better than a proxy would.
+        "max_ongoing_requests": 8 * settings.max_sequences,
+        "health_check_period_s": 5,
+        "health_check_timeout_s": 30,
+        "graceful_shutdown_timeout_s": 5,
+        "max_constructor_retry_count": START_ATTEMPTS,
+    }
+    if settings.max_replicas is None or settings.max_replicas <= settings.replicas:
+        return options | {"num_replicas": settings.replicas}
+    scaling = AutoscalingConfig(
+        min_replicas=settings.replicas,
+        max_replicas=settings.max_replicas,
+        target_ongoing_requests=settings.target_requests,
+    )
+    return options | {"autoscaling_config": scaling}
 
 
 def _import_api() -> tuple[Any, Any, Any]:
