@@ -14,7 +14,7 @@ import io
 import sys
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +44,39 @@ class Repair:
     toolbox: str = ""
 
 
+#: Modules of mmpretrain that only its multimodal models use, with the names that others import from them.
+_MULTIMODAL = {
+    "mmpretrain.models.multimodal": (),
+    "mmpretrain.models.utils.huggingface": (
+        "no_load_hf_pretrained_model",
+        "register_hf_model",
+        "register_hf_tokenizer",
+    ),
+    "mmpretrain.models.utils.tokenizer": ("Blip2Tokenizer", "BlipTokenizer", "FullTokenizer", "OFATokenizer"),
+}
+
+
 def _leave_out_multimodal() -> None:
-    name = "mmpretrain.models.multimodal"
-    sys.modules.setdefault(name, types.ModuleType(name, "Left out by autommlab.compat."))
+    for name, contents in _MULTIMODAL.items():
+        empty = types.ModuleType(name, "Left out by autommlab.compat.")
+        empty.__dict__.update(dict.fromkeys(contents))
+        sys.modules.setdefault(name, empty)
+
+
+@contextlib.contextmanager
+def _without_transformers() -> Iterator[None]:
+    """Inside the block, code that can do without transformers does: it takes a quarter of a worker's start.
+
+    mmengine asks for its Adafactor, mmdet for BERT; neither is in our search space or our zoo.
+    """
+    if "transformers" in sys.modules:
+        yield
+        return
+    sys.modules["transformers"] = None  # type: ignore[assignment]  # Python's own mark: the import fails
+    try:
+        yield
+    finally:
+        del sys.modules["transformers"]
 
 
 def _export_by_tracing() -> None:
@@ -159,7 +189,7 @@ def import_toolboxes(*tasks: Task) -> None:
     Takes 5 to 20 s in a fresh process.
     """
     apply_repairs()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _without_transformers():
         warnings.simplefilter("ignore")
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:
             for part in ("models", "datasets", "evaluation"):

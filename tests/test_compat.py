@@ -104,6 +104,21 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+def test_toolboxes_do_without_transformers_and_others_still_get_it() -> None:
+    code = """
+import sys
+from autommlab.compat import import_toolboxes
+import_toolboxes()
+assert "transformers" not in sys.modules, "a quarter of every worker's start"
+import transformers
+from mmengine.registry import OPTIMIZERS
+assert "AdamW" in OPTIMIZERS
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
 def test_a_ray_that_is_already_imported_does_not_follow_uv_run() -> None:
     code = """
 import ray

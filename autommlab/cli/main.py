@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -16,8 +15,11 @@ from autommlab.cli.predict import predict_command
 from autommlab.cli.race import race
 from autommlab.cli.run import run
 from autommlab.cli.serve import serve_app
+from autommlab.cli.trials import trials_command
+from autommlab.cli.tune import tune_app
 from autommlab.cli.understand import understand_command
 from autommlab.errors import AutoMMLabError, RequestError, StorageError
+from autommlab.files import STORAGE_ERRNOS
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -30,13 +32,13 @@ app.command()(run)
 app.command()(race)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
+app.command(name="trials")(trials_command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(serve_app, name="serve")
 app.add_typer(bench_app, name="bench")
+app.add_typer(tune_app, name="tune")
 
-#: What the operating system says when a folder cannot take any more.
-_STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _INTERRUPTED = 130
 _UNEXPECTED = 70
 
@@ -69,7 +71,7 @@ def main() -> None:
         _complain("interrupted")
         sys.exit(_INTERRUPTED)
     except OSError as error:
-        if error.errno not in _STORAGE_ERRNOS:
+        if error.errno not in STORAGE_ERRNOS:
             raise
         _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
         sys.exit(StorageError.exit_code)

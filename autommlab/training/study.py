@@ -16,7 +16,7 @@ from autommlab import settings
 from autommlab.cluster import require_resources
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Events
-from autommlab.files import storage_errors, write_text
+from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.metrics import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
@@ -39,6 +39,7 @@ KEPT_CHECKPOINTS = 2
 #: Weights and two moments of Adam, 4 bytes each.
 _BYTES_PER_PARAMETER, _OTHER_FILES_MB = 12, 50
 _RAY_FOLDER, LEDGER_FILE, BEST_FOLDER, TEST_FILE = "ray", "trials.jsonl", "best", "test.json"
+ALL_FOLDER = "all"
 
 
 class StudyOptions(BaseModel):
@@ -51,6 +52,7 @@ class StudyOptions(BaseModel):
         max_concurrent: trials at once, 0 = as many as the cluster has room for.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
         reuse_actors: keep workers between trials (switched off only by `bench overhead`).
+        keep_all: keep weights and config of every trial in `all/`, for TEST figures beyond the winner's.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +65,7 @@ class StudyOptions(BaseModel):
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     reuse_actors: bool = True
+    keep_all: bool = False
 
 
 def run_study(
@@ -153,7 +156,15 @@ def _search(
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are told by our own records
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
-    log = StudyLog(ledger, folder / BEST_FOLDER, events, options.trials, objective(setup.bag.task).name, searcher)
+    log = StudyLog(
+        ledger,
+        folder / BEST_FOLDER,
+        events,
+        options.trials,
+        objective(setup.bag.task).name,
+        searcher,
+        all_folder=folder / ALL_FOLDER if options.keep_all else None,
+    )
     try:
         tune.run(
             tune.with_parameters(TrialTrainable, setup=setup, finished=finished),
@@ -181,6 +192,8 @@ def _search(
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):
             raise cause from error
+        if isinstance(cause, OSError) and cause.errno in STORAGE_ERRNOS:
+            raise storage_error(folder, cause) from error
         raise TrainingError(
             f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error

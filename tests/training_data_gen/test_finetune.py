@@ -1,0 +1,97 @@
+"""LoRA training on a real, tiny LLaMA: what carries loss, that it learns, that it goes on after a crash."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve.testing import tiny_llama
+from training_data_gen.finetune.examples import IGNORED, Encoded, Example, batches, encode, split_by_group
+
+ANIMALS = ("cat", "dog", "horse", "sheep", "goat", "cow", "duck", "goose")
+
+
+def example(animal: str, group: str) -> Example:
+    messages = (
+        {"role": "system", "content": "Say the animal."},
+        {"role": "user", "content": f"I see a {animal}."},
+        {"role": "assistant", "content": f'{{"animal":"{animal}"}}'},
+        {"role": "user", "content": "Again."},
+        {"role": "assistant", "content": animal},
+    )
+    return Example(messages, group)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.mark.slow
+def test_only_answers_carry_loss(base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    encoded = encode(example("cat", ""), tokenizer)
+    learnt = tokenizer.decode([label for label in encoded.labels if label != IGNORED])
+    assert learnt.replace("\n", "") == '{"animal":"cat"}<|im_end|>cat<|im_end|>'
+    assert tokenizer.decode(encoded.ids) == tokenizer.apply_chat_template(
+        list(example("cat", "").messages), tokenize=False
+    )
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=60), st.integers(1, 200), st.integers(0, 9))
+def test_batches_hold_every_example_once_and_keep_the_limit(lengths: list[int], limit: int, seed: int) -> None:
+    encoded = [Encoded((number,) * length, (number,) * length) for number, length in enumerate(lengths)]
+    made = list(batches(encoded, limit, seed))
+    assert Counter(e.ids for batch in made for e in batch) == Counter(e.ids for e in encoded)
+    assert all(len(b) == 1 or max(len(e.ids) for e in b) * len(b) <= limit for b in made)
+    assert made == list(batches(encoded, limit, seed))
+
+
+def test_a_group_lies_on_one_side_of_the_split() -> None:
+    examples = [example(animal, f"g{number % 4}") for number, animal in enumerate(ANIMALS)]
+    train, held_out = split_by_group(examples, 0.25, seed=1)
+    assert {e.group for e in train} & {e.group for e in held_out} == set()
+    assert len(train) == 6
+    assert len(held_out) == 2
+
+
+@pytest.mark.slow
+def test_training_learns_stops_the_same_after_a_crash_and_names_no_path(base: Path, tmp_path: Path) -> None:
+    from training_data_gen.finetune.lora import LOG_FILE, LoraSettings, finetune
+
+    train = [example(animal, f"t{number}") for number, animal in enumerate(ANIMALS * 3)]
+    held_out = [example(animal, "held out") for animal in ANIMALS[:3]]
+    settings = LoraSettings(rank=4, lr=2e-2, epochs=3, batch_tokens=400, evaluations=1)
+
+    def run(folder: Path, **more: object):
+        return finetune(base, train, held_out, folder, settings, base_name="tiny", device="cpu", **more)
+
+    whole = run(tmp_path / "whole")
+    assert whole.best_loss < 0.7 * whole.first_loss
+
+    def crash(step: int, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", progress=crash)
+    again = run(tmp_path / "cut")
+    assert again.steps == whole.steps
+    assert again.best_loss == pytest.approx(whole.best_loss, rel=1e-3)
+    assert len((tmp_path / "cut" / LOG_FILE).read_text().splitlines()) == 3
+
+    config = json.loads((tmp_path / "whole" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny"
+    assert str(tmp_path) not in (tmp_path / "whole" / "adapter_config.json").read_text()
+
+
+@pytest.mark.slow
+def test_a_group_on_both_sides_is_refused(base: Path, tmp_path: Path) -> None:
+    from training_data_gen.finetune.lora import LoraSettings, finetune
+
+    with pytest.raises(ValueError, match=r"share groups \['a'\]"):
+        finetune(base, [example("cat", "a")], [example("dog", "a")], tmp_path, LoraSettings(), base_name="tiny")
