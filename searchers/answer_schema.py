@@ -74,8 +74,9 @@ def snap(space: SearchSpace, point: Point) -> Point:
 
 
 def format_answer(space: SearchSpace, point: Point) -> str:
-    """The answer that proposes `point`, moved onto the grid."""
-    return json.dumps({name: _written(value) for name, value in snap(space, point).items()}, ensure_ascii=False)
+    """The answer that proposes `point`, moved onto the grid; without blanks, as the service's grammar has it."""
+    answer = {name: _written(value) for name, value in snap(space, point).items()}
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_answer(space: SearchSpace, text: str) -> Point:

@@ -107,7 +107,7 @@ def test_any_point_is_moved_onto_the_grid(space: SearchSpace, seed: Any) -> None
 def test_reals_are_short_text_because_the_grammar_engine_prints_numbers_with_17_digits() -> None:
     point = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033, "weight_decay": 1e-6}
     assert format_answer(SPACE, point) == (
-        '{"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": "3.3e-4", "weight_decay": "1e-6"}'
+        '{"iterations":60,"batch_size":16,"optimizer":"SGD","lr":"3.3e-4","weight_decay":"1e-6"}'
     )
     assert parse_answer(SPACE, format_answer(SPACE, point)) == point
     assert grid_size(SPACE) == 51 * 64 * 4 * 97 * 97

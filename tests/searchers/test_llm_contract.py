@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llm_making import make_llm
+from llm_making import CONTEXT, make_llm
 
+from searchers.answer_schema import answer_schema, format_answer, parse_answer
+from searchers.dialogue import proposal_messages
 from searchers.space import SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, play, propose, quadratic, report, spaces
+from serve.client import Sampling, ServiceClient
 from serve.testing import running_service, tiny_adapter, tiny_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -102,3 +105,15 @@ def test_the_record_of_a_real_proposal(url: str) -> None:
     assert details["prompt_tokens"] > 50
     assert 4 * 20 < details["tokens"] < 4 * 120
     assert details["logprob"] < 0
+
+
+def test_the_grammar_writes_what_training_data_writes(url: str) -> None:
+    """An adapter trained on `format_answer` finds its own text under the grammar, blanks and all."""
+    client = ServiceClient(url, timeout_s=120)
+    messages = proposal_messages(CONTEXT, SPACE, [])
+    answer = client.chat(
+        messages, model="hpo", schema=answer_schema(SPACE), sampling=Sampling(samples=4, temperature=1.0)
+    )
+    for sample in answer.samples:
+        assert sample.complete
+        assert format_answer(SPACE, parse_answer(SPACE, sample.text)) == sample.text
