@@ -21,6 +21,7 @@ def trials_command(
     experience: Annotated[
         Path | None, typer.Option(help="Only write the bags that may be learnt from, for the searcher prior.")
     ] = None,
+    pack: Annotated[Path | None, typer.Option(help="Only write all triplets compressed (.jsonl.gz), to keep.")] = None,
     per_bag: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each bag.")] = 20,
     bags: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
@@ -28,6 +29,9 @@ def trials_command(
     hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
     recipe: Annotated[bool, typer.Option(help="Also train the toolbox's own recipe in each bag.")] = True,
     noise: Annotated[bool, typer.Option(help="Also train some configurations under other seeds.")] = True,
+    test_all: Annotated[
+        bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a bag alone.")
+    ] = False,
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
     cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
     gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of a trial, may be fractional.")] = 0,
@@ -42,11 +46,15 @@ def trials_command(
 
         print(write_card(card))
         return
-    if experience is not None:
+    if experience is not None or pack is not None:
         from training_data_gen.triplets.experience import write_experience
-        from training_data_gen.triplets.store import read_triplets
+        from training_data_gen.triplets.store import read_triplets, write_compressed
 
-        print(write_experience(read_triplets(out), experience))
+        triplets = read_triplets(out)
+        if experience is not None:
+            print(write_experience(triplets, experience))
+        if pack is not None:
+            print(write_compressed(triplets, pack))
         return
     from autommlab.events import Events
     from training_data_gen.triplets.plan import make_plan
@@ -71,6 +79,7 @@ def trials_command(
         per_bag=per_bag,
         default_recipe=recipe,
         noise=noise,
+        test_all=test_all,
         hours=hours,
         concurrent=concurrent,
         cpus_per_trial=cpus_per_trial,

@@ -32,14 +32,22 @@ class StudyLog(tune.Callback):
         total: trials of the study, for the progress display.
         metric: canonical name of the objective, likewise.
         searcher: asked who proposed a trial (`proposed_by`).
+        all_folder: gets the same two files of every trial with a real score, under its number; None = of none.
     """
 
     def __init__(
-        self, ledger: Ledger, best_folder: Path, events: Events, total: int, metric: str, searcher: Any
+        self,
+        ledger: Ledger,
+        best_folder: Path,
+        events: Events,
+        total: int,
+        metric: str,
+        searcher: Any,
+        all_folder: Path | None = None,
     ) -> None:
         self._ledger, self._best_folder, self._events = ledger, best_folder, events
         self._total, self._searcher = total, searcher
-        self._metric = metric
+        self._metric, self._all_folder = metric, all_folder
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended by itself, by a scheduler, or by the time budget."""
@@ -60,6 +68,8 @@ class StudyLog(tune.Callback):
         if self._ledger.find(trial.config) is None:
             record = self._record(trial, result, status, reason)
             self._keep_if_best(trial, record)
+            if self._all_folder is not None and record.status in ("ok", "stopped"):
+                _keep(trial, self._all_folder / str(record.number))
             self._ledger.append(record)
             self._tell(record)
         _discard_checkpoint(trial)
@@ -90,14 +100,8 @@ class StudyLog(tune.Callback):
 
     def _keep_if_best(self, trial: Trial, record: TrialRecord) -> None:
         best = best_record([*self._ledger.records, record])
-        if best is None or best.number != record.number or trial.checkpoint is None:
-            return
-        source = Path(trial.checkpoint.path)
-        self._best_folder.mkdir(parents=True, exist_ok=True)
-        for name, kept in ((_TRIAL_WEIGHTS, CHECKPOINT_FILE), (CONFIG_FILE, CONFIG_FILE)):
-            fresh = self._best_folder / f".{kept}.new"
-            shutil.copyfile(source / name, fresh)
-            fresh.replace(self._best_folder / kept)
+        if best is not None and best.number == record.number:
+            _keep(trial, self._best_folder)
 
     def _tell(self, record: TrialRecord) -> None:
         if reason := record.proposal.get("fallback"):
@@ -127,6 +131,18 @@ def _details(searcher: Any, trial_id: str) -> dict[str, Any]:
     """What the proposal cost and came from; a searcher of somebody else's may not tell."""
     tell = getattr(searcher, "proposal_details", None)
     return dict(tell(trial_id)) if tell is not None else {}
+
+
+def _keep(trial: Trial, folder: Path) -> None:
+    """Copy a trial's weights and config, each swapped in whole."""
+    if trial.checkpoint is None:
+        return
+    source = Path(trial.checkpoint.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, kept in ((_TRIAL_WEIGHTS, CHECKPOINT_FILE), (CONFIG_FILE, CONFIG_FILE)):
+        fresh = folder / f".{kept}.new"
+        shutil.copyfile(source / name, fresh)
+        fresh.replace(folder / kept)
 
 
 def _discard_checkpoint(trial: Trial) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from program import autommlab
 from triplet_making import made_up
 
 from autommlab.tasks import Task
+from searchers.experience import load_experience
 from training_data_gen.triplets.card import write_card
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import explained, explained_together, noise, spread, task_figures
-from training_data_gen.triplets.store import TripletFile
+from training_data_gen.triplets.store import TripletFile, read_triplets
 
 BAGS = [bag for bag in make_plan([Task.SEGMENTATION]) if not bag.held_out][:4]
 OTHER = make_plan([Task.DETECTION])[0]
@@ -77,3 +79,19 @@ def test_the_card_tells_all_of_it_and_has_small_plots(triplets: list[Triplet], t
     ]
     assert all(2_000 < (tmp_path / "plots" / name).stat().st_size < 150_000 for name in plots)
     assert all(f"plots/{name}" in card for name in plots)
+
+
+def test_the_command_writes_card_experience_and_the_packed_file(
+    triplets: list[Triplet], home: Path, tmp_path: Path
+) -> None:
+    TripletFile(tmp_path / "triplets.jsonl").add(triplets)
+    packed, learnt = tmp_path / "packed" / "triplets.jsonl.gz", tmp_path / "experience.jsonl"
+    written = autommlab(home, "trials", "--out", tmp_path, "--pack", packed, "--experience", learnt)
+    assert written.returncode == 0, written.stderr
+    assert len(read_triplets(packed)) == len(load_experience(learnt)) == len(triplets)
+    card = autommlab(home, "trials", "--card", packed.parent)
+    assert card.returncode == 0, card.stderr
+    assert (packed.parent / "README.md").exists()
+    missing = autommlab(home, "trials", "--card", tmp_path / "nowhere")
+    assert missing.returncode == 3
+    assert "Make some with: autommlab trials" in missing.stderr

@@ -59,11 +59,13 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
     assert json.loads(again.stdout)["triplets"] == 8
     assert (out / "triplets.jsonl").read_text() == before
 
-    longer = autommlab(home, *asked[:-3], 1, *asked[-2:], "--per-bag", 4)
+    longer = autommlab(home, *asked[:-3], 1, *asked[-2:], "--per-bag", 4, "--test-all")
     assert longer.returncode == 0, longer.stderr
     after = (out / "triplets.jsonl").read_text()
     assert after.startswith(before)
     assert len(after.splitlines()) == 9
+    assert json.loads(after.splitlines()[-1])["test"] is not None, "a trial of this call was not measured on TEST"
+    assert not list(out.glob("bags/*/seed-0/all/*/*.pth")), "weights that nobody needs any more stay on the disk"
 
 
 def _space(triplet: Triplet) -> SearchSpace:

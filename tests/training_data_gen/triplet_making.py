@@ -74,4 +74,4 @@ def made_up(planned: PlannedBag, count: int, *, seed: int = 0) -> list[Triplet]:
         )
     best = max(trials, key=lambda trial: trial.score)
     figures = {objective(planned.task).name: best.score - 0.02}
-    return triplets_of(planned, setup, space, trials, winner=best.number, test_metrics=figures)
+    return triplets_of(planned, setup, space, trials, test_metrics={best.number: figures})

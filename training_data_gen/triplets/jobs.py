@@ -24,6 +24,7 @@ class TrialsOptions(BaseModel):
         per_bag: quasi-random configurations of each bag.
         default_recipe: also train the toolbox's own recipe, as the first trial of a bag.
         noise: also train the first configurations of some bags under other seeds.
+        test_all: measure every trial on TEST once its study is over, not the winner alone; of use from the start only.
         hours: no study is begun that would probably end later; None = no limit.
         concurrent: trials at once, 0 = as many as fit.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
@@ -34,6 +35,7 @@ class TrialsOptions(BaseModel):
     per_bag: int = Field(default=20, ge=1)
     default_recipe: bool = True
     noise: bool = True
+    test_all: bool = False
     hours: float | None = Field(default=None, gt=0)
     concurrent: int = Field(default=0, ge=0)
     cpus_per_trial: float = Field(default=1, ge=0)

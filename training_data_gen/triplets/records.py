@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -72,7 +72,7 @@ class Triplet(BaseModel):
         point: the hyperparameters.
         config: number of the quasi-random configuration, from 0; None for the toolbox's own recipe.
         score: the objective on VAL, 0 if the trial failed.
-        test: the objective on TEST, measured for the winner of a study only.
+        test: the objective on TEST, measured for the winner of a study, of all trials if asked for.
         metrics, test_metrics: all figures, fractions.
         curve: (iteration, objective on VAL) at each report.
         readback: what the built Runner says it uses.
@@ -126,8 +126,7 @@ def triplets_of(
     space: SearchSpace,
     trials: Sequence[TrialRecord],
     *,
-    winner: int,
-    test_metrics: dict[str, float],
+    test_metrics: Mapping[int, dict[str, float]],
 ) -> list[Triplet]:
     """The lines of one study.
 
@@ -136,8 +135,7 @@ def triplets_of(
         setup: with the seed of this study.
         space: its bounds.
         trials: all of them.
-        winner: number of the best one by VAL.
-        test_metrics: its figures on TEST.
+        test_metrics: number of a trial -> its figures on TEST.
     """
     numbers = {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials)))}
     measured = objective(planned.task).name
@@ -163,9 +161,9 @@ def triplets_of(
             score=round(trial.score, _DECIMALS),
             status=trial.status,
             config=numbers.get(trial_key(trial.hyperparameters.model_dump())),
-            test=round(test_metrics[measured], _DECIMALS) if trial.number == winner else None,
+            test=round(test_metrics[trial.number][measured], _DECIMALS) if trial.number in test_metrics else None,
             metrics=_rounded(trial.metrics),
-            test_metrics=_rounded(test_metrics) if trial.number == winner else {},
+            test_metrics=_rounded(test_metrics.get(trial.number, {})),
             curve=tuple((iteration, round(score, _DECIMALS)) for iteration, score in trial.curve),
             reason=trial.reason.splitlines()[0] if trial.reason else "",
             readback=trial.readback,

@@ -20,6 +20,7 @@ from autommlab.training.space import search_space
 from autommlab.training.study import BEST_FOLDER, LEDGER_FILE, TEST_FILE, StudyOptions, run_study
 from autommlab.words import duration
 from searchers.registry import DEFAULT_SUFFIX
+from training_data_gen.triplets.all_on_test import measure_all
 from training_data_gen.triplets.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import prepare
@@ -174,13 +175,12 @@ class _Work:
             events=self._events,
             default_point=default_recipe(setup.choice.entry, space=space) if job.recipe else None,
         )
-        self._file.add(
-            triplets_of(
-                job.planned, setup, space, result.trials, winner=result.best.number, test_metrics=result.test_metrics
-            )
-        )
-        trained = len(result.trials) - before
-        finished = JobDone(trials=job.trials, trained=trained, seconds=round(time.monotonic() - began, 1))
+        tested = measure_all(folder, setup.bag.task) if self._options.test_all else {}
+        tested[result.best.number] = result.test_metrics
+        self._file.add(triplets_of(job.planned, setup, space, result.trials, test_metrics=tested))
+        seconds = round(time.monotonic() - began, 1)
+        # A study resumed with a larger budget ends at its old one; the next call then goes on with it.
+        finished = JobDone(trials=len(result.trials), trained=len(result.trials) - before, seconds=seconds)
         write_text(folder / DONE_FILE, finished.model_dump_json())
         self._pace.add(job.planned.task, finished)
         self._events.emit("stage-finished", _STAGE, f"{job}: {_outcome(result)}", seconds=finished.seconds)
@@ -192,6 +192,7 @@ class _Work:
             max_concurrent=self._options.concurrent,
             cpus_per_trial=self._options.cpus_per_trial,
             gpus_per_trial=self._options.gpus_per_trial,
+            keep_all=self._options.test_all,
         )
 
 
