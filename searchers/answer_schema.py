@@ -119,8 +119,11 @@ def _read(parameter: Parameter, value: Any) -> Any:
 def _nearest(parameter: Parameter, value: Any) -> int | float | str:
     if isinstance(parameter, ChoiceParameter):
         return str(value)
+    steps = grid(parameter)
+    if value in steps:  # neighbours one bit apart have the same logarithm
+        return steps[steps.index(value)]
     scale = math.log if parameter.log else float
-    return min(grid(parameter), key=lambda step: abs(scale(float(step)) - scale(float(value))))
+    return min(steps, key=lambda step: abs(scale(float(step)) - scale(float(value))))
 
 
 def _values(parameter: IntParameter | FloatParameter, most: int) -> list[Decimal]:
