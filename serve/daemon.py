@@ -32,6 +32,7 @@ FIRST_SCHEMA = {"type": "object", "properties": {"ready": {"type": "boolean"}}, 
 #: Seconds between looks at the application while it runs.
 _WATCH_S = 2.0
 _KILL_AFTER_S = 3.0
+_WORKERS = 3
 _OBJECT_STORE_BYTES = 100 * 2**20
 
 
@@ -91,8 +92,8 @@ class _Start:
             AdapterTable(settings.folder / "adapters", settings.max_adapter_rank).sweep()
         self._enter(Phase.RAY)
         if settings.ray_address is None:
-            # One slot for nothing: Ray starts as many idle workers, and neither Serve nor a replica asks for one.
-            start_private_ray(log_to_driver=True, num_cpus=1, object_store_memory=_OBJECT_STORE_BYTES)
+            # Not slots, nobody asks for one: Ray starts so many workers at once, for controller, proxy and replica.
+            start_private_ray(log_to_driver=True, num_cpus=_WORKERS, object_store_memory=_OBJECT_STORE_BYTES)
         else:
             _connect(settings.ray_address)
         # Ray puts its own handlers in their place.
