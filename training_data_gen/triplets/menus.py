@@ -49,8 +49,9 @@ def _pairs(dataset: str, *models: str) -> tuple[Pair, ...]:
     return tuple(Pair(dataset, model) for model in models)
 
 
-_SHUFFLENET, _RESNET = "shufflenet-v2-1x_16xb64_in1k", "resnet18_8xb32_in1k"
-_FAST_SCNN = "fast_scnn_8xb4-160k_cityscapes-512x1024"
+#: From scratch on digits at 48 px it reached 0.79 after 40 steps of 16 images; ShuffleNetV2 stayed at chance. For
+#: segmentation, FastSCNN, CGNet and BiSeNetV1 saw nothing but background after 60 steps of 6 images at 96 px.
+_RESNET = "resnet18_8xb32_in1k"
 
 
 def _lite(head: str, *sizes: int) -> tuple[str, ...]:
@@ -61,7 +62,7 @@ MENUS: dict[Task, Menu] = {
     Task.CLASSIFICATION: Menu(
         training=(
             *_pairs("openmoji-objects", *_lite("", 0, 2), *_lite("", 0, 2), *_lite("", 0), _RESNET),
-            *_pairs("digits", *_lite("", 0, 1), _RESNET, _SHUFFLENET),
+            *_pairs("digits", *_lite("", 0, 1), _RESNET),
         ),
         held_out=(*_pairs("openmoji-objects", *_lite("", 1)), *_pairs("digits", *_lite("", 2))),
         classes=(2, 3, 4, 6, 8, 12),
@@ -82,7 +83,7 @@ MENUS: dict[Task, Menu] = {
         evaluation=60,
     ),
     Task.SEGMENTATION: Menu(
-        training=_pairs("openmoji-masks", *_lite("fpn_", 0, 2, 0, 2), _FAST_SCNN),
+        training=_pairs("openmoji-masks", *_lite("fpn_", 0, 2)),
         held_out=_pairs("openmoji-masks", *_lite("fpn_", 1)),
         classes=(1, 2, 3, 4, 6),
         train=(60, 120, 240, 400),
