@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autommlab.tasks import Task
+from autommlab.understanding.text_numbers import names_number
 from training_data_gen.requests.corpus import Written, corpus
 from training_data_gen.requests.names import MODELS, draw_model, stem
 from training_data_gen.requests.nouns import an, plural
@@ -76,10 +77,10 @@ def test_words_are_read_as_the_number_they_spell(number: int) -> None:
     assert value_of(words(number)) == number
 
 
-@given(st.integers(1, 99), st.integers(0, 10**6))
-def test_a_score_is_never_below_what_is_asked(percent: int, seed: int) -> None:
-    text = write_score(percent / 100, random.Random(seed))
-    assert any(char.isdigit() for char in text) or text.split()[0].isalpha() or "-" in text
+@given(st.integers(1, 99), st.integers(0, 10**6), st.booleans(), st.booleans())
+def test_a_written_score_names_its_value(percent: int, seed: int, bare: bool, range_fits: bool) -> None:
+    text = write_score(percent / 100, random.Random(seed), bare=bare, range_fits=range_fits)
+    assert names_number(text, percent / 100), text
 
 
 def test_a_decoy_is_no_spelling_of_the_model_asked_for() -> None:

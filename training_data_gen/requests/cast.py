@@ -17,13 +17,22 @@ _LIST_SIZES = (1, 1, 2, 2, 2, 3, 3, 3, 4, 5)
 _UNLIKELY_AS_WHOLE_IMAGE = ("ground", "defect")
 
 
-def recast(draft: Draft, slots: Sequence[Slot], rng: random.Random) -> None:
-    """Other objects for a text whose mentions of objects are `slots`; more or fewer where they are one list."""
+def recast(draft: Draft, slots: Sequence[Slot], rng: random.Random, *, loose: bool = True) -> None:
+    """Other objects for a text whose mentions of objects are `slots`; more or fewer where they are one list.
+
+    Args:
+        draft: gets the objects.
+        slots: of the text.
+        rng: draws them.
+        loose: the text says little else, so that alternatives of another kind fit too.
+    """
     if not any(slot.kind in ("object", "objects") for slot in slots):
         return
     listed = next((slot for slot in slots if slot.kind == "objects"), None)
     old = tuple(draft.objects)
     if old in ALTERNATIVES:
+        if not loose:
+            return
         sets = [names for names in ALTERNATIVES if listed or len(names) == len(old)]
         draft.objects = list(rng.choice(sets))
     elif draft.task is Task.KEYPOINT and "body part" in domains_of(old[0]) and rng.random() < 0.7:

@@ -72,7 +72,7 @@ def compose(base: Skeleton, lenders: Sequence[tuple[Skeleton, Sentence]], rng: r
         cast(draft, rng)
         making.unset.add("scenario")
     else:
-        recast(draft, _slots(making.sentences), rng)
+        recast(draft, _slots(making.sentences), rng, loose=len(base.written.text) < _SHORT_TEXT)
     # All demands at once now and then, none at other times.
     eager = rng.choices((0.0, 1.0, 3.0), (0.25, 0.63, 0.12))[0] * (1.6 if base.written.voice in _COMPOSED_VOICES else 1)
     for name in rng.sample(_DEMANDS, len(_DEMANDS)):
@@ -87,6 +87,7 @@ def compose(base: Skeleton, lenders: Sequence[tuple[Skeleton, Sentence]], rng: r
     return _written(making, base, rng)
 
 
+_SHORT_TEXT = 130
 #: With so few to borrow, the same one would come again and again.
 _FEW = 4
 _REFUSES = re.compile(r"\b(?:no|not|never|without|instead|veto|rather)\b|n't", re.IGNORECASE)

@@ -17,7 +17,7 @@ from training_data_gen.requests.slots import Part, Slot
 _T = TypeVar("_T")
 _SPEEDS = {"time": "speed", "rate": "speed", "flops": "flops", "parameters": "parameters"}
 _COMPARED = re.compile(
-    r"(?:at least|over|above|min(?:imum)?|than|[<>]=?|[≥≤]|exceed|exceeds|reach|below|under|less|beyond|within|only)"
+    r"(?:at least|over|above|min(?:imum)?|than|[<>]=?|[≥≤]|exceed|exceeds|reach|below|under|beyond|within|only|from)"
     r"\s?(?:of |the |a |an )*$",
     re.IGNORECASE,
 )
@@ -102,7 +102,7 @@ class Writer:
             if not re.match(r"an? |half |the ", made) and not self._mass(slot):
                 self.text += article.group(1) + an(made)[1:] + " "
         starts = not self.text or self.text.endswith((". ", "! ", "? "))
-        if (starts or slot.written[:2].istitle()) and slot.kind in _CAPITALISED:
+        if (starts or slot.written[:2].istitle()) and slot.kind in _CAPITALISED and made.split(" ")[0].islower():
             made = made[:1].upper() + made[1:]
         self.text += made
 

@@ -15,6 +15,8 @@ _SCORE = re.compile(
     r"|(?P<words>three quarters|half)\b",
     _I,
 )
+#: The other end of a range.
+_UPPER = re.compile(r" ?(?:to|-) ?\d+(?:\.\d+)? ?%?")
 _FRACTIONS = {"three quarters": 0.75, "half": 0.5}
 _NAME = re.compile(
     r"(?<![\w-])(?:top-?[15] acc(?:uracy)?|pixel acc(?:uracy)?|acc(?:uracy)?|precision|recall|sensitivity|"
@@ -52,7 +54,9 @@ def score_spans(claims: Claims, written: Written) -> None:
             return
         found.append((value, name))
     for number, (value, name) in enumerate(found):
-        claims.claim(*value.span(), Slot("score", number, value.group()))
+        upper = _UPPER.match(written.text, value.end())
+        end = upper.end() if upper else value.end()
+        claims.claim(value.start(), end, Slot("score", number, written.text[value.start() : end]))
         alone = name is not None and sum(m == metrics[number].name for _, m in names) == 1
         if (
             name is not None
@@ -64,6 +68,8 @@ def score_spans(claims: Claims, written: Written) -> None:
 
 
 def _is(match: re.Match[str], wanted: float) -> bool:
+    if match.string.startswith(" times", match.end()):
+        return False
     if match["words"]:
         return same(_FRACTIONS[match["words"].lower()], wanted)
     value = value_of(match["n"])

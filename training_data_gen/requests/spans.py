@@ -23,7 +23,7 @@ _PARAMETERS = re.compile(
 )
 _TIME = re.compile(
     rf"(?P<n>{NUMBER})\s?(?P<u>ms|msec|milliseconds?|secs?|seconds?|s|minutes?|mins?|hours?|h)\b|"
-    r"(?P<half>half a|a tenth of a|a quarter of a|an?|one) (?P<u2>second|minute|hour)\b",
+    r"(?P<half>half an?|a tenth of a|a quarter of a|an?|one) (?P<u2>second|minute|hour)\b",
     _I,
 )
 _RATE = re.compile(
@@ -35,7 +35,7 @@ _UNITS = {"k": 1e3, "thousand": 1e3, "kilo": 1e3, "m": 1e6, "mil": 1e6, "million
           "billion": 1e9, "g": 1e9, "giga": 1e9, "t": 1e12, "trillion": 1e12, "tera": 1e12, "p": 1e15, "peta": 1e15,
           "e": 1e18, "exa": 1e18, "": 1.0}  # fmt: skip
 _SECONDS = {"m": 60.0, "h": 3600.0, "s": 1.0}
-_PARTS = {"half a": 0.5, "a tenth of a": 0.1, "a quarter of a": 0.25}
+_PARTS = {"half a": 0.5, "half an": 0.5, "a tenth of a": 0.1, "a quarter of a": 0.25}
 _COUNT = re.compile(r"(?<=\s)(?:\d{1,3}(?:,\d{3})+|(?!19|20)\d{3,5})(?=\s[a-z]{4,})(?!\s(?:pixels?|frames?)\b)")
 _DEVICES = re.compile(
     r"\bon (?P<d>(?:a|the|our|my) (?:CPU|GPU))(?=[ .,;)]|$)(?! (?:server|cluster|node|box|in|partition))"
@@ -48,6 +48,9 @@ _ANY_MODALITY = re.compile(
     r"infrared|\bIR\b|thermal|gr[ae]yscale|depth|spectral|x-?ray|monochrome|black|satellite|radar|sonar|ultrasound|CT|MRI",
     _I,
 )
+#: Around a place in which anything can be.
+_WITHIN = re.compile(r"\b(?:in|at|of|from|near|inside)(?: the| an?| our| my| this)? $", _I)
+_SHOWN = re.compile(rf" (?:{_SEEN})")
 _PARAMETER_NOUN = re.compile(r"param|weights", _I)
 
 
@@ -137,6 +140,8 @@ def _places_and_counts(claims: Claims, written: Written) -> None:
     place = written.parse.data.scenario
     if place in PLACES:
         for match in re.finditer(rf"(?<!\w){re.escape(place)}(?!\w)", written.text):
+            if not _WITHIN.search(written.text[: match.start()]) and not _SHOWN.match(written.text[match.end() :]):
+                continue
             claims.claim(*match.span(), Slot("place", 0, match.group()))
     kinds = list(_MODALITY.finditer(written.text))
     if len(kinds) == 1 and len(_ANY_MODALITY.findall(written.text)) == 1:

@@ -1,0 +1,123 @@
+"""From generated requests to an adapter: conversations, the command, the entry for a machine without our packages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from autommlab.cli.main import app
+from autommlab.errors import RequestError
+from autommlab.understanding.answer import NoTask, parse_answer
+from autommlab.understanding.prompt import messages
+from training_data_gen.adapter_card import CARD_FILE, PLOT_FILE
+from training_data_gen.requests.no_task import NO_TASK
+from training_data_gen.ru_data import RuData, ru_data
+from training_data_gen.ru_on_gpu import read_examples, settings_of, tune, write_examples
+
+ROOT = Path(__file__).resolve().parents[2]
+FEW = 440
+
+
+@pytest.fixture(scope="module")
+def data() -> RuData:
+    return ru_data(FEW, seed=1, held_out=20)
+
+
+def test_conversations_ask_as_the_service_does(data: RuData) -> None:
+    for one in (*data.train, *data.held_out):
+        *asked, answered = one.messages
+        assert asked == messages(asked[-1]["content"], tuned=True)
+        assert answered["role"] == "assistant"
+
+
+def test_every_answer_can_be_read_and_texts_without_a_task_say_so(data: RuData) -> None:
+    refused = 0
+    for one in (*data.train, *data.held_out):
+        try:
+            parse_answer(one.messages[-1]["content"])
+        except NoTask:
+            refused += 1
+            assert one.messages[-2]["content"] in NO_TASK
+    assert refused == len(NO_TASK)
+
+
+def test_sides_share_no_group_and_the_facts_count_them(data: RuData) -> None:
+    assert not {one.group for one in data.train} & {one.group for one in data.held_out}
+    assert data.facts["training pairs"] + data.facts["held-out pairs"] + len(NO_TASK) == len(data.train) + len(
+        data.held_out
+    )
+    assert data.facts["pairs"] == FEW
+
+
+def test_files_give_back_the_examples(data: RuData, tmp_path: Path) -> None:
+    write_examples(tmp_path / "examples", data.train, data.held_out, data.facts)
+    assert read_examples(tmp_path / "examples") == (data.train, data.held_out, data.facts)
+
+
+def test_a_folder_without_examples_says_how_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="`autommlab tune ru --examples-only` writes them"):
+        read_examples(tmp_path)
+
+
+def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
+    code = (
+        "import sys, training_data_gen.ru_on_gpu, training_data_gen.finetune.lora, training_data_gen.adapter_card\n"
+        "ours = {'ray', 'vllm', 'mmengine', 'openai', 'autommlab', 'serve', 'searchers', 'rapidfuzz', 'typer'}\n"
+        "print(sorted(ours & {name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_bare_entry_explains_itself_without_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None\nfrom training_data_gen.ru_on_gpu import main\nmain(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--examples" in done.stdout
+
+
+def test_only_examples_are_written_when_asked(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["tune", "ru", "--out", str(tmp_path), "--pairs", "450", "--examples-only"])
+    assert done.exit_code == 0, done.output
+    assert "examples to learn from" in done.output
+    assert len(read_examples(tmp_path / "examples")[0]) > 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["--device", "tpu"], "unknown device 'tpu'"), (["--base", "no/such/folder"], "no base model"),
+     (["--pairs", "10"], "cannot hold out 3 of")],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_said_at_once(tmp_path: Path, arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(app, ["tune", "ru", "--out", str(tmp_path), "--pairs", "410", *arguments])
+    assert isinstance(done.exception, RequestError)
+    assert says in str(done.exception)
+
+
+@pytest.mark.slow
+def test_a_real_adapter_with_card_and_plot_goes_on_and_refuses_other_settings(data: RuData, tmp_path: Path) -> None:
+    from serve.testing import tiny_llama
+
+    base = tiny_llama(tmp_path / "tiny")
+    examples, out = tmp_path / "examples", tmp_path / "adapter"
+    write_examples(examples, data.train[:40], data.held_out[:6], data.facts)
+    settings = settings_of(epochs=1, rank=4, lr=1e-2, batch_tokens=1500, seed=0)
+    assert settings.alpha == 8
+    said: list[str] = []
+    result = tune(examples, base, out, settings, base_name="tiny", device="cpu", say=said.append)
+    assert result.best_loss < result.first_loss
+    assert said[0].startswith("40 examples to learn from, 6 held out")
+    assert any(line.startswith("step ") for line in said)
+    card = (out / CARD_FILE).read_text()
+    for told in ("held-out loss before", "| rank | 4 |", "| data seed | 1 |", "held-out voices", "tokens", "torch"):
+        assert told in card, told
+    assert str(tmp_path) not in card
+    assert (out / PLOT_FILE).stat().st_size > 1000
+    assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
+
+    again = tune(examples, base, out, settings, base_name="tiny", device="cpu", say=said.append)
+    assert again.steps == result.steps
+    with pytest.raises(ValueError, match=r"holds another training: .*rank was 4, now 8"):
+        tune(examples, base, out, settings_of(epochs=1, rank=8), base_name="tiny", device="cpu")
