@@ -38,7 +38,8 @@ _FIELDS = (
 #: Longest lists that are generated; a small model in a loop would never end one.
 _MOST_OBJECTS, _MOST_NAMES, _MOST_METRICS = 30, 5, 6
 _FRACTION = r"(0\.[0-9]{1,4}|1|0)"
-_NUMBER = r"[0-9]{1,12}(\.[0-9]{1,8})?"
+#: Not "(\.[0-9]{1,8})?": xgrammar 0.2.8 then takes the digits of the optional part without its point.
+_NUMBER = r"([0-9]{1,12}|[0-9]{1,12}\.[0-9]{1,8})"
 
 
 class NoTask(RequestError):

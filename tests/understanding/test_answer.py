@@ -88,17 +88,41 @@ def test_what_people_ask_for_can_be_generated(request_: ModelRequest) -> None:
     jsonschema.validate(json.loads(answer_text(request_)), answer_schema())
 
 
-@settings(deadline=None)  # the first example pays for importing xgrammar
-@given(usual_request)
-def test_the_grammar_of_vllm_takes_the_answer_as_it_is_written(request_: ModelRequest) -> None:
+def grammar_takes(answer: str) -> bool:
+    """Whether vLLM could generate `answer`; its backend is called as vLLM calls it with disable_any_whitespace."""
     xgrammar = pytest.importorskip("xgrammar", reason="comes with vLLM (--extra cpu or --extra gpu)")
     from xgrammar.testing import _is_grammar_accept_string
 
-    # As vLLM calls it with disable_any_whitespace.
-    grammar = xgrammar.Grammar.from_json_schema(
-        json.dumps(answer_schema()), any_whitespace=False, separators=(",", ":")
-    )
-    assert _is_grammar_accept_string(grammar, answer_text(request_))
+    schema = json.dumps(answer_schema())
+    grammar = xgrammar.Grammar.from_json_schema(schema, any_whitespace=False, separators=(",", ":"))
+    return bool(_is_grammar_accept_string(grammar, answer))
+
+
+@settings(deadline=None)  # the first example pays for importing xgrammar
+@given(usual_request)
+def test_the_grammar_of_vllm_takes_the_answer_as_it_is_written(request_: ModelRequest) -> None:
+    assert grammar_takes(answer_text(request_))
+
+
+@pytest.mark.parametrize(
+    ("field", "possible", "impossible"),
+    [
+        (
+            "speed",
+            ["12 ms", "0.5 s", "1.25 fps"],
+            ["12", "12 kg", "1e3 ms", "-1 ms", ". ms", "1. ms", "9" * 13 + " ms"],
+        ),
+        ("flops", ["1000000000 FLOPs", "0.00000001 EFLOPs"], ["9" * 19 + " GFLOPs", "1.123456789 GFLOPs"]),
+        ("gpu", ["cpu", "gpu"], ["tpu", ""]),
+        ("model", ["ResNet-50", "DeepLabV3+"], ["", "x" * 61]),
+    ],
+)
+def test_the_grammar_of_vllm_keeps_to_the_schema(field: str, possible: list[str], impossible: list[str]) -> None:
+    for value in possible + impossible:
+        answer = no_task_answer().replace(f'"{field}":"none"', f'"{field}":"{value}"')
+        assert grammar_takes(answer) == (value in possible), value
+        if value in possible:
+            jsonschema.validate(json.loads(answer), answer_schema())
 
 
 @st.composite

@@ -30,7 +30,7 @@ from serve.lifecycle import ServiceAddress, find_service, stop_service
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(560)]
 
 #: The base model reads this as a classification each time (greedy, float32).
-REQUEST = "Is it a brick, a leaf or the sky? Classification, accuracy over 0.5, on a CPU."
+REQUEST = "Classify pictures of brick, leaf and sky."
 
 REQUESTS = (
     "Detect cats and dogs.",
