@@ -9,13 +9,13 @@ import typer
 
 from autommlab.cli.bench_ru import bench_ru
 
-bench_app = typer.Typer(help="Measure speed against a baseline in the same run.", no_args_is_help=True)
+bench_app = typer.Typer(no_args_is_help=True)
 bench_app.command(name="ru")(bench_ru)
 
 
 @bench_app.callback()
 def bench() -> None:
-    """Measure speed against a baseline in the same run."""
+    """Benchmarks: speed against a baseline in the same run; how well requests are understood."""
 
 
 @bench_app.command()

@@ -25,6 +25,7 @@ app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # square brackets in our texts are no markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
