@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import inflect
 
 _NONE = "none"
+_USUAL_MODALITY = "rgb"
 #: Often meant where a text has only what people do, or "facial".
 _MEANT_WITH_KEYPOINTS = frozenset({"person", "human", "face"})
 _ENGINE_WORDS = {Engine.ONNXRUNTIME: "onnx", Engine.NCNN: "ncnn", Engine.OPENVINO: "openvino"}
@@ -43,14 +44,16 @@ class Finding:
     """Something of a parse that its text does not bear out.
 
     Attributes:
-        field: of the parse: object, specific, model, speed, flops, parameters, metrics, engine or task.
+        field: of the parse: object, specific, modality, model, speed, flops, parameters, metrics, engine or task.
         value: the part of the field at fault, as a person reads it.
         says: one sentence, for the model as well as for a person.
+        plain: leaving it out is surely right, so that the model need not be asked again.
     """
 
     field: str
     value: str
     says: str
+    plain: bool = False
 
 
 def findings(text: str, request: ModelRequest) -> list[Finding]:
@@ -67,6 +70,16 @@ def findings(text: str, request: ModelRequest) -> list[Finding]:
         for name in data.specific
         if not _names_product(text, name)
     ]
+    # Small models fill other fields with the objects. (A kind of picture need not be in the text: "radiograph".)
+    things = {_joined(name) for name in data.object}
+    found += [
+        Finding("specific", name, f'"{name}" is an object, not a data set', plain=True)
+        for name in data.specific
+        if _joined(name) in things
+    ]
+    if _joined(data.modality) in things:
+        said = f'"{data.modality}" is an object, not a kind of picture'
+        found.append(Finding("modality", data.modality, said, plain=True))
     if model.specific_model != _NONE and not _names_product(text, model.specific_model):
         found.append(Finding("model", model.specific_model, f'the model "{model.specific_model}" is not in the text'))
     limits: tuple[tuple[str, Speed | Flops | Parameters], ...] = (
@@ -94,6 +107,7 @@ def repaired(request: ModelRequest, problems: list[Finding]) -> ModelRequest:
     left = {
         "object": tuple(name for name in data.object if ("object", name) not in wrong),
         "specific": tuple(name for name in data.specific if ("specific", name) not in wrong),
+        "modality": _USUAL_MODALITY if "modality" in fields else data.modality,
     }
     reset = {
         "specific_model": _NONE if "model" in fields else model.specific_model,

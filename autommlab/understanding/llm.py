@@ -62,7 +62,7 @@ class Understander:
         effort = Effort(model=self.model, tuned=self.tuned)
         answer, effort = self._ask(conversation, effort)
         read = _read(answer, said)
-        if read.problems and not read.no_task:
+        if not all(problem.plain for problem in read.problems):
             again = retry(conversation, answer or "", [problem.says for problem in read.problems])
             try:
                 second, effort = self._ask(again, effort)

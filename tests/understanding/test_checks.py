@@ -129,6 +129,16 @@ def test_everything_that_the_text_does_not_bear_out_is_found_and_left_out() -> N
     assert findings(text, left) == []
 
 
+def test_an_object_is_neither_a_kind_of_picture_nor_a_data_set() -> None:
+    request = ModelRequest.parse(
+        {"data": {"object": ["leaf", "sky"], "modality": "sky", "specific": ["Leaf"]}, "model": {"task": "detection"}}
+    )
+    found = findings("find the leaf in the sky", request)
+    assert [problem.field for problem in found] == ["specific", "modality"]
+    left = repaired(request, found)
+    assert (left.data.modality, left.data.specific) == ("rgb", ())
+
+
 def test_a_model_that_nobody_named_is_left_out() -> None:
     request = parse(specific_model="YOLOX-s")
     assert repaired(request, findings("find cats", request)).model.specific_model == "none"

@@ -39,6 +39,14 @@ def test_what_stays_wrong_is_left_out_and_noted() -> None:
     assert outcome.notes == ('left out of the parse: the object "oboe" is not in the text',)
 
 
+def test_what_is_plainly_wrong_is_left_out_without_asking_again() -> None:
+    misplaced = answer("cat").replace('"modality":"rgb","specific":[]', '"modality":"cat","specific":["cat"]')
+    outcome = Understander(FaultyLLM(misplaced)).understand(TEXT)
+    assert isinstance(outcome, Understood)
+    assert (outcome.request.data.modality, outcome.request.data.specific) == ("rgb", ())
+    assert len(outcome.notes) == 2
+
+
 def test_the_better_of_two_answers_counts() -> None:
     outcome = Understander(FaultyLLM(answer("cat", "lobster"), answer("oboe", "lobster", metric=0.9))).understand(TEXT)
     assert isinstance(outcome, Understood)
