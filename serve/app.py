@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from typing import Any
 
@@ -33,6 +34,7 @@ class LanguageModel:
     """
 
     async def __init__(self, values: dict[str, Any]) -> None:  # type: ignore[misc]
+        _keep_on_loopback()
         settings = make_settings(values)
         gpu = settings.gpus_per_replica != 0 and bool(ray.get_gpu_ids())
         # Here as well as where the service is started: this may be another node.
@@ -108,6 +110,18 @@ def deployment_options(settings: ServiceSettings) -> dict[str, Any]:
         target_ongoing_requests=settings.target_requests,
     )
     return options | {"autoscaling_config": scaling}
+
+
+def _keep_on_loopback() -> None:
+    """On a node of 127.0.0.1, bind the replica's port for calls between deployments there as well.
+
+    Ray Serve binds it to all addresses and has no setting for it; what comes in is unpickled.
+    """
+    if ray.util.get_node_ip_address() != "127.0.0.1":
+        return
+    replica: Any = importlib.import_module("ray.serve._private.replica")
+    bind = replica.add_port_to_grpc_server
+    replica.add_port_to_grpc_server = lambda server, _address: bind(server, "127.0.0.1:0")
 
 
 def _import_api() -> tuple[Any, Any, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ FIRST_SCHEMA = {"type": "object", "properties": {"ready": {"type": "boolean"}}, 
 _WATCH_S = 2.0
 _KILL_AFTER_S = 3.0
 _WORKERS = 3
+_OWN_PORTS = range(20000, 32000)
 _OBJECT_STORE_BYTES = 100 * 2**20
 
 
@@ -207,9 +209,12 @@ def _reason() -> str:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """One below those that the system hands out by itself: Ray takes dozens of them before ours is bound."""
+    for port in random.sample(_OWN_PORTS, len(_OWN_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise ServiceStartError(f"no port of {host} from {_OWN_PORTS.start} to {_OWN_PORTS.stop} is free")
 
 
 def _check_port(host: str, port: int) -> None:

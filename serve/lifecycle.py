@@ -15,6 +15,7 @@ import psutil
 
 from serve.client import ServiceClient
 from serve.errors import ServiceError, ServiceStartError
+from serve.private_ray import bytecode_environment
 from serve.settings import (
     KEY_VARIABLE,
     PROBE_TIMEOUT_S,
@@ -22,6 +23,7 @@ from serve.settings import (
     STOP_TIMEOUT_S,
     URL_VARIABLE,
     ServiceSettings,
+    home,
     service_folder,
 )
 from serve.state import (
@@ -211,7 +213,7 @@ def _spawn(settings: ServiceSettings) -> ServiceState:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=folder,
-            env={**environment, **_ENGINES_DIE_WITH_REPLICAS},
+            env={**bytecode_environment(environment, home() / "bytecode"), **_ENGINES_DIE_WITH_REPLICAS},
         )
     deadline = time.monotonic() + _SPAWN_TIMEOUT_S
     while time.monotonic() < deadline:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 START_ATTEMPTS = 3
@@ -27,6 +29,22 @@ def prepare_ray_environment() -> None:
         constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
 
 
+def bytecode_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The same environment, in which Python keeps the bytecode that it compiles.
+
+    Where PYTHONDONTWRITEBYTECODE is set and the packages came without bytecode, each process compiles
+    Ray, torch and vLLM anew, which takes most of its start. Its wish, nothing beside the sources, is kept.
+
+    Args:
+        environment: of the process to start.
+        folder: for the bytecode, if it may not lie beside the sources.
+    """
+    given = dict(environment)
+    if given.pop("PYTHONDONTWRITEBYTECODE", ""):
+        given.setdefault("PYTHONPYCACHEPREFIX", str(folder))
+    return given
+
+
 def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
     """Ray on loopback; tried again where a busy machine does not bring it up within Ray's fixed 30 s.
 
@@ -37,6 +55,7 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
     Raises:
         RuntimeError, TimeoutError: it does not come up.
     """
+    _stay_on_loopback()
     import ray
 
     for attempt in range(1, START_ATTEMPTS + 1):
@@ -54,3 +73,15 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
             ray.shutdown()
             if attempt == START_ATTEMPTS:
                 raise
+
+
+def _stay_on_loopback() -> None:
+    """Make Ray believe that its node is 127.0.0.1: then, and only then, do its servers listen there alone.
+
+    `ray.init` replaces a loopback address that it is given by the address of the network card. This switch,
+    meant for Windows and macOS, is the only way to keep it; Ray reads it when it is imported.
+    """
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    constants = sys.modules.get("ray._private.ray_constants")
+    if constants is not None:
+        constants.ENABLE_RAY_CLUSTER = False  # type: ignore[attr-defined]
