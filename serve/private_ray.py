@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 START_ATTEMPTS = 3
+_CLUSTER_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 #: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
 #: usage report has nowhere to go on a machine without internet.
@@ -55,19 +57,19 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
     Raises:
         RuntimeError, TimeoutError: it does not come up.
     """
-    _stay_on_loopback()
     import ray
 
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            ray.init(
-                address="local",
-                _node_ip_address="127.0.0.1",
-                include_dashboard=False,
-                log_to_driver=log_to_driver,
-                logging_level=logging.ERROR,
-                **options,
-            )
+            with _on_loopback():
+                ray.init(
+                    address="local",
+                    _node_ip_address="127.0.0.1",
+                    include_dashboard=False,
+                    log_to_driver=log_to_driver,
+                    logging_level=logging.ERROR,
+                    **options,
+                )
             return
         except (RuntimeError, TimeoutError):
             ray.shutdown()
@@ -75,13 +77,24 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
                 raise
 
 
-def _stay_on_loopback() -> None:
-    """Make Ray believe that its node is 127.0.0.1: then, and only then, do its servers listen there alone.
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Inside the block Ray takes 127.0.0.1 for its node: then, and only then, do its servers listen there alone.
 
     `ray.init` replaces a loopback address that it is given by the address of the network card. This switch,
-    meant for Windows and macOS, is the only way to keep it; Ray reads it when it is imported.
+    meant for Windows and macOS, is the only way to keep it. Put back afterwards: this process may later
+    connect to a cluster, or start one.
     """
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    constants = sys.modules.get("ray._private.ray_constants")
-    if constants is not None:
-        constants.ENABLE_RAY_CLUSTER = False  # type: ignore[attr-defined]
+    from ray._private import ray_constants
+
+    kept, variable = os.environ.get(_CLUSTER_SWITCH), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[_CLUSTER_SWITCH] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = variable
+        if kept is None:
+            del os.environ[_CLUSTER_SWITCH]
+        else:
+            os.environ[_CLUSTER_SWITCH] = kept
