@@ -34,9 +34,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class _LlmContract(SearcherContract):
-    # A call takes most of a second on one core, and every third or fourth trial of the tests needs one.
-    many_trials = 12
-    some_trials = 4
+    # A call takes most of a second on one core; two trials are one question without and one with a history.
+    many_trials = 6
+    some_trials = 2
 
     @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
     @given(space=spaces(), seed=st.integers(0, 2**40))
@@ -57,7 +57,7 @@ class TestHpoLlama(_LlmContract):
 class TestMixed(_LlmContract):
     @pytest.fixture(params=["llm+tpe+default", "portfolio"])
     def make_searcher(self, request: pytest.FixtureRequest, url: str) -> MakeSearcher:
-        options = {"llm_first": 1, "llm_every": 4} if request.param.startswith("llm") else {}
+        options = {"llm_first": 1, "llm_every": 8} if request.param.startswith("llm") else {}
         return partial(make_llm, request.param, url, samples=2, **options)
 
 
