@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.errors import AutoMMLabError
 from autommlab.events import EventLog, Events
+from autommlab.llm_service import service_for
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.run_folder import RunFolder
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.study import StudyOptions
     from searchers.space import Point, SearchSpace
-    from serve.client import ServiceClient
 
 Record = TypeVar("Record", bound=BaseModel)
 _DOING = {
@@ -168,8 +168,8 @@ def _given(value: float | None, otherwise: float) -> float:
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
     def meanwhile() -> None:
         from autommlab.compat import import_toolboxes
+        from autommlab.llm_service import STARTING
         from autommlab.tasks import Task
-        from autommlab.understanding.service import STARTING
 
         events.emit("note", "understanding", STARTING)
         # The task is not known yet; mmpretrain and what it imports serve every task.
@@ -194,31 +194,11 @@ def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, a
     from autommlab.training.study import run_study
 
     setup, space, study, default_point = study_inputs(options, plan)
-    service = searcher_service([study.searcher], events)
+    service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
     with ray_session(address):
         return run_study(
             setup, space, study, folder=folder.study, events=events, default_point=default_point, service=service
         )
-
-
-def searcher_service(names: Iterable[str], events: Events) -> ServiceClient | None:
-    """The LLM service for these searchers: started if one of them cannot do without, else only if it runs.
-
-    Raises:
-        LLMServiceError: it is needed and cannot be started.
-    """
-    import searchers
-    from autommlab.understanding.service import connect, service_errors
-
-    if any(searchers.needs_service(name) for name in names):
-        with service_errors():
-            return connect(tell=lambda words: events.emit("progress", "training", words))
-    if any(searchers.takes_service(name) for name in names):
-        from serve.lifecycle import find_service
-
-        address = find_service()
-        return address.client() if address else None
-    return None
 
 
 def _deploy(plan: Plan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:

@@ -75,9 +75,9 @@ def _parses(
     """A file with what the service makes of the requests; a temporary one unless `out` names one."""
     from rich.console import Console
 
+    from autommlab.llm_service import connect, service_errors
     from autommlab.understanding.batch import Line, done_ids, understand_lines
     from autommlab.understanding.llm import Understander
-    from autommlab.understanding.service import connect, service_errors
 
     with tempfile.TemporaryDirectory(prefix="autommlab-bench-") as temporary:
         target = out or Path(temporary) / "parses.jsonl"

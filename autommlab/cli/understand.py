@@ -77,9 +77,9 @@ def _show(outcome: Understood) -> None:
 
 
 def _many(source: Path, target: Path, url: str | None, concurrent: int) -> None:
+    from autommlab.llm_service import connect, service_errors
     from autommlab.understanding.batch import BatchOutcome, done_ids, read_lines, understand_lines
     from autommlab.understanding.llm import Understander
-    from autommlab.understanding.service import connect, service_errors
 
     lines = read_lines(source)
     done_ids(target)  # a file that is none of ours should not start a service
@@ -98,7 +98,7 @@ def _many(source: Path, target: Path, url: str | None, concurrent: int) -> None:
 
 
 def _starting() -> None:
-    from autommlab.understanding.service import STARTING
+    from autommlab.llm_service import STARTING
 
     typer.echo(STARTING, err=True)
 

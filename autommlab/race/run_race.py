@@ -12,7 +12,8 @@ from autommlab.cluster import ray_session
 from autommlab.errors import ResumeError
 from autommlab.events import EventLog, Events
 from autommlab.files import write_text
-from autommlab.pipeline import Plan, StudyInputs, plan_in, searcher_service, study_inputs
+from autommlab.llm_service import service_for
+from autommlab.pipeline import Plan, StudyInputs, plan_in, study_inputs
 from autommlab.race.records import Lap, RaceOptions, RaceResult
 from autommlab.race.standings import standings
 from autommlab.run_folder import RunFolder
@@ -45,7 +46,7 @@ def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | 
         total = _continue(out / OPTIONS_FILE, options)
         plan = plan_in(folder, options.run, events)
         inputs = study_inputs(options.run, plan)
-        service = searcher_service(options.searchers, events)
+        service = service_for(options.searchers, tell=lambda words: events.emit("progress", "training", words))
         with ray_session(address):
             laps = [
                 _lap(

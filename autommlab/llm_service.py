@@ -1,4 +1,4 @@
-"""The connection to the LLM service that understands requests: a named one, the running one, or one that is started."""
+"""The connection to the LLM service: a named one, the running one, or one that is started."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from autommlab.errors import LLMServiceError
@@ -46,6 +46,30 @@ def connect(
         ensure_service() if os.environ.get(URL_VARIABLE) else _started(tell or _silent, meanwhile)
     )
     return ServiceClient(address.url, api_key=address.api_key)
+
+
+def service_for(names: Iterable[str], *, tell: Tell) -> ServiceClient | None:
+    """The service for these searchers: started if one of them cannot do without, else only if one runs.
+
+    Args:
+        names: of searchers.
+        tell: shows what is being done while a service starts.
+
+    Raises:
+        LLMServiceError: it is needed and cannot be started.
+    """
+    import searchers
+
+    asked = tuple(names)
+    if any(map(searchers.needs_service, asked)):
+        with service_errors("choose another searcher with --searcher (`autommlab searchers` lists them)"):
+            return connect(tell=tell)
+    if any(map(searchers.takes_service, asked)):
+        from serve.lifecycle import find_service
+
+        address = find_service()
+        return address.client() if address else None
+    return None
 
 
 @contextlib.contextmanager
