@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 
 from autommlab.errors import TrainingError
+from autommlab.settings import home
+from serve.bytecode import keep_bytecode
 from serve.private_ray import prepare_ray_environment, start_private_ray
 
 
@@ -23,6 +25,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         TrainingError: no Ray answers at that address.
     """
     prepare_ray_environment()
+    keep_bytecode(home() / "bytecode")
     import ray
 
     if ray.is_initialized():

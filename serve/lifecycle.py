@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from serve.bytecode import bytecode_environment
 from serve.client import ServiceClient
 from serve.errors import ServiceError, ServiceStartError
-from serve.private_ray import bytecode_environment
 from serve.settings import (
     KEY_VARIABLE,
     PROBE_TIMEOUT_S,

@@ -6,8 +6,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 START_ATTEMPTS = 3
@@ -29,22 +28,6 @@ def prepare_ray_environment() -> None:
     constants = sys.modules.get("ray._private.ray_constants")
     if constants is not None and os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0":
         constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
-
-
-def bytecode_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The same environment, in which Python keeps the bytecode that it compiles.
-
-    Where PYTHONDONTWRITEBYTECODE is set and the packages came without bytecode, each process compiles
-    Ray, torch and vLLM anew, which takes most of its start. Its wish, nothing beside the sources, is kept.
-
-    Args:
-        environment: of the process to start.
-        folder: for the bytecode, if it may not lie beside the sources.
-    """
-    given = dict(environment)
-    if given.pop("PYTHONDONTWRITEBYTECODE", ""):
-        given.setdefault("PYTHONPYCACHEPREFIX", str(folder))
-    return given
 
 
 def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from program import EXAMPLES
 
 from autommlab.compat import prepare_ray_environment
+from serve.bytecode import keep_bytecode
 
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
 # Ray's hook for uv would otherwise try to build the environment anew in each worker.
@@ -25,6 +26,7 @@ prepare_ray_environment()
 def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's own caches and registry out of the tests."""
     os.environ["AUTOMMLAB_HOME"] = str(tmp_path_factory.mktemp("autommlab-home"))
+    keep_bytecode(tmp_path_factory.mktemp("bytecode"))
     os.environ.pop("RAY_ADDRESS", None)
 
 

@@ -20,6 +20,8 @@ from autommlab.cli.tune import tune_app
 from autommlab.cli.understand import understand_command
 from autommlab.errors import AutoMMLabError, RequestError, StorageError
 from autommlab.files import STORAGE_ERRNOS
+from autommlab.settings import home
+from serve.bytecode import keep_bytecode
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -63,6 +65,7 @@ def version() -> None:
 
 def main() -> None:
     """Entry point: an error of ours is one clear message and its exit code, never a traceback."""
+    keep_bytecode(home() / "bytecode")
     try:
         app()
     except AutoMMLabError as error:
