@@ -44,7 +44,7 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
 
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            with _on_loopback():
+            with _on_loopback(), _any_agent_port():
                 ray.init(
                     address="local",
                     _node_ip_address="127.0.0.1",
@@ -81,3 +81,23 @@ def _on_loopback() -> Iterator[None]:
             del os.environ[_CLUSTER_SWITCH]
         else:
             os.environ[_CLUSTER_SWITCH] = kept
+
+
+@contextlib.contextmanager
+def _any_agent_port() -> Iterator[None]:
+    """Inside the block Ray's agent takes any free port, which `ray.init` has no argument for.
+
+    With its fixed one, a `ray start --head` on the same machine would never accept a job.
+    """
+    from ray._private.parameter import RayParams
+
+    original = RayParams.__init__
+
+    def with_any_port(self: Any, *args: Any, **options: Any) -> None:
+        original(self, *args, **{"dashboard_agent_listen_port": 0, **options})
+
+    RayParams.__init__ = with_any_port  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        RayParams.__init__ = original  # type: ignore[method-assign]

@@ -39,6 +39,8 @@ def head() -> Iterator[str]:
     scratch = tempfile.TemporaryDirectory(prefix="ray-head-", ignore_cleanup_errors=True)
     line = [BIN / "ray", "start", "--head", "--block", "--port", free_port(), "--node-ip-address", "127.0.0.1"]
     line += ["--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard, "--temp-dir", scratch.name]
+    # Ray's fixed port for job agents may be taken by another Ray of this machine; then no job is ever accepted.
+    line += ["--dashboard-agent-listen-port", free_port()]
     environment = {**os.environ, **RAY_ENVIRONMENT, **TOKEN, "PATH": f"{BIN}:{os.environ['PATH']}"}
     process = subprocess.Popen(
         [str(part) for part in line],
