@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from program import autommlab
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_race_is_paired_resumable_and_draws_its_plot(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
