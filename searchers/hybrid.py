@@ -6,7 +6,8 @@ there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from searchers.context import StudyContext
@@ -15,7 +16,7 @@ from searchers.errors import SearcherError
 from searchers.hpo_llama import HpoLlama, service_client
 from searchers.optuna_search import OptunaSearcher, gp, tpe_few
 from searchers.settings import llm_options
-from searchers.space import Point, SearchSpace
+from searchers.space import SearchSpace
 from serve.client import ServiceClient
 
 _LLM, _OPTUNA = "llm", "optuna"
@@ -67,46 +68,32 @@ class Hybrid(Ensemble):
 def llm_tpe(
     space: SearchSpace,
     *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
-    **options: Any,
+    **arguments: Any,
 ) -> Hybrid:
     """The LLM and TPE (modelling from 3 results on).
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
-        context, service: see `hpo_llama`.
-        **options: llm_first (3), llm_every (4), and those of `hpo_llama`.
+        space, context, service: see `hpo_llama`.
+        **arguments: metric, mode, seed, first_points (see `TrackingSearcher`), llm_first (3),
+            llm_every (4), and the options of `hpo_llama`.
 
     Raises:
         SearcherError: no service, or an option that is unknown or not allowed.
     """
-    return _hybrid("llm+tpe", tpe_few, space, context, service, options,
-                   metric=metric, mode=mode, seed=seed, first_points=first_points)  # fmt: skip
+    return _hybrid("llm+tpe", tpe_few, space, context, service, **arguments)
 
 
 def llm_gp(
     space: SearchSpace,
     *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
-    **options: Any,
+    **arguments: Any,
 ) -> Hybrid:
     """The LLM and a Gaussian process (modelling from 3 results on); arguments as in `llm_tpe`."""
-    return _hybrid("llm+gp", _gp_few, space, context, service, options,
-                   metric=metric, mode=mode, seed=seed, first_points=first_points)  # fmt: skip
-
-
-def _gp_few(space: SearchSpace, *, metric: str, mode: str, seed: int) -> OptunaSearcher:
-    return gp(space, metric=metric, mode=mode, seed=seed, startup_trials=3)
+    return _hybrid("llm+gp", partial(gp, startup_trials=3), space, context, service, **arguments)
 
 
 def _hybrid(
@@ -115,12 +102,15 @@ def _hybrid(
     space: SearchSpace,
     context: StudyContext | None,
     service: str | ServiceClient | None,
-    options: dict[str, Any],
-    **settings: Any,
+    **arguments: Any,
 ) -> Hybrid:
-    turns = {key: options.pop(key, default) for key, default in (("llm_first", 3), ("llm_every", 4))}
-    checked = llm_options(name, options, *turns)
-    shared = {"metric": MEMBER_METRIC, "mode": settings["mode"], "seed": settings["seed"]}
+    settings = {key: arguments.pop(key) for key in ("metric", "mode", "seed", "first_points") if key in arguments}
+    turns = {key: arguments.pop(key, default) for key, default in (("llm_first", 3), ("llm_every", 4))}
+    checked = llm_options(name, arguments, *turns)
+    shared: dict[str, Any] = {
+        "metric": MEMBER_METRIC,
+        **{key: settings[key] for key in ("mode", "seed") if key in settings},
+    }
     client = service_client(name, service, checked.timeout_s)
     llm = HpoLlama(space, client=client, context=context, options=checked, asks_ahead=False, **shared)
     return Hybrid(space, llm=llm, optuna=optuna(space, **shared), name=name, **turns, **settings)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autommlab.cli.bench_ru import bench_ru
+from autommlab.cli.shared import names_with_commas
 
 bench_app = typer.Typer(no_args_is_help=True)
 bench_app.command(name="ru")(bench_ru)
@@ -69,7 +70,7 @@ def suggestions(
     result = measure_suggestions(
         ensure_service(service, tell),
         Path(base_model(service.base_model)),
-        searchers=tuple(searchers.split(",")),
+        searchers=names_with_commas(searchers),
         slots=slots,
         trials=trials,
         trial_s=seconds,

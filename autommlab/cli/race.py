@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from autommlab.cli.shared import names_with_commas, print_table
+
 
 def race(
     request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
@@ -41,7 +43,7 @@ def race(
     from autommlab.race.show import PLOT_FILE, draw, table
     from searchers import names
 
-    asked = tuple(dict.fromkeys(name.strip() for name in searchers.split(",") if name.strip()))
+    asked = names_with_commas(searchers)
     if not asked:
         raise RequestError(f"--searchers names none; choose among {', '.join(names())}")
     for name in asked:
@@ -66,15 +68,7 @@ def race(
     if as_json:
         print(result.model_dump_json())
         return
-    _print_wide(table(result))
+    print_table(table(result))
     print(f"{out / RESULT_FILE} holds every figure, {plot} the curves.")
     if seeds < 5:
         print(f"{seeds} seeds are too few for a claim: published rankings flipped between 3 and 8.")
-
-
-def _print_wide(drawn: object) -> None:
-    """In a log file the table keeps its width instead of breaking at 80 columns."""
-    from rich.console import Console
-
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(drawn)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autommlab.cli.shared import names_with_commas, print_table
+
 if TYPE_CHECKING:
     from autommlab.tasks import Task
     from training_data_gen.triplets.run import TrialsSummary
@@ -41,35 +43,19 @@ def trials_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Train the same quasi-random configurations in many bags; resumable, nothing is trained twice."""
-    if card is not None:
-        from training_data_gen.triplets.card import write_card
-
-        print(write_card(card))
-        return
-    if experience is not None or pack is not None:
-        from training_data_gen.triplets.experience import write_experience
-        from training_data_gen.triplets.store import read_triplets, write_compressed
-
-        triplets = read_triplets(out)
-        if experience is not None:
-            print(write_experience(triplets, experience))
-        if pack is not None:
-            print(write_compressed(triplets, pack))
+    if _written(out, card, experience, pack):
         return
     from autommlab.events import Events
     from training_data_gen.triplets.plan import make_plan
 
-    planned = make_plan(_tasks(tasks), datasets=_names(data))[:bags]
+    planned = make_plan(_tasks(tasks), datasets=names_with_commas(data))[:bags]
     if plan:
-        from rich.console import Console
-
         from training_data_gen.triplets.show_plan import plan_table
 
         if as_json:
             print("[" + ",\n".join(bag.model_dump_json() for bag in planned) + "]")
             return
-        console = Console()
-        (console if console.is_terminal else Console(width=220)).print(plan_table(planned, per_bag))
+        print_table(plan_table(planned, per_bag))
         return
     from autommlab.progress import Display
     from training_data_gen.triplets.jobs import TrialsOptions
@@ -88,6 +74,24 @@ def trials_command(
     events = Events() if as_json else Events(Display())
     summary = run_trials(planned, options, out.expanduser().resolve(), events, address=address)
     print(summary.model_dump_json() if as_json else _told(summary, out))
+
+
+def _written(out: Path, card: Path | None, experience: Path | None, pack: Path | None) -> bool:
+    """Whether one of the options that only write something was given; it is then written."""
+    if card is not None:
+        from training_data_gen.triplets.card import write_card
+
+        print(write_card(card))
+    if experience is not None or pack is not None:
+        from training_data_gen.triplets.experience import write_experience
+        from training_data_gen.triplets.store import read_triplets, write_compressed
+
+        triplets = read_triplets(out)
+        if experience is not None:
+            print(write_experience(triplets, experience))
+        if pack is not None:
+            print(write_compressed(triplets, pack))
+    return any(file is not None for file in (card, experience, pack))
 
 
 def _told(summary: TrialsSummary, out: Path) -> str:
@@ -109,11 +113,7 @@ def _tasks(text: str) -> tuple[Task, ...]:
     from autommlab.errors import RequestError, unknown
     from autommlab.tasks import Task
 
-    for name in _names(text):
+    for name in names_with_commas(text):
         if name not in list(Task):
             raise RequestError(unknown("task", name, list(Task)))
-    return tuple(Task(name) for name in _names(text)) or tuple(Task)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    return tuple(Task(name) for name in names_with_commas(text)) or tuple(Task)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autommlab.race.curves import best_so_far, estimate
+from autommlab.race.curves import estimate
 from autommlab.race.records import RaceResult, Standing
+from autommlab.race.standings import curve_of, paired
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,9 +59,10 @@ def draw(result: RaceResult, file: Path) -> Path:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     numbers = list(range(1, result.trials + 1))
+    shown = paired(result.laps, [standing.searcher for standing in result.standings])
     for standing in result.standings:
-        curves = [best_so_far(lap.scores) for lap in result.laps if lap.searcher == standing.searcher]
-        values = [estimate([(c + [c[-1]] * result.trials)[k - 1] for c in curves if c]) for k in numbers]
+        curves = [curve_of(lap, result.trials) for lap in shown[standing.searcher]]
+        values = [estimate([curve[k - 1] for curve in curves]) for k in numbers]
         (line,) = axes.plot(numbers, [v.mean for v in values], marker="o", markersize=3, label=standing.searcher)
         if values[0].low is not None:
             lows, highs = [v.low or 0.0 for v in values], [v.high or 0.0 for v in values]

@@ -27,14 +27,10 @@ def standings(laps: Sequence[Lap], searchers: Sequence[str], trials: int) -> tup
         searchers: those to show; the first one is what the others are tested against.
         trials: the budget.
     """
-    seeds = sorted(set.intersection(*({lap.seed for lap in laps if lap.searcher == name} for name in searchers)))
-    if not seeds:
+    by_name = paired(laps, searchers)
+    if not by_name:
         return ()
-    by_name = {
-        name: [next(lap for lap in laps if lap.searcher == name and lap.seed == seed) for seed in seeds]
-        for name in searchers
-    }
-    curves = {name: [_curve(lap, trials) for lap in own] for name, own in by_name.items()}
+    curves = {name: [curve_of(lap, trials) for lap in own] for name, own in by_name.items()}
     finals = {name: [curve[-1] for curve in own] for name, own in curves.items()}
     every = [score for own in by_name.values() for lap in own for score in lap.scores]
     regrets, won = normalised_regret(finals, max(every), min(every)), wins(finals)
@@ -58,7 +54,14 @@ def standings(laps: Sequence[Lap], searchers: Sequence[str], trials: int) -> tup
     )
 
 
-def _curve(lap: Lap, trials: int) -> list[float]:
+def paired(laps: Sequence[Lap], searchers: Sequence[str]) -> dict[str, list[Lap]]:
+    """Searcher -> its laps in the order of their seeds, of the seeds that every searcher has finished."""
+    found = {(lap.searcher, lap.seed): lap for lap in laps}
+    seeds = sorted({seed for _, seed in found if all((name, seed) in found for name in searchers)})
+    return {name: [found[name, seed] for seed in seeds] for name in searchers} if seeds else {}
+
+
+def curve_of(lap: Lap, trials: int) -> list[float]:
     """Best so far after each trial of the budget; a study that ended early stays where it was."""
     curve = best_so_far(lap.scores)
     return (curve + [curve[-1] if curve else 0.0] * trials)[:trials]

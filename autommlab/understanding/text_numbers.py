@@ -6,12 +6,13 @@ import math
 import re
 
 _FIGURES = re.compile(r"\d+(?:[,' ]\d{3})+(?:\.\d+)?|\d*[.,]?\d+(?:[eE][+-]?\d+)?")
-_ONES = (
+ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_WORDS = {word: value for value, word in enumerate(_ONES)} | {word: 10 * ten for ten, word in enumerate(_TENS, 2)}
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+#: Number word -> value, up to ninety.
+VALUES = {word: value for value, word in enumerate(ONES)} | {word: 10 * ten for ten, word in enumerate(TENS, 2)}
 _SIZES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12}
 _PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1}
 #: "Within a second" is a limit of 1.
@@ -66,9 +67,9 @@ def _words(text: str) -> set[float]:
     found: set[float] = set()
     total = current = 0.0
     for word in [*_lower_words(text), ""]:
-        if word in _WORDS:
-            found.add(_WORDS[word])
-            current += _WORDS[word]
+        if word in VALUES:
+            found.add(VALUES[word])
+            current += VALUES[word]
         elif word in _SIZES:
             found.add(_SIZES[word])
             current = (current or 1) * _SIZES[word]

@@ -7,66 +7,19 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from request_strategies import requests
 
 from autommlab.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.answer import NoTask, answer_schema, no_task_answer, without_descriptions
 from autommlab.understanding.prompt import answer_text, messages, parse_answer, retry
-from autommlab.understanding.request import (
-    DataPart,
-    DeployPart,
-    Device,
-    Engine,
-    Flops,
-    FlopsUnit,
-    Metric,
-    ModelPart,
-    ModelRequest,
-    Parameters,
-    ParametersUnit,
-    Speed,
-    SpeedUnit,
-)
+from autommlab.understanding.request import DataPart, Metric, ModelPart, ModelRequest, Speed
 
 any_text = st.text(max_size=30)
 any_name = st.text(min_size=1, max_size=30)
 #: What people write in names, and what the grammar generates.
 name_letters = string.ascii_letters + string.digits + " -+.@äß猫"
 plain_name = st.text(name_letters, min_size=1, max_size=30).filter(str.strip)
-
-
-def quantity(kind: type, units: type, values: st.SearchStrategy) -> st.SearchStrategy:
-    specified = st.sampled_from([unit for unit in units if unit != "none"])
-    return st.one_of(st.just(kind()), st.builds(kind, value=values, unit=specified))
-
-
-def requests(
-    names: st.SearchStrategy, texts: st.SearchStrategy, amounts: st.SearchStrategy, metrics: st.SearchStrategy
-):
-    return st.builds(
-        ModelRequest,
-        data=st.builds(
-            DataPart,
-            description=texts,
-            scenario=texts,
-            object=st.lists(names, max_size=4).map(tuple),
-            modality=names,
-            specific=st.lists(names, max_size=3).map(tuple),
-        ),
-        model=st.builds(
-            ModelPart,
-            description=texts,
-            task=st.sampled_from(Task),
-            specific_model=names,
-            speed=quantity(Speed, SpeedUnit, amounts),
-            flops=quantity(Flops, FlopsUnit, amounts),
-            parameters=quantity(Parameters, ParametersUnit, amounts),
-            metrics=st.lists(metrics, max_size=3).map(tuple),
-        ),
-        deploy=st.builds(
-            DeployPart, description=texts, gpu=st.sampled_from(Device), inference_engine=st.sampled_from(Engine)
-        ),
-    )
 
 
 any_metric = st.builds(Metric, name=any_name.filter(str.strip), value=st.floats(0, 1))

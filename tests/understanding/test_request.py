@@ -7,14 +7,12 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from request_strategies import quantity, requests
 
 from autommlab.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.request import (
     DataPart,
-    DeployPart,
-    Device,
-    Engine,
     Flops,
     FlopsUnit,
     Metric,
@@ -32,35 +30,18 @@ positive = st.floats(min_value=1e-6, max_value=1e9)
 names = st.text(min_size=1, max_size=20).filter(str.strip)
 
 
-def quantities(kind: type, units: type) -> st.SearchStrategy:
-    specified = st.sampled_from([unit for unit in units if unit != "none"])
-    return st.one_of(st.just(kind()), st.builds(kind, value=positive, unit=specified))
+speeds = quantity(Speed, SpeedUnit, positive)
+flops = quantity(Flops, FlopsUnit, positive)
+parameters = quantity(Parameters, ParametersUnit, positive)
+any_request = requests(names, st.text(max_size=20), positive, st.builds(Metric, name=names, value=st.floats(0, 1)))
 
 
-speeds = quantities(Speed, SpeedUnit)
-flops = quantities(Flops, FlopsUnit)
-parameters = quantities(Parameters, ParametersUnit)
-requests = st.builds(
-    ModelRequest,
-    data=st.builds(DataPart, object=st.lists(names, max_size=4).map(tuple), scenario=st.text(max_size=20)),
-    model=st.builds(
-        ModelPart,
-        task=st.sampled_from(Task),
-        speed=speeds,
-        flops=flops,
-        parameters=parameters,
-        metrics=st.lists(st.builds(Metric, name=names, value=st.floats(0, 1)), max_size=3).map(tuple),
-    ),
-    deploy=st.builds(DeployPart, gpu=st.sampled_from(Device), inference_engine=st.sampled_from(Engine)),
-)
-
-
-@given(requests)
+@given(any_request)
 def test_parse_of_dump_is_the_same_request(request_: ModelRequest) -> None:
     assert ModelRequest.parse(json.dumps(request_.to_dict())) == request_
 
 
-@given(requests)
+@given(any_request)
 def test_every_dump_fits_the_schema_for_constrained_decoding(request_: ModelRequest) -> None:
     jsonschema.validate(request_.to_dict(), request_schema())
 
@@ -72,7 +53,7 @@ def test_the_schema_demands_every_field() -> None:
         jsonschema.validate(incomplete, request_schema())
 
 
-@given(requests)
+@given(any_request)
 def test_normalisation_is_idempotent(request_: ModelRequest) -> None:
     once = request_.normalised()
     assert once.normalised() == once

@@ -13,9 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
 from autommlab.errors import RequestError
 from autommlab.understanding.answer import answer_schema
@@ -78,28 +76,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's own set: image folders with three classes of coloured squares."""
-    root = tmp_path_factory.mktemp("materials")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 16), ("val", 6), ("test", 6)):
-        for name, colour in (("brick", (200, 60, 40)), ("leaf", (40, 180, 60)), ("sky", (60, 120, 230))):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                image = Image.fromarray(rng.integers(0, 120, (72, 72, 3), dtype=np.uint8))
-                ImageDraw.Draw(image).rectangle((10, 10, 50, 50), fill=colour)
-                image.save(folder / f"{index}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
 def first_run(
-    home: Path, materials: Path, tmp_path_factory: pytest.TempPathFactory
+    home: Path, shapes: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """`autommlab run` without --parse on a machine where no service runs yet."""
     out = tmp_path_factory.mktemp("run") / "run"
-    done = autommlab(home, "run", REQUEST, "--data", materials, "--trials", 1, "--out", out)
+    done = autommlab(home, "run", REQUEST, "--data", shapes, "--trials", 1, "--out", out)
     return done, out
 
 

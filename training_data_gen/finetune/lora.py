@@ -138,18 +138,19 @@ class _Run:
         interval = max(1, math.ceil(len(per_epoch[0]) / settings.evaluations))
         state = restore(self.folder, self.model, self.optimizer) or TrainingState(best_loss=self.loss(held_out))
         state.first_loss = state.first_loss or state.best_loss
-        started, running = time.monotonic() - state.seconds, 0.0
+        started, losses = time.monotonic() - state.seconds, []
         for step, batch in enumerate((b for epoch in per_epoch for b in epoch), start=1):
             if step <= state.step or state.unimproved >= settings.patience:
                 continue
-            running += self.step(batch, step, total)
+            losses.append(self.step(batch, step, total))
             state.step, state.tokens = step, state.tokens + sum(len(e.ids) for e in batch)
             if step % interval == 0 or step == total:
                 held = self.loss(held_out)
                 state.seconds = time.monotonic() - started
-                self._judge(state, running / interval, held)
-                progress(step, total, running / interval, held)
-                running = 0.0
+                loss = sum(losses) / len(losses)  # the last part may be shorter than the interval
+                self._judge(state, loss, held)
+                progress(step, total, loss, held)
+                losses = []
         return LoraResult(
             folder=self.folder, steps=state.step, best_step=state.best_step, best_loss=state.best_loss,
             first_loss=state.first_loss, tokens=state.tokens, seconds=state.seconds, device=self.device,

@@ -7,15 +7,11 @@ import random
 import re
 from decimal import Decimal
 
-_ONES = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_VALUES = {word: value for value, word in enumerate(_ONES)} | {word: 10 * ten for ten, word in enumerate(_TENS, 2)}
-_WORD = "|".join([*sorted(_VALUES, key=len, reverse=True), "hundred"])
+from autommlab.understanding.text_numbers import ONES, TENS, VALUES
+
+_WORD = "|".join([*sorted(VALUES, key=len, reverse=True), "hundred"])
 _WORDS = rf"(?:{_WORD})(?:(?:[\s-]|\sand\s)(?:{_WORD}))*(?:\sand\sa\shalf)?"
-_FIGURES = r"\d{1,3}(?:,\d{3})+(?!\d)|\d*[.,]\d+|\d+(?:e\d+)?"
+_FIGURES = r"[1-9]\d{0,2}(?:,\d{3})+(?!\d)|\d*[.,]\d+|\d+(?:e\d+)?"
 #: A number in figures or words, not a part of a longer one or of a name.
 NUMBER = rf"(?<![\w.,@-])(?:{_FIGURES}|{_WORDS})"
 _FIGURE = re.compile(_FIGURES)
@@ -25,15 +21,15 @@ def value_of(written: str) -> float | None:
     """The value of a text that `NUMBER` matches, None if it is no such text."""
     text = written.strip().lower()
     if _FIGURE.fullmatch(text):
-        grouped = re.fullmatch(r"\d{1,3}(?:,\d{3})+", text)
+        grouped = re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+", text)
         return float(text.replace(",", "") if grouped else text.replace(",", "."))
     half = 0.5 if text.endswith(" and a half") else 0.0
     total = 0
     for word in re.split(r"[\s-]+", text.removesuffix(" and a half")):
         if word == "hundred":
             total = max(total, 1) * 100
-        elif word in _VALUES:
-            total += _VALUES[word]
+        elif word in VALUES:
+            total += VALUES[word]
         elif word != "and":
             return None
     return total + half
@@ -47,12 +43,12 @@ def same(one: float, other: float) -> bool:
 def words(number: int) -> str:
     """English words for 0 to 999: "ninety-five", "two hundred and fifty"."""
     if number < 20:
-        return _ONES[number]
+        return ONES[number]
     if number < 100:
         tens, ones = divmod(number, 10)
-        return _TENS[tens - 2] + (f"-{_ONES[ones]}" if ones else "")
+        return TENS[tens - 2] + (f"-{ONES[ones]}" if ones else "")
     hundreds, rest = divmod(number, 100)
-    return f"{_ONES[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
+    return f"{ONES[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
 
 
 def plain(value: float) -> str:
@@ -67,7 +63,7 @@ def figure(value: float, rng: random.Random) -> str:
         return rng.choice([written, f"{int(value):,}"])
     if 0 < value < 1 and rng.random() < 0.2:
         written = written.removeprefix("0")
-    elif "." in written and rng.random() < 0.03:
+    elif len(written.partition(".")[2]) in (1, 2) and rng.random() < 0.03:  # "1,234" would be read as thousands
         written = written.replace(".", ",")
     return written
 
