@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
-from autommlab.compat import prepare_ray_environment
 from autommlab.tasks import Task
 from autommlab.training.space import search_space
+from autommlab.training.study import quiet_tune
 from searchers import create
 from searchers.answer_schema import answer_schema
 from searchers.context import StudyContext
 from searchers.dialogue import proposal_messages
 from searchers.space import SearchSpace
 from serve.client import Sampling
+from serve.private_ray import prepare_ray_environment, start_private_ray
 
 if TYPE_CHECKING:
     from serve.lifecycle import ServiceAddress
@@ -125,15 +126,14 @@ def _slot_use(
     name: str, address: ServiceAddress, space: SearchSpace, slots: int, trials: int, trial_s: float
 ) -> SlotUse:
     prepare_ray_environment()
+    quiet_tune()
     import ray
     from ray import tune
 
     from autommlab.bench.sleeping_trial import SCORE, SleepingTrial
     from autommlab.training.study_log import Silent
 
-    ray.init(
-        address="local", num_cpus=slots, _node_ip_address="127.0.0.1", include_dashboard=False, log_to_driver=False
-    )
+    start_private_ray(num_cpus=slots)
     try:
         searcher: Any = create(name, space, metric=SCORE, seed=0, context=_CONTEXT, service=address.client())
         with tempfile.TemporaryDirectory(prefix="autommlab-bench-") as folder:

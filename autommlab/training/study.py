@@ -152,9 +152,9 @@ def _search(
     from searchers.schedulers import create_scheduler
     from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
 
-    for name, value in {**_TUNE_ENVIRONMENT, **SAVE_EVERY_STEP}.items():
+    quiet_tune()
+    for name, value in SAVE_EVERY_STEP.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are told by our own records
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(
         ledger,
@@ -197,6 +197,13 @@ def _search(
         raise TrainingError(
             f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
+
+
+def quiet_tune() -> None:
+    """Ray Tune prints nothing of its own; failures are told by our own records."""
+    for name, value in _TUNE_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
 def _require_space(folder: Path, params_m: float, slots: int) -> None:
