@@ -13,12 +13,14 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serve.errors import AdapterError
+from serve.settings import ServiceSettings
 
 CONFIG_FILE = "adapter_config.json"
 #: Only this form of weights: the other one that PEFT knows is a pickle.
@@ -46,17 +48,24 @@ class Adapter(BaseModel):
     rank: int
 
 
+def table_of(settings: ServiceSettings) -> AdapterTable:
+    """The table of the service with these settings."""
+    return AdapterTable(settings.folder / "adapters", settings.max_adapter_rank, settings.adapter_layers)
+
+
 class AdapterTable:
     """Adapters in a folder, safe for several processes.
 
     Args:
         folder: on a file system that all replicas see; made when the first adapter is added.
         max_rank: largest LoRA rank that the service was started for.
+        layers: layers that adapters may change; None = all.
     """
 
-    def __init__(self, folder: Path, max_rank: int) -> None:
+    def __init__(self, folder: Path, max_rank: int, layers: Collection[str] | None = None) -> None:
         self.folder = folder
         self.max_rank = max_rank
+        self.layers = layers
         self._file = folder / TABLE_FILE
 
     def stamp(self) -> tuple[int, int] | None:
@@ -85,7 +94,8 @@ class AdapterTable:
         """Check an adapter and copy it; not registered yet.
 
         Raises:
-            AdapterError: no such folder, not a LoRA adapter, rank too large, or a name that cannot be used.
+            AdapterError: no such folder, not a LoRA adapter, rank too large, other layers changed than allowed,
+                or a name that cannot be used.
         """
         if not _NAME.fullmatch(name):
             raise AdapterError(
@@ -142,13 +152,21 @@ class AdapterTable:
         if missing:
             raise AdapterError(f"{source} is no LoRA adapter: {' and '.join(missing)} missing (PEFT writes both)")
         try:
-            rank = json.loads((source / CONFIG_FILE).read_text())["r"]
-        except (ValueError, KeyError, TypeError) as error:
+            config = json.loads((source / CONFIG_FILE).read_text())
+            rank, changed = config["r"], config.get("target_modules")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AdapterError(f"{source / CONFIG_FILE} is not the description of a LoRA adapter: {error}") from error
         if not isinstance(rank, int) or not 1 <= rank <= self.max_rank:
             raise AdapterError(
                 f"the adapter in {source} has rank {rank}; the service was started for 1 to {self.max_rank}: "
                 "raise max_adapter_rank in its settings and start it again"
+            )
+        # PEFT writes a list of names; a pattern is left to vLLM's own check.
+        names = {str(name).rpartition(".")[2] for name in changed} if isinstance(changed, list) else set()
+        if self.layers is not None and (others := sorted(names - set(self.layers))):
+            raise AdapterError(
+                f"the adapter in {source} changes the layers {', '.join(others)}; the service was started for "
+                f"{', '.join(self.layers)}: name more in adapter_layers of its settings and start it again"
             )
         return rank
 

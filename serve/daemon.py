@@ -85,13 +85,13 @@ class _Start:
                 _end_ray()
 
     def _start(self) -> None:
-        from serve.adapters import AdapterTable
+        from serve.adapters import table_of
 
         settings = self.settings
         check_base_model(settings.base_model)
         if settings.ray_address is None:
             _check_port(settings.host, settings.port)
-            AdapterTable(settings.folder / "adapters", settings.max_adapter_rank).sweep()
+            table_of(settings).sweep()
         self._enter(Phase.RAY)
         if settings.ray_address is None:
             # Not slots, nobody asks for one: Ray starts so many workers at once, for controller, proxy and replica.

@@ -67,6 +67,7 @@ def engine_arguments(settings: ServiceSettings, model: str, *, gpu: bool) -> Nam
         *("--tensor-parallel-size", str(settings.tensor_parallel)),
         *("--max-loras", str(settings.max_adapters)),
         *("--max-lora-rank", str(settings.max_adapter_rank)),
+        *(("--lora-target-modules", *settings.adapter_layers) if settings.adapter_layers else ()),
         # Without it a small model may fill its answer with blanks between two fields until it is cut off.
         *("--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})),
         # The base model's own sampling habits would change what a client asked for.

@@ -19,7 +19,7 @@ from vllm.entrypoints.serve.utils.api_utils import validate_json_request
 from vllm.lora.request import LoRARequest
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from serve.adapters import Adapter, AdapterTable
+from serve.adapters import Adapter, table_of
 from serve.errors import AdapterError
 from serve.settings import ServiceSettings
 
@@ -36,7 +36,7 @@ class ReplicaAdapters:
     """
 
     def __init__(self, engine: AsyncLLM, models: OpenAIServingModels, settings: ServiceSettings) -> None:
-        self.table = AdapterTable(settings.folder / "adapters", settings.max_adapter_rank)
+        self.table = table_of(settings)
         self._engine = engine
         self._models = models
         self._pinned: dict[str, Adapter] = {}

@@ -67,6 +67,17 @@ def test_adapters_added_at_once_are_all_there(table: AdapterTable, tmp_path: Pat
     assert len(table.read()) == 16
 
 
+def test_an_adapter_of_other_layers_is_refused(tmp_path: Path) -> None:
+    table = AdapterTable(tmp_path / "table", max_rank=16, layers=("q_proj", "v_proj"))
+    source = folder_with(tmp_path / "a")
+    for layers in (["v_proj"], ["model.layers.0.self_attn.q_proj"]):
+        (source / CONFIG_FILE).write_text(json.dumps({"r": 8, "target_modules": layers}))
+        assert table.prepare("hpo", source).rank == 8
+    (source / CONFIG_FILE).write_text(json.dumps({"r": 8, "target_modules": ["q_proj", "lm_head"]}))
+    with pytest.raises(AdapterError, match=r"changes the layers lm_head.*adapter_layers"):
+        table.prepare("hpo", source)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "two words", "x" * 65, "a\nb"])
 def test_names_that_cannot_be_used(table: AdapterTable, tmp_path: Path, name: str) -> None:
     with pytest.raises(AdapterError, match="an adapter cannot be called"):
