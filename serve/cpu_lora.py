@@ -21,7 +21,8 @@ def register() -> None:
 
     if current_platform.is_cpu():
         name = f"{GroupedLora.__module__}.{GroupedLora.__qualname__}"
-        type(current_platform).get_punica_wrapper = classmethod(lambda _: name)
+        platform: Any = type(current_platform)
+        platform.get_punica_wrapper = classmethod(lambda _: name)
 
 
 class GroupedLora(PunicaWrapperCPU):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from autommlab.understanding.answer import answer_text, no_task_answer
 from autommlab.understanding.clean import clean
 from autommlab.understanding.prompt import messages
-from training_data_gen.finetune.examples import Example
+from training_data_gen.finetune.examples import Example, TuningData
 from training_data_gen.requests.generate import Pair, generate, split
 from training_data_gen.requests.no_task import NO_TASK
 
@@ -21,16 +19,7 @@ DEFAULT_HELD_OUT = 200
 _NO_TASK_HELD_OUT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class RuData:
-    """Examples of both sides of the split, and what the adapter's card says about them."""
-
-    train: list[Example]
-    held_out: list[Example]
-    facts: dict[str, Any]
-
-
-def ru_data(count: int = DEFAULT_PAIRS, seed: int = 0, held_out: int = DEFAULT_HELD_OUT) -> RuData:
+def ru_data(count: int = DEFAULT_PAIRS, seed: int = 0, held_out: int = DEFAULT_HELD_OUT) -> TuningData:
     """Examples from `count` generated pairs.
 
     Args:
@@ -55,7 +44,7 @@ def ru_data(count: int = DEFAULT_PAIRS, seed: int = 0, held_out: int = DEFAULT_H
         "tasks in training": dict(sorted(Counter(pair.parse.model.task.value for pair in train).items())),
         "data seed": seed,
     }
-    return RuData(
+    return TuningData(
         examples(train) + [one for number, one in enumerate(nothing) if number % _NO_TASK_HELD_OUT],
         examples(kept) + nothing[::_NO_TASK_HELD_OUT],
         facts,

@@ -42,7 +42,7 @@ def trials_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Train the same quasi-random configurations in many bags; resumable, nothing is trained twice."""
+    """Train quasi-random configurations in many bags; resumable, nothing is trained twice."""
     if _written(out, card, experience, pack):
         return
     from autommlab.events import Events

@@ -5,10 +5,16 @@ Like `bench`, it joins packages: what an adapter learns from is in `training_dat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from autommlab.cli.shared import names_with_commas
+
+if TYPE_CHECKING:
+    from training_data_gen.finetune.examples import TuningData
 
 tune_app = typer.Typer(help="Fine-tune adapters of the LLM.", no_args_is_help=True)
 
@@ -18,45 +24,103 @@ def _group() -> None:
     """Fine-tune adapters of the LLM."""
 
 
+Out = Annotated[Path, typer.Option(help="Folder of the adapter; the same command again goes on with it.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Most passes over the examples. [default: 4]")]
+Rank = Annotated[int | None, typer.Option(min=1, help="Of the LoRA matrices. [default: 16]")]
+Rate = Annotated[float | None, typer.Option(min=1e-7, help="Peak learning rate. [default: 0.0005]")]
+BatchTokens = Annotated[int | None, typer.Option(min=64, help="Tokens of a step. [default: 4096]")]
+Base = Annotated[str | None, typer.Option(help="Base model: name or folder. [default: the embedded one]")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of data and training.")]
+ExamplesOnly = Annotated[
+    bool,
+    typer.Option("--examples-only", help="Only write the examples, for `python -m training_data_gen.tune_on_gpu`."),
+]
+
+
 @tune_app.command()
 def ru(
-    out: Annotated[Path, typer.Option(help="Folder of the adapter; the same command again goes on with it.")],
+    out: Out,
     pairs: Annotated[
         int | None, typer.Option(min=1, help="Generated requests, 404 handwritten ones among them. [default: 6000]")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most passes over them. [default: 4]")] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="Of the LoRA matrices. [default: 16]")] = None,
-    lr: Annotated[float | None, typer.Option(min=1e-7, help="Peak learning rate. [default: 0.0005]")] = None,
-    batch_tokens: Annotated[int | None, typer.Option(min=64, help="Tokens of a step. [default: 4096]")] = None,
     held_out: Annotated[
         int | None, typer.Option(min=1, help="Most held-out requests, of voices never trained on. [default: 200]")
     ] = None,
-    base: Annotated[str | None, typer.Option(help="Base model: name or folder. [default: the embedded one]")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of data and training.")] = 0,
-    examples_only: Annotated[
-        bool,
-        typer.Option("--examples-only", help="Only write the examples, for `python -m training_data_gen.ru_on_gpu`."),
-    ] = False,
+    epochs: Epochs = None,
+    rank: Rank = None,
+    lr: Rate = None,
+    batch_tokens: BatchTokens = None,
+    base: Base = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    examples_only: ExamplesOnly = False,
 ) -> None:
     """Fine-tune RU-LLaMA, which turns a request into its parse, on generated requests."""
-    from autommlab.errors import RequestError, unknown
     from training_data_gen.ru_data import DEFAULT_HELD_OUT, DEFAULT_PAIRS, ru_data
-    from training_data_gen.ru_on_gpu import settings_of, summary, tune, write_examples
+
+    def make() -> TuningData:
+        return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT)
+
+    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "seed": seed}
+    _tune(make, out, settings, base=base, device=device, examples_only=examples_only)
+
+
+@tune_app.command()
+def hpo(
+    out: Out,
+    triplets: Annotated[Path, typer.Option(help="Folder of `autommlab trials`, or a .jsonl or .jsonl.gz file.")],
+    per_bag: Annotated[int | None, typer.Option(min=1, help="Most dialogues about a bag. [default: 32]")] = None,
+    without: Annotated[str, typer.Option(help="Data sets to leave out, names with commas.")] = "",
+    epochs: Epochs = None,
+    rank: Rank = None,
+    lr: Rate = None,
+    batch_tokens: BatchTokens = None,
+    base: Base = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    examples_only: ExamplesOnly = False,
+) -> None:
+    """Fine-tune HPO-LLaMA, which proposes hyperparameters, on dialogues about finished trials."""
+    from training_data_gen.dialogues import DialogueSettings
+    from training_data_gen.hpo_data import hpo_data
+    from training_data_gen.triplets.store import read_triplets
+
+    def make() -> TuningData:
+        known = read_triplets(triplets)
+        return hpo_data(
+            known, per_bag=per_bag or DialogueSettings.per_bag, without=names_with_commas(without), seed=seed
+        )
+
+    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "seed": seed}
+    _tune(make, out, settings, base=base, device=device, examples_only=examples_only)
+
+
+def _tune(
+    make: Callable[[], TuningData],
+    out: Path,
+    settings: dict[str, float | None],
+    *,
+    base: str | None,
+    device: str,
+    examples_only: bool,
+) -> None:
+    """Make the examples, and unless only they are wanted, the adapter."""
+    from autommlab.errors import RequestError, unknown
+    from training_data_gen.tune_on_gpu import settings_of, summary, tune, write_examples
 
     devices = ("auto", "cpu", "cuda")
     if device not in devices:
         raise RequestError(unknown("device", device, devices))
     folder = out / "examples"
     try:
-        data = ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT)
+        data = make()
         write_examples(folder, data.train, data.held_out, data.facts)
         if examples_only:
             typer.echo(f"{len(data.train)} examples to learn from and {len(data.held_out)} held out: {folder}")
             return
-        settings = settings_of(epochs=epochs, rank=rank, lr=lr, batch_tokens=batch_tokens, seed=seed)
         path, name = _base(base)
-        result = tune(folder, path, out, settings, base_name=name, device=device, say=typer.echo)
+        result = tune(folder, path, out, settings_of(**settings), base_name=name, device=device, say=typer.echo)
     except ValueError as error:
         raise RequestError(str(error)) from error
     typer.echo(summary(result))

@@ -13,27 +13,28 @@ from autommlab.errors import RequestError
 from autommlab.understanding.answer import NoTask, parse_answer
 from autommlab.understanding.prompt import messages
 from training_data_gen.adapter_card import CARD_FILE, PLOT_FILE
+from training_data_gen.finetune.examples import TuningData
 from training_data_gen.requests.no_task import NO_TASK
-from training_data_gen.ru_data import RuData, ru_data
-from training_data_gen.ru_on_gpu import read_examples, settings_of, tune, write_examples
+from training_data_gen.ru_data import ru_data
+from training_data_gen.tune_on_gpu import read_examples, settings_of, tune, write_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = 440
 
 
 @pytest.fixture(scope="module")
-def data() -> RuData:
+def data() -> TuningData:
     return ru_data(FEW, seed=1, held_out=20)
 
 
-def test_conversations_ask_as_the_service_does(data: RuData) -> None:
+def test_conversations_ask_as_the_service_does(data: TuningData) -> None:
     for one in (*data.train, *data.held_out):
         *asked, answered = one.messages
         assert asked == messages(asked[-1]["content"], tuned=True)
         assert answered["role"] == "assistant"
 
 
-def test_every_answer_can_be_read_and_texts_without_a_task_say_so(data: RuData) -> None:
+def test_every_answer_can_be_read_and_texts_without_a_task_say_so(data: TuningData) -> None:
     refused = 0
     for one in (*data.train, *data.held_out):
         try:
@@ -44,7 +45,7 @@ def test_every_answer_can_be_read_and_texts_without_a_task_say_so(data: RuData) 
     assert refused == len(NO_TASK)
 
 
-def test_sides_share_no_group_and_the_facts_count_them(data: RuData) -> None:
+def test_sides_share_no_group_and_the_facts_count_them(data: TuningData) -> None:
     assert not {one.group for one in data.train} & {one.group for one in data.held_out}
     assert data.facts["training pairs"] + data.facts["held-out pairs"] + len(NO_TASK) == len(data.train) + len(
         data.held_out
@@ -52,19 +53,19 @@ def test_sides_share_no_group_and_the_facts_count_them(data: RuData) -> None:
     assert data.facts["pairs"] == FEW
 
 
-def test_files_give_back_the_examples(data: RuData, tmp_path: Path) -> None:
+def test_files_give_back_the_examples(data: TuningData, tmp_path: Path) -> None:
     write_examples(tmp_path / "examples", data.train, data.held_out, data.facts)
     assert read_examples(tmp_path / "examples") == (data.train, data.held_out, data.facts)
 
 
 def test_a_folder_without_examples_says_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="`autommlab tune ru --examples-only` writes them"):
+    with pytest.raises(ValueError, match="alone with --examples-only"):
         read_examples(tmp_path)
 
 
 def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
     code = (
-        "import sys, training_data_gen.ru_on_gpu, training_data_gen.finetune.lora, training_data_gen.adapter_card\n"
+        "import sys, training_data_gen.tune_on_gpu, training_data_gen.finetune.lora, training_data_gen.adapter_card\n"
         "ours = {'ray', 'vllm', 'mmengine', 'openai', 'autommlab', 'serve', 'searchers', 'rapidfuzz', 'typer'}\n"
         "print(sorted(ours & {name.split('.')[0] for name in sys.modules}))"
     )
@@ -73,7 +74,7 @@ def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
 
 
 def test_the_bare_entry_explains_itself_without_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None\nfrom training_data_gen.ru_on_gpu import main\nmain(['--help'])"
+    code = "import sys; sys.modules['torch'] = None\nfrom training_data_gen.tune_on_gpu import main\nmain(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "--examples" in done.stdout
 
@@ -97,7 +98,7 @@ def test_what_cannot_be_trained_is_said_at_once(tmp_path: Path, arguments: list[
 
 
 @pytest.mark.slow
-def test_a_real_adapter_with_card_and_plot_goes_on_and_refuses_other_settings(data: RuData, tmp_path: Path) -> None:
+def test_a_real_adapter_with_card_and_plot_goes_on_and_refuses_other_settings(data: TuningData, tmp_path: Path) -> None:
     from serve.testing import tiny_llama
 
     base = tiny_llama(tmp_path / "tiny")

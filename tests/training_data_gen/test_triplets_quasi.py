@@ -1,4 +1,4 @@
-"""The quasi-random configurations: the same places in every bag, a sequence that can be prolonged."""
+"""The quasi-random configurations: the same places whatever the bounds, a sequence that can be prolonged."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def test_sixteen_points_are_spread_evenly() -> None:
 
 
 def test_a_studys_seed_changes_nothing_and_the_recipe_comes_first() -> None:
-    register_searcher()
-    assert register_searcher() == SEARCHER
+    name = register_searcher(7)
+    assert register_searcher(7) == name == f"{SEARCHER}-7"
     recipe: Point = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
     for seed in (0, 5):
-        searcher = searchers.create(f"{SEARCHER}+default", SPACE, metric=METRIC, seed=seed, first_points=[recipe])
+        searcher = searchers.create(f"{name}+default", SPACE, metric=METRIC, seed=seed, first_points=[recipe])
         proposed = [searcher.suggest(f"t{n}") for n in range(4)]
-        assert proposed == [recipe, *plan_points(SPACE, 3)]
+        assert proposed == [recipe, *plan_points(SPACE, 3, 7)]
         assert searcher.proposed_by("t1") == "sobol"

@@ -25,6 +25,15 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class TuningData:
+    """Examples of both sides of a split, and what the adapter's card says about them."""
+
+    train: list[Example]
+    held_out: list[Example]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """Token ids of a conversation, and the same with everything but the answers as `IGNORED`."""
 

@@ -160,7 +160,7 @@ class _Run:
         """Keep the adapter if it is the best so far, log, and leave a state to go on from."""
         if held < state.best_loss:
             state.best_loss, state.best_step, state.unimproved = held, state.step, 0
-            self.model.save_pretrained(self.folder)
+            self.model.save_pretrained(self.folder, save_embedding_layers=False)  # "auto" would ask the hub
         else:
             state.unimproved += 1
         line = {"step": state.step, "loss": loss, "held_out": held, "tokens": state.tokens, "s": state.seconds}

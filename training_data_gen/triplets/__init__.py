@@ -1,4 +1,4 @@
-"""Triplets: real trainings over many bags, each with the same quasi-random configurations.
+"""Triplets: real trainings over many bags, each with as many quasi-random configurations.
 
 A triplet is a request's bag and model, hyperparameters, and the performance they reached (arXiv 2402.15351,
 section 3.4). HPO-LLaMA learns from them, and the searcher `prior` looks them up.

@@ -60,7 +60,8 @@ def _training_bags(task: Task) -> list[PlannedBag]:
         classes = _new_classes(task, pair, count, number, taken, rng)
         taken.add((pair, frozenset(classes)))
         bag = _bag(f"{task}-{number:02d}", task, pair, classes, bounds, menu)
-        bags.append(bag.model_copy(update={"noise_seeds": NOISE_SEEDS if number < NOISE_BAGS else ()}))
+        repeated = NOISE_SEEDS if number < NOISE_BAGS else ()
+        bags.append(bag.model_copy(update={"points": number, "noise_seeds": repeated}))
     return bags
 
 
@@ -73,7 +74,7 @@ def _held_out_bags(task: Task) -> list[PlannedBag]:
         subsets = [s for s in POOLS[pair.dataset].reserved if task is not Task.CLASSIFICATION or len(s) > 1]
         classes = subsets[number % len(subsets)]
         bag = _bag(f"{task}-held-out-{number}", task, pair, classes, bounds[number], menu)
-        bags.append(bag.model_copy(update={"held_out": True}))
+        bags.append(bag.model_copy(update={"held_out": True, "points": TRAINING_BAGS + number}))
     return bags
 
 
@@ -132,7 +133,7 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     bounds = list(zip(*_bounds(menu, 2, rng), strict=True))
     return [
         _bag(f"{spec.name}-{number}", spec.task, Pair(spec.name, model), (), bounds[number], menu).model_copy(
-            update={"held_out": True, "left_out": True}
+            update={"held_out": True, "left_out": True, "points": number}
         )
         for number, model in enumerate((models[0], models[-1]))
     ]

@@ -137,7 +137,7 @@ def triplets_of(
         trials: all of them.
         test_metrics: number of a trial -> its figures on TEST.
     """
-    numbers = {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials)))}
+    numbers = {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.points))}
     measured = objective(planned.task).name
     versions = _versions(setup.choice)
     shared = {

@@ -91,7 +91,6 @@ class _Work:
         self._file = TripletFile(out / TRIPLETS_FILE)
         self._pace = Pace()
         self._failed: dict[str, str] = {}
-        self._searcher = register_searcher()
         self._began = time.monotonic()
 
     def run(self, address: str | None) -> TrialsSummary:
@@ -187,7 +186,7 @@ class _Work:
 
     def _study_options(self, job: Job) -> StudyOptions:
         return StudyOptions(
-            searcher=self._searcher + (DEFAULT_SUFFIX if job.recipe else ""),
+            searcher=register_searcher(job.planned.points) + (DEFAULT_SUFFIX if job.recipe else ""),
             trials=job.trials,
             max_concurrent=self._options.concurrent,
             cpus_per_trial=self._options.cpus_per_trial,

@@ -2,9 +2,9 @@
 
 A machine with a GPU is lent now and then and has none of our environment. There
 
-    python -m training_data_gen.ru_on_gpu --examples FOLDER --base FOLDER --out FOLDER
+    python -m training_data_gen.tune_on_gpu --examples FOLDER --base FOLDER --out FOLDER
 
-does what `autommlab tune ru` does, on the files that `autommlab tune ru --examples-only` has written.
+does what `autommlab tune` does, on the files that it has written with --examples-only.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def read_examples(folder: Path) -> tuple[list[Example], list[Example], dict[str,
         return _side(folder / TRAIN_FILE), _side(folder / HELD_OUT_FILE), json.loads((folder / FACTS_FILE).read_text())
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{folder} holds no examples that can be read ({error}); `autommlab tune ru --examples-only` writes them"
+            f"{folder} holds no examples that can be read ({error}); `autommlab tune ru` and `tune hpo` write them, "
+            "alone with --examples-only"
         ) from error
 
 
@@ -106,7 +107,7 @@ def summary(result: LoraResult) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description="Train an adapter from example files, without Ray, vLLM or OpenMMLab.")
-    parser.add_argument("--examples", type=Path, required=True, help="folder of `autommlab tune ru --examples-only`")
+    parser.add_argument("--examples", type=Path, required=True, help="folder written with --examples-only")
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--out", type=Path, required=True, help="folder of the adapter; the same again goes on")
     parser.add_argument("--base-name", default=BASE_NAME, help="name of the base model, for the adapter's config")

@@ -1,0 +1,148 @@
+"""Triplets as rounds of the HPO dialogue: what is known of a bag so far, and a better point as the answer.
+
+The paper (arXiv 2402.15351, section 3.4) makes dialogues of one to three rounds out of a request's trials.
+Here a round is one self-contained question, as the searcher asks it (`searchers.dialogue`), so a
+dialogue of any length is so many examples, and histories are drawn instead of being always the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from searchers.answer_schema import format_answer, grid
+from searchers.context import Fact, StudyContext
+from searchers.dialogue import Round, proposal_messages
+from searchers.space import ChoiceParameter, Parameter, SearchSpace
+from training_data_gen.finetune.examples import Example
+from training_data_gen.triplets.records import Triplet
+from training_data_gen.triplets.statistics import main_seed
+
+#: Facts that name things. They are left out of some questions: other data and models will have other names.
+_NAMES = ("model", "dataset")
+#: Draws for each example that is wanted; some histories leave nothing better.
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class DialogueSettings:
+    """How a bag's trials become questions with answers.
+
+    Attributes:
+        per_bag: examples of a bag, at most.
+        rounds: length of the history -> how often, in any unit.
+        targets: the answer is the best point that is left, the second best, ... so often, in any unit.
+        narrowed: share of the questions whose bounds are a part of the bag's own.
+        least_trials: a narrowed space still holds so many of the bag's trials.
+        nameless: share of the questions without the names of model and data set.
+        running: share of the histories whose last trial has no result yet.
+        gain: an answer is at least so much better than the history, as a share of the bag's range.
+    """
+
+    per_bag: int = 32
+    rounds: tuple[tuple[int, int], ...] = ((0, 6), (1, 3), (2, 3), (3, 2), (4, 1), (6, 1), (9, 1), (14, 1))
+    targets: tuple[int, ...] = (6, 3, 1)
+    narrowed: float = 0.5
+    least_trials: int = 8
+    nameless: float = 0.3
+    running: float = 0.15
+    gain: float = 0.02
+
+
+def dialogue_examples(
+    triplets: Sequence[Triplet], settings: DialogueSettings | None = None, seed: int = 0
+) -> list[Example]:
+    """Examples of one bag, without repetition; none if its trials reached all the same.
+
+    Args:
+        triplets: of one bag; those of its main seed are used, repeats under other seeds are noise.
+        settings: None = the defaults.
+        seed: of all draws, with the bag's name.
+    """
+    settings = settings or DialogueSettings()
+    trials = main_seed(triplets)
+    scores = [t.score for t in trials if not t.failed]
+    if not scores or max(scores) == min(t.score for t in trials):
+        return []
+    bag = _Bag(trials, settings, random.Random(f"{seed}/{trials[0].planned}"))
+    made: dict[tuple[str, ...], Example] = {}
+    for _ in range(_TRIES * settings.per_bag):
+        example = bag.draw()
+        if example is not None:
+            made[tuple(message["content"] for message in example.messages)] = example
+        if len(made) == settings.per_bag:
+            break
+    return list(made.values())
+
+
+class _Bag:
+    def __init__(self, trials: Sequence[Triplet], settings: DialogueSettings, rng: random.Random) -> None:
+        self._trials, self._settings, self._rng = trials, settings, rng
+        self._space = SearchSpace(parameters=trials[0].parameters)
+        reached = [0.0 if t.failed else t.score for t in trials]
+        self._gain = settings.gain * (max(reached) - min(reached))
+
+    def draw(self) -> Example | None:
+        """A question with its answer; None if the drawn history leaves nothing better."""
+        rng, settings = self._rng, self._settings
+        space, trials = self._space, list(self._trials)
+        if rng.random() < settings.narrowed:
+            space, trials = self._narrowed()
+        lengths, weights = zip(*settings.rounds, strict=True)
+        length = min(rng.choices(lengths, weights)[0], len(trials) - 1)
+        history = rng.sample(trials, length)
+        target = self._better([t for t in trials if t not in history], history)
+        if target is None:
+            return None
+        rounds = [_round(t) for t in history]
+        if rounds and rng.random() < settings.running:
+            rounds[-1] = Round(rounds[-1].point)
+        asked = proposal_messages(self._context(), space, rounds, mode=target.mode)
+        answer = {"role": "assistant", "content": format_answer(space, target.point)}
+        return Example((*asked, answer), target.planned)
+
+    def _better(self, left: Sequence[Triplet], history: Sequence[Triplet]) -> Triplet | None:
+        """One of the best points that are left, if it is better than all of the history by the least gain."""
+        known = [t.score for t in history if not t.failed]
+        floor = max(known) + self._gain if known else float("-inf")
+        ranked = sorted((t for t in left if not t.failed and t.score > floor), key=lambda t: -t.score)
+        ranked = ranked[: len(self._settings.targets)]
+        return self._rng.choices(ranked, self._settings.targets[: len(ranked)])[0] if ranked else None
+
+    def _narrowed(self) -> tuple[SearchSpace, list[Triplet]]:
+        """A part of the space and the trials in it; the whole if too few would be left."""
+        parameters = tuple(_cut(p, self._rng) for p in self._space.parameters)
+        space = SearchSpace(parameters=parameters)
+        inside = [t for t in self._trials if t.point in space]
+        if len(inside) < self._settings.least_trials or all(t.failed for t in inside):
+            return self._space, list(self._trials)
+        return space, inside
+
+    def _context(self) -> StudyContext:
+        facts: dict[str, Fact] = dict(self._trials[0].context)
+        if self._rng.random() < self._settings.nameless:
+            facts = {name: value for name, value in facts.items() if name not in _NAMES}
+        return StudyContext(facts=facts)
+
+
+def _round(trial: Triplet) -> Round:
+    if trial.failed:
+        return Round(trial.point, failure=trial.reason or trial.status)
+    return Round(trial.point, trial.score)
+
+
+def _cut(parameter: Parameter, rng: random.Random) -> Parameter:
+    """Often the same; else up to a third of the range less at one end, or one choice less."""
+    if rng.random() < 0.5:
+        return parameter
+    if isinstance(parameter, ChoiceParameter):
+        if len(parameter.choices) < 3:
+            return parameter
+        gone = rng.choice(parameter.choices)
+        return parameter.model_copy(update={"choices": tuple(c for c in parameter.choices if c != gone)})
+    steps = grid(parameter)
+    drop = rng.randrange(len(steps) // 3 + 1)
+    if rng.random() < 0.5:
+        return parameter.model_copy(update={"low": steps[drop]})
+    return parameter.model_copy(update={"high": steps[-1 - drop]})
