@@ -33,10 +33,11 @@ from searchers.distance import is_near
 from searchers.errors import SearcherError
 from searchers.experience import experience_file, load_experience
 from searchers.prior import prior_points
-from searchers.settings import KEY_VARIABLE, URL_VARIABLE, LlmOptions, llm_options
+from searchers.settings import LlmOptions, llm_options
 from searchers.space import Point, SearchSpace
 from searchers.tracking import TrackingSearcher
 from serve.client import ServiceClient
+from serve.settings import KEY_VARIABLE, URL_VARIABLE
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """The one place of this package's defaults that concern the LLM; light to import.
 
-Environment: `AUTOMMLAB_LLM_URL` and `AUTOMMLAB_LLM_KEY` name the LLM service for searchers that were
+Environment: `AUTOMMLAB_LLM_URL` and `AUTOMMLAB_LLM_KEY` (serve.settings) name the LLM service for searchers that were
 given none; `AUTOMMLAB_EXPERIENCE` is the file of past trials for searchers that were given none.
 """
 
@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from searchers.errors import SearcherError, unknown
 
-URL_VARIABLE = "AUTOMMLAB_LLM_URL"
-KEY_VARIABLE = "AUTOMMLAB_LLM_KEY"
 EXPERIENCE_VARIABLE = "AUTOMMLAB_EXPERIENCE"
 
 #: Points closer than this in every parameter (shares of its range) count as the same trial again.

@@ -7,6 +7,7 @@ have different patience.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
+from serve.settings import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -86,7 +88,7 @@ class Answer:
 
 
 class ServiceClient:
-    """A connection to one service; can be pickled, and shared by threads.
+    """A connection to one service; can be shared by threads, and pickled, but a pickle holds no key.
 
     Args:
         url: base address, with or without "/v1".
@@ -101,8 +103,12 @@ class ServiceClient:
         self._connection: OpenAI | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the open connection."""
-        return {**self.__dict__, "_connection": None}
+        """Everything but the open connection and the key: Ray Tune pickles searchers into files."""
+        return {**self.__dict__, "_connection": None, "api_key": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The key is that of the environment (AUTOMMLAB_LLM_KEY)."""
+        self.__dict__.update(state, api_key=os.environ.get(KEY_VARIABLE))
 
     def models(self, *, timeout_s: float | None = None) -> tuple[str, ...]:
         """Names that `chat` takes: the base model, then its adapters.

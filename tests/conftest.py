@@ -20,6 +20,8 @@ from serve.bytecode import keep_bytecode
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
 # Ray's hook for uv would otherwise try to build the environment anew in each worker.
 prepare_ray_environment()
+# Ray's workers run at nice 15, so whatever else is busy on the machine starves them: tests would run out of time.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @pytest.fixture(scope="session", autouse=True)

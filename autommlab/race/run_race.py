@@ -86,7 +86,6 @@ def _lap(
 
 def lap(searcher: str, seed: int, study: StudyResult) -> Lap:
     """What a race keeps of a finished study."""
-    llm = [trial.proposal for trial in study.trials]
     return Lap(
         searcher=searcher,
         seed=seed,
@@ -95,8 +94,8 @@ def lap(searcher: str, seed: int, study: StudyResult) -> Lap:
         proposed_by=dict(Counter(trial.proposed_by for trial in study.trials)),
         test=study.test_metrics[study.objective],
         seconds=study.seconds,
-        llm_seconds=sum(float(details.get("seconds", 0.0)) for details in llm),
-        llm_tokens=sum(int(details.get("tokens", 0)) + int(details.get("prompt_tokens", 0)) for details in llm),
+        llm_seconds=study.llm.seconds,
+        llm_tokens=study.llm.prompt_tokens + study.llm.tokens,
     )
 
 

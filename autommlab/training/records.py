@@ -74,6 +74,22 @@ class TrialRecord(BaseModel):
     worker: str = ""
 
 
+class LlmCost(BaseModel):
+    """What a study asked of a language model, answers included that nobody used.
+
+    Attributes:
+        prompt_tokens, tokens: read and generated.
+        seconds: of all calls, summed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
 class StudyResult(BaseModel):
     """The outcome of a study: all trials, the winner, its one evaluation on TEST.
 
@@ -83,6 +99,7 @@ class StudyResult(BaseModel):
         checkpoint: weights of the winner (`state_dict` only), absolute path.
         config_file: dumped OpenMMLab config of the winner, absolute path.
         val_metrics, test_metrics: canonical name -> fraction.
+        llm: zero for searchers that ask none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,3 +113,4 @@ class StudyResult(BaseModel):
     val_metrics: dict[str, float]
     test_metrics: dict[str, float]
     seconds: float
+    llm: LlmCost = LlmCost()

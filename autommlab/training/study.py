@@ -19,7 +19,7 @@ from autommlab.events import Events
 from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.metrics import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
-from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.records import LlmCost, StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from searchers.space import Point, SearchSpace
 
@@ -39,7 +39,7 @@ KEPT_CHECKPOINTS = 2
 #: Weights and two moments of Adam, 4 bytes each.
 _BYTES_PER_PARAMETER, _OTHER_FILES_MB = 12, 50
 _RAY_FOLDER, LEDGER_FILE, BEST_FOLDER, TEST_FILE = "ray", "trials.jsonl", "best", "test.json"
-ALL_FOLDER = "all"
+ALL_FOLDER, _COST_FILE = "all", "llm.json"
 
 
 class StudyOptions(BaseModel):
@@ -115,6 +115,7 @@ def run_study(
         val_metrics=best.metrics,
         test_metrics=_test_once(setup, folder),
         seconds=time.monotonic() - started,
+        llm=_cost(folder),
     )
 
 
@@ -188,6 +189,8 @@ def _search(
             verbose=0,
             progress_reporter=Silent(),
         )
+        if "llm" in (usage := getattr(searcher, "usage", dict)()):
+            write_text(folder / _COST_FILE, json.dumps(usage["llm"]))
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):
@@ -234,6 +237,12 @@ def _slots(options: StudyOptions) -> int:
         if need > 0
     ]
     return max(1, int(min(rooms, default=1)))
+
+
+def _cost(folder: Path) -> LlmCost:
+    """What the study's searcher has left about its calls; zero if it made none."""
+    file = folder / _COST_FILE
+    return LlmCost.model_validate_json(file.read_bytes()) if file.exists() else LlmCost()
 
 
 def _test_once(setup: TrialSetup, folder: Path) -> dict[str, float]:

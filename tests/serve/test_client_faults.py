@@ -112,3 +112,11 @@ def test_a_dead_service_of_the_environment_is_not_replaced_silently(monkeypatch:
         assert find_service() is None
         with pytest.raises(ServiceError, match="AUTOMMLAB_LLM_URL names an LLM service that cannot be used"):
             ensure_service()
+
+
+def test_a_pickled_client_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = pickle.dumps(ServiceClient("http://127.0.0.1:1/v1", api_key="very-secret", timeout_s=5))
+    assert b"very-secret" not in stored
+    monkeypatch.setenv(KEY_VARIABLE, "of the environment")
+    again = pickle.loads(stored)  # noqa: S301 - our own bytes
+    assert (again.url, again.timeout_s, again.api_key) == ("http://127.0.0.1:1", 5, "of the environment")
