@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -189,7 +189,8 @@ def _search(
             verbose=0,
             progress_reporter=Silent(),
         )
-        if "llm" in (usage := getattr(searcher, "usage", dict)()):
+        usage: dict[str, Any] = getattr(searcher, "usage", dict)()
+        if "llm" in usage:
             write_text(folder / _COST_FILE, json.dumps(usage["llm"]))
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error

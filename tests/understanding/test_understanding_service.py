@@ -81,7 +81,7 @@ def first_run(
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """`autommlab run` without --parse on a machine where no service runs yet."""
     out = tmp_path_factory.mktemp("run") / "run"
-    done = autommlab(home, "run", REQUEST, "--data", shapes, "--trials", 1, "--out", out)
+    done = autommlab(home, "run", REQUEST, "--data", shapes, "--searcher", "hpo-llama", "--trials", 1, "--out", out)
     return done, out
 
 
@@ -106,6 +106,10 @@ def test_a_sentence_goes_through_all_five_stages(first_run: tuple[subprocess.Com
     effort = stored["effort"]
     assert (effort["model"], effort["tuned"]) == ("smollm2-135m-instruct", False)
     assert min(effort["tokens"], effort["prompt_tokens"], effort["seconds"]) > 0
+    study = json.loads((out / "study.json").read_text())
+    (trial,) = study["trials"]
+    assert (trial["proposed_by"], trial["proposal"]["fallback"]) == ("hpo-llama", "")
+    assert study["llm"]["tokens"] >= trial["proposal"]["tokens"] > 0
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     starting = [event["message"] for event in events if event["message"].startswith("starting the LLM service, ")]
     assert any("loading the model" in message for message in starting)
