@@ -6,7 +6,7 @@ import pytest
 import yaml
 from jsonschema import ValidationError
 
-CLUSTER = Path(__file__).resolve().parents[1] / "cluster.yaml"
+CLUSTER = Path(__file__).resolve().parents[2] / "cluster.yaml"
 
 
 def _validated(config: dict) -> dict:
