@@ -7,16 +7,18 @@ from typing import Annotated
 
 import typer
 
+from autommlab.cli.bench_hpo import bench_hpo
 from autommlab.cli.bench_ru import bench_ru
 from autommlab.cli.shared import names_with_commas
 
 bench_app = typer.Typer(no_args_is_help=True)
 bench_app.command(name="ru")(bench_ru)
+bench_app.command(name="hpo")(bench_hpo)
 
 
 @bench_app.callback()
 def bench() -> None:
-    """Benchmarks: speed against a baseline in the same run; how well requests are understood."""
+    """Benchmarks: speed against a baseline in the same run; how well requests are understood and searchers search."""
 
 
 @bench_app.command()

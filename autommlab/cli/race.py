@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autommlab.cli.shared import names_with_commas, print_table
+from autommlab.cli.shared import print_table, searchers_named
 
 
 def race(
@@ -34,21 +34,14 @@ def race(
     import shlex
     import sys
 
-    from autommlab.errors import RequestError, unknown
     from autommlab.events import Events
     from autommlab.options import RunOptions
     from autommlab.progress import Display
     from autommlab.race.records import RaceOptions
     from autommlab.race.run_race import RESULT_FILE, run_race
     from autommlab.race.show import PLOT_FILE, draw, table
-    from searchers import names
 
-    asked = names_with_commas(searchers)
-    if not asked:
-        raise RequestError(f"--searchers names none; choose among {', '.join(names())}")
-    for name in asked:
-        if name not in names():
-            raise RequestError(unknown("searcher", name, names()))
+    asked = searchers_named(searchers)
     run = RunOptions(
         text=request,
         parse=None if parse is None else parse.expanduser().resolve(),

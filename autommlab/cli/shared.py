@@ -7,12 +7,47 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from autommlab.tasks import Task
+
 _WIDTH_OF_A_LOG = 220
 
 
 def names_with_commas(text: str) -> tuple[str, ...]:
     """`"a, b,a"` becomes `("a", "b")`."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def tasks_named(text: str) -> tuple[Task, ...]:
+    """Tasks with commas; all four if none is named.
+
+    Raises:
+        RequestError: no such task.
+    """
+    from autommlab.errors import RequestError, unknown
+    from autommlab.tasks import Task
+
+    for name in names_with_commas(text):
+        if name not in list(Task):
+            raise RequestError(unknown("task", name, list(Task)))
+    return tuple(Task(name) for name in names_with_commas(text)) or tuple(Task)
+
+
+def searchers_named(text: str) -> tuple[str, ...]:
+    """Searchers with commas.
+
+    Raises:
+        RequestError: none, or no such searcher.
+    """
+    from autommlab.errors import RequestError, unknown
+    from searchers import names
+
+    asked = names_with_commas(text)
+    if not asked:
+        raise RequestError(f"--searchers names none; choose among {', '.join(names())}")
+    for name in asked:
+        if name not in names():
+            raise RequestError(unknown("searcher", name, names()))
+    return asked
 
 
 def print_table(table: Table) -> None:

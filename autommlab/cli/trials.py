@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import names_with_commas, print_table
+from autommlab.cli.shared import names_with_commas, print_table, tasks_named
 
 if TYPE_CHECKING:
-    from autommlab.tasks import Task
     from training_data_gen.triplets.run import TrialsSummary
 
 
@@ -48,7 +47,7 @@ def trials_command(
     from autommlab.events import Events
     from training_data_gen.triplets.plan import make_plan
 
-    planned = make_plan(_tasks(tasks), datasets=names_with_commas(data))[:bags]
+    planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))[:bags]
     if plan:
         from training_data_gen.triplets.show_plan import plan_table
 
@@ -107,13 +106,3 @@ def _told(summary: TrialsSummary, out: Path) -> str:
         lines.append("The time is up; the same command goes on.")
     lines.append(f"Data card: autommlab trials --card {out}")
     return "\n".join(lines)
-
-
-def _tasks(text: str) -> tuple[Task, ...]:
-    from autommlab.errors import RequestError, unknown
-    from autommlab.tasks import Task
-
-    for name in names_with_commas(text):
-        if name not in list(Task):
-            raise RequestError(unknown("task", name, list(Task)))
-    return tuple(Task(name) for name in names_with_commas(text)) or tuple(Task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autommlab import machine
@@ -13,7 +13,8 @@ from autommlab.errors import ResumeError
 from autommlab.events import EventLog, Events
 from autommlab.files import write_text
 from autommlab.llm_service import service_for
-from autommlab.pipeline import Plan, StudyInputs, plan_in, study_inputs
+from autommlab.metrics import objective
+from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.race.records import Lap, RaceOptions, RaceResult
 from autommlab.race.standings import standings
 from autommlab.run_folder import RunFolder
@@ -48,24 +49,38 @@ def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | 
         inputs = study_inputs(options.run, plan)
         service = service_for(options.searchers, tell=lambda words: events.emit("progress", "training", words))
         with ray_session(address):
-            laps = [
-                _lap(
-                    inputs, service, searcher, seed, out, events, f"study {number} of {total}: {searcher}, seed {seed}"
-                )
-                for number, (seed, searcher) in enumerate(_order(options), start=1)
-            ]
-        result = _result(options, plan, laps, inputs.options.trials, command)
+            laps = []
+            for number, (seed, searcher) in enumerate(_order(options), start=1):
+                title = f"study {number} of {total}: {searcher}, seed {seed}"
+                laps.append(run_lap(inputs, searcher, seed, out, events, service=service, title=title))
+        result = race_result(inputs, laps, options.searchers, options.seeds, command)
         write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
         return result
     finally:
         folder.close()
 
 
-def _lap(
-    inputs: StudyInputs, service: ServiceClient | None, searcher: str, seed: int, out: Path, events: Events, title: str
+def run_lap(
+    inputs: StudyInputs,
+    searcher: str,
+    seed: int,
+    out: Path,
+    events: Events,
+    *,
+    service: ServiceClient | None,
+    title: str,
 ) -> Lap:
-    """One study, or what is stored of it if it is finished."""
-    folder = out / "studies" / searcher / f"seed-{seed}"
+    """One study, or what is stored of it if it is finished. Ray must be connected.
+
+    Args:
+        inputs: data, model, space and budget; its own searcher and seed do not count.
+        searcher, seed: of this study.
+        out: folder of the race.
+        events: who is told.
+        service: the LLM service, for searchers that ask one.
+        title: said before it starts.
+    """
+    folder = lap_folder(out, searcher, seed)
     stored = folder / LAP_FILE
     if stored.exists():
         return Lap.model_validate_json(stored.read_bytes())
@@ -82,6 +97,11 @@ def _lap(
     done = lap(searcher, seed, study)
     write_text(stored, done.model_dump_json(indent=1))
     return done
+
+
+def lap_folder(out: Path, searcher: str, seed: int) -> Path:
+    """Of one study of the race in `out`."""
+    return out / "studies" / searcher / f"seed-{seed}"
 
 
 def lap(searcher: str, seed: int, study: StudyResult) -> Lap:
@@ -124,18 +144,20 @@ def _continue(file: Path, options: RaceOptions) -> int:
     return len(options.searchers) * options.seeds
 
 
-def _result(options: RaceOptions, plan: Plan, laps: list[Lap], trials: int, command: str) -> RaceResult:
-    from autommlab.metrics import objective
-
+def race_result(
+    inputs: StudyInputs, laps: Sequence[Lap], searchers: Sequence[str], seeds: int, command: str
+) -> RaceResult:
+    """What a race keeps, from its finished laps."""
+    bag, trials = inputs.setup.bag, inputs.options.trials
     return RaceResult(
-        task=plan.request.model.task,
-        objective=objective(plan.request.model.task).name,
-        data=f"{', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)})",
-        model=plan.choice.entry.title,
+        task=bag.task,
+        objective=objective(bag.task).name,
+        data=f"{', '.join(bag.datasets)} ({', '.join(bag.classes)})",
+        model=inputs.setup.choice.entry.title,
         trials=trials,
-        seeds=options.seeds,
+        seeds=seeds,
         laps=tuple(laps),
-        standings=standings(laps, options.searchers, trials),
+        standings=standings(laps, searchers, trials),
         command=command,
         date=time.strftime("%Y-%m-%d"),
         machine=machine.facts(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autommlab.race.curves import estimate
 from autommlab.race.records import RaceResult, Standing
@@ -58,19 +59,28 @@ def draw(result: RaceResult, file: Path) -> Path:
     figure = Figure(figsize=(8, 5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    numbers = list(range(1, result.trials + 1))
     shown = paired(result.laps, [standing.searcher for standing in result.standings])
-    for standing in result.standings:
-        curves = [curve_of(lap, result.trials) for lap in shown[standing.searcher]]
-        values = [estimate([curve[k - 1] for curve in curves]) for k in numbers]
-        (line,) = axes.plot(numbers, [v.mean for v in values], marker="o", markersize=3, label=standing.searcher)
-        if values[0].low is not None:
-            lows, highs = [v.low or 0.0 for v in values], [v.high or 0.0 for v in values]
-            axes.fill_between(numbers, lows, highs, alpha=0.15, color=line.get_color(), linewidth=0)
-    axes.set_xlabel("trial (failed ones count)")
+    draw_curves(axes, {name: [curve_of(lap, result.trials) for lap in laps] for name, laps in shown.items()})
     axes.set_ylabel(f"best {result.objective} on val so far")
     axes.set_title(f"{result.model} on {result.data}, {result.seeds} seeds", fontsize=9, wrap=True)
-    axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(file)
     return file
+
+
+def draw_curves(axes: Any, curves: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """Mean and 95 % interval over seeds, one line a searcher.
+
+    Args:
+        axes: of matplotlib.
+        curves: searcher -> for each seed the value after each trial.
+    """
+    for name, own in curves.items():
+        values = [estimate(at_once) for at_once in zip(*own, strict=True)]
+        numbers = list(range(1, len(values) + 1))
+        (line,) = axes.plot(numbers, [v.mean for v in values], marker="o", markersize=3, label=name)
+        if values and values[0].low is not None:
+            lows, highs = [v.low or 0.0 for v in values], [v.high or 0.0 for v in values]
+            axes.fill_between(numbers, lows, highs, alpha=0.15, color=line.get_color(), linewidth=0)
+    axes.set_xlabel("trial (failed ones count)")
+    axes.grid(alpha=0.3)

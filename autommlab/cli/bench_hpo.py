@@ -1,0 +1,67 @@
+"""`autommlab bench hpo`: all searchers on bags that no adapter has learnt from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autommlab.cli.shared import names_with_commas, print_table, searchers_named, tasks_named
+
+
+def bench_hpo(
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/bench-hpo"),
+    searchers: Annotated[
+        str, typer.Option(help="Names with commas. [default: ten, from default to portfolio]", show_default=False)
+    ] = "",
+    trials: Annotated[int, typer.Option(min=1, help="Trials of each study.")] = 20,
+    seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim.")] = 5,
+    bags: Annotated[int | None, typer.Option(min=1, help="Most held-out bags of each task. [default: all]")] = None,
+    tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
+    data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,
+    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
+    gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of a trial, may be fractional.")] = 0,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Searchers compared on held-out bags: real trials, equal budgets, paired seeds; table, JSON and plot."""
+    import shlex
+    import sys
+
+    from autommlab.events import Events
+    from autommlab.progress import Display
+    from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
+    from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions, HpoBenchResult
+    from training_data_gen.benchmarks.hpo_show import PLOT_FILE, draw, table
+
+    if plot is not None:
+        stored = HpoBenchResult.model_validate_json(plot.read_bytes())
+        print_table(table(stored))
+        print(draw(stored, plot.with_name(PLOT_FILE)))
+        return
+    options = HpoBenchOptions(
+        tasks=tasks_named(tasks),
+        datasets=names_with_commas(data),
+        bags=bags,
+        searchers=searchers_named(searchers) if searchers else SEARCHERS,
+        trials=trials,
+        seeds=seeds,
+        concurrent=concurrent,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+    )
+    events = Events() if as_json else Events(Display())
+    folder = out.expanduser().resolve()
+    command = "autommlab " + shlex.join(sys.argv[1:])
+    result = run_hpo_bench(options, folder, events, address=address, command=command)
+    drawn = draw(result, folder / PLOT_FILE)
+    if as_json:
+        print(result.model_dump_json())
+        return
+    print_table(table(result))
+    print(f"{folder / RESULT_FILE} holds every figure, {drawn} the curves.")

@@ -1,0 +1,105 @@
+"""The HPO benchmark: shares and ranks over bags from known laps, and a tiny real run through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from program import autommlab
+
+from autommlab.race.records import Lap, RaceResult
+from autommlab.tasks import Task
+from training_data_gen.benchmarks.hpo import held_out_bags
+from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
+from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
+from training_data_gen.benchmarks.hpo_show import draw, table
+
+SEARCHERS = ("random", "better")
+
+
+def lap(searcher: str, seed: int, *scores: float) -> Lap:
+    return Lap(
+        searcher=searcher, seed=seed, scores=scores, statuses=("ok",) * len(scores), proposed_by={}, test=0.5, seconds=9
+    )
+
+
+def race(task: Task, *laps: Lap) -> RaceResult:
+    return RaceResult(
+        task=task, objective="x", data="d", model="m", trials=3, seeds=2, laps=laps, standings=(), command="c", date="d"
+    )
+
+
+RACES = {
+    "wide": race(
+        Task.DETECTION,
+        lap("random", 0, 0.0, 0.4, 0.2),
+        lap("better", 0, 0.2, 0.2, 0.8),
+        lap("random", 1, 0.4, 0.4, 0.4),
+        lap("better", 1, 0.6, 0.6, 0.6),
+    ),
+    "narrow": race(
+        Task.KEYPOINT,
+        lap("random", 0, 0.1, 0.12, 0.1),
+        lap("better", 0, 0.12, 0.1, 0.1),
+        lap("random", 1, 0.1, 0.1, 0.1),  # "better" has not had this seed here
+    ),
+}
+
+
+def test_scores_become_shares_of_their_bags_range() -> None:
+    assert mean_curves([RACES["wide"]], SEARCHERS, 3) == {
+        "random": [[0.0, 0.5, 0.5], [0.5, 0.5, 0.5]],
+        "better": [[0.25, 0.25, 1.0], [pytest.approx(0.75)] * 3],
+    }
+
+
+def test_a_seed_that_one_bag_lacks_counts_only_where_it_is_complete() -> None:
+    lines = {(line.task, line.searcher): line for line in overall(RACES, SEARCHERS, 3)}
+    assert lines[Task.DETECTION, "better"].seeds == 2
+    assert lines[None, "better"].seeds == 1
+    assert lines[None, "better"].bags == 2
+    assert lines[None, "random"].after[3].mean == pytest.approx((0.5 + 1.0) / 2)
+    assert lines[None, "better"].after[1].mean == pytest.approx((0.25 + 1.0) / 2)
+    assert (lines[Task.DETECTION, "better"].rank, lines[Task.DETECTION, "random"].rank) == (1, 2)
+    assert lines[Task.KEYPOINT, "better"].rank == lines[Task.KEYPOINT, "random"].rank == 1.5
+
+
+def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) -> None:
+    assert overall({"wide": race(Task.DETECTION, lap("random", 0, 0.1))}, SEARCHERS, 3) == ()
+    lines = overall(RACES, SEARCHERS, 3)
+    result = HpoBenchResult(searchers=SEARCHERS, trials=3, races=RACES, overall=lines, command="c", date="d")
+    assert table(result).row_count == len(lines) == 6
+    assert draw(result, tmp_path / "plot.png").stat().st_size > 10_000
+
+
+def test_only_held_out_bags_are_used_and_each_task_has_two_or_more() -> None:
+    everything = held_out_bags(HpoBenchOptions())
+    assert all(bag.held_out for bag in everything)
+    assert all(sum(bag.task is task for bag in everything) >= 2 for task in Task)
+    one_each = held_out_bags(HpoBenchOptions(bags=1))
+    assert sorted(bag.task for bag in one_each) == sorted(Task)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_path: Path) -> None:
+    assert autommlab(home, "data", "add", shapes, "--name", "materials").returncode == 0
+    out = tmp_path / "bench"
+    asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--bags", 1, "--trials", 1)
+    first = autommlab(home, *asked, "--seeds", 1, "--searchers", "default,random", "--out", out)
+    assert first.returncode == 0, first.stderr
+    assert "of each bag's range" in first.stdout
+    ledger = out / "materials-0" / "studies" / "default" / "seed-0" / "trials.jsonl"
+    before = ledger.stat().st_mtime_ns
+    more = autommlab(home, *asked, "--seeds", 1, "--searchers", "default,random", "--out", out, "--json")
+    assert more.returncode == 0, more.stderr
+    result = HpoBenchResult.model_validate_json(more.stdout)
+    assert ledger.stat().st_mtime_ns == before, "a finished study was run again"
+    assert [lap.searcher for lap in result.races["materials-0"].laps] == ["default", "random"]
+    assert {line.searcher for line in result.overall} == {"default", "random"}
+    assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
+    assert (out / "bench-hpo.png").exists()
+    unknown = autommlab(home, *asked, "--searchers", "tpo", "--out", out)
+    assert unknown.returncode == 2
+    assert "unknown searcher 'tpo'" in unknown.stderr

@@ -1,0 +1,90 @@
+"""From races on several bags to one line a searcher: scores become shares of their bag's range."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from autommlab.race.curves import checkpoints, estimate
+from autommlab.race.records import RaceResult
+from autommlab.race.standings import curve_of, paired
+from autommlab.tasks import Task
+from training_data_gen.benchmarks.hpo_records import Overall
+
+#: Searcher -> seed -> best so far after each trial, as a share of the bag's range.
+Curves = dict[str, dict[int, list[float]]]
+
+
+def overall(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: int) -> tuple[Overall, ...]:
+    """Lines per task, then over all of them; only seeds that every searcher has finished on every bag count."""
+    groups: list[tuple[Task | None, list[RaceResult]]] = [
+        (task, own) for task in Task if (own := [race for race in races.values() if race.task is task])
+    ]
+    groups.append((None, list(races.values())))
+    return tuple(line for task, own in groups for line in _lines(task, own, searchers, trials))
+
+
+def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> dict[str, list[list[float]]]:
+    """Searcher -> for each seed that all bags have, the mean share after each trial."""
+    bags = [shares(race, searchers, trials) for race in races]
+    seeds = _common_seeds(bags)
+    return {
+        name: [
+            [statistics.fmean(values) for values in zip(*(bag[name][seed] for bag in bags), strict=True)]
+            for seed in seeds
+        ]
+        for name in searchers
+        if seeds
+    }
+
+
+def shares(race: RaceResult, searchers: Sequence[str], trials: int) -> Curves:
+    """A bag's curves between its worst trial (0) and its best one (1), whoever proposed them."""
+    laps = paired(race.laps, searchers)
+    every = [score for own in laps.values() for lap in own for score in lap.scores]
+    if not every:
+        return {}
+    worst, width = min(every), (max(every) - min(every)) or 1.0
+    return {
+        name: {lap.seed: [(score - worst) / width for score in curve_of(lap, trials)] for lap in own}
+        for name, own in laps.items()
+    }
+
+
+def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> list[Overall]:
+    curves = mean_curves(races, searchers, trials)
+    if not curves:
+        return []
+    bags = [shares(race, searchers, trials) for race in races]
+    ranks = _ranks(bags, searchers)
+    costs = {name: [lap.llm_seconds for race in races for lap in race.laps if lap.searcher == name] for name in curves}
+    return [
+        Overall(
+            searcher=name,
+            task=task,
+            bags=len(races),
+            seeds=len(own),
+            after={k: estimate([curve[k - 1] for curve in own]) for k in checkpoints(trials)},
+            rank=ranks[name],
+            llm_seconds=statistics.fmean(costs[name]),
+        )
+        for name, own in curves.items()
+    ]
+
+
+def _common_seeds(bags: Sequence[Curves]) -> list[int]:
+    found = [set(next(iter(bag.values()), {})) for bag in bags]
+    return sorted(set.intersection(*found)) if found else []
+
+
+def _ranks(bags: Sequence[Curves], searchers: Sequence[str]) -> dict[str, float]:
+    """Mean place at the end of the budget over bags and their common seeds."""
+    places: dict[str, list[float]] = {name: [] for name in searchers}
+    for bag in bags:
+        for seed in _common_seeds(bags):
+            ends = {name: bag[name][seed][-1] for name in searchers}
+            for name, end in ends.items():
+                better = sum(other > end for other in ends.values())
+                equal = sum(other == end for other in ends.values())
+                places[name].append(better + (equal + 1) / 2)
+    return {name: statistics.fmean(found) for name, found in places.items()}

@@ -1,0 +1,59 @@
+"""The HPO benchmark as a table for the terminal and as a plot, from its JSON alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autommlab.race.show import draw_curves
+from autommlab.tasks import Task
+from training_data_gen.benchmarks.hpo_overall import mean_curves
+from training_data_gen.benchmarks.hpo_records import HpoBenchResult
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PLOT_FILE = "bench-hpo.png"
+
+
+def table(result: HpoBenchResult) -> Table:
+    """A line per task and searcher, then over all tasks."""
+    from rich.table import Table
+
+    first = result.overall[0] if result.overall else None
+    drawn = Table(title="best so far on val, share of each bag's range, mean over bags [95 % interval over seeds]")
+    for name in ("task", "searcher"):
+        drawn.add_column(name)
+    for name in ("bags", "seeds", *(f"after {count}" for count in (first.after if first else ())), "rank", "LLM s"):
+        drawn.add_column(name, justify="right")
+    for line in result.overall:
+        cost = f"{line.llm_seconds:.1f}" if line.llm_seconds else ""
+        cells = [str(line.bags), str(line.seeds), *map(str, line.after.values()), f"{line.rank:.2f}", cost]
+        last = line.searcher == result.searchers[-1]
+        drawn.add_row(line.task.value if line.task else "all", line.searcher, *cells, end_section=last)
+    return drawn
+
+
+def draw(result: HpoBenchResult, file: Path) -> Path:
+    """Curves of all tasks side by side, as a PNG.
+
+    Args:
+        result: finished or not.
+        file: where to.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    groups = {task.value: [race for race in result.races.values() if race.task is task] for task in Task}
+    groups = {name: own for name, own in {**groups, "all tasks": list(result.races.values())}.items() if own}
+    figure = Figure(figsize=(4.2 * len(groups), 4.2), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, (name, races) in enumerate(groups.items(), start=1):
+        axes = figure.add_subplot(1, len(groups), number)
+        draw_curves(axes, mean_curves(races, result.searchers, result.trials))
+        axes.set_title(f"{name}, {len(races)} bags", fontsize=9)
+        if number == 1:
+            axes.set_ylabel("best on val so far, share of the bag's range")
+            axes.legend(fontsize=7)
+    figure.savefig(file)
+    return file
