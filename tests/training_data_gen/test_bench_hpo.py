@@ -87,17 +87,17 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     assert autommlab(home, "data", "add", shapes, "--name", "materials").returncode == 0
     out = tmp_path / "bench"
     asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--bags", 1, "--trials", 1)
-    first = autommlab(home, *asked, "--seeds", 1, "--searchers", "default,random", "--out", out)
+    first = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out)
     assert first.returncode == 0, first.stderr
     assert "of each bag's range" in first.stdout
-    ledger = out / "materials-0" / "studies" / "default" / "seed-0" / "trials.jsonl"
+    ledger = out / "materials-0" / "studies" / "random" / "seed-0" / "trials.jsonl"
     before = ledger.stat().st_mtime_ns
-    more = autommlab(home, *asked, "--seeds", 1, "--searchers", "default,random", "--out", out, "--json")
+    more = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out, "--json")
     assert more.returncode == 0, more.stderr
     result = HpoBenchResult.model_validate_json(more.stdout)
     assert ledger.stat().st_mtime_ns == before, "a finished study was run again"
-    assert [lap.searcher for lap in result.races["materials-0"].laps] == ["default", "random"]
-    assert {line.searcher for line in result.overall} == {"default", "random"}
+    assert [lap.searcher for lap in result.races["materials-0"].laps] == ["random"]
+    assert {line.searcher for line in result.overall} == {"random"}
     assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
     assert (out / "bench-hpo.png").exists()
     unknown = autommlab(home, *asked, "--searchers", "tpo", "--out", out)
