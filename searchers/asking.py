@@ -40,12 +40,14 @@ class Request:
         messages: the prompt.
         tried: how many trials the ledger held; candidates near these are dropped.
         known: how many of them had a result.
+        samples: candidates to draw.
     """
 
     number: int
     messages: list[dict[str, str]]
     tried: int
     known: int
+    samples: int
 
     def prompt_hash(self) -> str:
         """Digest of the messages."""
@@ -165,7 +167,7 @@ class Asker:
                 model=reply.model,
                 schema=self._schema,
                 sampling=Sampling(
-                    samples=self._options.samples,
+                    samples=request.samples,
                     temperature=temperature,
                     seed=_seed(self._seed, request.number, attempt),
                     max_tokens=self._max_tokens,

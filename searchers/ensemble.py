@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from searchers.space import Point, SearchSpace
@@ -31,6 +31,13 @@ class Ensemble(TrackingSearcher):
     def _turn(self) -> str:
         """The member that gives the next point: a function of the ledger, asked as often as one likes."""
 
+    def _soon(self) -> Iterable[str]:
+        """Members whose turn may come before a trial that begins now has ended."""
+        return [self._turn()]
+
+    def _running(self) -> int:
+        return sum(attempt.score is None for attempt in self._attempts.values())
+
     def _propose(self, trial_id: str) -> tuple[Point, str]:
         name = self._turn()
         chosen = self._members[name]
@@ -56,7 +63,8 @@ class Ensemble(TrackingSearcher):
 
     def _entered(self, trial_id: str) -> None:
         if len(self._attempts) >= len(self._first_points):
-            self._members[self._turn()].prepare()
+            for name in self._soon():
+                self._members[name].prepare()
 
     def _learn(self, trial_id: str, score: float) -> None:
         attempt = self._attempts[trial_id]

@@ -4,10 +4,11 @@ Who is asked when, so that no slot waits longer than it must and every proposal 
 the order of events alone, never of who was faster:
 
 - No other trial runs: all results are in, so the model is asked with the full history.
-- Others run: a reply counts as current if it was asked for with all results that were there at
-  the last proposal. Such a reply is taken: the next-best candidate of the last batch if nothing
-  has finished since, otherwise the answer that a background thread fetches from right after the
-  last proposal on. It is waited for, with a limit.
+- Others run: a background thread asks for the next batch of candidates while the last one is used
+  up, one proposal after the other. The new batch takes over when every other slot has been filled
+  anew: about a trial's time after it was asked for. A candidate may thus not know the results of
+  the last two rounds; with the option `fresh` it knows all that were there at the last proposal,
+  and slots wait for it.
 - Only a study that has had two trials at once is asked ahead for.
 
 A saved state holds the open request, so that a restored searcher asks the same again.
@@ -78,7 +79,7 @@ class HpoLlama(TrackingSearcher):
         self._grid_size = grid_size(space)
         self._asked = 0
         self._known_at_last = 0
-        self._several_at_once = False
+        self._slots = 1
         self._at_hand: tuple[Request, Reply] | None = None
         self._ahead: AskAhead | None = None
         self._cost = Cost()
@@ -101,9 +102,10 @@ class HpoLlama(TrackingSearcher):
 
     def _choose(self) -> tuple[Request, Reply, Candidate | None]:
         """A candidate of a reply that is recent enough, else of a new one; see the module's docstring."""
-        required = self._known_at_last if self._pending() else self._known()
+        required = self._required()
         ahead, at_hand = self._ahead, self._at_hand
-        if at_hand is not None and at_hand[0].known >= required and (found := self._candidate_of(at_hand[1])):
+        usable = at_hand is not None and at_hand[0].known >= required and not self._takes_over(ahead)
+        if at_hand is not None and usable and (found := self._candidate_of(at_hand[1])):
             return *at_hand, found
         self._ahead = None
         if ahead is not None and ahead.request.known >= required:
@@ -121,6 +123,20 @@ class HpoLlama(TrackingSearcher):
         self._count(reply)
         return request, reply, self._candidate_of(reply)
 
+    def _required(self) -> int:
+        """Results that a reply must have known to be recent enough."""
+        if not self._pending():
+            return self._known()
+        return self._known_at_last if self._options.fresh else self._known() - 2 * self._slots + 1
+
+    def _takes_over(self, ahead: AskAhead | None) -> bool:
+        """Whether a request was made so long ago that its answer is there and better than the one at hand."""
+        return (
+            ahead is not None
+            and not self._options.fresh
+            and len(self._attempts) - ahead.request.tried >= self._slots - 1
+        )
+
     def _candidate_of(self, reply: Reply) -> Candidate | None:
         """The best one that is still new; it and those before it are used up."""
         tried = self._tried()
@@ -131,21 +147,28 @@ class HpoLlama(TrackingSearcher):
         return None
 
     def prepare(self) -> None:
-        """Ask in the background, if trials run side by side and no current reply is at hand."""
-        if not self._several_at_once or self._grid_used_up():
-            return
-        known = self._known()
-        if self._at_hand is not None and self._at_hand[0].known >= known and self._at_hand[1].candidates:
+        """Ask in the background, if trials run side by side and the reply at hand will not do much longer."""
+        if self._slots == 1 or self._grid_used_up() or self._lasts():
             return
         if self._ahead is not None:
-            if self._ahead.request.known >= known:
+            newer = self._known() - self._ahead.request.known
+            if newer < (1 if self._options.fresh else self._slots):
                 return
             self._count(self._ahead.finished())
         request = self._request()
         self._ahead = AskAhead(request, partial(self._asker.ask, request, self._tried())).start()
 
+    def _lasts(self) -> bool:
+        """Whether the reply at hand serves some more proposals."""
+        if self._at_hand is None:
+            return False
+        request, reply = self._at_hand
+        if self._options.fresh:
+            return request.known >= self._known() and bool(reply.candidates)
+        return self._known() - request.known < self._slots and len(reply.candidates) > self._slots // 2
+
     def _entered(self, trial_id: str) -> None:
-        self._several_at_once |= self._pending() > 1
+        self._slots = max(self._slots, self._pending())
         self._known_at_last = self._known()
         if self._asks_ahead and len(self._attempts) >= len(self._first_points):
             self.prepare()
@@ -155,7 +178,8 @@ class HpoLlama(TrackingSearcher):
             Round(a.point, None if a.failed else a.score, a.reason if a.failed else "") for a in self._attempts.values()
         ]
         messages = proposal_messages(self._context, self.space, history, mode=str(self._mode), limits=self._limits)
-        request = Request(self._asked, messages, len(self._attempts), self._known())
+        samples = max(self._options.samples, self._slots + self._slots // 2)
+        request = Request(self._asked, messages, len(self._attempts), self._known(), samples)
         self._asked += 1
         return request
 
@@ -216,7 +240,7 @@ class HpoLlama(TrackingSearcher):
             **super().get_state(),
             "asked": self._asked,
             "known_at_last": self._known_at_last,
-            "several_at_once": self._several_at_once,
+            "slots": self._slots,
             "at_hand": at_hand,
             "ahead": asdict(self._ahead.request) if self._ahead is not None else None,
             "cost": asdict(self._cost),
@@ -226,7 +250,7 @@ class HpoLlama(TrackingSearcher):
         """See `BaseSearcher.set_state`."""
         super().set_state(state)
         self._asked, self._known_at_last = state["asked"], state["known_at_last"]
-        self._several_at_once, self._cost = state["several_at_once"], Cost(**state["cost"])
+        self._slots, self._cost = state["slots"], Cost(**state["cost"])
         self._at_hand = self._ahead = None
         if state["at_hand"] is not None:
             saved = dict(state["at_hand"]["reply"])

@@ -6,7 +6,7 @@ there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -55,7 +55,14 @@ class Hybrid(Ensemble):
         self._llm_first, self._llm_every = llm_first, llm_every
 
     def _turn(self) -> str:
+        return self._member(len(self._attempts) - len(self._first_points))
+
+    def _soon(self) -> Iterable[str]:
         number = len(self._attempts) - len(self._first_points)
+        return {self._member(number + ahead) for ahead in range(max(1, self._running()))}
+
+    def _member(self, number: int) -> str:
+        """Whose turn the `number`-th proposal after the first points is."""
         if number < self._llm_first or (number - self._llm_first + 1) % self._llm_every == 0:
             return _LLM
         return _OPTUNA

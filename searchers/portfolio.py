@@ -11,7 +11,7 @@ Draws come from the seed and the number of the trial.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from searchers.context import StudyContext
@@ -96,6 +96,9 @@ class Portfolio(Ensemble):
         chances = shares(list(self._members), finished, mode=str(self._mode))
         rng = random.Random(f"{self.seed}/portfolio/{len(self._attempts)}")
         return rng.choices(list(chances), weights=list(chances.values()))[0]
+
+    def _soon(self) -> Iterable[str]:
+        return self._members  # the bandit may choose any
 
     def _learn(self, trial_id: str, score: float) -> None:
         self._ended.append(trial_id)

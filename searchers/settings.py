@@ -24,7 +24,8 @@ class LlmOptions(BaseModel):
     Attributes:
         adapter: model name to ask for; None = the service's best match: "hpo-" and a fact of the
             context, "hpo", or its base model.
-        samples: candidates a call, drawn in one batch.
+        samples: candidates a call, drawn in one batch; at least one and a half for each trial that runs.
+        fresh: with trials side by side, wait for an answer that knows all results of the last proposal.
         temperatures: of the first call and of each retry.
         timeout_s: longest wait for one call.
         patience_s: longest wait for one proposal, retries included.
@@ -39,6 +40,7 @@ class LlmOptions(BaseModel):
 
     adapter: str | None = None
     samples: int = Field(default=4, ge=1, le=64)
+    fresh: bool = False
     temperatures: tuple[float, ...] = Field(default=(0.8, 1.1, 1.4), min_length=1)
     timeout_s: float = Field(default=60.0, gt=0)
     patience_s: float = Field(default=90.0, gt=0)

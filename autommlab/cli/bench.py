@@ -23,8 +23,8 @@ def bench() -> None:
 
 @bench_app.command()
 def overhead(
-    trials: Annotated[int, typer.Option(min=3, help="Trials each way.")] = 24,
-    iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps of each trial.")] = 15,
+    trials: Annotated[int, typer.Option(min=3, help="Trials each way.")] = 48,
+    iterations: Annotated[int, typer.Option(min=1, help="Optimiser steps of each trial.")] = 8,
     out: Annotated[Path | None, typer.Option(help="Folder to keep. [default: a temporary one]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:

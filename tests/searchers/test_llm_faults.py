@@ -179,12 +179,42 @@ def test_trials_side_by_side_are_asked_ahead_for() -> None:
         server.delay_s = 0.6
         wait(lambda: len(server.requests) == 2)
         time.sleep(1.0)  # a trial's time
-        searcher.on_trial_complete("a", report(quadratic(points[0])))
-        started = time.monotonic()
-        propose(searcher, "c")
-        assert time.monotonic() - started < 0.3, "the answer was not ready"
+        for ended, begun in ("ac", "bd"):
+            searcher.on_trial_complete(ended, report(quadratic(points["ab".index(ended)])))
+            started = time.monotonic()
+            propose(searcher, begun)
+            assert time.monotonic() - started < 0.3, "the answer was not ready"
         wait(lambda: len(server.requests) == 3)
-        assert "1 finished, 0 failed, 2 running" in server.requests[2]["messages"][1]["content"]
+        assert "2 finished, 0 failed, 2 running" in server.requests[2]["messages"][1]["content"]
+
+
+def test_a_fresh_answer_is_waited_for_where_it_is_asked_for() -> None:
+    with FaultServer() as server:
+        searcher = make(server, samples=2, fresh=True)
+        points = [propose(searcher, trial_id) for trial_id in "ab"]
+        for ended, begun in ("ac", "bd", "ce"):
+            searcher.on_trial_complete(ended, report(quadratic(points["abc".index(ended)])))
+            points.append(propose(searcher, begun))
+        asked = [request["messages"][1]["content"] for request in server.requests]
+    for text in ("Nothing has been tried yet", "1 finished, 0 failed, 2 running", "2 finished, 0 failed, 2 running"):
+        assert any(text in one for one in asked)
+
+
+def test_slots_that_end_together_wait_for_no_answer_after_the_first_round() -> None:
+    with FaultServer() as server:
+        searcher = make(server)
+        running = {f"0.{slot}": propose(searcher, f"0.{slot}") for slot in range(4)}
+        server.delay_s, waited = 0.3, 0.0
+        for turn in range(1, 5):
+            time.sleep(0.6)  # a trial's time
+            for slot in range(4):  # Ray Tune fills each slot as soon as it is free
+                searcher.on_trial_complete(f"{turn - 1}.{slot}", report(quadratic(running[f"{turn - 1}.{slot}"])))
+                started = time.monotonic()
+                running[f"{turn}.{slot}"] = propose(searcher, f"{turn}.{slot}")
+                waited += time.monotonic() - started
+        asked = len(server.requests)
+    assert waited < 0.3, "less than one answer in all"
+    assert asked <= 8
 
 
 def test_a_study_of_one_trial_at_a_time_wastes_no_call_and_knows_every_result() -> None:
