@@ -200,9 +200,10 @@ def test_a_fresh_answer_is_waited_for_where_it_is_asked_for() -> None:
         assert any(text in one for one in asked)
 
 
-def test_slots_that_end_together_wait_for_no_answer_after_the_first_round() -> None:
+@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "portfolio"])
+def test_slots_that_end_together_wait_for_no_answer_after_the_first_round(name: str) -> None:
     with FaultServer() as server:
-        searcher = make(server)
+        searcher = make(server, name)
         running = {f"0.{slot}": propose(searcher, f"0.{slot}") for slot in range(4)}
         server.delay_s, waited = 0.3, 0.0
         for turn in range(1, 5):
