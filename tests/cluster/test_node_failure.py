@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from tiny import small_space
 
 from autommlab.cluster import ray_session
 from autommlab.events import Events
@@ -18,21 +19,11 @@ from autommlab.settings import home
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 from serve.bytecode import keep_bytecode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SPACE = SearchSpace(
-    parameters=(
-        IntParameter(name="iterations", low=24, high=30),
-        IntParameter(name="batch_size", low=4, high=8),
-        ChoiceParameter(name="optimizer", choices=("SGD", "AdamW")),
-        FloatParameter(name="lr", low=1e-4, high=1e-2, log=True),
-        FloatParameter(name="weight_decay", low=1e-5, high=1e-3, log=True),
-        ChoiceParameter(name="lr_schedule", choices=("PolyLR", "StepLR")),
-    )
-)
+SPACE = small_space(iterations=(24, 30), batch_size=(4, 8))
 TRIALS = 3
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny import small_space
 
 from autommlab.cluster import ray_session
 from autommlab.errors import StorageError
@@ -13,20 +14,10 @@ from autommlab.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.study import LEDGER_FILE, StudyOptions, run_study
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 
 pytestmark = pytest.mark.slow
 
-SPACE = SearchSpace(
-    parameters=(
-        IntParameter(name="iterations", low=4, high=6),
-        IntParameter(name="batch_size", low=4, high=4),
-        ChoiceParameter(name="optimizer", choices=("SGD", "AdamW")),
-        FloatParameter(name="lr", low=1e-4, high=1e-2, log=True),
-        FloatParameter(name="weight_decay", low=1e-5, high=1e-3, log=True),
-        ChoiceParameter(name="lr_schedule", choices=("PolyLR", "StepLR")),
-    )
-)
+SPACE = small_space(batch_size=(4, 4))
 OPTIONS = StudyOptions(searcher="random", trials=4, max_concurrent=1)
 
 

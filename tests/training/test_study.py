@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny import small_space
 
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 
 pytestmark = pytest.mark.slow
 
@@ -28,22 +28,9 @@ def ray_here() -> Iterator[None]:
         yield
 
 
-def space(low: int = 4, high: int = 6, lr: tuple[float, float] = (1e-4, 1e-2)) -> SearchSpace:
-    return SearchSpace(
-        parameters=(
-            IntParameter(name="iterations", low=low, high=high),
-            IntParameter(name="batch_size", low=2, high=8, log=True),
-            ChoiceParameter(name="optimizer", choices=("SGD", "AdamW")),
-            FloatParameter(name="lr", low=lr[0], high=lr[1], log=True),
-            FloatParameter(name="weight_decay", low=1e-5, high=1e-3, log=True),
-            ChoiceParameter(name="lr_schedule", choices=("PolyLR", "StepLR")),
-        )
-    )
-
-
 def study(setup: TrialSetup, folder: Path, *listeners: object, trials: int = 4, **options: object):
     own = {"searcher": "random", "trials": trials, **options}
-    return run_study(setup, space(), StudyOptions(**own), folder=folder, events=Events(*listeners))
+    return run_study(setup, small_space(), StudyOptions(**own), folder=folder, events=Events(*listeners))
 
 
 def test_a_study_keeps_its_budget_and_its_winner(tiny_setups: dict, tmp_path: Path) -> None:
@@ -130,7 +117,7 @@ def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> No
     killer.start()
     result = run_study(
         tiny_setups[Task.CLASSIFICATION],
-        space(30, 40),
+        small_space((30, 40)),
         StudyOptions(searcher="random", trials=3),
         folder=tmp_path,
         events=Events(),

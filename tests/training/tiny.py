@@ -13,6 +13,7 @@ from autommlab.models.packaged_entries import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
+from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 
 SIZE = 64
 CLASSES = {
@@ -111,3 +112,19 @@ def _annotation(task: Task, number: int, colour: int, box: tuple[int, int, int, 
         "keypoints": points,
         "num_keypoints": 3,
     }
+
+
+def small_space(
+    iterations: tuple[int, int] = (4, 6), batch_size: tuple[int, int] = (2, 8), lr: tuple[float, float] = (1e-4, 1e-2)
+) -> SearchSpace:
+    """The six hyperparameters within narrow bounds."""
+    return SearchSpace(
+        parameters=(
+            IntParameter(name="iterations", low=iterations[0], high=iterations[1]),
+            IntParameter(name="batch_size", low=batch_size[0], high=batch_size[1], log=True),
+            ChoiceParameter(name="optimizer", choices=("SGD", "AdamW")),
+            FloatParameter(name="lr", low=lr[0], high=lr[1], log=True),
+            FloatParameter(name="weight_decay", low=1e-5, high=1e-3, log=True),
+            ChoiceParameter(name="lr_schedule", choices=("PolyLR", "StepLR")),
+        )
+    )
