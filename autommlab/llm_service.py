@@ -48,6 +48,35 @@ def connect(
     return ServiceClient(address.url, api_key=address.api_key)
 
 
+def start_ahead(names: Iterable[str], tell: Tell) -> threading.Thread | None:
+    """Begin to start the service in the background if one of these searchers cannot do without it and none runs.
+
+    Whoever needs it calls `service_for` later, which waits for it or tells why it does not come up.
+
+    Args:
+        names: of searchers.
+        tell: told that one is started.
+
+    Returns:
+        The thread that starts it.
+    """
+    import searchers
+    from serve.lifecycle import ensure_service, find_service
+    from serve.settings import URL_VARIABLE
+
+    if not any(map(searchers.needs_service, names)) or os.environ.get(URL_VARIABLE) or find_service() is not None:
+        return None
+
+    def start() -> None:
+        with contextlib.suppress(Exception):  # `service_for` meets it again and says so
+            ensure_service()
+
+    tell(STARTING)
+    starting = threading.Thread(target=start, name="llm-service-ahead", daemon=True)
+    starting.start()
+    return starting
+
+
 def service_for(names: Iterable[str], *, tell: Tell) -> ServiceClient | None:
     """The service for these searchers: started if one of them cannot do without, else only if one runs.
 

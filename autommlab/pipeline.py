@@ -16,7 +16,7 @@ from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.errors import AutoMMLabError
 from autommlab.events import EventLog, Events
-from autommlab.llm_service import service_for
+from autommlab.llm_service import service_for, start_ahead
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.run_folder import RunFolder
@@ -76,6 +76,9 @@ def run(
     folder.open(options)
     events.add(EventLog(folder.events))
     try:
+        # Without a parse, understanding starts the service itself.
+        if options.parse is not None and folder.read("study", StudyResult) is None:
+            start_ahead([options.searcher], lambda words: events.emit("note", "training", words))
         plan = plan_in(folder, options, events, ask)
         study = _recorded(
             "training", "study", StudyResult, folder, events, lambda: _train(options, plan, folder, events, address)

@@ -12,7 +12,7 @@ from autommlab.cluster import ray_session
 from autommlab.errors import ResumeError
 from autommlab.events import EventLog, Events
 from autommlab.files import write_text
-from autommlab.llm_service import service_for
+from autommlab.llm_service import service_for, start_ahead
 from autommlab.metrics import objective
 from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.race.records import Lap, RaceOptions, RaceResult
@@ -45,6 +45,7 @@ def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | 
     events.add(EventLog(folder.events))
     try:
         total = _continue(out / OPTIONS_FILE, options)
+        start_ahead(options.searchers, lambda words: events.emit("note", "training", words))
         plan = plan_in(folder, options.run, events)
         inputs = study_inputs(options.run, plan)
         service = service_for(options.searchers, tell=lambda words: events.emit("progress", "training", words))

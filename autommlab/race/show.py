@@ -75,6 +75,8 @@ def draw_curves(axes: Any, curves: Mapping[str, Sequence[Sequence[float]]]) -> N
         axes: of matplotlib.
         curves: searcher -> for each seed the value after each trial.
     """
+    from matplotlib.ticker import MaxNLocator
+
     for name, own in curves.items():
         values = [estimate(at_once) for at_once in zip(*own, strict=True)]
         numbers = list(range(1, len(values) + 1))
@@ -82,5 +84,6 @@ def draw_curves(axes: Any, curves: Mapping[str, Sequence[Sequence[float]]]) -> N
         if values and values[0].low is not None:
             lows, highs = [v.low or 0.0 for v in values], [v.high or 0.0 for v in values]
             axes.fill_between(numbers, lows, highs, alpha=0.15, color=line.get_color(), linewidth=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial (failed ones count)")
     axes.grid(alpha=0.3)

@@ -1,0 +1,121 @@
+"""Studies beside the real service (tiny model): its replica dies, its engine stalls, all of it is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from llm_making import make_llm
+
+from searchers.testing import SPACE, propose, quadratic, report
+from serve.settings import ServiceSettings
+from serve.state import processes_of
+from serve.testing import running_service, tiny_settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TRIALS, FAULT_AT = 8, 3
+#: Seconds for a replica to be replaced on a busy machine.
+_BACK_WITHIN_S = 300
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
+    return tiny_settings(tmp_path_factory.mktemp("faulty"))
+
+
+@pytest.fixture(scope="module")
+def url(settings: ServiceSettings) -> Iterator[str]:
+    with running_service(settings) as address:
+        yield address.url
+
+
+def searcher_at(url: str, seed: int) -> Any:
+    return make_llm("hpo-llama", url, SPACE, seed, samples=2, timeout_s=15, patience_s=20, probe_every_s=1)
+
+
+def next_trial(searcher: Any) -> dict[str, Any]:
+    """One trial from proposal to result; what the record says of the proposal."""
+    trial_id = f"t{len(searcher.attempts())}"
+    point = propose(searcher, trial_id)
+    assert point in SPACE
+    searcher.on_trial_complete(trial_id, report(quadratic(point)))
+    return searcher.proposal_details(trial_id)
+
+
+def study(searcher: Any, fault: Callable[[], None]) -> list[dict[str, Any]]:
+    """A whole study with a fault in its middle."""
+    told = []
+    for number in range(TRIALS):
+        if number == FAULT_AT:
+            fault()
+        told.append(next_trial(searcher))
+    assert len(searcher.attempts()) == TRIALS
+    assert [one["proposed_by"] for one in told[:FAULT_AT]] == ["hpo-llama"] * FAULT_AT
+    return told
+
+
+def goes_back_to_the_llm(searcher: Any) -> bool:
+    deadline = time.monotonic() + _BACK_WITHIN_S
+    while time.monotonic() < deadline:
+        if next_trial(searcher)["proposed_by"] == "hpo-llama":
+            return True
+        time.sleep(1)
+    return False
+
+
+def processes(settings: ServiceSettings, name: str) -> list[psutil.Process]:
+    """Those of the service with that in their title."""
+    found = []
+    for process in processes_of(settings.folder):
+        with contextlib.suppress(psutil.Error):
+            if name in " ".join(process.cmdline()):
+                found.append(process)
+    assert found
+    return found
+
+
+def send(to: Iterable[psutil.Process], what: signal.Signals) -> None:
+    for process in to:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(what)
+
+
+def test_a_stalled_engine_is_not_waited_for_and_used_again(
+    url: str, settings: ServiceSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    searcher = searcher_at(url, 1)
+    stalled = processes(settings, "EngineCore")
+    try:
+        told = study(searcher, lambda: send(stalled, signal.SIGSTOP))
+        fallbacks = [one for one in told if one.get("fallback")]
+        assert fallbacks and all(one["fallback"].startswith("service too slow") for one in fallbacks)
+        assert searcher.usage()["fallbacks"] == len(fallbacks)
+        assert "takes its place" in caplog.text
+    finally:
+        send(stalled, signal.SIGCONT)
+    assert goes_back_to_the_llm(searcher)
+
+
+def test_a_killed_replica_costs_fallbacks_and_its_successor_is_used(url: str, settings: ServiceSettings) -> None:
+    searcher = searcher_at(url, 2)
+    told = study(searcher, lambda: send(processes(settings, "ServeReplica"), signal.SIGKILL))
+    fallbacks = [one for one in told if one.get("fallback")]
+    assert len(fallbacks) == searcher.usage()["fallbacks"]
+    assert all(one["fallback"].startswith("service ") for one in fallbacks)
+    assert goes_back_to_the_llm(searcher)
+
+
+def test_a_study_outlives_all_of_the_service(url: str, settings: ServiceSettings) -> None:
+    searcher = searcher_at(url, 3)
+    told = study(searcher, lambda: send(processes_of(settings.folder), signal.SIGKILL))
+    lost = told[FAULT_AT:]
+    assert all(one["fallback"].startswith("service ") for one in lost)
+    assert searcher.usage()["fallbacks"] == len(lost)
+    assert all(Path(one["source"]).name in ("random", "prior") for one in lost)
