@@ -45,7 +45,7 @@ class TrialRecord(BaseModel):
         status, reason: how it ended; `reason` is one sentence for a person.
         proposed_by: searcher that proposed it, and in which phase ("tpe:start-up", "hpo-llama:fallback").
         proposal: what the proposal cost and came from, as the searcher tells it: for a language model
-            `adapter`, `prompt_hash`, `prompt_tokens`, `tokens`, `seconds`, `fallback` (the reason or "").
+            `adapter`, `prompt_hash`, `prompt_tokens`, `tokens`, `seconds`, `fallback` (its reason, if it is one).
         readback: optimizer, lr_schedule, batch_size, iterations, lr, weight_decay as read from the
             built Runner.
         train_s, val_s, setup_s: seconds in the training loop, in validation, and in building.

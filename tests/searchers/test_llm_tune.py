@@ -43,13 +43,13 @@ def test_a_killed_study_goes_on_with_the_same_proposals(tmp_path: Path, study_en
 
 def test_a_study_outlives_its_service(tmp_path: Path, study_environment: dict[str, str], server: FaultServer) -> None:
     def fail_later() -> None:
-        while len(server.requests) < 3:
+        while len(server.requests) < 2:
             time.sleep(0.02)
         server.fault = "error"
 
     threading.Thread(target=fail_later, daemon=True).start()
-    args = command(tmp_path, "hpo-llama", "asha", 8, 0.05)
+    args = command(tmp_path, "hpo-llama", "asha", 14, 0.05)
     done = subprocess.run(args, env=study_environment, check=True, capture_output=True, text=True)
-    assert len(json.loads((tmp_path / "summary.json").read_text())) == 8
+    assert len(json.loads((tmp_path / "summary.json").read_text())) == 14
     assert "does not work: service refused" in done.stderr
     assert "a point of random takes its place" in done.stderr
