@@ -78,7 +78,7 @@ def run(
     try:
         # Without a parse, understanding starts the service itself.
         if options.parse is not None and folder.read("study", StudyResult) is None:
-            start_ahead([options.searcher], lambda words: events.emit("note", "training", words))
+            start_ahead([options.searcher], lambda words: events.emit("note", "understanding", words))
         plan = plan_in(folder, options, events, ask)
         study = _recorded(
             "training", "study", StudyResult, folder, events, lambda: _train(options, plan, folder, events, address)

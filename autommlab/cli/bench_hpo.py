@@ -33,6 +33,7 @@ def bench_hpo(
     import shlex
     import sys
 
+    from autommlab.errors import RequestError
     from autommlab.events import Events
     from autommlab.progress import Display
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
@@ -40,7 +41,10 @@ def bench_hpo(
     from training_data_gen.benchmarks.hpo_show import PLOT_FILE, draw, table
 
     if plot is not None:
-        stored = HpoBenchResult.model_validate_json(plot.read_bytes())
+        try:
+            stored = HpoBenchResult.model_validate_json(plot.read_bytes())
+        except (OSError, ValueError) as error:
+            raise RequestError(f"--plot {plot} is no result of `autommlab bench hpo`: {error}") from error
         print_table(table(stored))
         print(draw(stored, plot.with_name(PLOT_FILE)))
         return

@@ -45,7 +45,7 @@ def run_race(options: RaceOptions, out: Path, events: Events, *, address: str | 
     events.add(EventLog(folder.events))
     try:
         total = _continue(out / OPTIONS_FILE, options)
-        start_ahead(options.searchers, lambda words: events.emit("note", "training", words))
+        start_ahead(options.searchers, lambda words: events.emit("note", "understanding", words))
         plan = plan_in(folder, options.run, events)
         inputs = study_inputs(options.run, plan)
         service = service_for(options.searchers, tell=lambda words: events.emit("progress", "training", words))

@@ -50,6 +50,18 @@ def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tin
     assert objective(task).name in evaluate(tmp_path / "config.py", tmp_path / "trial.pth", task)
 
 
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="for trials without a GPU")
+def test_convolutions_on_a_cpu_are_channels_last(tiny_setups: dict, tmp_path: Path) -> None:
+    import torch
+
+    from autommlab.training.trial import Trial
+
+    trial = Trial(tiny_setups[Task.CLASSIFICATION], point(), tmp_path)
+    wide = [p for p in trial.runner.model.parameters() if p.dim() == 4 and min(p.shape) > 1]
+    assert wide and all(p.is_contiguous(memory_format=torch.channels_last) for p in wide)
+    trial.close()
+
+
 def test_a_resumed_trial_ends_where_the_undisturbed_one_does(tiny_setups: dict, tmp_path: Path) -> None:
     import torch
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from program import autommlab
+from typer.testing import CliRunner
 
+from autommlab.cli.main import app
+from autommlab.errors import RequestError, ResumeError
 from autommlab.race.records import Lap, RaceResult
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.hpo import held_out_bags
+from training_data_gen.benchmarks.hpo import held_out_bags, require_equal_budgets
 from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.benchmarks.hpo_show import draw, table
@@ -79,6 +82,21 @@ def test_only_held_out_bags_are_used_and_each_task_has_two_or_more() -> None:
     assert all(sum(bag.task is task for bag in everything) >= 2 for task in Task)
     one_each = held_out_bags(HpoBenchOptions(bags=1))
     assert sorted(bag.task for bag in one_each) == sorted(Task)
+
+
+def test_studies_of_another_budget_are_not_compared_as_equals(tmp_path: Path) -> None:
+    require_equal_budgets(HpoBenchOptions(trials=3, seeds=1), tmp_path)
+    require_equal_budgets(HpoBenchOptions(trials=3, seeds=5), tmp_path)
+    with pytest.raises(ResumeError, match=r"studies of 3 trials each, now asked: 20\. Give --trials 3"):
+        require_equal_budgets(HpoBenchOptions(trials=20), tmp_path)
+
+
+def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    for file in ("nowhere.json", "other.json"):
+        done = CliRunner().invoke(app, ["bench", "hpo", "--plot", str(tmp_path / file)])
+        assert isinstance(done.exception, RequestError)
+        assert "is no result of `autommlab bench hpo`" in str(done.exception)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import filelock
 
 from autommlab import machine
 from autommlab.cluster import ray_session
-from autommlab.errors import StorageError
+from autommlab.errors import ResumeError, StorageError
 from autommlab.events import Events
 from autommlab.files import storage_errors, write_text
 from autommlab.llm_service import service_for
@@ -28,7 +28,7 @@ from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import prepare
 
-RESULT_FILE = "bench-hpo.json"
+OPTIONS_FILE, RESULT_FILE = "bench-hpo-options.json", "bench-hpo.json"
 
 
 class _Lap(NamedTuple):
@@ -62,15 +62,34 @@ def run_hpo_bench(
 
     Raises:
         StorageError: the folder cannot be written, or another process works there.
+        ResumeError: the folder holds studies with another budget.
         AutoMMLabError: data, model, service or a study fails; finished studies stay.
     """
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(out / ".lock", timeout=0):
+            require_equal_budgets(options, out)
             return _run(options, out, events, address, command)
     except filelock.Timeout as error:
         raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
+
+
+def require_equal_budgets(options: HpoBenchOptions, out: Path) -> None:
+    """Note the options in `out` for a later call.
+
+    Raises:
+        ResumeError: its studies were begun with another number of trials, and would be compared as equals.
+    """
+    file = out / OPTIONS_FILE
+    if file.exists():
+        before = HpoBenchOptions.model_validate_json(file.read_bytes()).trials
+        if before != options.trials:
+            raise ResumeError(
+                f"{out} holds studies of {before} trials each, now asked: {options.trials}. "
+                f"Give --trials {before}, or use another --out"
+            )
+    write_text(file, options.model_dump_json(indent=1))
 
 
 def _run(options: HpoBenchOptions, out: Path, events: Events, address: str | None, command: str) -> HpoBenchResult:
