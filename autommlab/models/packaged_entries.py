@@ -34,7 +34,7 @@ _HEADS = {
     ),
     Task.DETECTION: _Head("mmdet", "FCOS", ((640, 640),) * 3, (3.29, 4.05, 4.69), (4.73, 5.72, 6.32)),
     Task.SEGMENTATION: _Head("mmseg", "FPN", ((512, 512),) * 3, (3.40, 4.16, 4.80), (4.00, 4.63, 5.02)),
-    Task.KEYPOINT: _Head("mmpose", "Heatmap", ((192, 256),) * 3, (3.81, 4.58, 5.28), (0.48, 0.60, 0.67)),
+    Task.KEYPOINT: _Head("mmpose", "Heatmap", ((192, 256),) * 3, (3.03, 3.79, 4.43), (0.59, 0.71, 0.79)),
 }
 _SIZES = range(3)
 

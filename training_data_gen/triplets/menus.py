@@ -42,7 +42,7 @@ class Menu(NamedTuple):
     iterations: tuple[Size, ...]
     batch_size: tuple[Size, ...]
     evaluation: int
-    reports: int = 3
+    reports: int = 2
 
 
 def _pairs(dataset: str, *models: str) -> tuple[Pair, ...]:
@@ -68,17 +68,17 @@ MENUS: dict[Task, Menu] = {
         classes=(2, 3, 4, 6, 8, 12),
         train=(80, 160, 320, 640),
         input_sizes=((48, 48), (64, 64), (80, 80)),
-        iterations=((10, 40), (20, 80), (30, 120)),
-        batch_size=((2, 16), (4, 32), (8, 32)),
-        evaluation=200,
+        iterations=((8, 24), (12, 40), (16, 60)),
+        batch_size=((2, 16), (4, 24), (8, 32)),
+        evaluation=160,
     ),
     Task.DETECTION: Menu(
         training=_pairs("openmoji-scenes", *_lite("fcos_", 0, 2, 0)),
         held_out=_pairs("openmoji-scenes", *_lite("fcos_", 1)),
         classes=(1, 2, 3, 4, 6),
         train=(80, 160, 320),
-        input_sizes=((128, 128), (160, 160)),
-        iterations=((30, 90), (40, 120), (60, 140)),
+        input_sizes=((96, 96), (128, 128)),
+        iterations=((20, 50), (30, 70), (40, 100)),
         batch_size=((2, 6), (2, 8), (3, 8)),
         evaluation=60,
     ),
@@ -88,9 +88,9 @@ MENUS: dict[Task, Menu] = {
         classes=(1, 2, 3, 4, 6),
         train=(60, 120, 240, 400),
         input_sizes=((96, 96), (128, 128)),
-        iterations=((20, 80), (30, 120), (40, 160)),
-        batch_size=((2, 8), (3, 8), (2, 12)),
-        evaluation=80,
+        iterations=((15, 45), (20, 60), (30, 90)),
+        batch_size=((2, 6), (3, 6), (2, 8)),
+        evaluation=60,
     ),
     Task.KEYPOINT: Menu(
         training=(
@@ -104,8 +104,8 @@ MENUS: dict[Task, Menu] = {
         classes=(1, 2, 4, 8),
         train=(150, 300, 600),
         input_sizes=((96, 96), (96, 128)),
-        iterations=((60, 180), (80, 240), (100, 300)),
-        batch_size=((4, 12), (4, 16), (6, 16)),
-        evaluation=100,
+        iterations=((30, 80), (40, 100), (50, 120)),
+        batch_size=((4, 8), (4, 12), (6, 12)),
+        evaluation=80,
     ),
 }
