@@ -5,8 +5,10 @@ Ray; `gpu` ones need a CUDA device. Every test writes under `tmp_path` only, and
 the caches of AutoMMLab go to one folder per session unless AUTOMMLAB_HOME says otherwise.
 """
 
+import atexit
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,32 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["AUTOMMLAB_HOME"] = str(tmp_path_factory.mktemp("autommlab-home"))
     keep_bytecode(tmp_path_factory.mktemp("bytecode"))
     os.environ.pop("RAY_ADDRESS", None)
+
+
+_SESSION = pytest.StashKey[pytest.Session]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember the session for `pytest_unconfigure`."""
+    session.config.stash[_SESSION] = session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave with pytest's own exit status, without tearing the interpreter down.
+
+    By now Ray has been started and stopped a dozen times in this process, beside four inference engines, each
+    with threads of its own. Once in several runs one of them jumped to freed memory after all tests had passed
+    (SIGSEGV in a thread, exit code 139). Ray ends its own workers like this, for the same reason.
+    """
+    session = config.stash.get(_SESSION, None)
+    if session is None:
+        return
+    config.get_terminal_writer().flush()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(session.exitstatus))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

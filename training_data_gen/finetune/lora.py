@@ -117,6 +117,7 @@ class _Run:
         )
         self.model: Any = get_peft_model(model, config).to(device)
         self.model.peft_config["default"].base_model_name_or_path = base_name
+        self.plain_head = _plain_head(self.model)
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=settings.lr, weight_decay=0.0)
         folder.mkdir(parents=True, exist_ok=True)
@@ -193,10 +194,28 @@ class _Run:
         ids = torch.tensor([[*e.ids, *[pad] * (width - len(e.ids))] for e in batch], device=self.device)
         mask = torch.tensor([[1] * len(e.ids) + [0] * (width - len(e.ids)) for e in batch], device=self.device)
         labels = torch.tensor([[*e.labels, *[IGNORED] * (width - len(e.labels))] for e in batch], device=self.device)
-        logits = self.model(input_ids=ids, attention_mask=mask).logits[:, :-1]
         wanted = labels[:, 1:]
-        known = wanted != IGNORED  # the vocabulary is large: only answers are turned into float32
-        return torch.nn.functional.cross_entropy(logits[known].float(), wanted[known], reduction="sum")
+        known = wanted != IGNORED
+        logits = self._logits(ids, mask, known)
+        return torch.nn.functional.cross_entropy(logits.float(), wanted[known], reduction="sum")
+
+    def _logits(self, ids: torch.Tensor, mask: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """Of the tokens whose successor is `known` alone: the vocabulary is a large part of a small model's work."""
+        causal = self.model.get_base_model()
+        if not self.plain_head:
+            return causal(input_ids=ids, attention_mask=mask).logits[:, :-1][known]
+        hidden = causal.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return causal.get_output_embeddings()(hidden[:, :-1][known])
+
+
+@torch.no_grad()
+def _plain_head(model: Any) -> bool:
+    """Whether logits are the output layer's and nothing more, as in LLaMA; Gemma 2 caps them, Granite scales them."""
+    model.eval()
+    causal = model.get_base_model()
+    ids = torch.arange(8, device=causal.device)[None]
+    own = causal.get_output_embeddings()(causal.base_model(input_ids=ids).last_hidden_state)
+    return torch.allclose(own, causal(input_ids=ids).logits, rtol=1e-2, atol=1e-2)
 
 
 def _schedule(share: float, warmup: float) -> float:
