@@ -75,11 +75,11 @@ MENUS: dict[Task, Menu] = {
     Task.DETECTION: Menu(
         training=_pairs("openmoji-scenes", *_lite("fcos_", 0, 2, 0)),
         held_out=_pairs("openmoji-scenes", *_lite("fcos_", 1)),
-        classes=(1, 2, 3, 4, 6),
+        classes=(1, 2, 3, 4),
         train=(80, 160, 320),
         input_sizes=((96, 96), (128, 128)),
-        iterations=((20, 50), (30, 70), (40, 100)),
-        batch_size=((2, 6), (2, 8), (3, 8)),
+        iterations=((30, 60), (40, 80), (50, 100)),
+        batch_size=((3, 8), (4, 8), (4, 10)),
         evaluation=60,
     ),
     Task.SEGMENTATION: Menu(
