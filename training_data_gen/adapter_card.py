@@ -78,6 +78,7 @@ def _outcome(result: dict[str, Any]) -> dict[str, Any]:
         "best step": f"{result['best_step']} of {result['steps']}",
         "tokens": f"{result['tokens']:,}",
         "seconds": f"{result['seconds']:,.0f}",
+        "matrix products": "bfloat16" if result["mixed"] else "float32",
     }
 
 

@@ -113,6 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base-name", default=BASE_NAME, help="name of the base model, for the adapter's config")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument(
+        "--mixed",
+        action=argparse.BooleanOptionalAction,
+        help="matrix products in bfloat16 (default: where the processor has them)",
+    )
     for name, kind in (("epochs", int), ("rank", int), ("lr", float), ("batch-tokens", int), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind)
     given = vars(parser.parse_args(arguments))

@@ -30,6 +30,10 @@ Rank = Annotated[int | None, typer.Option(min=1, help="Of the LoRA matrices. [de
 Rate = Annotated[float | None, typer.Option(min=1e-7, help="Peak learning rate. [default: 0.0005]")]
 BatchTokens = Annotated[int | None, typer.Option(min=64, help="Tokens of a step. [default: 4096]")]
 Base = Annotated[str | None, typer.Option(help="Base model: name or folder. [default: the embedded one]")]
+Mixed = Annotated[
+    bool | None,
+    typer.Option("--mixed/--no-mixed", help="Matrix products in bfloat16. [default: where the processor has them]"),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of data and training.")]
 ExamplesOnly = Annotated[
@@ -52,6 +56,7 @@ def ru(
     lr: Rate = None,
     batch_tokens: BatchTokens = None,
     base: Base = None,
+    mixed: Mixed = None,
     device: Device = "auto",
     seed: Seed = 0,
     examples_only: ExamplesOnly = False,
@@ -62,7 +67,7 @@ def ru(
     def make() -> TuningData:
         return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT)
 
-    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "seed": seed}
+    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
     _tune(make, out, settings, base=base, device=device, examples_only=examples_only)
 
 
@@ -77,6 +82,7 @@ def hpo(
     lr: Rate = None,
     batch_tokens: BatchTokens = None,
     base: Base = None,
+    mixed: Mixed = None,
     device: Device = "auto",
     seed: Seed = 0,
     examples_only: ExamplesOnly = False,
@@ -92,7 +98,7 @@ def hpo(
             known, per_bag=per_bag or DialogueSettings.per_bag, without=names_with_commas(without), seed=seed
         )
 
-    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "seed": seed}
+    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
     _tune(make, out, settings, base=base, device=device, examples_only=examples_only)
 
 

@@ -95,3 +95,39 @@ def test_a_group_on_both_sides_is_refused(base: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"share groups \['a'\]"):
         finetune(base, [example("cat", "a")], [example("dog", "a")], tmp_path, LoraSettings(), base_name="tiny")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("kind", ["llama", "capped"])
+def test_the_loss_is_the_models_own(base: Path, tmp_path: Path, kind: str, mixed: bool) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from training_data_gen.finetune.lora import LoraSettings, finetune
+
+    folder = base if kind == "llama" else capped_model(base, tmp_path / "capped")
+    held_out = example("cat", "held out")
+    settings = LoraSettings(rank=2, epochs=1, evaluations=1, mixed=mixed)
+    result = finetune(
+        folder, [example("dog", "t")], [held_out], tmp_path / "out", settings, base_name="tiny", device="cpu"
+    )
+    encoded = encode(held_out, AutoTokenizer.from_pretrained(folder))
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    own = model(input_ids=torch.tensor([encoded.ids]), labels=torch.tensor([encoded.labels])).loss
+    assert result.first_loss == pytest.approx(float(own), rel=0.02 if mixed else 1e-4)
+    assert result.mixed is mixed
+
+
+def capped_model(base: Path, folder: Path) -> Path:
+    """A tiny Gemma 2, whose logits are not the output layer's alone: they are capped."""
+    from transformers import AutoTokenizer, Gemma2Config, Gemma2ForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    config = Gemma2Config(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, final_logit_softcapping=0.02, initializer_range=0.3,
+    )  # fmt: skip
+    Gemma2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

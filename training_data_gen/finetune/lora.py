@@ -29,6 +29,8 @@ class LoraSettings(BaseModel):
         max_tokens: longer examples are refused, never cut.
         evaluations: held-out evaluations an epoch.
         patience: evaluations without a new best held-out loss after which training stops.
+        dtype: of the weights that are kept fixed.
+        mixed: matrix products in bfloat16 beside weights in float32; None = where the processor has them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,10 +47,15 @@ class LoraSettings(BaseModel):
     patience: int = 4
     seed: int = 0
     dtype: str = "float32"
+    mixed: bool | None = None
 
 
 class LoraResult(BaseModel):
-    """What came out; the adapter of the best held-out loss lies in `folder`."""
+    """What came out; the adapter of the best held-out loss lies in `folder`.
+
+    Attributes:
+        mixed: whether matrix products were made in bfloat16.
+    """
 
     folder: Path
     steps: int
@@ -58,6 +65,7 @@ class LoraResult(BaseModel):
     tokens: int
     seconds: float
     device: str
+    mixed: bool = False
 
 
 Progress = Callable[[int, int, float, float], None]
@@ -106,6 +114,7 @@ class _Run:
 
         torch.manual_seed(settings.seed)
         self.folder, self.settings, self.device = folder, settings, device
+        self.mixed = _has_bfloat16(device) if settings.mixed is None else settings.mixed
         self.tokenizer = AutoTokenizer.from_pretrained(base)
         model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, settings.dtype))
         config = LoraConfig(
@@ -155,6 +164,7 @@ class _Run:
         return LoraResult(
             folder=self.folder, steps=state.step, best_step=state.best_step, best_loss=state.best_loss,
             first_loss=state.first_loss, tokens=state.tokens, seconds=state.seconds, device=self.device,
+            mixed=self.mixed,
         )  # fmt: skip
 
     def _judge(self, state: TrainingState, loss: float, held: float) -> None:
@@ -196,7 +206,8 @@ class _Run:
         labels = torch.tensor([[*e.labels, *[IGNORED] * (width - len(e.labels))] for e in batch], device=self.device)
         wanted = labels[:, 1:]
         known = wanted != IGNORED
-        logits = self._logits(ids, mask, known)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.mixed):
+            logits = self._logits(ids, mask, known)
         return torch.nn.functional.cross_entropy(logits.float(), wanted[known], reduction="sum")
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
@@ -216,6 +227,13 @@ def _plain_head(model: Any) -> bool:
     ids = torch.arange(8, device=causal.device)[None]
     own = causal.get_output_embeddings()(causal.base_model(input_ids=ids).last_hidden_state)
     return torch.allclose(own, causal(input_ids=ids).logits, rtol=1e-2, atol=1e-2)
+
+
+def _has_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the torch of some GPU machines
+    return bool(capabilities.get("avx512_bf16"))
 
 
 def _schedule(share: float, warmup: float) -> float:
