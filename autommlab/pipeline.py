@@ -17,11 +17,11 @@ from autommlab.deployment.records import Deployment
 from autommlab.errors import AutoMMLabError
 from autommlab.events import EventLog, Events
 from autommlab.llm_service import service_for, start_ahead
-from autommlab.mirror import Mirror
 from autommlab.mirroring import Mirroring
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.run_folder import RunFolder
+from autommlab.run_target import HERE, Where
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import Ask, Lent, understand
@@ -40,13 +40,6 @@ _DOING = {
     "deployment": "exporting and verifying",
 }
 STAGES = tuple(_DOING)
-
-
-class Where(NamedTuple):
-    """Where trials run and what they leave lies: the cluster's address, and the run's copy on a storage."""
-
-    address: str | None = None
-    mirror: Mirror | None = None
 
 
 class Plan(BaseModel):
@@ -71,9 +64,8 @@ def run(
     out: Path,
     events: Events,
     *,
-    address: str | None = None,
+    where: Where = HERE,
     ask: Ask | None = None,
-    mirror: Mirror | None = None,
 ) -> RunOutcome:
     """From a sentence to a verified model, or on from where an earlier call was interrupted.
 
@@ -81,9 +73,8 @@ def run(
         options: what to do.
         out: run folder; created, or continued if it holds the same run.
         events: who is told.
-        address: of a running Ray cluster, see `cluster.ray_session`.
+        where: the cluster, and the run folder's copy on a storage, which is kept up to date.
         ask: puts a question about an unclear request to the person; None where nobody can answer.
-        mirror: the run folder's copy on a storage; kept up to date, and used by Ray for running trials.
 
     Raises:
         AutoMMLabError: a stage failed; what is finished stays and `--resume` goes on.
@@ -91,6 +82,7 @@ def run(
     folder = RunFolder(out)
     folder.open(options)
     events.add(EventLog(folder.events))
+    mirror = where.mirror
     if mirror is not None:
         events.add(Mirroring(mirror, events))
     try:
@@ -104,7 +96,7 @@ def run(
             StudyResult,
             folder,
             events,
-            lambda: _train(options, plan, folder, events, Where(address, mirror)),
+            lambda: _train(options, plan, folder, events, where),
         )
         deployment = _recorded(
             "deployment", "deployment", Deployment, folder, events, lambda: _deploy(plan, study, folder, events)
@@ -223,7 +215,7 @@ def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, w
 
     setup, space, study, default_point = study_inputs(options, plan)
     service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
-    with ray_session(where.address):
+    with ray_session(where.address, priority=where.priority):
         return run_study(
             setup,
             space,

@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Where:
+    """What a run uses beside its folder.
+
+    Attributes:
+        address: of a Ray cluster, see `cluster.ray_session`.
+        mirror: the folder's copy on a storage, which also holds the checkpoints of running trials.
+        priority: weight against other studies on the cluster.
+    """
+
+    address: str | None = None
+    mirror: Mirror | None = None
+    priority: int = 1
+
+
+#: A private Ray and a folder of this machine.
+HERE = Where()
+
+
+@dataclass(frozen=True)
 class RunTarget:
     """One run's place.
 

@@ -43,6 +43,9 @@ def run(
     address: Annotated[
         str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
     ] = None,
+    priority: Annotated[
+        int, typer.Option(min=1, max=1000, help="Weight against other requests on the same cluster.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before training and show the plan.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     submitted_as: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -51,7 +54,7 @@ def run(
     from autommlab import pipeline
     from autommlab.events import Events
     from autommlab.run_folder import default_folder
-    from autommlab.run_target import run_target
+    from autommlab.run_target import Where, run_target
 
     given = {
         "text": request or None,
@@ -82,7 +85,8 @@ def run(
         return
     target = known or run_target(out or str(default_folder(options.text)))
     try:
-        outcome = pipeline.run(options, target.folder, events, address=address, ask=ask, mirror=target.mirror)
+        where = Where(address, target.mirror, priority)
+        outcome = pipeline.run(options, target.folder, events, where=where, ask=ask)
     except BaseException:
         if (target.folder / "options.json").exists():
             again = f"autommlab run --resume {shlex.quote(target.name)}"

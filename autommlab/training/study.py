@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
-from autommlab.cluster import require_resources
+from autommlab.cluster import cluster_share, require_resources
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Events
 from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
@@ -158,12 +158,14 @@ def _search(
 
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from autommlab.training.trainable import SCORE, TrialTrainable
+    from searchers.fair_share import FairShare
     from searchers.schedulers import create_scheduler
     from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
 
     quiet_tune()
     for name, value in SAVE_EVERY_STEP.items():
         os.environ.setdefault(name, value)
+    limited = FairShare(searcher, options.max_concurrent or _slots(options), share=cluster_share)
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(
         ledger,
@@ -180,12 +182,11 @@ def _search(
             name=RAY_FOLDER,
             storage_path=state.folder,
             storage_filesystem=state.files,
-            search_alg=searcher,
-            scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports),
+            search_alg=limited,
+            scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports, share=limited),
             stop=StopWhenHopeless(ledger),
             num_samples=options.trials,
             time_budget_s=options.time_budget_s,
-            max_concurrent_trials=options.max_concurrent or _slots(options),
             resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
             checkpoint_config=tune.CheckpointConfig(
                 num_to_keep=KEPT_CHECKPOINTS, checkpoint_frequency=1, checkpoint_at_end=True
