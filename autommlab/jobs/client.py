@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -43,6 +44,8 @@ class Jobs:
         if address:
             os.environ[_ADDRESS_VARIABLE] = address  # else RAY_ADDRESS would win over what was asked for
         self.address = address
+        for name in ("ray.dashboard", "ray._private.runtime_env"):  # told of every upload otherwise
+            logging.getLogger(name).setLevel(logging.WARNING)
         with _errors(f"no Ray job server answers at {address or 'the default address'}"):
             self.client: JobSubmissionClient = JobSubmissionClient(address)
 

@@ -178,7 +178,7 @@ def _search(
     )
     try:
         tune.run(
-            tune.with_parameters(TrialTrainable, setup=setup, finished=finished),
+            tune.with_parameters(TrialTrainable, setup=setup, finished=finished, place=state.place),
             name=RAY_FOLDER,
             storage_path=state.folder,
             storage_filesystem=state.files,

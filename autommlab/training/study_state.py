@@ -23,10 +23,11 @@ _BYTES_PER_PARAMETER, _OTHER_FILES_MB = 12, 50
 
 
 class StudyState(NamedTuple):
-    """A storage and the study's folder on it."""
+    """A storage and the study's folder on it; `place` is that of the run, if it has one."""
 
     files: FileSystem
     folder: str
+    place: Place | None = None
 
     @property
     def ray(self) -> str:
@@ -49,7 +50,7 @@ def state_of(folder: Path, place: Place | None) -> StudyState:
     from pyarrow.fs import LocalFileSystem
 
     if place is not None:
-        return StudyState(place.files, place.inside(folder.name))
+        return StudyState(place.files, place.inside(folder.name), place)
     return StudyState(LocalFileSystem(), str(folder.resolve()))
 
 
