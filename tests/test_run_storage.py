@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from program import autommlab, command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def finished(storage: Path) -> list[str]:

@@ -18,7 +18,7 @@ from ray_head import TOKEN, ray_head
 from autommlab.jobs.client import OURS, Jobs
 from autommlab.jobs.following import follow
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_two_requests_at_once_share_the_cluster_and_are_fetched(
     outs = [tmp_path / "storage" / name for name in ("one", "two")]
     options = ["--parse", parse, "--data", shapes, "--trials", 5, "--address", head, "--detach"]
     submitted = [job_of(autommlab(home, "submit", "which stuff", "--out", f"file://{out}", *options)) for out in outs]
-    ends = [autommlab(home, "logs", job, "--follow", "--address", head) for job in submitted]
+    ends = [autommlab(home, "logs", job, "--follow", "--address", head, timeout=1200) for job in submitted]
     assert [end.returncode for end in ends] == [0, 0], ends[0].stdout + ends[1].stdout
     first, second = (workers_over_time(out) for out in outs)
     assert len(first) == len(second) == 5
