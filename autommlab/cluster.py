@@ -12,14 +12,18 @@ from autommlab.settings import home
 from serve.bytecode import keep_bytecode
 from serve.private_ray import prepare_ray_environment, start_private_ray
 
+#: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
+_NAMESPACE = "autommlab-study-"
+
 
 @contextlib.contextmanager
-def ray_session(address: str | None = None) -> Iterator[None]:
+def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[None]:
     """Be connected to Ray inside the block; a Ray that this call started is stopped after it.
 
     Args:
         address: of a running Ray; None takes `RAY_ADDRESS` (set inside `ray job submit`), and
             without that starts a private Ray on this machine, listening on loopback only.
+        priority: weight of this session's studies against those of others on the cluster, at least 1.
 
     Raises:
         TrainingError: no Ray answers at that address.
@@ -34,7 +38,8 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     target = address or os.environ.get("RAY_ADDRESS")
     try:
         if target:
-            ray.init(address=target, log_to_driver=False, logging_level=logging.ERROR)
+            name = f"{_NAMESPACE}{priority}"
+            ray.init(address=target, namespace=name, log_to_driver=False, logging_level=logging.ERROR)
         else:
             start_private_ray()
     except (ConnectionError, RuntimeError, TimeoutError) as error:
@@ -46,6 +51,30 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def cluster_share() -> float:
+    """This driver's part of the cluster, in (0, 1]: its priority over those of all that run studies now.
+
+    1 where this driver is alone, or not one of `ray_session`.
+    """
+    import ray
+    from ray.experimental.internal_kv import internal_kv_get_gcs_client
+
+    mine = _priority(ray.get_runtime_context().namespace)
+    if not mine:
+        return 1.0
+    # Ray's list of drivers: a driver that dies, however it dies, is out of it without a doing of ours.
+    drivers = internal_kv_get_gcs_client().get_all_job_info(
+        skip_submission_job_info_field=True, skip_is_running_tasks_field=True
+    )
+    total = sum(_priority(driver.config.ray_namespace) for driver in drivers.values() if not driver.is_dead)
+    return mine / max(mine, total)
+
+
+def _priority(namespace: str) -> int:
+    kind, _, number = namespace.rpartition("-")
+    return int(number) if f"{kind}-" == _NAMESPACE and number.isdigit() else 0
 
 
 def require_resources(cpus: float, gpus: float) -> None:

@@ -63,6 +63,12 @@ class LLMServiceError(AutoMMLabError):
     exit_code = 9
 
 
+class JobError(AutoMMLabError):
+    """A job of a Ray cluster cannot be submitted, found or watched, or it failed."""
+
+    exit_code = 10
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The `limit` entries of `known` that look most like `name`, best first."""
     return [match[0] for match in process.extract(name, list(known), limit=limit, score_cutoff=50)]

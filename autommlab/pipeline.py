@@ -17,9 +17,11 @@ from autommlab.deployment.records import Deployment
 from autommlab.errors import AutoMMLabError
 from autommlab.events import EventLog, Events
 from autommlab.llm_service import service_for, start_ahead
+from autommlab.mirroring import Mirroring
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.run_folder import RunFolder
+from autommlab.run_target import HERE, Where
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import Ask, Lent, understand
@@ -58,7 +60,12 @@ class RunOutcome(BaseModel):
 
 
 def run(
-    options: RunOptions, out: Path, events: Events, *, address: str | None = None, ask: Ask | None = None
+    options: RunOptions,
+    out: Path,
+    events: Events,
+    *,
+    where: Where = HERE,
+    ask: Ask | None = None,
 ) -> RunOutcome:
     """From a sentence to a verified model, or on from where an earlier call was interrupted.
 
@@ -66,7 +73,7 @@ def run(
         options: what to do.
         out: run folder; created, or continued if it holds the same run.
         events: who is told.
-        address: of a running Ray cluster, see `cluster.ray_session`.
+        where: the cluster, and the run folder's copy on a storage, which is kept up to date.
         ask: puts a question about an unclear request to the person; None where nobody can answer.
 
     Raises:
@@ -75,13 +82,21 @@ def run(
     folder = RunFolder(out)
     folder.open(options)
     events.add(EventLog(folder.events))
+    mirror = where.mirror
+    if mirror is not None:
+        events.add(Mirroring(mirror, events))
     try:
         # Without a parse, understanding starts the service itself.
         if options.parse is not None and folder.read("study", StudyResult) is None:
             start_ahead([options.searcher], lambda words: events.emit("note", "understanding", words))
         plan = plan_in(folder, options, events, ask)
         study = _recorded(
-            "training", "study", StudyResult, folder, events, lambda: _train(options, plan, folder, events, address)
+            "training",
+            "study",
+            StudyResult,
+            folder,
+            events,
+            lambda: _train(options, plan, folder, events, where),
         )
         deployment = _recorded(
             "deployment", "deployment", Deployment, folder, events, lambda: _deploy(plan, study, folder, events)
@@ -94,6 +109,8 @@ def run(
     except BaseException as error:
         with contextlib.suppress(AutoMMLabError, OSError):  # the first error is the one to tell
             _report(options, folder, problem=str(error) or type(error).__name__)
+            if mirror is not None:
+                mirror.push()
         raise
     finally:
         folder.close()
@@ -193,14 +210,21 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
     return outcome.request
 
 
-def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, address: str | None) -> StudyResult:
+def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
     from autommlab.training.study import run_study
 
     setup, space, study, default_point = study_inputs(options, plan)
     service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
-    with ray_session(address):
+    with ray_session(where.address, priority=where.priority):
         return run_study(
-            setup, space, study, folder=folder.study, events=events, default_point=default_point, service=service
+            setup,
+            space,
+            study,
+            folder=folder.study,
+            events=events,
+            default_point=default_point,
+            service=service,
+            place=where.mirror.place if where.mirror else None,
         )
 
 

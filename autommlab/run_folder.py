@@ -17,6 +17,7 @@ from autommlab.files import storage_errors, write_text
 from autommlab.options import RunOptions
 
 Record = TypeVar("Record", bound=BaseModel)
+LOCK_FILE = ".lock"
 
 
 class RunFolder:
@@ -36,7 +37,7 @@ class RunFolder:
         self.bundle = self.path / "bundle"
         self.report = self.path / "report.html"
         self.events = self.path / "events.jsonl"
-        self._lock = filelock.FileLock(self.path / ".lock")
+        self._lock = filelock.FileLock(self.path / LOCK_FILE)
 
     @property
     def exists(self) -> bool:

@@ -28,6 +28,10 @@ UNDERSTANDING_TIMEOUT_S = 180.0
 UNDERSTANDING_CONCURRENT = 16
 #: Seconds for a question that a healthy LLM service answers at once.
 SERVICE_PROBE_TIMEOUT_S = 10.0
+#: Seconds for the job server of a cluster that has just started to take its first job.
+JOB_AGENT_TIMEOUT_S = 120.0
+#: Seconds without an answer after which a watched job is left alone; it goes on.
+RECONNECT_TIMEOUT_S = 600.0
 #: Longest description that a request carries, of the person's first sentence.
 DESCRIPTION_CHARACTERS = 200
 

@@ -14,6 +14,8 @@ from searchers.errors import SearcherError, unknown
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
 
+    from searchers.fair_share import FairShare
+
 SchedulerName = Literal["none", "asha", "median"]
 _TIME = "training_iteration"
 
@@ -32,6 +34,7 @@ def create_scheduler(
     grace: int = 1,
     reduction_factor: float = 2,
     min_samples: int = 3,
+    share: FairShare | None = None,
 ) -> TrialScheduler:
     """The scheduler called `name`; leave `metric` and `mode` of `tune.TuneConfig` empty with it.
 
@@ -45,6 +48,7 @@ def create_scheduler(
         grace: reports before a trial may be stopped.
         reduction_factor: of ASHA, above 1; 2 because Ray's default of 4 has one rung in 3 reports.
         min_samples: of the median rule: other trials it needs before it judges.
+        share: of the study on a cluster with others; idle workers beyond it are let go.
 
     Raises:
         SearcherError: unknown name or mode, or `grace` not in 1..`max_t`.
@@ -59,13 +63,15 @@ def create_scheduler(
         raise SearcherError(f"reduction_factor must be above 1, got {reduction_factor}")
     from ray.tune import schedulers
 
+    from searchers.fair_share import yielding
+
     if name == "asha":
-        return schedulers.ASHAScheduler(
+        return yielding(schedulers.ASHAScheduler, share)(
             time_attr=_TIME, metric=metric, mode=mode, max_t=max_t, grace_period=grace,
             reduction_factor=reduction_factor,
         )  # fmt: skip
     if name == "median":
-        return schedulers.MedianStoppingRule(
+        return yielding(schedulers.MedianStoppingRule, share)(
             time_attr=_TIME, metric=metric, mode=mode, grace_period=grace, min_samples_required=min_samples
         )
-    return schedulers.FIFOScheduler()
+    return yielding(schedulers.FIFOScheduler, share)()

@@ -17,10 +17,12 @@ From ray 2.60: tune/execution/{tune_controller,experiment_state}.py, `save_to_di
 
 from __future__ import annotations
 
+import fnmatch
 import io
+import posixpath
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback
 from ray.tune.execution.tune_controller import TuneController
@@ -28,7 +30,10 @@ from ray.tune.search.search_generator import SearchGenerator
 
 from searchers.base import BaseSearcher
 from searchers.errors import SearcherError
-from searchers.state_file import write_whole
+from searchers.stored_file import open_whole, read_whole
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 #: Set it in `os.environ` before `Tuner.fit`: Tune's default saves every 10 s at most.
 SAVE_EVERY_STEP = {"TUNE_GLOBAL_CHECKPOINT_S": "0"}
@@ -42,7 +47,7 @@ class StudySnapshots(Callback):
 
     def __init__(self) -> None:
         self._staging: Path | None = None
-        self._study: Path | None = None
+        self._study: tuple[FileSystem, str] | None = None
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """From now on the trial keeps its id."""
@@ -62,40 +67,57 @@ class StudySnapshots(Callback):
 
     def _due(self, trial: Any) -> None:
         """The next save is worth keeping. A restored trial knows where its study lies now."""
-        self._study = Path(trial.storage.experiment_fs_path)
+        self._study = trial.storage.storage_filesystem, trial.storage.experiment_fs_path
         self._staging = Path(trial.storage.experiment_driver_staging_path)
 
     def get_state(self) -> dict[str, Any] | None:
         """Tune asks for it right after it has written the other files: the moment to bundle them."""
         if self._staging is not None and self._study is not None:
-            files = [_newest(self._staging, template) for template in _TEMPLATES]
+            states = [_newest(self._staging, template) for template in _TEMPLATES]
             bundle = io.BytesIO()
             with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as pack:
-                for file in files:
-                    if file is not None:
-                        pack.write(file, file.name)
-            write_whole(self._study / _BUNDLE, bundle.getvalue())
+                for state in states:
+                    if state is not None:
+                        pack.write(state, state.name)
+            files, study = self._study
+            _write(files, posixpath.join(study, _BUNDLE), bundle.getvalue())
             self._staging = None
         return None
 
 
-def recover(study: Path) -> bool:
+def recover(study: str | Path, files: FileSystem | None = None) -> bool:
     """Make `study` ready for `Tuner.restore`.
 
     Args:
         study: `storage_path` / `name` of the run's `tune.RunConfig`.
+        files: the storage that it lies on, None = this machine's disk.
 
     Returns:
         False if no trial had started there: start the study anew.
 
     Raises:
         SearcherError: the bundle is not one of ours.
+        OSError: the storage fails.
     """
-    source = study / _BUNDLE
-    if not source.exists():
+    from pyarrow.fs import FileSelector, LocalFileSystem
+
+    files, folder = files or LocalFileSystem(), str(study)
+    source = posixpath.join(folder, _BUNDLE)
+    packed = read_whole(files, source)
+    if packed is None:
         return False
+    bundle = _unpacked(packed, source)
+    for found in files.get_file_info(FileSelector(folder)):
+        if any(fnmatch.fnmatch(found.base_name, template.format("*")) for template in _TEMPLATES):
+            files.delete_file(found.path)
+    for name, content in bundle.items():
+        _write(files, posixpath.join(folder, name), content)
+    return True
+
+
+def _unpacked(packed: bytes, source: str) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(source) as pack:  # checks each file's CRC
+        with zipfile.ZipFile(io.BytesIO(packed)) as pack:  # checks each file's CRC
             bundle = {name: pack.read(name) for name in pack.namelist()}
     except zipfile.BadZipFile as error:
         raise SearcherError(f"{source} cannot be read ({error}); start the study anew") from error
@@ -103,12 +125,12 @@ def recover(study: Path) -> bool:
         raise SearcherError(
             f"{source} holds {len(bundle)} of {len(_TEMPLATES)} files ({', '.join(bundle)}); start the study anew"
         )
-    for template in _TEMPLATES:
-        for file in study.glob(template.format("*")):
-            file.unlink()
-    for name, content in bundle.items():
-        write_whole(study / name, content)
-    return True
+    return bundle
+
+
+def _write(files: FileSystem, path: str, content: bytes) -> None:
+    with open_whole(files, path) as stream:
+        stream.write(content)
 
 
 def _newest(folder: Path, template: str) -> Path | None:

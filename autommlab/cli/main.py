@@ -10,6 +10,7 @@ import typer
 
 from autommlab.cli.bench import bench_app
 from autommlab.cli.data import data_app
+from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
 from autommlab.cli.race import race
@@ -33,6 +34,11 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(race)
+app.command(context_settings=FOR_RUN)(submit)
+app.command(name="jobs")(list_jobs)
+app.command()(logs)
+app.command()(stop)
+app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.command(name="trials")(trials_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,18 +35,26 @@ def run(
         float | None, typer.Option(min=0, help="GPUs of a trial, may be a fraction. [default: the profile's]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, initialisation and searcher. [default: 0]")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<time>-<request>]")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(help="Run folder, or a storage: s3://, gs://, file:// ... [default: runs/<time>-<request>]"),
+    ] = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with the run in this folder or at this URI.")] = None,
     address: Annotated[
         str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
     ] = None,
+    priority: Annotated[
+        int, typer.Option(min=1, max=1000, help="Weight against other requests on the same cluster.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before training and show the plan.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
+    submitted_as: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Turn one sentence into a trained, tuned, exported and verified vision model."""
     from autommlab import pipeline
     from autommlab.events import Events
     from autommlab.run_folder import default_folder
+    from autommlab.run_target import Where, run_target
 
     given = {
         "text": request or None,
@@ -63,25 +72,34 @@ def run(
         "gpus_per_trial": gpus_per_trial,
         "seed": seed,
     }
-    options = _options({name: value for name, value in given.items() if value is not None}, resume)
+    if submitted_as is not None:
+        from autommlab.jobs.entrypoint import require_shared
+
+        require_shared(Path(resume or out or ""), submitted_as)
+    known = run_target(resume, resume=True) if resume else None
+    options = _options({name: value for name, value in given.items() if value is not None}, known)
     display, ask = _display(as_json)
     events = Events(display)
     if dry_run:
         _show_plan(options, events, ask, as_json=as_json)
         return
-    folder = resume or out or default_folder(options.text)
+    target = known or run_target(out or str(default_folder(options.text)))
     try:
-        outcome = pipeline.run(options, folder, events, address=address, ask=ask)
+        where = Where(address, target.mirror, priority)
+        outcome = pipeline.run(options, target.folder, events, where=where, ask=ask)
     except BaseException:
-        if (folder / "options.json").exists():
-            print(f"Everything finished so far is kept. Go on with: autommlab run --resume {folder}", file=sys.stderr)
+        if (target.folder / "options.json").exists():
+            again = f"autommlab run --resume {shlex.quote(target.name)}"
+            print(f"Everything finished so far is kept. Go on with: {again}", file=sys.stderr)
         raise
     if not as_json:
         _tell_outcome(outcome)
+        if target.mirror is not None:
+            print(f"Results: {target.name} (copy of this machine: {target.folder})")
 
 
-def _options(given: dict[str, Any], resume: Path | None) -> Any:
-    """The options of this run: from the folder to resume, or from the command line, checked."""
+def _options(given: dict[str, Any], known: Any) -> Any:
+    """The options of this run: from the run to go on with, or from the command line, checked."""
     import searchers
     from autommlab import settings
     from autommlab.errors import RequestError, ResumeError, unknown
@@ -89,23 +107,23 @@ def _options(given: dict[str, Any], resume: Path | None) -> Any:
     from autommlab.run_folder import RunFolder
     from searchers import schedulers
 
-    if resume is not None:
-        options = RunFolder(resume).options()
+    if known is not None:
+        options = RunFolder(known.folder).options()
         changed = options.differences(given)
         if changed:
             raise ResumeError(
-                f"{resume} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
+                f"{known.name} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
                 "Leave them out to go on with it, or start a new run with --out"
             )
         return options
     options = RunOptions.model_validate(given)
     settings.profile(options.profile)
-    for what, name, known in (
+    for what, name, allowed in (
         ("searcher", options.searcher, searchers.names()),
         ("scheduler", options.scheduler, schedulers.scheduler_names()),
     ):
-        if name not in known:
-            raise RequestError(unknown(what, name, known))
+        if name not in allowed:
+            raise RequestError(unknown(what, name, allowed))
     return options
 
 

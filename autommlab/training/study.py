@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
-from autommlab.cluster import require_resources
+from autommlab.cluster import cluster_share, require_resources
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Events
 from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
@@ -21,11 +20,13 @@ from autommlab.metrics import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import LlmCost, StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
+from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
 from searchers.space import Point, SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
+    from autommlab.storage import Place
     from serve.client import ServiceClient
 
 #: Ray Tune's switches, beside `snapshots.SAVE_EVERY_STEP`: its loggers write files that nobody reads.
@@ -34,11 +35,7 @@ _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-#: Ray keeps the newest checkpoints of a running trial and writes the next before it drops the oldest.
-KEPT_CHECKPOINTS = 2
-#: Weights and two moments of Adam, 4 bytes each.
-_BYTES_PER_PARAMETER, _OTHER_FILES_MB = 12, 50
-_RAY_FOLDER, LEDGER_FILE, BEST_FOLDER, TEST_FILE = "ray", "trials.jsonl", "best", "test.json"
+LEDGER_FILE, BEST_FOLDER, TEST_FILE = "trials.jsonl", "best", "test.json"
 ALL_FOLDER, _COST_FILE = "all", "llm.json"
 
 
@@ -77,6 +74,7 @@ def run_study(
     events: Events,
     default_point: Point | None = None,
     service: ServiceClient | None = None,
+    place: Place | None = None,
 ) -> StudyResult:
     """Run, or go on with, the study in `folder`. Ray must be connected.
 
@@ -88,6 +86,8 @@ def run_study(
         events: told of every finished trial.
         default_point: the toolbox's own recipe, for searchers that start from it.
         service: the LLM service, for searchers that ask one.
+        place: a storage that all nodes reach, for Ray's own state and the checkpoints of running trials;
+            None = `folder`, which serves nodes that share its disk.
 
     Raises:
         TrainingError: the cluster is too small for a trial, or no trial succeeded.
@@ -97,11 +97,13 @@ def run_study(
     require_resources(options.cpus_per_trial, options.gpus_per_trial)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    _require_space(folder, setup.choice.measured.params_m, options.max_concurrent or _slots(options))
+    running = 0 if place else options.max_concurrent or _slots(options)
+    require_space(folder, setup.choice.measured.params_m, running)
+    state = state_of(folder, place)
     ledger = Ledger(folder / LEDGER_FILE)
     if len(ledger.records) < options.trials:
         searcher = _searcher(setup, space, options, default_point, service)
-        _search(setup, searcher, options, folder, ledger, events)
+        _search(setup, searcher, options, folder, state, ledger, events)
     best = best_record(ledger.records)
     if best is None:
         raise TrainingError(_all_failed(ledger.records))
@@ -113,7 +115,7 @@ def run_study(
         checkpoint=folder / BEST_FOLDER / "checkpoint.pth",
         config_file=folder / BEST_FOLDER / "config.py",
         val_metrics=best.metrics,
-        test_metrics=_test_once(setup, folder),
+        test_metrics=_test_once(setup, folder, state),
         seconds=time.monotonic() - started,
         llm=_cost(folder),
     )
@@ -143,19 +145,27 @@ def _searcher(
 
 
 def _search(
-    setup: TrialSetup, searcher: Searcher, options: StudyOptions, folder: Path, ledger: Ledger, events: Events
+    setup: TrialSetup,
+    searcher: Searcher,
+    options: StudyOptions,
+    folder: Path,
+    state: StudyState,
+    ledger: Ledger,
+    events: Events,
 ) -> None:
     from ray import tune
     from ray.tune.error import TuneError
 
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from autommlab.training.trainable import SCORE, TrialTrainable
+    from searchers.fair_share import FairShare
     from searchers.schedulers import create_scheduler
     from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
 
     quiet_tune()
     for name, value in SAVE_EVERY_STEP.items():
         os.environ.setdefault(name, value)
+    limited = FairShare(searcher, options.max_concurrent or _slots(options), share=cluster_share)
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(
         ledger,
@@ -168,15 +178,15 @@ def _search(
     )
     try:
         tune.run(
-            tune.with_parameters(TrialTrainable, setup=setup, finished=finished),
-            name=_RAY_FOLDER,
-            storage_path=str(folder.resolve()),
-            search_alg=searcher,
-            scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports),
+            tune.with_parameters(TrialTrainable, setup=setup, finished=finished, place=state.place),
+            name=RAY_FOLDER,
+            storage_path=state.folder,
+            storage_filesystem=state.files,
+            search_alg=limited,
+            scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports, share=limited),
             stop=StopWhenHopeless(ledger),
             num_samples=options.trials,
             time_budget_s=options.time_budget_s,
-            max_concurrent_trials=options.max_concurrent or _slots(options),
             resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
             checkpoint_config=tune.CheckpointConfig(
                 num_to_keep=KEPT_CHECKPOINTS, checkpoint_frequency=1, checkpoint_at_end=True
@@ -185,7 +195,7 @@ def _search(
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
             callbacks=[log, StudySnapshots()],
-            resume=recover(folder / _RAY_FOLDER),
+            resume=recover(state.ray, state.files),
             verbose=0,
             progress_reporter=Silent(),
         )
@@ -210,23 +220,6 @@ def quiet_tune() -> None:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
-def _require_space(folder: Path, params_m: float, slots: int) -> None:
-    """Check before the first trial that the disk can hold the checkpoints of all running ones.
-
-    Raises:
-        StorageError: it cannot, with both figures.
-    """
-    one_mb = params_m * _BYTES_PER_PARAMETER  # millions of parameters times bytes are megabytes
-    needed = round(one_mb * slots * (KEPT_CHECKPOINTS + 1) + _OTHER_FILES_MB)
-    free = shutil.disk_usage(folder).free // 1_000_000
-    if free < needed:
-        raise StorageError(
-            f"{folder} has {free} MB free; {slots} trials at once of a model with {params_m:.1f} M parameters need "
-            f"{needed} MB. Free some space, choose another folder with --out, or run fewer trials at once "
-            "with --concurrent"
-        )
-
-
 def _slots(options: StudyOptions) -> int:
     """Trials that the cluster has room for at once."""
     import ray
@@ -246,7 +239,7 @@ def _cost(folder: Path) -> LlmCost:
     return LlmCost.model_validate_json(file.read_bytes()) if file.exists() else LlmCost()
 
 
-def _test_once(setup: TrialSetup, folder: Path) -> dict[str, float]:
+def _test_once(setup: TrialSetup, folder: Path, state: StudyState) -> dict[str, float]:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best = folder / BEST_FOLDER
     stored = best / TEST_FILE
@@ -255,7 +248,7 @@ def _test_once(setup: TrialSetup, folder: Path) -> dict[str, float]:
 
         figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task)
         write_text(stored, json.dumps(figures, indent=1))
-        shutil.rmtree(folder / _RAY_FOLDER, ignore_errors=True)  # the study is over; its state is large
+        state.delete()  # the study is over; its state is large
     figures_read: dict[str, float] = json.loads(stored.read_text(encoding="utf-8"))
     return figures_read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,17 +138,20 @@ def _keep(trial: Trial, folder: Path) -> None:
     """Copy a trial's weights and config, each swapped in whole."""
     if trial.checkpoint is None:
         return
-    source = Path(trial.checkpoint.path)
+    source: Any = trial.checkpoint  # Ray annotates its storage as optional; a trial's always has one
     folder.mkdir(parents=True, exist_ok=True)
     for name, kept in ((_TRIAL_WEIGHTS, CHECKPOINT_FILE), (CONFIG_FILE, CONFIG_FILE)):
         fresh = folder / f".{kept}.new"
-        shutil.copyfile(source / name, fresh)
+        with source.filesystem.open_input_stream(f"{source.path}/{name}") as stored, fresh.open("wb") as copy:
+            shutil.copyfileobj(stored, copy)
         fresh.replace(folder / kept)
 
 
 def _discard_checkpoint(trial: Trial) -> None:
     if trial.checkpoint is not None:
-        shutil.rmtree(trial.checkpoint.path, ignore_errors=True)
+        checkpoint: Any = trial.checkpoint
+        with contextlib.suppress(OSError):
+            checkpoint.filesystem.delete_dir(checkpoint.path)
 
 
 def _last_line(trial: Trial) -> str:

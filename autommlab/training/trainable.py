@@ -21,6 +21,7 @@ from autommlab.training.ledger import trial_key
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 
 if TYPE_CHECKING:
+    from autommlab.storage import Place
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.trial import Trial
 
@@ -37,7 +38,11 @@ class TrialTrainable(tune.Trainable):
     _trial: Trial | None = None
 
     def setup(  # type: ignore[override]  # the additions come from `tune.with_parameters`
-        self, config: dict[str, Any], setup: TrialSetup, finished: dict[str, TrialRecord]
+        self,
+        config: dict[str, Any],
+        setup: TrialSetup,
+        finished: dict[str, TrialRecord],
+        place: Place | None = None,
     ) -> None:
         """Take the study's settings (`tune.with_parameters`) and this trial's hyperparameters.
 
@@ -45,8 +50,9 @@ class TrialTrainable(tune.Trainable):
             config: the six hyperparameters.
             setup: data, model and seed of the study.
             finished: trials of an interrupted study that are not to be trained again, by key.
+            place: storage of the run, for nodes that do not share the driver's disk.
         """
-        self._setup, self._finished = setup, finished
+        self._setup, self._finished, self._place = setup, finished, place
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -84,8 +90,10 @@ class TrialTrainable(tune.Trainable):
         return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
 
     def _built(self) -> Trial:
+        from autommlab.training.node_data import bring_bag
         from autommlab.training.trial import Trial
 
+        bring_bag(self._setup.bag, self._place)
         _use_threads(self.trial_resources)
         point = Hyperparameters.model_validate(self._point)
         return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from)

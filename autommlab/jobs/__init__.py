@@ -1,0 +1,1 @@
+"""Requests as jobs of a Ray cluster: submit, watch, stop, fetch."""

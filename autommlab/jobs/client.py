@@ -1,0 +1,140 @@
+"""The cluster's job server, through Ray's own client, with errors for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autommlab import settings
+from autommlab.errors import JobError, unknown
+from autommlab.jobs.entrypoint import PARSE_FILE, JobPlan
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobDetails, JobSubmissionClient
+
+#: Marks jobs of ours among others of the cluster; the keys of what we note about one.
+OURS, REQUEST, OUT = "autommlab", "request", "out"
+#: Ray's variable that wins over every other address.
+_ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
+_NO_AGENT_YET = "No available agent"
+_POLL_S = 1.0
+
+
+class Jobs:
+    """Jobs of ours on one cluster.
+
+    Args:
+        address: of the job server (`http://HOST:8265`); None takes `RAY_API_SERVER_ADDRESS`, `RAY_ADDRESS`, or a
+            Ray that runs on this machine.
+
+    Raises:
+        JobError: nobody answers there, or it asks for a token.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        from ray.job_submission import JobSubmissionClient
+
+        if address:
+            os.environ[_ADDRESS_VARIABLE] = address  # else RAY_ADDRESS would win over what was asked for
+        self.address = address
+        for name in ("ray.dashboard", "ray._private.runtime_env"):  # told of every upload otherwise
+            logging.getLogger(name).setLevel(logging.WARNING)
+        with _errors(f"no Ray job server answers at {address or 'the default address'}"):
+            self.client: JobSubmissionClient = JobSubmissionClient(address)
+
+    def submit(self, plan: JobPlan) -> None:
+        """Start the job; its parse goes with it.
+
+        Raises:
+            JobError: the cluster refuses it.
+        """
+        with tempfile.TemporaryDirectory(prefix="autommlab-job-") as folder, _errors("the job was not accepted"):
+            environment: dict[str, Any] = {}
+            if plan.parse is not None:
+                shutil.copyfile(plan.parse, Path(folder) / PARSE_FILE)
+                environment["working_dir"] = folder
+            self._accepted(plan, environment)
+
+    def _accepted(self, plan: JobPlan, environment: dict[str, Any]) -> None:
+        """A head that has just started has no agent for jobs yet, and says so."""
+        deadline = time.monotonic() + settings.JOB_AGENT_TIMEOUT_S
+        while True:
+            try:
+                self.client.submit_job(
+                    entrypoint=plan.entrypoint,
+                    submission_id=plan.job_id,
+                    runtime_env=environment,
+                    metadata={OURS: "run", REQUEST: plan.text, OUT: plan.out},
+                )
+                return
+            except RuntimeError as error:
+                if _NO_AGENT_YET not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_S)
+
+    def all(self) -> list[JobDetails]:
+        """Jobs of ours, the oldest first.
+
+        Raises:
+            JobError: the cluster does not answer.
+        """
+        with _errors("cannot list the jobs"):
+            ours = [job for job in self.client.list_jobs() if OURS in (job.metadata or {})]
+        return sorted(ours, key=lambda job: job.start_time or 0)
+
+    def find(self, job_id: str) -> JobDetails:
+        """One of them.
+
+        Raises:
+            JobError: there is none of that name, with near ones.
+        """
+        known = {job.submission_id or "": job for job in self.all()}
+        if job_id not in known:
+            raise JobError(unknown("job", job_id, list(known)))
+        return known[job_id]
+
+    def log(self, job_id: str) -> str:
+        """All that a job has printed so far.
+
+        Raises:
+            JobError: the cluster does not answer.
+        """
+        with _errors(f"cannot read the log of {job_id}"):
+            return self.client.get_job_logs(job_id)
+
+    def stop(self, job_id: str) -> bool:
+        """End a job; what it finished stays.
+
+        Returns:
+            Whether it was running.
+
+        Raises:
+            JobError: there is none of that name, or the cluster does not answer.
+        """
+        running = not self.find(job_id).status.is_terminal()
+        with _errors(f"cannot stop {job_id}"):
+            self.client.stop_job(job_id)
+        return running
+
+    def again(self, *words: str) -> str:
+        """A command of ours about this cluster, for a person to copy."""
+        return " ".join(["autommlab", *words, *(["--address", self.address] if self.address else [])])
+
+
+@contextlib.contextmanager
+def _errors(what: str) -> Iterator[None]:
+    """Ray's client raises RuntimeError for every refusal and lets errors of the connection through."""
+    import requests
+
+    try:
+        yield
+    except (RuntimeError, ConnectionError, ValueError, requests.RequestException) as error:
+        hint = "" if os.environ.get("RAY_AUTH_MODE") else "; a cluster with tokens needs RAY_AUTH_MODE=token"
+        raise JobError(f"{what}: {str(error).strip()}. Check --address{hint}") from error

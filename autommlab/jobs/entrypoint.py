@@ -1,0 +1,124 @@
+"""From the command line of a `run` to the one that a job runs elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperOption as Option
+
+from autommlab.errors import RequestError, StorageError
+from autommlab.files import storage_errors
+from autommlab.run_folder import default_folder
+from autommlab.storage import is_uri
+
+#: Name of the parse in the job's own folder.
+PARSE_FILE = "request.json"
+#: Proof in a run folder that the job sees the disk of who submitted it.
+SUBMITTED_FILE = ".submitted"
+#: Options of `run` that make no sense in a job.
+_NOT_IN_A_JOB = ("address", "dry_run", "submitted_as")
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """What is submitted.
+
+    Attributes:
+        job_id: unique on any cluster.
+        command: words of the job's command line.
+        text: the request, for lists of jobs.
+        out: folder (absolute) or URI of the results.
+        parse: file of this machine whose content goes with the job, None = none.
+    """
+
+    job_id: str
+    command: tuple[str, ...]
+    text: str
+    out: str
+    parse: Path | None
+
+    @property
+    def entrypoint(self) -> str:
+        """One line for the job's shell; every word quoted."""
+        return shlex.join(self.command)
+
+
+def plan_job(given: dict[str, Any], options: Sequence[Option]) -> JobPlan:
+    """The job that runs `autommlab run` with these values.
+
+    Paths of this machine become absolute, and the parse becomes a file of the job. Results in a
+    folder need a disk that the cluster shares: the job looks for a mark that is left there.
+
+    Args:
+        given: value of each parameter of `run`.
+        options: of `run`.
+
+    Raises:
+        RequestError: an option that a job cannot have, or an unreadable parse.
+        StorageError: the folder for the results cannot be written here.
+    """
+    values = {name: value for name, value in given.items() if name not in ("request", *_NOT_IN_A_JOB)}
+    if given.get("dry_run"):
+        raise RequestError("a dry run needs no cluster: use `autommlab run --dry-run`")
+    job_id = f"autommlab-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    parse = _checked(values["parse"])
+    if parse is not None:
+        values["parse"] = PARSE_FILE
+    for name in ("weights", "data"):
+        if values[name] is not None and Path(values[name]).expanduser().exists():
+            values[name] = Path(values[name]).expanduser().resolve()
+    text = given["request"]
+    which = "resume" if values["resume"] else "out"
+    out = values[which] or str(default_folder(text))
+    if not is_uri(out):
+        out = _shared(Path(out).expanduser().resolve(), job_id)
+        values["submitted_as"] = job_id
+    values[which] = out
+    words = ["autommlab", "run", *_words(values, options), *(["--", text] if text else [])]
+    return JobPlan(job_id, tuple(words), text, out, parse)
+
+
+def require_shared(folder: Path, job_id: str) -> None:
+    """Check inside the job that its folder is the one of who submitted it.
+
+    Raises:
+        StorageError: it is another disk.
+    """
+    mark = folder / SUBMITTED_FILE
+    if not mark.exists() or mark.read_text(encoding="utf-8") != job_id:
+        raise StorageError(
+            f"{folder} here is not the folder of the machine that submitted the job, so its results could not be "
+            "fetched: submit with --out URI (s3://BUCKET/PATH ...) or a folder on a disk that both share"
+        )
+
+
+def _shared(folder: Path, job_id: str) -> str:
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUBMITTED_FILE).write_text(job_id, encoding="utf-8")
+    return str(folder)
+
+
+def _checked(parse: Path | None) -> Path | None:
+    if parse is None:
+        return None
+    from autommlab.understanding.request import ModelRequest
+
+    ModelRequest.read(parse.expanduser())
+    return parse.expanduser().resolve()
+
+
+def _words(values: dict[str, Any], options: Sequence[Option]) -> list[str]:
+    words: list[str] = []
+    for option in options:
+        value = values.get(option.name or "")
+        if value is None or value is False:
+            continue
+        words += [option.opts[0]] if option.is_flag else [f"{option.opts[0]}={value}"]
+    return words

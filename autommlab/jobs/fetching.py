@@ -1,0 +1,48 @@
+"""Bringing a run's results to this machine."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from autommlab.errors import StorageError
+from autommlab.files import storage_errors
+from autommlab.mirror import names_at
+from autommlab.storage import place_errors, place_of
+
+#: What a person wants of a run; `everything` brings the trials and weights as well.
+_RESULTS = ("bundle/", "report.html", "deployment.json", "study.json", "request.json", "model.json", "options.json")
+
+
+def fetch(out: str, to: Path, *, everything: bool = False) -> list[str]:
+    """Copy bundle, report and records of a run.
+
+    Args:
+        out: URI or absolute folder of the run.
+        to: folder of this machine; files of the same name are replaced.
+        everything: the bag, all trials and the weights too.
+
+    Returns:
+        Names of the files, relative to `to`.
+
+    Raises:
+        StorageError: nothing is there (yet), or a side cannot be read or written.
+    """
+    place = place_of(out)
+    with place_errors(place, "read"):
+        there = place.files.get_file_info(place.path)
+    names = [name for name in names_at(place) if everything or name.startswith(_RESULTS)] if there.is_dir else []
+    if not names:
+        raise StorageError(
+            f"{out} holds no results that this machine can see: the run has not come that far, or it writes to a "
+            "disk of its cluster (submit with --out URI then)"
+        )
+    for name in names:
+        target = to / name
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(f".{target.name}.new")
+            with place.files.open_input_stream(place.inside(name)) as source, fresh.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            fresh.replace(target)
+    return names

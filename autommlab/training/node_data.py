@@ -1,0 +1,70 @@
+"""A bag on a node that does not share the driver's disk: fetched once, from the run's storage."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from typing import TYPE_CHECKING
+
+import filelock
+
+from autommlab.data.embedded import load, specs
+from autommlab.errors import DataError
+from autommlab.files import storage_errors
+from autommlab.mirror import names_at
+from autommlab.storage import Place, place_errors
+
+if TYPE_CHECKING:
+    from autommlab.data.records import Bag
+
+#: The last file of a bag: its presence means that the bag is whole.
+_LAST = "bag.json"
+
+
+def bring_bag(bag: Bag, place: Place | None) -> None:
+    """Make a bag readable on this node; nothing is done where it is already.
+
+    The annotation files come from the run's storage, the images of embedded sets are drawn as everywhere. Images
+    of a person's own set have to lie at the same path on every node.
+
+    Args:
+        bag: of the study.
+        place: of the run; None if it works in a folder.
+
+    Raises:
+        DataError: the bag is not here and there is no storage to fetch it from.
+        StorageError: the storage cannot be read, or this node's disk not written.
+    """
+    if (bag.folder / _LAST).exists():
+        return
+    if place is None:
+        raise DataError(
+            f"{bag.folder} is not on the node {socket.gethostname()}: nodes that share no disk need "
+            "--out URI (s3://BUCKET/PATH ...), else a run folder on a disk that all of them see"
+        )
+    with storage_errors(bag.folder):
+        bag.folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(bag.folder / ".lock"):  # many trials of a node begin at once
+        if (bag.folder / _LAST).exists():
+            return
+        _draw(bag)
+        _copy(bag, Place(place.uri, place.files, place.inside(bag.folder.name)))
+
+
+def _draw(bag: Bag) -> None:
+    sources = [source.partition("/") for merged in bag.sources.values() for source in merged]
+    for spec in specs():
+        classes = sorted({name for dataset, _, name in sources if dataset == spec.name})
+        if classes:
+            load(spec, classes)
+
+
+def _copy(bag: Bag, place: Place) -> None:
+    for name in sorted(names_at(place), key=lambda name: name == _LAST):
+        target = bag.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.new")
+        with place_errors(place, "read"), place.files.open_input_stream(place.inside(name)) as source:
+            with fresh.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            fresh.replace(target)

@@ -1,0 +1,79 @@
+"""From the words after `submit` to the job's command line."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from program import EXAMPLES, autommlab
+
+from autommlab.cli.main import app
+from autommlab.errors import RequestError, StorageError
+from autommlab.jobs.entrypoint import SUBMITTED_FILE, JobPlan, plan_job, require_shared
+
+RUN = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined, arg-type]
+PARSE = str(EXAMPLES / "classify_animals.json")
+
+
+def plan(*words: str) -> JobPlan:
+    given = RUN.make_context("submit", list(words)).params
+    return plan_job(given, [option for option in RUN.params if option.param_type_name == "option"])
+
+
+def test_all_options_reach_the_job_and_paths_become_its_own() -> None:
+    job = plan("cats", "--trials", "3", "--out", "s3://bucket/run", "--json", "--parse", PARSE)
+    words = "autommlab run --parse=request.json --trials=3 --out=s3://bucket/run --json -- cats"
+    assert job.entrypoint == words
+    assert job.parse == Path(PARSE)
+
+
+@pytest.mark.parametrize("text", ["cats; rm -rf ~", "$(reboot) `x` 'a' \"b\"", "--help", "two\nlines"])
+def test_the_shell_sees_one_word_per_request(text: str) -> None:
+    job = plan("--out", "s3://bucket/run", "--", text)
+    assert shlex.split(job.entrypoint)[-2:] == ["--", text]
+
+
+def test_folders_of_this_machine_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    job = plan("x", "--data", "pictures", "--out", "s3://bucket/run")
+    assert f"--data={tmp_path}/pictures" in job.command
+    assert "--data=coco" in plan("x", "--data", "coco", "--out", "s3://bucket/run").command
+
+
+def test_a_folder_for_results_is_marked_and_the_job_looks_for_the_mark(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    job = plan("x", "--out", str(out))
+    assert f"--submitted-as={job.job_id}" in job.command
+    require_shared(out, job.job_id)
+    with pytest.raises(StorageError, match=r"submit with --out URI"):
+        require_shared(out, "another")
+    (out / SUBMITTED_FILE).unlink()
+    with pytest.raises(StorageError, match=r"not the folder of the machine that submitted"):
+        require_shared(out, job.job_id)
+
+
+def test_a_resumed_run_stays_where_it_is() -> None:
+    job = plan("--resume", "s3://bucket/run")
+    assert job.command == ("autommlab", "run", "--resume=s3://bucket/run")
+    assert job.out == "s3://bucket/run"
+
+
+def test_what_a_job_cannot_do_is_refused_before_it_is_submitted(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="dry run"):
+        plan("x", "--dry-run")
+    with pytest.raises(RequestError, match="cannot read the parse"):
+        plan("x", "--parse", str(tmp_path / "none.json"))
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    done = autommlab(tmp_path, "jobs", "--address", "http://127.0.0.1:9")
+    assert done.returncode == 10
+    assert "no Ray job server answers at http://127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_option_that_run_does_not_know_is_refused(tmp_path: Path) -> None:
+    done = autommlab(tmp_path, "submit", "cats", "--trails", 3)
+    assert done.returncode == 2
+    assert "--trials" in done.stderr

@@ -1,0 +1,120 @@
+"""`submit`, `jobs`, `logs`, `stop` and `fetch` against a real local Ray head."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from dropping_proxy import DroppingProxy
+from program import EXAMPLES, autommlab
+from ray_head import TOKEN, ray_head
+
+from autommlab.jobs.client import OURS, Jobs
+from autommlab.jobs.following import follow
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture(scope="module")
+def head(home: Path) -> Iterator[str]:
+    with ray_head(AUTOMMLAB_HOME=str(home), RAY_worker_niceness="0") as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in TOKEN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+
+
+def say(jobs: Jobs, name: str, code: str) -> str:
+    jobs.client.submit_job(
+        entrypoint=f"{sys.executable} -u -c '{code}'", submission_id=name, metadata={OURS: "run", "out": "s3://x"}
+    )
+    return name
+
+
+def job_of(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split()[1].rstrip(",")
+
+
+def workers_over_time(out: Path) -> list[tuple[float, float]]:
+    """(start, end) of each trial's work, seconds since the epoch."""
+    records = [json.loads(line) for line in (out / "study" / "trials.jsonl").read_text().splitlines()]
+    spent = [record["train_s"] + record["val_s"] + record["setup_s"] for record in records]
+    return [(record["ended_at"] - s, record["ended_at"]) for record, s in zip(records, spent, strict=True)]
+
+
+def test_two_requests_at_once_share_the_cluster_and_are_fetched(
+    head: str, home: Path, shapes: Path, parse: Path, tmp_path: Path
+) -> None:
+    outs = [tmp_path / "storage" / name for name in ("one", "two")]
+    options = ["--parse", parse, "--data", shapes, "--trials", 5, "--address", head, "--detach"]
+    submitted = [job_of(autommlab(home, "submit", "which stuff", "--out", f"file://{out}", *options)) for out in outs]
+    ends = [autommlab(home, "logs", job, "--follow", "--address", head, timeout=1200) for job in submitted]
+    assert [end.returncode for end in ends] == [0, 0], ends[0].stdout + ends[1].stdout
+    first, second = (workers_over_time(out) for out in outs)
+    assert len(first) == len(second) == 5
+    assert min(start for start, _ in second) < max(end for _, end in first), "the second waited for the first"
+    assert min(start for start, _ in first) < max(end for _, end in second), "the first waited for the second"
+
+    listed = autommlab(home, "jobs", "--address", head)
+    assert all(job in listed.stdout for job in submitted), listed.stdout + listed.stderr
+    fetched = autommlab(home, "fetch", submitted[0], "--to", tmp_path / "mine", "--address", head)
+    assert fetched.returncode == 0, fetched.stderr
+    assert (tmp_path / "mine" / "report.html").exists()
+    image = next((shapes / "test" / "sky").iterdir())
+    predicted = autommlab(home, "predict", tmp_path / "mine" / "bundle", image, "--json", "--out", tmp_path / "drawn")
+    assert "sky" in predicted.stdout, predicted.stderr
+
+
+def test_a_job_that_fails_hands_its_exit_code_and_message_on(head: str, home: Path, tmp_path: Path) -> None:
+    request = json.loads((EXAMPLES / "classify_animals.json").read_text())
+    request["data"]["object"] = ["unicorn", "zeppelin"]
+    (tmp_path / "parse.json").write_text(json.dumps(request))
+    line = ["submit", "x", "--parse", tmp_path / "parse.json", "--out", tmp_path / "run", "--address", head]
+    done = autommlab(home, *line)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "unicorn" in done.stdout
+    nothing = autommlab(home, "fetch", "no-such-job", "--address", head)
+    assert nothing.returncode == 10
+    assert "unknown job 'no-such-job'" in nothing.stderr
+
+
+def test_a_dropped_connection_loses_and_repeats_no_line(head: str) -> None:
+    proxy = DroppingProxy(urlsplit(head).port or 0)
+    jobs = Jobs(f"http://127.0.0.1:{proxy.port}")
+    job = say(jobs, "talker", "import time\nfor n in range(12): print(n); time.sleep(0.5)")
+    shown: list[str] = []
+    told: list[str] = []
+
+    def show(text: str) -> None:
+        shown.append(text)
+        if "4" in text:
+            assert proxy.drop()
+
+    ended = follow(jobs, job, show, told.append)
+    proxy.close()
+    assert str(ended.status) == "SUCCEEDED"
+    numbers = [int(line) for line in "".join(shown).splitlines() if line.strip().isdigit()]
+    assert numbers == list(range(12))
+
+
+def test_a_stopped_job_ends(head: str, home: Path) -> None:
+    jobs = Jobs(head)
+    job = say(jobs, "sleeper", "import time; time.sleep(300)")
+    while str(jobs.find(job).status) == "PENDING":
+        time.sleep(0.2)
+    done = autommlab(home, "stop", job, "--address", head)
+    assert done.returncode == 0, done.stderr
+    watched = autommlab(home, "logs", job, "--follow", "--address", head)
+    assert watched.returncode != 0
+    assert "sleeper stopped" in watched.stderr
