@@ -29,11 +29,11 @@ class TrialDataParallel(MMDistributedDataParallel):
             **_: mmengine's own choice of device, which is wrong on CPUs.
         """
         on_gpu = next(module.parameters()).is_cuda
-        module = synchronised(module, on_gpu=on_gpu)
+        model: Any = synchronised(module, on_gpu=on_gpu)
         if not on_gpu:
-            module.to(memory_format=torch.channels_last)  # before DDP lays out its buckets; see `trial._quietly_built`
+            model.to(memory_format=torch.channels_last)  # before DDP lays out its buckets; see `trial._quietly_built`
         super().__init__(
-            module,
+            model,
             device_ids=[torch.cuda.current_device()] if on_gpu else None,
             broadcast_buffers=False,  # synchronised statistics are the same everywhere
             find_unused_parameters=True,  # some of the zoo's models have parameters without a gradient
@@ -48,9 +48,9 @@ def synchronised(module: torch.nn.Module, *, on_gpu: bool) -> torch.nn.Module:
     # A group of its own: its calls keep their order whatever order DDP's gradients become ready in.
     module = convert_sync_batchnorm(module, distributed.new_group())
     if not on_gpu:
-        for part in module.modules():
-            if isinstance(part, torch.nn.SyncBatchNorm):
-                part.__class__ = CpuSyncBatchNorm  # same state, another forward: torch's own refuses CPU tensors
+        norms: list[Any] = [part for part in module.modules() if isinstance(part, torch.nn.SyncBatchNorm)]
+        for norm in norms:
+            norm.__class__ = CpuSyncBatchNorm  # same state, another forward: torch's own refuses CPU tensors
     return module
 
 
@@ -58,6 +58,8 @@ class CpuSyncBatchNorm(_BatchNorm):
     """Takes a `torch.nn.SyncBatchNorm`'s place on CPUs, where DDP refuses that class; timm's activation included."""
 
     process_group: Any
+    drop: Any
+    act: Any
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise by the statistics of all workers' shares while training, by the running ones otherwise."""

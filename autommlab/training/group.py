@@ -8,8 +8,8 @@ Trainable instead: `advance` waits for the workers' next report, so searchers, s
 checkpoints do not know how many workers a trial has.
 
 Resources. Train V2 reserves a placement group of its own for the workers, all or nothing, so Tune's part of the
-trial asks for a little memory alone and the study bounds the trials at once by the workers that fit (`study._slots`). Further
-trials wait for their placement group without holding anything.
+trial asks for a little memory alone, and the study bounds the trials at once by the workers that fit
+(`study._slots`). Further trials wait for their placement group without holding anything.
 
 Workers run ahead of Tune by at most the reports of a trial; what a scheduler stops is thrown away.
 """
@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train import Checkpoint, WorkerGroupError
+from ray.train.torch import TorchConfig
+from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.torch.torch_trainer import TorchTrainer
 from ray.util.queue import Queue
 
 from autommlab import settings
@@ -126,6 +128,7 @@ class GroupedTrial:
         # Read by Ray Train's controller: its own 2 s would be added to each report.
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(settings.GROUP_POLL_S))
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(settings.GROUP_START_S))
+        callbacks: list[Any] = [Relay(self._queue), Holdings(self._queue, self._scratch)]
         alone = ray.util.get_node_ip_address() == _LOOPBACK
         return TorchTrainer(
             train_share,
@@ -143,7 +146,7 @@ class GroupedTrial:
                 # Tune counts the tries of a trial, as for one in a single process.
                 failure_config=FailureConfig(max_failures=0, controller_failure_limit=settings.MAX_WORKER_FAILURES),
                 checkpoint_config=CheckpointConfig(num_to_keep=None),
-                callbacks=[Relay(self._queue), Holdings(self._queue, self._scratch)],
+                callbacks=callbacks,
                 # gloo would otherwise listen on the network card of a machine that runs alone.
                 worker_runtime_env={"env_vars": {"GLOO_SOCKET_IFNAME": "lo"}} if alone else None,
             ),
