@@ -77,17 +77,33 @@ def _priority(namespace: str) -> int:
     return int(number) if f"{kind}-" == _NAMESPACE and number.isdigit() else 0
 
 
-def require_resources(cpus: float, gpus: float) -> None:
+def require_resources(cpus: float, gpus: float, workers: int = 1) -> None:
     """Check before the first trial that the cluster can ever run one.
 
+    Args:
+        cpus, gpus: of each worker of a trial.
+        workers: of a trial; each has to fit on one node.
+
     Raises:
-        TrainingError: no node is large enough.
+        TrainingError: no node is large enough, there is no room for all workers, or their share of a GPU is odd.
     """
     import ray
 
+    if workers > 1 and gpus not in (0, 1):
+        raise TrainingError(
+            f"--gpus-per-trial is {gpus:g}, but each of the {workers} workers of a trial needs a GPU of its own or "
+            "none: with --workers-per-trial it must be 0 or 1"
+        )
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+    rooms = [_rooms(node, cpus, gpus) for node in nodes]
+    if sum(rooms) >= workers:
         return
+    if any(rooms):
+        raise TrainingError(
+            f"a trial needs {workers} workers with {cpus:g} CPU and {gpus:g} GPU each; this Ray has room for "
+            f"{int(sum(rooms))}. Lower --workers-per-trial, --cpus-per-trial or --gpus-per-trial, or connect to a "
+            "larger cluster"
+        )
     largest = max((node.get("CPU", 0) for node in nodes), default=0)
     total_gpus = sum(node.get("GPU", 0) for node in nodes)
     raise TrainingError(
@@ -95,3 +111,9 @@ def require_resources(cpus: float, gpus: float) -> None:
         f"with {largest:g} CPU, and {total_gpus:g} GPU in all. Choose another --profile, lower --cpus-per-trial or "
         "--gpus-per-trial, or connect to a larger cluster"
     )
+
+
+def _rooms(node: dict[str, float], cpus: float, gpus: float) -> float:
+    """Workers that fit on a node."""
+    needs = [node.get(kind, 0) // need for kind, need in (("CPU", cpus), ("GPU", gpus)) if need > 0]
+    return min(needs, default=float("inf"))

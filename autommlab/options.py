@@ -25,6 +25,7 @@ class RunOptions(BaseModel):
         time_min: minutes for training, None = no limit.
         concurrent: trials at once, 0 = as many as fit.
         cpus_per_trial, gpus_per_trial: None = the profile's.
+        workers_per_trial: processes that train one trial together; CPUs and GPUs count for each.
         seed: of data split, initialisation and searcher.
     """
 
@@ -43,6 +44,7 @@ class RunOptions(BaseModel):
     concurrent: int = 0
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
+    workers_per_trial: int = 1
     seed: int = settings.DEFAULT_SEED
 
     def differences(self, given: dict[str, Any]) -> list[str]:

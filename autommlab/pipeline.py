@@ -176,6 +176,7 @@ def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
         max_concurrent=options.concurrent,
         cpus_per_trial=_given(options.cpus_per_trial, profile.cpus_per_trial),
         gpus_per_trial=_given(options.gpus_per_trial, profile.gpus_per_trial),
+        workers_per_trial=options.workers_per_trial,
     )
     setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
     return StudyInputs(setup, space, study, default_recipe(plan.choice.entry, space=space))

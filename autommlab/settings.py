@@ -17,6 +17,16 @@ DEFAULT_SEED = 0
 WEIGHTS_PROBE_TIMEOUT_S = 3.0
 #: Most failures of one trial's worker before the trial is given up.
 MAX_WORKER_FAILURES = 2
+#: Seconds after which a worker of a trial's group stops waiting for the others: the longest validation, or a lost node.
+GROUP_TIMEOUT_S = 600
+#: Seconds that a group waits for room for all its workers before it counts as failed to start.
+GROUP_START_S = 600.0
+#: Seconds between Ray Train's looks at its workers; a report or a failure is noticed that much later at most.
+GROUP_POLL_S = 0.25
+#: Memory of the process that drives a trial's group.
+GROUP_DRIVER_BYTES = 500_000_000
+#: Seconds for a group's processes to end in order.
+GROUP_END_S = 20.0
 
 #: Longest text that is read as a request; with the prompt it has to fit the LLM's context.
 MAX_REQUEST_CHARACTERS = 4000

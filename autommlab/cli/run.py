@@ -34,6 +34,10 @@ def run(
     gpus_per_trial: Annotated[
         float | None, typer.Option(min=0, help="GPUs of a trial, may be a fraction. [default: the profile's]")
     ] = None,
+    workers_per_trial: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that train one trial together; CPUs and GPUs are of each. [default: 1]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, initialisation and searcher. [default: 0]")] = None,
     out: Annotated[
         str | None,
@@ -70,6 +74,7 @@ def run(
         "concurrent": concurrent,
         "cpus_per_trial": cpus_per_trial,
         "gpus_per_trial": gpus_per_trial,
+        "workers_per_trial": workers_per_trial,
         "seed": seed,
     }
     if submitted_as is not None:

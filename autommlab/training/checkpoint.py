@@ -12,32 +12,50 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_rank, is_main_process
+from mmengine.model import is_model_wrapper
 
 WEIGHTS_FILE = "trial.pth"
 RANDOM_STATE_FILE = "random_state.pth"
 
 
 def save_progress(runner: Any, folder: Path) -> None:
-    """Write weights, optimiser, schedule and random state of a trial in mid-training."""
+    """Write weights, optimiser, schedule and random state of a trial in mid-training.
+
+    Of several workers the first writes all, the others their random state only.
+    """
+    torch.save(_random_state(), folder / _random_state_file())
+    if not is_main_process():
+        return
     state = {
         "meta": {"iter": runner.iter, "epoch": 0, "seed": runner.seed},
-        "state_dict": runner.model.state_dict(),
+        "state_dict": _bare(runner.model).state_dict(),
         "optimizer": runner.optim_wrapper.state_dict(),
         "param_schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers],
         "message_hub": {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}},
     }
     torch.save(state, folder / WEIGHTS_FILE)
-    torch.save(_random_state(), folder / RANDOM_STATE_FILE)
 
 
 def save_weights(runner: Any, folder: Path) -> None:
     """Write the weights of a finished trial, and nothing else."""
-    torch.save({"state_dict": runner.model.state_dict()}, folder / WEIGHTS_FILE)
+    if is_main_process():
+        torch.save({"state_dict": _bare(runner.model).state_dict()}, folder / WEIGHTS_FILE)
+
+
+def _bare(model: Any) -> Any:
+    """The model inside a wrapper of DDP."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def _random_state_file() -> str:
+    rank = get_rank()
+    return RANDOM_STATE_FILE if rank == 0 else f"{rank}-{RANDOM_STATE_FILE}"
 
 
 def restore_random_state(folder: Path) -> None:
     """Set the random generators to where `save_progress` found them."""
-    state = torch.load(folder / RANDOM_STATE_FILE, weights_only=True)
+    state = torch.load(folder / _random_state_file(), weights_only=True)
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]

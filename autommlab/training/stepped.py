@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, LOOPS
 from mmengine.runner import IterBasedTrainLoop, Runner
@@ -44,7 +45,11 @@ class StopOnNonFiniteLoss(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Raise `DivergedError` if the step's loss is NaN or infinite."""
+        """Raise `DivergedError` if the step's loss, the mean over all workers, is NaN or infinite."""
         loss = outputs.get("loss") if outputs else None
-        if loss is not None and not math.isfinite(float(loss.detach() if hasattr(loss, "detach") else loss)):
-            raise DivergedError(f"the loss became {float(loss)} at iteration {batch_idx + 1}")
+        if loss is None:
+            return
+        mean = torch.as_tensor(loss).detach().clone()
+        all_reduce(mean, op="mean")  # so that all workers end here together; does nothing in a single one
+        if not math.isfinite(float(mean)):
+            raise DivergedError(f"the loss became {float(mean)} at iteration {batch_idx + 1}")

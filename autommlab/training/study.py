@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
 from autommlab.cluster import cluster_share, require_resources
@@ -48,6 +48,9 @@ class StudyOptions(BaseModel):
         time_budget_s: seconds after which running trials are stopped, None = no limit.
         max_concurrent: trials at once, 0 = as many as the cluster has room for.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
+        workers_per_trial: above 1, each trial is trained by so many processes with DDP, see `training.group` and
+            `training.share`; CPUs and GPUs then count for each of them, GPUs 0 or 1. A trial's batch size stays
+            that of a step of all workers together.
         reuse_actors: keep workers between trials (switched off only by `bench overhead`).
         keep_all: keep weights and config of every trial in `all/`, for TEST figures beyond the winner's.
     """
@@ -61,6 +64,7 @@ class StudyOptions(BaseModel):
     max_concurrent: int = 0
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
+    workers_per_trial: int = Field(default=1, ge=1)
     reuse_actors: bool = True
     keep_all: bool = False
 
@@ -94,11 +98,13 @@ def run_study(
         StorageError: the folder cannot be written.
     """
     started = time.monotonic()
-    require_resources(options.cpus_per_trial, options.gpus_per_trial)
+    require_resources(options.cpus_per_trial, options.gpus_per_trial, options.workers_per_trial)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     running = 0 if place else options.max_concurrent or _slots(options)
-    require_space(folder, setup.choice.measured.params_m, running)
+    # Ray Train keeps those of a group, which may run ahead of Ray Tune, until the trial ends.
+    ahead = setup.reports if options.workers_per_trial > 1 else 0
+    require_space(folder, setup.choice.measured.params_m, running, ahead)
     state = state_of(folder, place)
     ledger = Ledger(folder / LEDGER_FILE)
     if len(ledger.records) < options.trials:
@@ -157,7 +163,7 @@ def _search(
     from ray.tune.error import TuneError
 
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
-    from autommlab.training.trainable import SCORE, TrialTrainable
+    from autommlab.training.trainable import SCORE
     from searchers.fair_share import FairShare
     from searchers.schedulers import create_scheduler
     from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
@@ -178,7 +184,7 @@ def _search(
     )
     try:
         tune.run(
-            tune.with_parameters(TrialTrainable, setup=setup, finished=finished, place=state.place),
+            _trainable(setup, options, finished, state.place),
             name=RAY_FOLDER,
             storage_path=state.folder,
             storage_filesystem=state.files,
@@ -187,7 +193,7 @@ def _search(
             stop=StopWhenHopeless(ledger),
             num_samples=options.trials,
             time_budget_s=options.time_budget_s,
-            resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
+            resources_per_trial=_resources(options),
             checkpoint_config=tune.CheckpointConfig(
                 num_to_keep=KEPT_CHECKPOINTS, checkpoint_frequency=1, checkpoint_at_end=True
             ),
@@ -220,13 +226,35 @@ def quiet_tune() -> None:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
+def _trainable(setup: TrialSetup, options: StudyOptions, finished: dict[str, TrialRecord], place: Place | None) -> Any:
+    """What Ray Tune runs: a trial in one process, or one that drives a group of them."""
+    from ray import tune
+
+    if options.workers_per_trial == 1:
+        from autommlab.training.trainable import TrialTrainable
+
+        return tune.with_parameters(TrialTrainable, setup=setup, finished=finished, place=place)
+    from autommlab.training.group_shape import GroupShape
+    from autommlab.training.group_trainable import GroupTrainable
+
+    shape = GroupShape(options.workers_per_trial, options.cpus_per_trial, options.gpus_per_trial)
+    return tune.with_parameters(GroupTrainable, setup=setup, finished=finished, place=place, shape=shape)
+
+
+def _resources(options: StudyOptions) -> dict[str, float]:
+    """Ray Tune's own part of a trial; a group of workers gets its resources from Ray Train."""
+    if options.workers_per_trial > 1:
+        return {"cpu": 0, "memory": settings.GROUP_DRIVER_BYTES}  # Tune refuses a trial without any resource
+    return {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
+
+
 def _slots(options: StudyOptions) -> int:
     """Trials that the cluster has room for at once."""
     import ray
 
     total = ray.cluster_resources()
     rooms = [
-        total.get(kind, 0) / need
+        total.get(kind, 0) / (need * options.workers_per_trial)
         for kind, need in (("CPU", options.cpus_per_trial), ("GPU", options.gpus_per_trial))
         if need > 0
     ]

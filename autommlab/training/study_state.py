@@ -54,19 +54,20 @@ def state_of(folder: Path, place: Place | None) -> StudyState:
     return StudyState(LocalFileSystem(), str(folder.resolve()))
 
 
-def require_space(folder: Path, params_m: float, slots: int) -> None:
+def require_space(folder: Path, params_m: float, slots: int, ahead: int = 0) -> None:
     """Check before the first trial that the disk can hold the best model and the checkpoints of running ones.
 
     Args:
         folder: of the study.
         params_m: millions of parameters of the model.
         slots: trials at once that leave their checkpoints here.
+        ahead: more checkpoints of each than those that Ray Tune keeps.
 
     Raises:
         StorageError: it cannot, with both figures.
     """
     one_mb = params_m * _BYTES_PER_PARAMETER  # millions of parameters times bytes are megabytes
-    needed = round(one_mb * slots * (KEPT_CHECKPOINTS + 1) + _OTHER_FILES_MB)
+    needed = round(one_mb * slots * (KEPT_CHECKPOINTS + 1 + ahead) + _OTHER_FILES_MB)
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < needed:
         raise StorageError(

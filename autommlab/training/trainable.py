@@ -10,32 +10,59 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
 from autommlab.metrics import objective
+from autommlab.training.failures import TrialFailure, WorkerLostError, trial_failure
 from autommlab.training.ledger import trial_key
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 
 if TYPE_CHECKING:
     from autommlab.storage import Place
     from autommlab.training.runner_config import TrialSetup
-    from autommlab.training.trial import Trial
 
 #: Key under which a trial reports the objective on VAL, and the finite worst score of a failed one.
 SCORE, WORST_SCORE = "score", 0.0
 CONFIG_FILE = "config.py"
 PROGRESS_FILE = "progress.json"
-_TRACEBACK_LINES = 12
+
+
+class AnyTrial(Protocol):
+    """A trial in progress, in this process (`Trial`) or over several workers (`GroupedTrial`)."""
+
+    train_s: float
+    val_s: float
+    setup_s: float
+    readback: dict[str, Any]
+
+    @property
+    def iteration(self) -> int:
+        """Optimiser steps done."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all iterations are done."""
+
+    def advance(self) -> dict[str, float]:
+        """Train up to the next report and validate."""
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint."""
+
+    def config_text(self) -> str:
+        """The config as a Python file."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class TrialTrainable(tune.Trainable):
     """One report a `step`; `done` after the last one or after a failure."""
 
-    _trial: Trial | None = None
+    _trial: AnyTrial | None = None
 
     def setup(  # type: ignore[override]  # the additions come from `tune.with_parameters`
         self,
@@ -77,8 +104,11 @@ class TrialTrainable(tune.Trainable):
             return self._last
         try:
             self._last = self._advance()
+        except WorkerLostError:  # nothing wrong with the trial: Tune starts it again from its checkpoint
+            self._drop_trial()
+            raise
         except Exception as error:  # a trial may fail in any way; the study goes on and says why
-            self._last = self._failed(error)
+            self._last = self._failed(trial_failure(error))
         return self._last
 
     def _advance(self) -> dict[str, Any]:
@@ -89,7 +119,7 @@ class TrialTrainable(tune.Trainable):
         self._curve.append((self._trial.iteration, score))
         return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
 
-    def _built(self) -> Trial:
+    def _built(self) -> AnyTrial:
         from autommlab.training.node_data import bring_bag
         from autommlab.training.trial import Trial
 
@@ -98,11 +128,10 @@ class TrialTrainable(tune.Trainable):
         point = Hyperparameters.model_validate(self._point)
         return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from)
 
-    def _failed(self, error: Exception) -> dict[str, Any]:
-        status = failure_status(error)
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        trace = "" if status in ("diverged", "out-of-memory") else _tail_of_traceback()
-        result = self._result(status, score=WORST_SCORE, metrics={}, done=True, reason=reason, trace=trace)
+    def _failed(self, failure: TrialFailure) -> dict[str, Any]:
+        result = self._result(
+            failure.status, score=WORST_SCORE, metrics={}, done=True, reason=failure.reason, trace=failure.trace
+        )
         self._drop_trial()
         return result
 
@@ -174,22 +203,8 @@ class TrialTrainable(tune.Trainable):
 _REPORTED = {"metrics", "curve", "status", "reason", "readback", "seed", "train_s", "val_s", "setup_s"}
 
 
-def failure_status(error: BaseException) -> TrialStatus:
-    """What kind of failure an exception in a trial is."""
-    name, text = type(error).__name__, str(error).lower()
-    if name == "DivergedError":
-        return "diverged"
-    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "out of memory" in text:
-        return "out-of-memory"
-    return "failed"
-
-
 def _use_threads(resources: Any) -> None:
     import torch
 
     cpus = int(resources.required_resources.get("CPU", 1)) if resources is not None else 1
     torch.set_num_threads(max(1, cpus))
-
-
-def _tail_of_traceback() -> str:
-    return "\n".join(traceback.format_exc().splitlines()[-_TRACEBACK_LINES:])

@@ -74,7 +74,7 @@ def readback(runner: Any) -> Config:
     schedules = [type(s).__name__ for s in runner.param_schedulers if type(s).__name__ != "LinearLR"]
     return {
         "iterations": int(runner.train_loop.max_iters),
-        "batch_size": int(runner.train_dataloader.batch_size),
+        "batch_size": int(runner.train_dataloader.batch_size) * runner.world_size,
         "optimizer": type(optimizer).__name__,
         "lr": float(group.get("initial_lr", group["lr"])),
         "weight_decay": float(group["weight_decay"]),

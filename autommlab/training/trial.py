@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
@@ -23,6 +24,7 @@ from autommlab.tasks import Task
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup, runner_config
+from autommlab.training.share import shared_out
 from autommlab.training.translate import readback
 
 
@@ -34,7 +36,12 @@ class Trial:
     """
 
     def __init__(
-        self, setup: TrialSetup, point: Hyperparameters, work_dir: Path, resume_from: Path | None = None
+        self,
+        setup: TrialSetup,
+        point: Hyperparameters,
+        work_dir: Path,
+        resume_from: Path | None = None,
+        workers: int = 1,
     ) -> None:
         """Build everything; nothing is trained yet.
 
@@ -43,13 +50,18 @@ class Trial:
             point: this trial's hyperparameters.
             work_dir: where the toolbox may write its log.
             resume_from: folder written by `save`, to go on from there.
+            workers: above 1, this process is one of so many of an initialised process group.
         """
         started = time.monotonic()
         self._task = setup.bag.task
         self._reports = setup.reports
         self._iterations = point.iterations
         prepare_toolbox(self._task)
-        self.runner = _build_runner(setup, point, work_dir, resume_from)
+        if workers > 1:
+            from autommlab.training import data_parallel  # noqa: F401  registers our model wrapper
+        config = runner_config(setup, point, work_dir=work_dir, name=f"trial-{uuid.uuid4().hex[:8]}")
+        self._whole = Config(config, format_python_code=False) if workers > 1 else None
+        self.runner = _build_runner(shared_out(config, workers) if workers > 1 else config, resume_from)
         self.readback = readback(self.runner)
         self.train_s = self.val_s = 0.0
         self.setup_s = time.monotonic() - started
@@ -86,8 +98,8 @@ class Trial:
         (save_weights if self.finished else save_progress)(self.runner, folder)
 
     def config_text(self) -> str:
-        """The Runner's config as a Python file."""
-        return str(self.runner.cfg.dump())
+        """The config as a Python file, for a single worker even where several trained."""
+        return str((self._whole or self.runner.cfg).dump())
 
     def close(self) -> None:
         """Drop the toolbox's global references to this trial."""
@@ -149,10 +161,9 @@ def forget(runner: Any) -> None:
             table._instance_dict.pop(key)
 
 
-def _build_runner(setup: TrialSetup, point: Hyperparameters, work_dir: Path, resume_from: Path | None) -> Any:
-    name = f"trial-{uuid.uuid4().hex[:8]}"
+def _build_runner(settings: dict[str, Any], resume_from: Path | None) -> Any:
     # Formatting the config's text, which only machines read, would cost three seconds a trial.
-    config = Config(runner_config(setup, point, work_dir=work_dir, name=name), format_python_code=False)
+    config = Config(settings, format_python_code=False)
     if resume_from is not None:
         config.load_from, config.resume = str(resume_from / WEIGHTS_FILE), True
     runner = _quietly_built(config)
@@ -167,7 +178,7 @@ def _quietly_built(config: Config) -> Any:
     logging.getLogger("mmengine").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(config)
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() and not is_model_wrapper(runner.model):
         # Convolutions on a CPU: trials of EfficientNet-Lite and ResNet-18 take 10 to 35 % less time in all four tasks.
         runner.model.to(memory_format=torch.channels_last)
     return runner

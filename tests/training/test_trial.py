@@ -114,6 +114,6 @@ def test_closed_trials_leave_nothing_in_the_toolboxes_global_tables(tiny_setups:
     ],
 )
 def test_failures_are_told_apart(error: Exception, status: str) -> None:
-    from autommlab.training.trainable import failure_status
+    from autommlab.training.failures import failure_status
 
     assert failure_status(error) == status
