@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
-from autommlab.cluster import require_resources
+from autommlab.cluster import require_resources, trial_slots
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Events
 from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
@@ -22,6 +22,7 @@ from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import LlmCost, StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from searchers.space import Point, SearchSpace
+from serve.placement import share_of
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -51,6 +52,8 @@ class StudyOptions(BaseModel):
         time_budget_s: seconds after which running trials are stopped, None = no limit.
         max_concurrent: trials at once, 0 = as many as the cluster has room for.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
+        node_resource: custom resource that a trial's node must carry; the default is AUTOMMLAB_TRIAL_RESOURCE,
+            None = any node.
         reuse_actors: keep workers between trials (switched off only by `bench overhead`).
         keep_all: keep weights and config of every trial in `all/`, for TEST figures beyond the winner's.
     """
@@ -64,6 +67,7 @@ class StudyOptions(BaseModel):
     max_concurrent: int = 0
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
+    node_resource: str | None = Field(default_factory=settings.trial_resource)
     reuse_actors: bool = True
     keep_all: bool = False
 
@@ -94,7 +98,7 @@ def run_study(
         StorageError: the folder cannot be written.
     """
     started = time.monotonic()
-    require_resources(options.cpus_per_trial, options.gpus_per_trial)
+    require_resources(options.cpus_per_trial, options.gpus_per_trial, options.node_resource)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _require_space(folder, setup.choice.measured.params_m, options.max_concurrent or _slots(options))
@@ -177,7 +181,11 @@ def _search(
             num_samples=options.trials,
             time_budget_s=options.time_budget_s,
             max_concurrent_trials=options.max_concurrent or _slots(options),
-            resources_per_trial={"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
+            resources_per_trial={
+                "cpu": options.cpus_per_trial,
+                "gpu": options.gpus_per_trial,
+                **share_of(options.node_resource),
+            },
             checkpoint_config=tune.CheckpointConfig(
                 num_to_keep=KEPT_CHECKPOINTS, checkpoint_frequency=1, checkpoint_at_end=True
             ),
@@ -229,15 +237,7 @@ def _require_space(folder: Path, params_m: float, slots: int) -> None:
 
 def _slots(options: StudyOptions) -> int:
     """Trials that the cluster has room for at once."""
-    import ray
-
-    total = ray.cluster_resources()
-    rooms = [
-        total.get(kind, 0) / need
-        for kind, need in (("CPU", options.cpus_per_trial), ("GPU", options.gpus_per_trial))
-        if need > 0
-    ]
-    return max(1, int(min(rooms, default=1)))
+    return trial_slots(options.cpus_per_trial, options.gpus_per_trial, options.node_resource)
 
 
 def _cost(folder: Path) -> LlmCost:
