@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from autommlab import settings
 from autommlab.errors import TrainingError
 from autommlab.settings import home
 from serve.bytecode import keep_bytecode
+from serve.placement import whole
 from serve.private_ray import prepare_ray_environment, start_private_ray
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
@@ -41,7 +45,7 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
             name = f"{_NAMESPACE}{priority}"
             ray.init(address=target, namespace=name, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            start_private_ray()
+            start_private_ray(resources=whole(settings.trial_resource()))
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise TrainingError(
             f"cannot connect to Ray at {target or 'this machine'}: {error}. Check the address, start a cluster "
@@ -77,43 +81,77 @@ def _priority(namespace: str) -> int:
     return int(number) if f"{kind}-" == _NAMESPACE and number.isdigit() else 0
 
 
-def require_resources(cpus: float, gpus: float, workers: int = 1) -> None:
+@dataclass(frozen=True, slots=True)
+class TrialNeed:
+    """What one trial asks of Ray.
+
+    Attributes:
+        cpus, gpus: of each worker of the trial; GPUs may be fractional.
+        workers: of the trial; each fits on one node, all together may lie on several.
+        resource: custom resource that their nodes must carry, None = any node.
+    """
+
+    cpus: float
+    gpus: float = 0
+    workers: int = 1
+    resource: str | None = None
+
+    def rooms(self, node: dict[str, float]) -> float:
+        """Workers that fit on a node with these resources."""
+        if self.resource is not None and not node.get(self.resource):
+            return 0
+        needs = [(kind, need) for kind, need in (("CPU", self.cpus), ("GPU", self.gpus)) if need > 0]
+        # 1e-9: a node of 1 GPU holds ten trials of 0.1.
+        return min((int(node.get(kind, 0) / need + 1e-9) for kind, need in needs), default=math.inf)
+
+
+def require_resources(need: TrialNeed) -> None:
     """Check before the first trial that the cluster can ever run one.
 
-    Args:
-        cpus, gpus: of each worker of a trial.
-        workers: of a trial; each has to fit on one node.
-
     Raises:
-        TrainingError: no node is large enough, there is no room for all workers, or their share of a GPU is odd.
+        TrainingError: no node is large enough or there is no room for all workers, and no node can be added
+            (`settings.trials_at_once`); or the workers' share of a GPU is odd.
     """
-    import ray
-
-    if workers > 1 and gpus not in (0, 1):
+    if need.workers > 1 and need.gpus not in (0, 1):
         raise TrainingError(
-            f"--gpus-per-trial is {gpus:g}, but each of the {workers} workers of a trial needs a GPU of its own or "
-            "none: with --workers-per-trial it must be 0 or 1"
+            f"--gpus-per-trial is {need.gpus:g}, but each of the {need.workers} workers of a trial needs a GPU of its "
+            "own or none: with --workers-per-trial it must be 0 or 1"
         )
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    rooms = [_rooms(node, cpus, gpus) for node in nodes]
-    if sum(rooms) >= workers:
+    alive = _alive_nodes()
+    room = sum(need.rooms(node) for node in alive)
+    if settings.trials_at_once() or room >= need.workers:
         return
-    if any(rooms):
+    if room:
         raise TrainingError(
-            f"a trial needs {workers} workers with {cpus:g} CPU and {gpus:g} GPU each; this Ray has room for "
-            f"{int(sum(rooms))}. Lower --workers-per-trial, --cpus-per-trial or --gpus-per-trial, or connect to a "
+            f"a trial needs {need.workers} workers with {need.cpus:g} CPU and {need.gpus:g} GPU each; this Ray has "
+            f"room for {int(room)}. Lower --workers-per-trial, --cpus-per-trial or --gpus-per-trial, or connect to a "
             "larger cluster"
         )
-    largest = max((node.get("CPU", 0) for node in nodes), default=0)
+    nodes = [node for node in alive if need.resource is None or node.get(need.resource)]
+    if not nodes:
+        raise TrainingError(
+            f"trials may run on nodes with the custom resource {need.resource!r} only "
+            f"({settings.TRIAL_RESOURCE_VARIABLE}), and none of this Ray's {len(alive)} node(s) carries it. Start one "
+            f"with `ray start --resources='{{\"{need.resource}\": 1}}'`, unset the variable, or, where an autoscaler "
+            f"adds such nodes, tell how many trials fit then with {settings.TRIALS_AT_ONCE_VARIABLE}"
+        )
+    largest = max(node.get("CPU", 0) for node in nodes)
     total_gpus = sum(node.get("GPU", 0) for node in nodes)
     raise TrainingError(
-        f"a trial needs {cpus:g} CPU and {gpus:g} GPU on one node; this Ray has {len(nodes)} node(s), the largest "
-        f"with {largest:g} CPU, and {total_gpus:g} GPU in all. Choose another --profile, lower --cpus-per-trial or "
-        "--gpus-per-trial, or connect to a larger cluster"
+        f"a trial needs {need.cpus:g} CPU and {need.gpus:g} GPU on one node; this Ray has {len(nodes)} node(s), the "
+        f"largest with {largest:g} CPU, and {total_gpus:g} GPU in all. Choose another --profile, lower "
+        "--cpus-per-trial or --gpus-per-trial, or connect to a larger cluster"
     )
 
 
-def _rooms(node: dict[str, float], cpus: float, gpus: float) -> float:
-    """Workers that fit on a node."""
-    needs = [node.get(kind, 0) // need for kind, need in (("CPU", cpus), ("GPU", gpus)) if need > 0]
-    return min(needs, default=float("inf"))
+def trial_slots(need: TrialNeed) -> int:
+    """Trials that the cluster has room for at once, at least 1; with an autoscaler, once it has grown."""
+    room = sum(need.rooms(node) for node in _alive_nodes())
+    return max(1, settings.trials_at_once(), int(room // need.workers) if room < math.inf else 1)
+
+
+def _alive_nodes() -> list[dict[str, float]]:
+    """The resources of each node."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

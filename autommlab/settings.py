@@ -2,7 +2,11 @@
 
 Environment: `AUTOMMLAB_HOME` moves the folder that holds caches and the
 registry of user data sets (default: the user's cache folder).
+`AUTOMMLAB_TRIAL_RESOURCE` names the custom resource of the cluster's nodes that run trials (default: any node).
+`AUTOMMLAB_TRIALS_AT_ONCE` is how many trials an autoscaled cluster can run once it has grown (default: what is there).
 """
+
+import os
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,6 +32,9 @@ GROUP_DRIVER_BYTES = 500_000_000
 #: Seconds for a group's processes to end in order.
 GROUP_END_S = 20.0
 
+#: See the module's docstring.
+TRIAL_RESOURCE_VARIABLE, TRIALS_AT_ONCE_VARIABLE = "AUTOMMLAB_TRIAL_RESOURCE", "AUTOMMLAB_TRIALS_AT_ONCE"
+
 #: Longest text that is read as a request; with the prompt it has to fit the LLM's context.
 MAX_REQUEST_CHARACTERS = 4000
 #: Longest answer of the LLM to a request; usual ones have about 100 tokens.
@@ -44,6 +51,23 @@ JOB_AGENT_TIMEOUT_S = 120.0
 RECONNECT_TIMEOUT_S = 600.0
 #: Longest description that a request carries, of the person's first sentence.
 DESCRIPTION_CHARACTERS = 200
+
+
+def trial_resource() -> str | None:
+    """The custom resource that a node must carry to run trials; None = any node."""
+    return os.environ.get(TRIAL_RESOURCE_VARIABLE) or None
+
+
+def trials_at_once() -> int:
+    """Trials that an autoscaled cluster can run when it has grown; 0 = it does not grow.
+
+    Raises:
+        RequestError: the variable holds no such number.
+    """
+    text = os.environ.get(TRIALS_AT_ONCE_VARIABLE) or "0"
+    if not text.isdecimal():
+        raise RequestError(f"{TRIALS_AT_ONCE_VARIABLE} is {text!r}; it takes a whole number of trials, 0 or more")
+    return int(text)
 
 
 class TaskBudget(BaseModel):

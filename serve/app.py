@@ -16,6 +16,7 @@ from ray.serve.config import AutoscalingConfig
 
 from serve.base_models import base_model
 from serve.engine import engine_arguments, engine_environment
+from serve.placement import share_of
 from serve.settings import ServiceSettings, make_settings
 
 APP_NAME = "autommlab-llm"
@@ -92,8 +93,11 @@ def build(args: dict[str, Any]) -> serve.Application:
 
 def deployment_options(settings: ServiceSettings) -> dict[str, Any]:
     """What Ray Serve is told about the replicas."""
+    resources: dict[str, Any] = {"num_cpus": settings.cpus_per_replica, "num_gpus": _gpus(settings)}
+    if settings.node_resource is not None:
+        resources["resources"] = share_of(settings.node_resource)
     options: dict[str, Any] = {
-        "ray_actor_options": {"num_cpus": settings.cpus_per_replica, "num_gpus": _gpus(settings)},
+        "ray_actor_options": resources,
         "user_config": {"adapters": settings.adapters},
         # Far above what runs at once: vLLM queues and batches better than a proxy would.
         "max_ongoing_requests": 8 * settings.max_sequences,

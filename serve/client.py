@@ -87,6 +87,14 @@ class Answer:
         return sum(sample.tokens for sample in self.samples)
 
 
+@dataclass(frozen=True)
+class Load:
+    """Requests at the replica that was asked: being answered, and in its queue."""
+
+    running: int
+    waiting: int
+
+
 class ServiceClient:
     """A connection to one service; can be shared by threads, and pickled, but a pickle holds no key.
 
@@ -146,6 +154,28 @@ class ServiceClient:
             ServiceError: see the classes in `serve.errors`.
         """
         self._call(lambda api: self._timed(api).post("/unload_lora_adapter", body={"lora_name": name}, cast_to=str))
+
+    def load(self) -> Load:
+        """How busy the service is, from vLLM's own metrics.
+
+        Raises:
+            ServiceError: see the classes in `serve.errors`; a server without these metrics talks nonsense.
+        """
+        from prometheus_client.parser import text_string_to_metric_families
+
+        text = self._call(lambda api: self._timed(api).with_options(base_url=self.url).get("/metrics", cast_to=str))
+        found = {"vllm:num_requests_running": 0.0, "vllm:num_requests_waiting": 0.0}
+        try:
+            samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        except ValueError:
+            samples = []
+        if not any(sample.name in found for sample in samples):
+            raise ServiceNonsense(f"{self.url}/metrics tells nothing of vLLM")
+        for sample in samples:
+            if sample.name in found:
+                found[sample.name] += sample.value
+        running, waiting = (round(value) for value in found.values())
+        return Load(running, waiting)
 
     def chat(
         self,

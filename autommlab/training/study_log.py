@@ -12,6 +12,7 @@ from ray import tune
 from autommlab.events import Events
 from autommlab.training.ledger import Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.study_metrics import StudyMetrics
 from autommlab.training.trainable import CONFIG_FILE, SCORE, WORST_SCORE
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class StudyLog(tune.Callback):
         self._ledger, self._best_folder, self._events = ledger, best_folder, events
         self._total, self._searcher = total, searcher
         self._metric, self._all_folder = metric, all_folder
+        # RUN/study/best: the run's own name tells studies apart.
+        self._metrics = StudyMetrics(best_folder.resolve().parents[1].name)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended by itself, by a scheduler, or by the time budget."""
@@ -111,6 +114,7 @@ class StudyLog(tune.Callback):
             self._events.emit("warning", "training", message, number=record.number)
         done = len(self._ledger.records)
         best = best_record(self._ledger.records)
+        self._metrics.add(record, best.score if best else None)
         self._events.emit(
             "trial",
             "training",

@@ -1,4 +1,4 @@
-"""A study over three raylets on one machine, one of which is killed with -9 in mid-trial."""
+"""A study over four raylets on one machine, one of which is killed with -9 in mid-trial."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ TRIALS = 3
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """A head without room for trials, and two nodes for one trial each."""
+    """A head without room for trials, two nodes for one trial each, and one that is not for trials."""
     keep_bytecode(home() / "bytecode")
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
-        workers = [nodes.add_node(num_cpus=1) for _ in range(2)]
+        workers = [nodes.add_node(num_cpus=1, resources={"trainer": 1}) for _ in range(2)]
+        nodes.add_node(num_cpus=1, resources={"llm": 1})
         nodes.wait_for_nodes()
         yield nodes, workers
     finally:
@@ -43,8 +44,19 @@ def cluster() -> Iterator[Any]:
 
 def study(setup: TrialSetup, folder: Path, address: str) -> StudyResult:
     with ray_session(address):
-        options = StudyOptions(searcher="random", trials=TRIALS)
-        return run_study(setup, SPACE, options, folder=folder, events=Events())
+        options = StudyOptions(searcher="random", trials=TRIALS, node_resource="trainer")
+        result = run_study(setup, SPACE, options, folder=folder, events=Events())
+        assert actor_nodes() <= {node["NodeID"] for node in ray.nodes() if "trainer" in node["Resources"]}
+        return result
+
+
+def actor_nodes() -> set[str]:
+    """Nodes on which this cluster's trials were started, those that ended long ago included."""
+    from ray._private.state import actors
+
+    nodes = {actor["Address"]["NodeID"] for actor in actors().values()}
+    assert nodes
+    return nodes
 
 
 def outcome(result: StudyResult) -> dict[str, tuple[str, float]]:

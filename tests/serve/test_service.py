@@ -67,6 +67,18 @@ def test_three_adapters_answer_together_each_in_its_own_way(
     assert [answer.samples[0].text for answer in together] == [alone[model] for model in models * 2]
 
 
+def test_the_queue_can_be_looked_at(client: ServiceClient, service: ServiceAddress) -> None:
+    long = Sampling(samples=2, temperature=1.0, max_tokens=1500)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(say, client, service.models[0], long) for _ in range(2)]
+        seen = 0
+        while not all(future.done() for future in asked):
+            seen = max(seen, client.load().running)
+            time.sleep(0.05)
+    assert seen > 0
+    assert (client.load().running, client.load().waiting) == (0, 0)
+
+
 def test_an_answer_obeys_its_schema(client: ServiceClient, service: ServiceAddress, served: dict[str, Path]) -> None:
     for model in (service.models[0], *served):
         drawn = Sampling(samples=4, temperature=1.0, max_tokens=64, seed=3)

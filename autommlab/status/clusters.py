@@ -1,0 +1,130 @@
+"""Nodes and jobs of a Ray, asked of its head; no driver is started and the dashboard is not needed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+from autommlab.errors import TrainingError
+from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus
+
+#: Seconds for a head that is there; one that is not answers nothing at all.
+_TIMEOUT_S = 5
+#: Ray's own patience with a head that accepts connections and does not answer, 30 s by default; read at its import.
+_PATIENCE = {"RAY_py_gcs_connect_timeout_s": str(_TIMEOUT_S)}
+_BUILT_IN = ("CPU", "GPU", "memory", "object_store_memory")
+_INTERNAL_NAMESPACE = "_ray_internal"
+
+
+def clusters(address: str | None = None) -> tuple[ClusterStatus, ...]:
+    """The named Ray, or every Ray whose head is on this machine; none is no error.
+
+    Args:
+        address: HOST:PORT of a head; None = RAY_ADDRESS, without that all heads on this machine.
+
+    Raises:
+        TrainingError: no Ray answers at a named address.
+    """
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    from ray._private.services import find_gcs_addresses
+
+    named = address or os.environ.get("RAY_ADDRESS")
+    if named and named != "auto":
+        return (_cluster(named),)
+    found = []
+    find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]
+    for each in sorted(find_gcs_addresses()):
+        try:
+            found.append(_cluster(each))
+        except TrainingError:  # it ended a moment ago, or belongs to somebody else
+            continue
+    return tuple(found)
+
+
+def _cluster(address: str) -> ClusterStatus:
+    _require_head(address)
+    import ray
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.autoscaler.v2.sdk import get_cluster_status
+
+    try:
+        status = get_cluster_status(address, timeout=_TIMEOUT_S)
+        jobs = _jobs(GcsClient(address=address))
+    except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise TrainingError(
+            f"Ray at {address} cannot be asked: {error}. Where the cluster asks for a token, set RAY_AUTH_MODE=token "
+            "and put the token in place (`ray get-auth-token`)"
+        ) from error
+    up = [_node(node) for node in (*status.active_nodes, *status.idle_nodes)]
+    coming = [_node(node) for node in (*status.pending_nodes, *status.failed_nodes)]
+    demands = status.resource_demands
+    waiting = [*demands.ray_task_actor_demand, *demands.placement_group_demand]
+    return ClusterStatus(
+        address=address,
+        nodes=(*sorted(up, key=lambda node: node.ip), *coming),
+        waiting=sum(_count(demand) for demand in waiting),
+        jobs=jobs,
+    )
+
+
+def _require_head(address: str) -> None:
+    """Somebody listens there; Ray's own client would take 40 s to find out that nobody does."""
+    if "://" in address:
+        raise TrainingError(
+            f"{address!r} is the address of a job server; status asks the head itself, HOST:6379 as in `ray start`. "
+            "From elsewhere: ray job submit --address URL -- autommlab status"
+        )
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_TIMEOUT_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise TrainingError(
+            f"no Ray answers at {address!r} ({error}). An address is HOST:PORT of a head, as `ray start --head` shows "
+            "it; without --address, status looks on this machine"
+        ) from error
+
+
+def _count(demand: Any) -> int:
+    return sum(bundles.count for bundles in demand.bundles_by_count)
+
+
+def _node(node: Any) -> NodeStatus:
+    total, used = node.total_resources(), node.used_resources()
+    return NodeStatus(
+        ip=node.ip_address,
+        state=node.node_status or node.failure_detail or node.details or "STARTING",
+        cpus=total.get("CPU", 0),
+        cpus_used=used.get("CPU", 0),
+        gpus=total.get("GPU", 0),
+        gpus_used=used.get("GPU", 0),
+        roles=tuple(sorted(name for name in total if name not in _BUILT_IN and ":" not in name)),
+    )
+
+
+def _jobs(client: Any) -> tuple[JobStatus, ...]:
+    from ray.dashboard.modules.job.common import JobInfoStorageClient
+
+    submitted = [
+        JobStatus(
+            name=name,
+            state=str(info.status),
+            command=info.entrypoint,
+            started=info.start_time / 1000 if info.start_time else None,
+        )
+        for name, info in asyncio.run(JobInfoStorageClient(client).get_all_jobs(_TIMEOUT_S)).items()
+    ]
+    others = [
+        JobStatus(
+            name=job.job_id.hex(),
+            state="STOPPED" if job.is_dead else "RUNNING",
+            command=job.entrypoint,
+            started=job.start_time / 1000,
+        )
+        for job in client.get_all_job_info(timeout=_TIMEOUT_S).values()
+        if "job_submission_id" not in job.config.metadata
+        and not job.config.ray_namespace.startswith(_INTERNAL_NAMESPACE)
+    ]
+    return tuple(sorted((*submitted, *others), key=lambda job: -(job.started or float("inf"))))

@@ -1,0 +1,103 @@
+"""`autommlab status`: run folders of every age, and what it says where nothing runs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from program import autommlab
+
+from autommlab.errors import ResumeError
+from autommlab.events import Event, EventLog
+from autommlab.options import RunOptions
+from autommlab.run_folder import RunFolder
+from autommlab.status.runs import run_status
+from autommlab.training.ledger import Ledger
+from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+
+#: Seconds since 1970 at which training began, and that each trial took.
+BEGAN, TRIAL_S = 1_000_000.0, 10.0
+
+
+def trial(number: int, score: float, status: TrialStatus = "ok", **proposal: str) -> TrialRecord:
+    point = Hyperparameters(
+        iterations=20 + number, batch_size=4, optimizer="SGD", lr=1e-3, weight_decay=0, lr_schedule="StepLR"
+    )
+    return TrialRecord(
+        number=number, trial_id=str(number), hyperparameters=point, score=score, status=status, proposal=dict(proposal)
+    )
+
+
+@pytest.fixture
+def half_way(tmp_path: Path) -> RunFolder:
+    """A run after 3 of 5 trials, one of which failed and one of which the LLM could not propose."""
+    folder = RunFolder(tmp_path / "run")
+    folder.open(RunOptions(text="tell cats and dogs apart", trials=5))
+    folder.close()
+    folder.study.mkdir()
+    log, ledger = EventLog(folder.events), Ledger(folder.study / "trials.jsonl")
+    log(Event("stage-finished", "model", "ResNet-18", time=BEGAN - 1))
+    log(Event("stage-started", "training", "starting workers", time=BEGAN))
+    for record in (trial(1, 0.7), trial(2, 0.0, "diverged"), trial(3, 0.5, fallback="service too slow")):
+        ledger.append(record)
+        told = {"number": record.number, "total": 5, "metric": "accuracy", "best": 0.7}
+        told |= {"score": record.score, "status": record.status}
+        log(Event("trial", "training", f"trial {record.number}", told, BEGAN + TRIAL_S * record.number))
+    return folder
+
+
+def test_a_run_in_mid_study(half_way: RunFolder) -> None:
+    run = run_status(half_way.path, now=BEGAN + 3 * TRIAL_S + 4)
+    assert (run.stage, run.text) == ("training", "tell cats and dogs apart")
+    assert (run.trials_done, run.trials_total) == (3, 5)
+    assert (run.metric, run.best) == ("accuracy", 0.7)
+    assert (run.failures, run.fallbacks) == ({"diverged": 1}, 1)
+    assert run.left_s == pytest.approx(2 * TRIAL_S - 4)
+    assert run.silent_s == pytest.approx(4)
+
+
+def test_looking_changes_nothing_even_while_a_line_is_being_written(half_way: RunFolder) -> None:
+    for file in (half_way.events, half_way.study / "trials.jsonl"):
+        with file.open("a") as log:
+            log.write('{"number": 4, "torn')
+    before = {file: file.read_bytes() for file in half_way.path.rglob("*") if file.is_file()}
+    assert run_status(half_way.path).trials_done == 3
+    assert {file: file.read_bytes() for file in half_way.path.rglob("*") if file.is_file()} == before
+
+
+def test_a_finished_run_and_one_that_has_not_begun(half_way: RunFolder, tmp_path: Path) -> None:
+    EventLog(half_way.events)(Event("done", "", "bundle: there", time=BEGAN + 99))
+    finished = run_status(half_way.path, now=BEGAN + 100)
+    assert (finished.stage, finished.left_s, finished.best) == ("finished", None, 0.7)
+    fresh = RunFolder(tmp_path / "fresh")
+    fresh.open(RunOptions(text="x"))
+    fresh.close()
+    assert run_status(fresh.path).trials_total == 6, "the profile's budget"
+    with pytest.raises(ResumeError, match="holds no run"):
+        run_status(tmp_path)
+
+
+def test_as_table_and_as_json(half_way: RunFolder, home: Path) -> None:
+    shown = autommlab(home, "status", half_way.path)
+    assert shown.returncode == 0, shown.stderr
+    for words in ("[4/5] training", "3 of 5", "accuracy 0.700", "1 diverged", "LLM service: down"):
+        assert words in shown.stdout
+    told = json.loads(autommlab(home, "status", half_way.path, "--json").stdout)
+    assert told["service"]["state"] == "down"
+    assert [run["best"] for run in told["runs"]] == [0.7]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{free}", "nonsense", "http://127.0.0.1:8265"])
+def test_an_address_where_no_ray_is(home: Path, address: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    began = time.monotonic()
+    done = autommlab(home, "status", "--address", address.format(free=free))
+    assert done.returncode == 5
+    assert "HOST:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 30
