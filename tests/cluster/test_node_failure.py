@@ -46,7 +46,7 @@ def study(setup: TrialSetup, folder: Path, address: str) -> StudyResult:
     with ray_session(address):
         options = StudyOptions(searcher="random", trials=TRIALS, node_resource="trainer")
         result = run_study(setup, SPACE, options, folder=folder, events=Events())
-        assert actor_nodes() <= {node["NodeID"] for node in ray.nodes() if "trainer" in node["Resources"]}
+        assert not actor_nodes() & {node["NodeID"] for node in ray.nodes() if "llm" in node["Resources"]}
         return result
 
 
