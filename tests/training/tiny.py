@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from autommlab.data.bag_files import write_bag
 from autommlab.data.records import SPLITS, Bag, BagSplit, KeypointMeta
 from autommlab.models.packaged_entries import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
@@ -36,7 +37,7 @@ def make_bag(task: Task, folder: Path, seed: int = 0) -> Bag:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     splits = {split: _make_split(task, folder, split, rng) for split in SPLITS}
-    return Bag(
+    bag = Bag(
         task=task,
         folder=folder,
         classes=CLASSES[task],
@@ -48,6 +49,8 @@ def make_bag(task: Task, folder: Path, seed: int = 0) -> Bag:
         seed=seed,
         digest="0" * 64,
     )
+    write_bag(bag)
+    return bag
 
 
 def make_setup(task: Task, folder: Path, *, seed: int = 0, reports: int = 2) -> TrialSetup:
