@@ -118,7 +118,7 @@ def _words(values: dict[str, Any], options: Sequence[Option]) -> list[str]:
     words: list[str] = []
     for option in options:
         value = values.get(option.name or "")
-        if value is None or value is False:
+        if value is None or value is False or value == option.default:
             continue
         words += [option.opts[0]] if option.is_flag else [f"{option.opts[0]}={value}"]
     return words

@@ -28,10 +28,13 @@ def fetch(out: str, to: Path, *, everything: bool = False) -> list[str]:
     Raises:
         StorageError: nothing is there (yet), or a side cannot be read or written.
     """
+    from pyarrow.fs import FileType
+
     place = place_of(out)
     with place_errors(place, "read"):
         there = place.files.get_file_info(place.path)
-    names = [name for name in names_at(place) if everything or name.startswith(_RESULTS)] if there.is_dir else []
+    all_names = names_at(place) if there.type == FileType.Directory else []
+    names = [name for name in all_names if everything or name.startswith(_RESULTS)]
     if not names:
         raise StorageError(
             f"{out} holds no results that this machine can see: the run has not come that far, or it writes to a "

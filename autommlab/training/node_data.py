@@ -17,9 +17,6 @@ from autommlab.storage import Place, place_errors
 if TYPE_CHECKING:
     from autommlab.data.records import Bag
 
-#: The last file of a bag: its presence means that the bag is whole.
-_LAST = "bag.json"
-
 
 def bring_bag(bag: Bag, place: Place | None) -> None:
     """Make a bag readable on this node; nothing is done where it is already.
@@ -35,7 +32,7 @@ def bring_bag(bag: Bag, place: Place | None) -> None:
         DataError: the bag is not here and there is no storage to fetch it from.
         StorageError: the storage cannot be read, or this node's disk not written.
     """
-    if (bag.folder / _LAST).exists():
+    if _is_here(bag):
         return
     if place is None:
         raise DataError(
@@ -45,10 +42,15 @@ def bring_bag(bag: Bag, place: Place | None) -> None:
     with storage_errors(bag.folder):
         bag.folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(bag.folder / ".lock"):  # many trials of a node begin at once
-        if (bag.folder / _LAST).exists():
+        if _is_here(bag):
             return
         _draw(bag)
         _copy(bag, Place(place.uri, place.files, place.inside(bag.folder.name)))
+
+
+def _is_here(bag: Bag) -> bool:
+    """The annotation files are; they are copied after all that they name."""
+    return all(bag.annotation_file(split).exists() for split in bag.splits)
 
 
 def _draw(bag: Bag) -> None:
@@ -60,7 +62,8 @@ def _draw(bag: Bag) -> None:
 
 
 def _copy(bag: Bag, place: Place) -> None:
-    for name in sorted(names_at(place), key=lambda name: name == _LAST):
+    last = {split.annotations for split in bag.splits.values()}
+    for name in sorted(names_at(place), key=lambda name: name in last):
         target = bag.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_name(f".{target.name}.new")
