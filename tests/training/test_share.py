@@ -39,18 +39,20 @@ def test_two_workers_train_what_one_trains(task: Task, tiny_setups: dict, two_wo
     assert both["readback"] == alone["readback"]
     assert both["readback"]["batch_size"] == POINT.batch_size
     assert all(torch.equal(both["before"][name], values) for name, values in alone["before"].items())
-    steps = [_flat(outcome["after"]) - _flat(outcome["before"]) for outcome in (both, alone)]
-    assert steps[1].norm() > 0
-    assert (steps[0] - steps[1]).norm() < 1e-3 * steps[1].norm()
+    for statistics in (False, True):
+        mine, theirs = (_step(outcome, statistics=statistics) for outcome in (both, alone))
+        assert theirs.norm() > 0
+        assert (mine - theirs).norm() < 1e-3 * theirs.norm()
     for mine, theirs in zip(both["figures"], alone["figures"], strict=True):
         assert mine == pytest.approx(theirs, abs=0.02)
 
 
-def _flat(weights: dict) -> Any:
-    """Parameters and batch norm's running statistics in one vector."""
+def _step(outcome: dict, *, statistics: bool) -> Any:
+    """What the first step changed: batch norm's running statistics, or the parameters, in one vector."""
     import torch
 
-    return torch.cat([values.flatten() for values in weights.values()])
+    names = [name for name in outcome["before"] if ("running" in name or "tracked" in name) == statistics]
+    return torch.cat([(outcome["after"][name] - outcome["before"][name]).flatten() for name in names])
 
 
 @pytest.mark.slow
