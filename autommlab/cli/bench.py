@@ -90,3 +90,34 @@ def suggestions(
     if plain := result.transformers_per_second:
         best = max(result.per_second.values())
         print(f"  plain transformers: {plain:.2f} a second; the service reaches {best / plain:.1f} times that")
+
+
+@bench_app.command()
+def scale(
+    trials: Annotated[int, typer.Option(min=2, help="Sleeping trials.")] = 1000,
+    slots: Annotated[int, typer.Option(min=1, help="Trials at once, whatever the machine has.")] = 64,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each trial sleeps.")] = 30.0,
+    searcher: Annotated[str, typer.Option(help="One that needs no LLM.")] = "random",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What surrounds many trials at once costs: waiting slots, the driver's CPU and memory. Trials only sleep."""
+    import sys
+
+    from autommlab.bench.scale import measure_scale
+
+    def tell(words: str) -> None:
+        print(f"measuring: {words}", file=sys.stderr)
+
+    result = measure_scale(searcher=searcher, trials=trials, slots=slots, trial_s=seconds, tell=tell)
+    if as_json:
+        print(result.model_dump_json())
+        return
+    print(f"{result.finished} of {result.trials} sleeping trials of {seconds:g} s, {slots} at a time, {searcher}")
+    print(f"  {result.seconds:.0f} s from first begin to last end, {result.overhead:.1%} above the ideal")
+    print(f"  start: {result.start_s[0]:.0f} s to the first trial, {result.start_s[1]:.0f} s more until all slots ran")
+    print(f"  slots wait {result.waiting:.1%} of their time between trials, at most {result.longest_s:.1f} s")
+    print(
+        f"  driver: {result.driver_cpu * 1000:.0f} ms of CPU a trial; memory after each quarter of the trials:", end=" "
+    )
+    print(", ".join(f"{megabytes:.0f}" for megabytes in result.memory_mb), "MB")
+    print(f"  saved state of the study: {result.state_mb:.1f} MB")
