@@ -90,6 +90,39 @@ def test_training_learns_stops_the_same_after_a_crash_and_names_no_path(base: Pa
 
 
 @pytest.mark.slow
+def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_last_snapshot(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training_data_gen.finetune import lora
+
+    train = [example(animal, f"t{number}") for number, animal in enumerate(ANIMALS * 3)]
+    settings = lora.LoraSettings(rank=4, lr=2e-2, epochs=1, batch_tokens=200, evaluations=1)
+    done: list[int] = []
+    faults = ["killed in mid-epoch"]
+    real_step = lora._Run.step
+
+    def step(self, batch, number: int, total: int) -> float:
+        if number == 4 and faults:
+            raise KeyboardInterrupt(faults.pop())
+        done.append(number)
+        return real_step(self, batch, number, total)
+
+    def run(folder: Path):
+        return lora.finetune(
+            base, train, [example("cat", "held out")], folder, settings, base_name="tiny", device="cpu"
+        )
+
+    whole = run(tmp_path / "whole")
+    monkeypatch.setattr(lora, "SNAPSHOT_S", 0.0)
+    monkeypatch.setattr(lora._Run, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut")
+    again = run(tmp_path / "cut")
+    assert done == list(range(1, whole.steps + 1)), "no step is done twice or left out"
+    assert again.best_loss == pytest.approx(whole.best_loss, rel=1e-3)
+
+
+@pytest.mark.slow
 def test_a_group_on_both_sides_is_refused(base: Path, tmp_path: Path) -> None:
     from training_data_gen.finetune.lora import LoraSettings, finetune
 

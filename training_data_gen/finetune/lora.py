@@ -16,6 +16,8 @@ from training_data_gen.finetune.examples import IGNORED, Encoded, Example, batch
 from training_data_gen.finetune.state import TrainingState, restore, snapshot
 
 LOG_FILE = "training-log.jsonl"
+#: Seconds of training that a crash may cost at most, beside the snapshots at evaluations.
+SNAPSHOT_S = 240.0
 
 
 class LoraSettings(BaseModel):
@@ -149,6 +151,7 @@ class _Run:
         state = restore(self.folder, self.model, self.optimizer) or TrainingState(best_loss=self.loss(held_out))
         state.first_loss = state.first_loss or state.best_loss
         started, losses = time.monotonic() - state.seconds, []
+        kept = time.monotonic()
         for step, batch in enumerate((b for epoch in per_epoch for b in epoch), start=1):
             if step <= state.step or state.unimproved >= settings.patience:
                 continue
@@ -157,10 +160,13 @@ class _Run:
             if step % interval == 0 or step == total:
                 held = self.loss(held_out)
                 state.seconds = time.monotonic() - started
-                loss = sum(losses) / len(losses)  # the last part may be shorter than the interval
+                loss = sum(losses) / len(losses)  # shorter than the interval at the end, or after a crash
                 self._judge(state, loss, held)
                 progress(step, total, loss, held)
                 losses = []
+            elif time.monotonic() - kept > SNAPSHOT_S:
+                state.seconds, kept = time.monotonic() - started, time.monotonic()
+                snapshot(self.folder, self.model, self.optimizer, state)
         return LoraResult(
             folder=self.folder, steps=state.step, best_step=state.best_step, best_loss=state.best_loss,
             first_loss=state.first_loss, tokens=state.tokens, seconds=state.seconds, device=self.device,
