@@ -13,7 +13,7 @@ from autommlab.events import Events
 from autommlab.training.ledger import Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 from autommlab.training.study_metrics import StudyMetrics
-from autommlab.training.trainable import CONFIG_FILE, SCORE, WORST_SCORE
+from autommlab.training.trainable import COMPLETE, CONFIG_FILE, SCORE, WORST_SCORE
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -60,7 +60,7 @@ class StudyLog(tune.Callback):
             self._finish(trial, {}, "failed", "the trial ended without a report")
             return
         status = result["status"]
-        stopped = status == "ok" and not result.get("done")
+        stopped = status == "ok" and not result.get(COMPLETE)
         self._finish(trial, result, "stopped" if stopped else status, result.get("reason", ""))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

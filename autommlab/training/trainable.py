@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Key under which a trial reports the objective on VAL, and the finite worst score of a failed one.
 SCORE, WORST_SCORE = "score", 0.0
+#: Key under which a trial says that it has ended by itself; Tune sets "done" for one that a scheduler stops, too.
+COMPLETE = "complete"
 CONFIG_FILE = "config.py"
 PROGRESS_FILE = "progress.json"
 
@@ -142,6 +144,7 @@ class TrialTrainable(tune.Trainable):
             SCORE: known.score,
             "trace": "",
             "done": True,
+            COMPLETE: True,
         }
         return self._last
 
@@ -168,6 +171,7 @@ class TrialTrainable(tune.Trainable):
             "seed": self._setup.seed,
             "ended_at": time.time(),
             "done": done,
+            COMPLETE: done,
             **spent,
         }
 

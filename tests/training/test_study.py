@@ -141,4 +141,9 @@ def _busy_worker() -> int | None:
 def test_schedulers_stop_trials_and_the_record_says_so(tiny_setups: dict, tmp_path: Path, scheduler: str) -> None:
     result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, trials=6, scheduler=scheduler)
     assert len(result.trials) == 6
-    assert {trial.status for trial in result.trials} <= {"ok", "stopped"}
+    reports = tiny_setups[Task.CLASSIFICATION].reports
+    whole = {trial.number: len(trial.curve) == reports for trial in result.trials}
+    assert {trial.number: trial.status for trial in result.trials} == {
+        number: "ok" if all_of_it else "stopped" for number, all_of_it in whole.items()
+    }
+    assert not all(whole.values()), "nothing was stopped, so nothing was shown"
