@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from autommlab.data.records import SPLITS, Bag
 from autommlab.deployment.records import Deployment
 from autommlab.report.content import ReportContent
-from autommlab.training.records import TrialRecord
+from autommlab.training.records import LlmCost, TrialRecord
 from autommlab.understanding.request import ModelRequest
 from autommlab.words import duration
 
@@ -143,6 +144,22 @@ def trial_rows(content: ReportContent) -> list[TrialRow]:
         )
         for trial in content.all_trials
     ]
+
+
+def llm_note(content: ReportContent) -> str:
+    """What a language model cost the search, and how often its stand-in had to propose; "" if none was asked."""
+    cost = content.study.llm if content.study else LlmCost()
+    reasons = Counter(str(trial.proposal["fallback"]) for trial in content.all_trials if trial.proposal.get("fallback"))
+    said = []
+    if cost.calls:
+        said.append(
+            f"The language model was asked {cost.calls} times: {cost.prompt_tokens:,} tokens read, {cost.tokens:,} "
+            f"written, {duration(cost.seconds)} in all."
+        )
+    if reasons:
+        why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+        said.append(f"Its stand-in proposed {reasons.total()} of {len(content.all_trials)} trials, because of: {why}.")
+    return " ".join(said)
 
 
 def _reason_and_trace(trial: TrialRecord) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from report_records import SENTENCE, bag, choice, deployment, failed_trials, req
 from autommlab.errors import StorageError
 from autommlab.report import Picture, ReportContent, write_report
 from autommlab.report.verdict import verdict
+from autommlab.training.records import LlmCost
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -203,6 +204,19 @@ def test_verdict(finished: ReportContent, tmp_path: Path, holds: bool, agrees: b
     judged = verdict(dataclasses.replace(finished, deployment=deployment(tmp_path, holds=holds, agrees=agrees)))
     assert judged.state == state
     assert said in " ".join(judged.details)
+
+
+def test_what_the_language_model_cost_and_who_stood_in_for_it_is_said(finished: ReportContent, page: Write) -> None:
+    assert finished.study is not None
+    first, *others = finished.study.trials
+    lost = first.model_copy(update={"proposal": {"fallback": "service down"}})
+    cost = LlmCost(calls=3, prompt_tokens=1200, tokens=90, seconds=12)
+    study = finished.study.model_copy(update={"trials": (lost, *others), "llm": cost})
+    text, _ = page(dataclasses.replace(finished, study=study))
+    assert "asked 3 times: 1,200 tokens read, 90 written, 12 s in all" in text
+    assert f"Its stand-in proposed 1 of {len(study.trials)} trials, because of: service down (1)." in text
+    plain, _ = page(finished)
+    assert "The language model was asked" not in plain
 
 
 def test_another_engine_than_asked_is_said(finished: ReportContent, tmp_path: Path) -> None:
