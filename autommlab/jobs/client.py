@@ -41,12 +41,11 @@ class Jobs:
     def __init__(self, address: str | None = None) -> None:
         from ray.job_submission import JobSubmissionClient
 
-        if address:
-            os.environ[_ADDRESS_VARIABLE] = address  # else RAY_ADDRESS would win over what was asked for
         self.address = address
         for name in ("ray.dashboard", "ray._private.runtime_env"):  # told of every upload otherwise
             logging.getLogger(name).setLevel(logging.WARNING)
-        with _errors(f"no Ray job server answers at {address or 'the default address'}"):
+        silence = f"no Ray job server answers at {address or 'the default address'}"
+        with _errors(silence), _asked_for(address):
             self.client: JobSubmissionClient = JobSubmissionClient(address)
 
     def submit(self, plan: JobPlan) -> None:
@@ -126,6 +125,21 @@ class Jobs:
     def again(self, *words: str) -> str:
         """A command of ours about this cluster, for a person to copy."""
         return " ".join(["autommlab", *words, *(["--address", self.address] if self.address else [])])
+
+
+@contextlib.contextmanager
+def _asked_for(address: str | None) -> Iterator[None]:
+    """Inside the block Ray's client takes this address; else RAY_ADDRESS would win over what was asked for."""
+    before = os.environ.get(_ADDRESS_VARIABLE)
+    if address:
+        os.environ[_ADDRESS_VARIABLE] = address
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[_ADDRESS_VARIABLE] = before
+        else:
+            os.environ.pop(_ADDRESS_VARIABLE, None)
 
 
 @contextlib.contextmanager

@@ -28,10 +28,17 @@ def head(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _token(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in TOKEN.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+def _token() -> Iterator[None]:
+    """Ray keeps what it has once read of its token; other tests of this process have none, so it reads again."""
+    from ray._private.authentication_test_utils import reset_auth_token_state
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in TOKEN.items():
+            patch.setenv(name, value)
+        patch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+        reset_auth_token_state()
+        yield
+    reset_auth_token_state()
 
 
 def say(jobs: Jobs, name: str, code: str) -> str:
