@@ -71,11 +71,14 @@ def yielding(kind: type[Scheduler], share: FairShare | None) -> type[Scheduler]:
         """Tune keeps one idle worker for a next trial, with its slot, and has no public way to let it go."""
 
         def choose_trial_to_run(self, tune_controller: Any, **options: Any) -> Trial | None:
-            pending = any(trial.status == Trial.PENDING for trial in tune_controller.get_trials())
             # In a crowd the next trial queues up behind those of the others, instead of keeping its worker.
-            if mine.crowded or (mine.must_yield and not pending):
+            if mine.crowded or (mine.must_yield and not _any_pending(tune_controller)):
                 tune_controller._cleanup_cached_actors(force_all=True)
             chosen: Trial | None = super().choose_trial_to_run(tune_controller, **options)
             return chosen
 
     return Yielding
+
+
+def _any_pending(tune_controller: Any) -> bool:
+    return any(trial.status == Trial.PENDING for trial in tune_controller.get_trials())

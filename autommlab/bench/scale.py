@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
 from autommlab.bench.suggestions import pauses
+from autommlab.errors import TrainingError
 from autommlab.tasks import Task
 from autommlab.training.space import search_space
 from autommlab.training.study import quiet_tune
@@ -165,6 +166,8 @@ def _result(
     state: int,
 ) -> ScaleResult:
     trials, slots, trial_s = size
+    if not reports:
+        raise TrainingError(f"none of {trials} sleeping trials reported; fewer --slots need less memory")
     begins, ends = sorted(r["began"] for r in reports), sorted(r["ended"] for r in reports)
     first_of_each: dict[int, float] = {}
     for report in sorted(reports, key=lambda r: r["began"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -58,25 +59,20 @@ def suggestions(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """How long slots wait for the LLM, and suggestions a second against plain transformers."""
-    import sys
-
     from autommlab.bench.suggestions import measure_suggestions
     from serve.base_models import base_model
     from serve.lifecycle import ensure_service
     from serve.settings import load_settings
 
-    def tell(words: str) -> None:
-        print(f"measuring: {words}", file=sys.stderr)
-
     service = load_settings()
     result = measure_suggestions(
-        ensure_service(service, tell),
+        ensure_service(service, _tell),
         Path(base_model(service.base_model)),
         searchers=names_with_commas(searchers),
         slots=slots,
         trials=trials,
         trial_s=seconds,
-        tell=tell,
+        tell=_tell,
     )
     if as_json:
         print(result.model_dump_json())
@@ -101,14 +97,9 @@ def scale(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """What surrounds many trials at once costs: waiting slots, the driver's CPU and memory. Trials only sleep."""
-    import sys
-
     from autommlab.bench.scale import measure_scale
 
-    def tell(words: str) -> None:
-        print(f"measuring: {words}", file=sys.stderr)
-
-    result = measure_scale(searcher=searcher, trials=trials, slots=slots, trial_s=seconds, tell=tell)
+    result = measure_scale(searcher=searcher, trials=trials, slots=slots, trial_s=seconds, tell=_tell)
     if as_json:
         print(result.model_dump_json())
         return
@@ -121,3 +112,7 @@ def scale(
     )
     print(", ".join(f"{megabytes:.0f}" for megabytes in result.memory_mb), "MB")
     print(f"  saved state of the study: {result.state_mb:.1f} MB")
+
+
+def _tell(words: str) -> None:
+    print(f"measuring: {words}", file=sys.stderr)

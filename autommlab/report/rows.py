@@ -149,7 +149,7 @@ def trial_rows(content: ReportContent) -> list[TrialRow]:
 def llm_note(content: ReportContent) -> str:
     """What a language model cost the search, and how often its stand-in had to propose; "" if none was asked."""
     cost = content.study.llm if content.study else LlmCost()
-    reasons = Counter(str(trial.proposal["fallback"]) for trial in content.all_trials if trial.proposal.get("fallback"))
+    reasons = Counter(trial.fallback for trial in content.all_trials if trial.fallback)
     said = []
     if cost.calls:
         said.append(

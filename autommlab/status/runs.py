@@ -50,7 +50,7 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
         metric=watched.metric,
         best=best.score if best else None,
         failures=dict(Counter(trial.status for trial in trials if trial.status not in REAL_SCORES)),
-        fallbacks=sum(bool(trial.proposal.get("fallback")) for trial in trials),
+        fallbacks=sum(bool(trial.fallback) for trial in trials),
         left_s=None if finished else _left(watched, now),
         silent_s=max(0.0, now - last.time) if last else None,
     )

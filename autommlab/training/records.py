@@ -73,6 +73,11 @@ class TrialRecord(BaseModel):
     ended_at: float = 0.0
     worker: str = ""
 
+    @property
+    def fallback(self) -> str:
+        """Why a stand-in proposed this trial instead of the language model; "" if none did."""
+        return str(self.proposal.get("fallback") or "")
+
 
 class LlmCost(BaseModel):
     """What a study asked of a language model, answers included that nobody used.

@@ -108,7 +108,7 @@ class StudyLog(tune.Callback):
             _keep(trial, self._best_folder)
 
     def _tell(self, record: TrialRecord) -> None:
-        if reason := record.proposal.get("fallback"):
+        if reason := record.fallback:
             source = record.proposal.get("source", "another searcher")
             message = f"trial {record.number} has no proposal of the LLM ({reason}): a point of {source} took its place"
             self._events.emit("warning", "training", message, number=record.number)
