@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autommlab.cli.shared import names_with_commas, print_table, searchers_named, tasks_named
+
+if TYPE_CHECKING:
+    from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 
 
 def bench_hpo(
@@ -20,6 +23,13 @@ def bench_hpo(
     bags: Annotated[int | None, typer.Option(min=1, help="Most held-out bags of each task. [default: all]")] = None,
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            help="Train nothing: read proposals off these triplets (file or folder), dense tables if they hold them, "
+            "else a surrogate. For developing searchers, not for claims."
+        ),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
     cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
@@ -38,7 +48,8 @@ def bench_hpo(
     from autommlab.progress import Display
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
     from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions, HpoBenchResult
-    from training_data_gen.benchmarks.hpo_show import PLOT_FILE, draw, table
+    from training_data_gen.benchmarks.hpo_show import draw, table
+    from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
 
     if plot is not None:
         try:
@@ -46,7 +57,7 @@ def bench_hpo(
         except (OSError, ValueError) as error:
             raise RequestError(f"--plot {plot} is no result of `autommlab bench hpo`: {error}") from error
         print_table(table(stored))
-        print(draw(stored, plot.with_name(PLOT_FILE)))
+        print(draw(stored, plot.with_suffix(".png")))
         return
     options = HpoBenchOptions(
         tasks=tasks_named(tasks),
@@ -59,13 +70,31 @@ def bench_hpo(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
     )
-    events = Events() if as_json else Events(Display())
     folder = out.expanduser().resolve()
     command = "autommlab " + shlex.join(sys.argv[1:])
-    result = run_hpo_bench(options, folder, events, address=address, command=command)
-    drawn = draw(result, folder / PLOT_FILE)
+    if replay is not None:
+        result, stored_in = _replayed(options, replay, folder, command), REPLAY_FILE
+    else:
+        events = Events() if as_json else Events(Display())
+        result, stored_in = run_hpo_bench(options, folder, events, address=address, command=command), RESULT_FILE
+    drawn = draw(result, (folder / stored_in).with_suffix(".png"))
     if as_json:
         print(result.model_dump_json())
         return
     print_table(table(result))
-    print(f"{folder / RESULT_FILE} holds every figure, {drawn} the curves.")
+    print(f"{folder / stored_in} holds every figure, {drawn} the curves.")
+
+
+def _replayed(options: HpoBenchOptions, source: Path, folder: Path, command: str) -> HpoBenchResult:
+    import sys
+
+    from autommlab.llm_service import service_for
+    from training_data_gen.benchmarks.replay import run_replay
+    from training_data_gen.triplets.store import read_triplets
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr)
+
+    triplets = read_triplets(source.expanduser())
+    service = service_for(set(options.searchers), tell=tell)
+    return run_replay(options, triplets, folder, service=service, command=command, tell=tell)

@@ -25,6 +25,9 @@ def trials_command(
     pack: Annotated[Path | None, typer.Option(help="Only write all triplets compressed (.jsonl.gz), to keep.")] = None,
     per_bag: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each bag.")] = 20,
     bags: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only the held-out bags; with --per-bag 200 dense tables to search on.")
+    ] = False,
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
     hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
@@ -47,7 +50,8 @@ def trials_command(
     from autommlab.events import Events
     from training_data_gen.triplets.plan import make_plan
 
-    planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))[:bags]
+    planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))
+    planned = [bag for bag in planned if bag.held_out or not held_out][:bags]
     if plan:
         from training_data_gen.triplets.show_plan import plan_table
 

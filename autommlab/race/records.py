@@ -36,7 +36,7 @@ class Lap(BaseModel):
         scores: objective on VAL in order of completion, failed trials as 0.
         statuses: how each trial ended, in the same order.
         proposed_by: origin -> number of trials.
-        test: objective on TEST of the best trial by VAL, measured once.
+        test: objective on TEST of the best trial by VAL, measured once; None where nothing was trained.
         seconds: of the whole study.
         llm_seconds, llm_tokens: what the language model cost, prompt and answer.
     """
@@ -48,7 +48,7 @@ class Lap(BaseModel):
     scores: tuple[float, ...]
     statuses: tuple[str, ...]
     proposed_by: dict[str, int]
-    test: float
+    test: float | None
     seconds: float
     llm_seconds: float = 0.0
     llm_tokens: int = 0
@@ -64,7 +64,7 @@ class Standing(BaseModel):
 
     Attributes:
         best_after: number of trials -> best score on VAL so far, over seeds.
-        test: of the winners, over seeds.
+        test: of the winners, over seeds; None where nothing was trained.
         regret: distance to the race's best, as a share of all scores' range.
         wins: seeds in which it ended best, ties shared.
         failed: share of trials that failed.
@@ -77,7 +77,7 @@ class Standing(BaseModel):
 
     searcher: str
     best_after: dict[int, Estimate]
-    test: Estimate
+    test: Estimate | None
     regret: Estimate
     wins: float
     failed: float

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from autommlab import machine
 from autommlab.cluster import ray_session
@@ -18,6 +19,7 @@ from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.race.records import Lap, RaceOptions, RaceResult
 from autommlab.race.standings import standings
 from autommlab.run_folder import RunFolder
+from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from serve.client import ServiceClient
@@ -149,12 +151,29 @@ def race_result(
     inputs: StudyInputs, laps: Sequence[Lap], searchers: Sequence[str], seeds: int, command: str
 ) -> RaceResult:
     """What a race keeps, from its finished laps."""
-    bag, trials = inputs.setup.bag, inputs.options.trials
+    bag = inputs.setup.bag
+    raced = Raced(bag.task, ", ".join(bag.datasets), bag.classes, inputs.setup.choice.entry.title)
+    return summed_up(raced, inputs.options.trials, laps, searchers, seeds, command)
+
+
+class Raced(NamedTuple):
+    """What all searchers of a race had before them: task, data set, classes, and the model's title."""
+
+    task: Task
+    dataset: str
+    classes: Sequence[str]
+    model: str
+
+
+def summed_up(
+    raced: Raced, trials: int, laps: Sequence[Lap], searchers: Sequence[str], seeds: int, command: str
+) -> RaceResult:
+    """A race's record as of today on this machine."""
     return RaceResult(
-        task=bag.task,
-        objective=objective(bag.task).name,
-        data=f"{', '.join(bag.datasets)} ({', '.join(bag.classes)})",
-        model=inputs.setup.choice.entry.title,
+        task=raced.task,
+        objective=objective(raced.task).name,
+        data=f"{raced.dataset} ({', '.join(raced.classes)})",
+        model=raced.model,
         trials=trials,
         seeds=seeds,
         laps=tuple(laps),

@@ -36,7 +36,7 @@ def cells(standing: Standing) -> list[str]:
     return [
         standing.searcher,
         *(str(value) for value in standing.best_after.values()),
-        str(standing.test),
+        "" if standing.test is None else str(standing.test),
         str(standing.regret),
         f"{standing.wins:.1f}",
         "" if standing.p_value is None else f"{standing.p_value:.3f}",

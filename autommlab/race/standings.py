@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from autommlab.race.curves import (
+    Estimate,
     best_so_far,
     checkpoints,
     estimate,
@@ -39,7 +40,7 @@ def standings(laps: Sequence[Lap], searchers: Sequence[str], trials: int) -> tup
         Standing(
             searcher=name,
             best_after={k: estimate([curve[k - 1] for curve in curves[name]]) for k in checkpoints(trials)},
-            test=estimate([lap.test for lap in own]),
+            test=_tested(own),
             regret=regrets[name],
             wins=won[name],
             failed=_share([status not in _GOOD for lap in own for status in lap.statuses]),
@@ -65,6 +66,11 @@ def curve_of(lap: Lap, trials: int) -> list[float]:
     """Best so far after each trial of the budget; a study that ended early stays where it was."""
     curve = best_so_far(lap.scores)
     return (curve + [curve[-1] if curve else 0.0] * trials)[:trials]
+
+
+def _tested(laps: Sequence[Lap]) -> Estimate | None:
+    found = [lap.test for lap in laps if lap.test is not None]
+    return estimate(found) if found else None
 
 
 def _share(flags: Sequence[bool]) -> float:

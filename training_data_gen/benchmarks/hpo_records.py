@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.race.curves import Estimate
@@ -60,10 +62,32 @@ class Overall(BaseModel):
     llm_seconds: float
 
 
+class Source(BaseModel):
+    """Where the scores come from.
+
+    Attributes:
+        kind: "real trials" that were run for this; a "table" of real trainings, a proposal taking its nearest row's
+            figure; or a "surrogate", a model fitted to trials, which proves nothing.
+        figures: how coarse the table or how wrong the surrogate is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["real trials", "table", "surrogate"] = "real trials"
+    figures: dict[str, float] = {}
+
+    def in_words(self) -> str:
+        """One line for a title."""
+        figures = ", ".join(f"{name} {value:.3g}" for name, value in self.figures.items())
+        words = {"real trials": "", "table": "READ OFF TABLES OF REAL TRAININGS", "surrogate": "ON A SURROGATE"}
+        return f"{words[self.kind]} ({figures})" if figures else words[self.kind]
+
+
 class HpoBenchResult(BaseModel):
     """All figures of a benchmark, and how to run it again.
 
     Attributes:
+        source: what the scores are.
         races: bag -> its race.
         overall: per task, then over all of them.
         command, date, machine: what reproduces it, when and where it was run.
@@ -75,6 +99,7 @@ class HpoBenchResult(BaseModel):
     trials: int
     races: dict[str, RaceResult]
     overall: tuple[Overall, ...]
+    source: Source = Source()
     command: str
     date: str
     machine: dict[str, str] = {}

@@ -13,15 +13,14 @@ from training_data_gen.benchmarks.hpo_records import HpoBenchResult
 if TYPE_CHECKING:
     from rich.table import Table
 
-PLOT_FILE = "bench-hpo.png"
-
 
 def table(result: HpoBenchResult) -> Table:
     """A line per task and searcher, then over all tasks."""
     from rich.table import Table
 
     first = result.overall[0] if result.overall else None
-    drawn = Table(title="best so far on val, share of each bag's range, mean over bags [95 % interval over seeds]")
+    title = "best so far on val, share of each bag's range, mean over bags [95 % interval over seeds]"
+    drawn = Table(title=_with_source(title, result))
     for name in ("task", "searcher"):
         drawn.add_column(name)
     for name in ("bags", "seeds", *(f"after {count}" for count in (first.after if first else ())), "rank", "LLM s"):
@@ -32,6 +31,12 @@ def table(result: HpoBenchResult) -> Table:
         last = line.searcher == result.searchers[-1]
         drawn.add_row(line.task.value if line.task else "all", line.searcher, *cells, end_section=last)
     return drawn
+
+
+def _with_source(title: str, result: HpoBenchResult) -> str:
+    """Nobody should take a surrogate's curve for trainings."""
+    words = result.source.in_words()
+    return f"{words}: {title}" if words else title
 
 
 def draw(result: HpoBenchResult, file: Path) -> Path:
@@ -55,5 +60,7 @@ def draw(result: HpoBenchResult, file: Path) -> Path:
         if number == 1:
             axes.set_ylabel("best on val so far, share of the bag's range")
             axes.legend(fontsize=7)
+    if result.source.kind != "real trials":
+        figure.suptitle(result.source.in_words(), fontsize=9)
     figure.savefig(file)
     return file

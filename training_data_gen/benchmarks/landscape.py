@@ -1,0 +1,69 @@
+"""What a point of a held-out bag is worth without training it: from a dense table of real trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from searchers.distance import place
+from searchers.space import ChoiceParameter, Point, SearchSpace
+from training_data_gen.triplets.records import Triplet
+from training_data_gen.triplets.statistics import main_seed
+
+#: Distance between two choices of a parameter, in shares of a numeric parameter's range.
+_OTHER_CHOICE = 1.0
+
+
+class Value(NamedTuple):
+    """The objective at a point, 0 if its trial failed, and why it failed."""
+
+    score: float
+    failure: str = ""
+
+
+class Landscape(Protocol):
+    """The objective of one bag."""
+
+    def __call__(self, point: Point) -> Value:
+        """What the point is worth."""
+        ...
+
+
+class Table:
+    """Real trainings of one bag; a point is worth what the nearest trained one reached.
+
+    Args:
+        triplets: of one bag, not empty; those of its main seed count.
+    """
+
+    def __init__(self, triplets: Sequence[Triplet]) -> None:
+        self._rows = main_seed(triplets)
+        self._space = SearchSpace(parameters=self._rows[0].parameters)
+        self._places = np.array([self._coordinates(row.point) for row in self._rows])
+
+    def __call__(self, point: Point) -> Value:
+        """See `Landscape`."""
+        row = self._rows[int(np.argmin(self._distances(point)))]
+        return Value(0.0, row.reason or row.status) if row.failed else Value(row.score)
+
+    def spacing(self) -> float:
+        """Mean distance from a row to the nearest other one: how coarse the table is, 1 = a whole range."""
+        if len(self._rows) == 1:
+            return 0.0
+        return float(np.mean([np.partition(self._distances(row.point), 1)[1] for row in self._rows]))
+
+    def _distances(self, point: Point) -> np.ndarray:
+        return np.linalg.norm(self._places - self._coordinates(point), axis=1)
+
+    def _coordinates(self, point: Point) -> list[float]:
+        """Two choices that differ are one whole range apart, whichever they are."""
+        found: list[float] = []
+        for parameter in self._space.parameters:
+            value = point[parameter.name]
+            if isinstance(parameter, ChoiceParameter):
+                found += [(value == choice) * _OTHER_CHOICE / np.sqrt(2) for choice in parameter.choices]
+            else:
+                found.append(place(parameter, value))
+        return found
