@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
+from autommlab.tasks import Task
+from autommlab.training.class_balance import weigh_classes
 from autommlab.training.data_config import data_config
 from autommlab.training.records import Hyperparameters
 from autommlab.training.translate import optimisation_config
@@ -53,6 +55,8 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
         input_size=choice.input_size,
         pretrained=choice.pretrained,
     )
+    if bag.task is Task.SEGMENTATION:
+        weigh_classes(parts.model, bag)
     data = data_config(
         bag, input_size=choice.input_size, batch_size=point.batch_size, seed=setup.seed, codec=parts.codec
     )

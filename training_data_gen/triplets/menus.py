@@ -1,7 +1,7 @@
 """What the bags of each task are put together from: data sets, models, sizes and bounds.
 
-Chosen so that a trial takes seconds to a minute on one core and the hyperparameters decide the outcome
-(the data card tells by how much). Pretrained packaged backbones in every size carry most bags; models
+Chosen so that a trial takes about 5 s (classification) to 10 s (detection) on one core and the hyperparameters decide
+the outcome (the data card tells by how much); tasks with longer trials have fewer bags. Pretrained packaged backbones in every size carry most bags; models
 from scratch are there where some configurations learn within such a budget and others do not.
 """
 
@@ -25,6 +25,7 @@ class Menu(NamedTuple):
     """The options of one task; each is used about equally often.
 
     Attributes:
+        bags: how many for training.
         training, held_out: disjoint pairs; one that stands twice is used twice as often.
         classes: how many.
         train: most training images.
@@ -34,6 +35,7 @@ class Menu(NamedTuple):
         reports: validations per trial.
     """
 
+    bags: int
     training: tuple[Pair, ...]
     held_out: tuple[Pair, ...]
     classes: tuple[int, ...]
@@ -60,6 +62,7 @@ def _lite(head: str, *sizes: int) -> tuple[str, ...]:
 
 MENUS: dict[Task, Menu] = {
     Task.CLASSIFICATION: Menu(
+        bags=20,
         training=(
             *_pairs("openmoji-objects", *_lite("", 0, 2), *_lite("", 0, 2), *_lite("", 0), _RESNET),
             *_pairs("digits", *_lite("", 0, 1), _RESNET),
@@ -73,29 +76,32 @@ MENUS: dict[Task, Menu] = {
         evaluation=160,
     ),
     Task.DETECTION: Menu(
+        bags=10,
         training=_pairs("openmoji-scenes", *_lite("fcos_", 0, 2, 0)),
         held_out=_pairs("openmoji-scenes", *_lite("fcos_", 1)),
-        classes=(1, 2, 3, 4),
-        train=(80, 160, 320),
-        input_sizes=((96, 96), (128, 128)),
-        iterations=((30, 60), (40, 80), (50, 100)),
-        batch_size=((3, 8), (4, 8), (4, 10)),
+        classes=(1, 2, 3),
+        train=(120, 240, 400),
+        input_sizes=((96, 96),),
+        iterations=((40, 80), (50, 100)),
+        batch_size=((2, 6), (3, 6)),
         evaluation=60,
     ),
     Task.SEGMENTATION: Menu(
+        bags=13,
         training=_pairs("openmoji-masks", *_lite("fpn_", 0, 2)),
         held_out=_pairs("openmoji-masks", *_lite("fpn_", 1)),
-        classes=(1, 2, 3, 4, 6),
+        classes=(1, 2, 3, 4),
         train=(60, 120, 240, 400),
-        input_sizes=((96, 96), (128, 128)),
-        iterations=((15, 45), (20, 60), (30, 90)),
+        input_sizes=((80, 80), (96, 96)),
+        iterations=((15, 45), (20, 60)),
         batch_size=((2, 6), (3, 6), (2, 8)),
         evaluation=60,
     ),
     Task.KEYPOINT: Menu(
+        bags=9,
         training=(
             *_pairs("drawn-people", *_lite("heatmap_", 0, 1)),
-            *_pairs("drawn-animals", *_lite("heatmap_", 0, 2)),
+            *_pairs("drawn-animals", *_lite("heatmap_", 0, 2, 0)),
         ),
         held_out=(
             *_pairs("drawn-people", *_lite("heatmap_", 2)),
@@ -103,9 +109,9 @@ MENUS: dict[Task, Menu] = {
         ),
         classes=(1, 2, 4, 8),
         train=(150, 300, 600),
-        input_sizes=((96, 96), (96, 128)),
-        iterations=((30, 80), (40, 100), (50, 120)),
-        batch_size=((4, 8), (4, 12), (6, 12)),
+        input_sizes=((64, 64), (64, 96)),
+        iterations=((30, 80), (40, 100)),
+        batch_size=((4, 8), (4, 12)),
         evaluation=80,
     ),
 }
