@@ -55,7 +55,10 @@ class Events:
 
     def emit(self, kind: Kind, stage: str, message: str, **data: Any) -> None:
         """Tell all listeners."""
-        event = Event(kind, stage, message, data)
+        self(Event(kind, stage, message, data))
+
+    def __call__(self, event: Event) -> None:
+        """Pass on an event of another stream, whose listener this one is."""
         for listener in self._listeners:
             listener(event)
 

@@ -54,9 +54,17 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
                     **options,
                 )
             return
-        except (RuntimeError, TimeoutError):
+        except Exception as error:
+            # Ray says with a bare Exception that its node was too slow.
+            slow = type(error) is Exception and "timed out during startup" in str(error)
+            if not slow and not isinstance(error, RuntimeError | TimeoutError):
+                raise
             ray.shutdown()
             if attempt == START_ATTEMPTS:
+                if slow:
+                    raise TimeoutError(
+                        f"Ray's node did not start, {attempt} times; is the machine overloaded?"
+                    ) from error
                 raise
 
 

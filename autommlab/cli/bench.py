@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autommlab.cli.bench_e2e import bench_e2e
 from autommlab.cli.bench_hpo import bench_hpo
 from autommlab.cli.bench_ru import bench_ru
 from autommlab.cli.shared import names_with_commas
@@ -15,6 +16,7 @@ from autommlab.cli.shared import names_with_commas
 bench_app = typer.Typer(no_args_is_help=True)
 bench_app.command(name="ru")(bench_ru)
 bench_app.command(name="hpo")(bench_hpo)
+bench_app.command(name="e2e")(bench_e2e)
 
 
 @bench_app.callback()

@@ -1,8 +1,9 @@
 """What the bags of each task are put together from: data sets, models, sizes and bounds.
 
 Chosen so that a trial takes about 5 s (classification) to 10 s (detection) on one core and the hyperparameters decide
-the outcome (the data card tells by how much); tasks with longer trials have fewer bags. Pretrained packaged backbones in every size carry most bags; models
-from scratch are there where some configurations learn within such a budget and others do not.
+the outcome (the data card tells by how much); tasks with longer trials have fewer bags. Pretrained packaged backbones
+in every size carry most bags; models from scratch are there where some configurations learn within such a budget and
+others do not.
 """
 
 from __future__ import annotations

@@ -1,0 +1,78 @@
+"""Two points a request: the parse by its label, the model by the label's metrics, and a failure costs only its own."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from program import autommlab
+
+from autommlab.data import registry
+from autommlab.events import Events
+from autommlab.options import RunOptions
+from autommlab.tasks import Task
+from training_data_gen.benchmarks.e2e import EndToEndResult, run_e2e
+from training_data_gen.benchmarks.ru import Example, read_set
+
+FORGOTTEN = {"request": "Tell unicorns and dragons apart with an accuracy of 0.9.", "object": ["unicorn", "dragon"]}
+
+
+def lines(parse: Path, *wanted: tuple[str, str, float]) -> str:
+    """Requests about the shapes: (id, metric, value)."""
+    label = json.loads(parse.read_text())
+    made = []
+    for name, metric, value in wanted:
+        label["model"]["metrics"] = [{"name": metric, "value": value}]
+        request = f"Tell brick, leaf and sky apart, {metric} {value}."
+        made.append(json.dumps({"id": name, "task": "classification", "request": request, "parse": label}))
+    return "\n".join(made) + "\n"
+
+
+def test_the_set_asks_for_metrics_that_are_measured_and_things_that_are_there() -> None:
+    examples = read_set("e2e")
+    assert Counter(one.task for one in examples) == dict.fromkeys(Task, 3)
+    for one in examples:
+        assert one.parse.model.metrics
+        known = {name for spec in registry.all_specs(one.task) for name in spec.classes}
+        assert set(one.parse.data.object) <= known, one.id
+
+
+def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_path: Path) -> None:
+    label = json.loads(parse.read_text())
+    label["data"]["object"] = FORGOTTEN["object"]
+    bad = Example.model_validate(
+        {"id": "bad", "task": "classification", "request": FORGOTTEN["request"], "parse": label}
+    )
+    worse = bad.model_copy(update={"id": "worse"})
+    options = RunOptions(searcher="random", trials=1)
+    result = run_e2e([bad, worse], options, tmp_path, Events(), labelled=True, command="c")
+    assert [row.id for row in result.rows] == ["bad", "worse"]
+    assert [(row.points, row.met) for row in result.rows] == [(1, False)] * 2
+    assert all("unicorn" in row.problem for row in result.rows)
+    assert result.points == 2
+    assert EndToEndResult.model_validate_json((tmp_path / "bench-e2e.json").read_bytes()).rows == result.rows
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_model_gets_its_point_for_the_metric_that_it_reaches(
+    home: Path, shapes: Path, parse: Path, tmp_path: Path
+) -> None:
+    assert autommlab(home, "data", "add", shapes, "--name", "materials").returncode == 0
+    asked = tmp_path / "set.jsonl"
+    asked.write_text(lines(parse, ("easy", "accuracy", 0.05), ("hard", "accuracy", 1.0), ("odd", "NME", 0.5)))
+    out = tmp_path / "bench"
+    arguments = ("bench", "e2e", "--set", asked, "--labelled", "--trials", 1, "--searcher", "default", "--out", out)
+    first = autommlab(home, *arguments)
+    assert first.returncode == 0, first.stderr
+    result = EndToEndResult.model_validate_json((out / "bench-e2e.json").read_bytes())
+    easy, hard, odd = result.rows
+    assert (easy.points, easy.checks[0].holds, odd.points) == (2, True, 1)
+    assert hard.met is hard.checks[0].holds
+    assert f"{result.points} of 6 points" in first.stdout
+    ledger = out / "easy" / "study" / "trials.jsonl"
+    before = ledger.stat().st_mtime_ns
+    assert autommlab(home, *arguments).returncode == 0
+    assert ledger.stat().st_mtime_ns == before, "a finished run was run again"

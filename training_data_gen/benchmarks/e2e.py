@@ -1,0 +1,171 @@
+"""From sentences to deployed models, scored as LAMP does (arXiv 2402.15351, section 4.1): two points a request.
+
+One point for a parse that is right in every scored field, one for a deployed model that reaches the metrics
+of the *label* on TEST. A run that fails gets no second point and costs nobody else theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from autommlab import machine
+from autommlab.deployment.limits import check_limits
+from autommlab.deployment.records import Deployment, LimitCheck
+from autommlab.errors import AutoMMLabError
+from autommlab.events import Events
+from autommlab.files import storage_errors, write_text
+from autommlab.models.records import ModelChoice
+from autommlab.options import RunOptions
+from autommlab.pipeline import run
+from autommlab.run_folder import RunFolder
+from autommlab.tasks import Task
+from autommlab.training.records import StudyResult
+from autommlab.understanding.request import ModelRequest
+from training_data_gen.benchmarks.ru import Example, Prediction
+from training_data_gen.ru_score import Mistake, judge
+
+RESULT_FILE = "bench-e2e.json"
+_PARSE_FILE = "labelled-parse.json"
+
+
+class EndToEnd(BaseModel):
+    """One request and what became of it.
+
+    Attributes:
+        understood: every scored field of the parse is right.
+        mistakes: those that are not.
+        met: the deployed model reaches every metric of the label on TEST and computes what PyTorch computes.
+        checks: all demands of the label against measured figures; none without a model.
+        problem: why there is no model, "" where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    task: Task
+    request: str
+    understood: bool
+    mistakes: tuple[Mistake, ...] = ()
+    met: bool = False
+    checks: tuple[LimitCheck, ...] = ()
+    problem: str = ""
+    seconds: float = 0.0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def points(self) -> int:
+        """0 to 2."""
+        return self.understood + self.met
+
+
+class EndToEndResult(BaseModel):
+    """All requests of a benchmark.
+
+    Attributes:
+        options: searcher, trials and seed of every run; its text is empty.
+        labelled: the labels were given as parses, so that the first point is a gift.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: tuple[EndToEnd, ...]
+    options: RunOptions
+    labelled: bool
+    command: str
+    date: str
+    machine: dict[str, str] = {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def points(self) -> int:
+        """Of two for each request."""
+        return sum(row.points for row in self.rows)
+
+
+def run_e2e(
+    examples: Sequence[Example],
+    options: RunOptions,
+    out: Path,
+    events: Events,
+    *,
+    labelled: bool = False,
+    command: str,
+) -> EndToEndResult:
+    """Run what is missing of the benchmark in `out`; a run that failed is tried again.
+
+    Args:
+        examples: requests with labels that name metrics.
+        options: of every run; the text is put in.
+        out: folder; gets a run folder for each request and `bench-e2e.json`.
+        events: who is told.
+        labelled: take the labels as parses instead of asking the LLM.
+        command: what a reader would type to repeat it.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    rows = []
+    for number, example in enumerate(examples, start=1):
+        events.emit("note", "understanding", f"request {number} of {len(examples)}: {example.request}")
+        rows.append(_end_to_end(example, options, out / example.id, events, labelled))
+        result = EndToEndResult(
+            rows=tuple(rows),
+            options=options,
+            labelled=labelled,
+            command=command,
+            date=time.strftime("%Y-%m-%d"),
+            machine=machine.facts(),
+        )
+        write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
+    return result
+
+
+def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events, labelled: bool) -> EndToEnd:
+    began = time.monotonic()
+    asked = options.model_copy(update={"text": example.request})
+    if labelled:
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            label = write_text(out / _PARSE_FILE, example.parse.model_dump_json(by_alias=True))
+        asked = asked.model_copy(update={"parse": label})
+    problem = ""
+    try:
+        run(asked, out, Events(events))
+    except AutoMMLabError as error:
+        problem = str(error)
+        events.emit("warning", "", f"{example.id}: {problem}")
+    folder = RunFolder(out)
+    checks = () if problem else _checks(example.parse, folder)
+    verdict = judge(example, Prediction(id=example.id, parse=folder.read("request", ModelRequest), error=problem))
+    return EndToEnd(
+        id=example.id,
+        task=example.task,
+        request=example.request,
+        understood=not verdict.wrong(),
+        mistakes=verdict.mistakes,
+        met=not problem and _reached(example.parse, checks, folder),
+        checks=checks,
+        problem=problem,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _checks(label: ModelRequest, folder: RunFolder) -> tuple[LimitCheck, ...]:
+    """The label's demands, not the parse's: a demand that was overheard is not met by that."""
+    choice, study = folder.read("model", ModelChoice), folder.read("study", StudyResult)
+    deployed = folder.read("deployment", Deployment)
+    if choice is None or study is None or deployed is None:
+        return ()
+    return check_limits(label, choice, study, deployed.verification, engine=deployed.engine, device=deployed.device)
+
+
+def _reached(label: ModelRequest, checks: Iterable[LimitCheck], folder: RunFolder) -> bool:
+    deployed = folder.read("deployment", Deployment)
+    metrics = {wanted.name for wanted in label.model.metrics}
+    return bool(deployed and deployed.verification.agrees) and all(
+        check.holds is True for check in checks if check.name in metrics
+    )
