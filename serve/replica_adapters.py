@@ -22,6 +22,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from serve.adapters import Adapter, table_of
 from serve.errors import AdapterError
 from serve.settings import ServiceSettings
+from serve.shipped import shipped_adapters
 
 logger = logging.getLogger("ray.serve")
 
@@ -40,6 +41,7 @@ class ReplicaAdapters:
         self._engine = engine
         self._models = models
         self._pinned: dict[str, Adapter] = {}
+        self._shipped = shipped_adapters(settings)
         self._seen: tuple[int, int] | None = None
         self._lock = asyncio.Lock()
 
@@ -55,13 +57,18 @@ class ReplicaAdapters:
             self._seen = stamp
 
     async def pin(self, folders: dict[str, str]) -> None:
-        """Adapters of the settings: always there; one of the table with the same name wins.
+        """Adapters of the package and of the settings: always there; one of the table with the same name wins.
 
         Raises:
-            AdapterError: one of them cannot be loaded.
+            AdapterError: one of the settings cannot be loaded; one of the package is left out with a word in the log.
         """
         async with self._lock:
             pinned = {}
+            for name, shipped in self._shipped.items():
+                try:
+                    pinned[name] = await asyncio.to_thread(self.table.prepare, name, shipped)
+                except AdapterError as error:  # smaller ranks or fewer layers than ours may have been asked for
+                    logger.warning("%s", error)
             for name, folder in folders.items():
                 pinned[name] = await asyncio.to_thread(self.table.prepare, name, Path(folder).expanduser())
             self._pinned = pinned

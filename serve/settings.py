@@ -73,7 +73,8 @@ class ServiceSettings(BaseModel):
         adapter_layers: linear layers that adapters may change; the default are all of a LLaMA. The output layer
             is left out: ready for adapters, it costs a CPU four fifths of its speed, whether or not one changes
             it. None = all layers that vLLM knows.
-        adapters: name -> folder, there from the start and re-read with Serve's config file.
+        adapters: name -> folder, there from the start and re-read with Serve's config file; those that come with
+            the package for `base_model` (`serve.shipped`) are there as well.
         request_timeout_s: after which the service gives up a request.
         start_timeout_s: longest wait for the first answer.
     """

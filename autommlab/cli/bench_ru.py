@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from training_data_gen.benchmarks.ru import Example
     from training_data_gen.ru_score import Report, Row, Share, Verdict
 
+_INSTEAD = "score parses that exist with --in FILE, as `autommlab understand --out` writes them"
 _SHORT = {Task.CLASSIFICATION: "cls", Task.DETECTION: "det", Task.SEGMENTATION: "seg", Task.KEYPOINT: "kpt"}
 
 
@@ -83,7 +84,7 @@ def _parses(
         target = out or Path(temporary) / "parses.jsonl"
         done_ids(target)  # a file that is none of ours should not start a service
         lines = [Line(example.id, example.request) for example in labelled]
-        with Console(stderr=True).status("looking for the LLM service") as status, service_errors():
+        with Console(stderr=True).status("looking for the LLM service") as status, service_errors(_INSTEAD):
             understander = Understander(connect(url, tell=status.update), model)
             typer.echo(f"{understander.model} answers", err=True)
             for state in understand_lines(lines, target, understander, concurrent=concurrent):

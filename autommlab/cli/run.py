@@ -15,7 +15,7 @@ def run(
     parse: Annotated[
         Path | None, typer.Option(help="JSON file with the finished parse of the request; skips understanding.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data set (name or folder) instead of the request's.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set (name, folder or URI) instead of the request's.")] = None,
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,

@@ -115,6 +115,7 @@ def _written(
         seed=seed,
         digest=digest,
         notes=tuple(dict.fromkeys(notes)),
+        fetched={part.spec.uri: part.spec.root for part in plan.parts if part.spec.uri},
     )
     write_bag(bag)
     return bag

@@ -85,6 +85,7 @@ class DatasetSpec(BaseModel):
         layout: name of a reader ("image-folders", "coco-detection", ...) or of an embedded generator.
         root: absolute folder of the data (for an embedded set: its cache folder).
         embedded: generated from installed packages, no download.
+        uri: of the storage that `root` was fetched from; "" for a folder of this machine.
         classes: may be empty until the set is read.
         aliases: class -> other names of it that a request may use.
         description, licence: shown to people.
@@ -97,6 +98,7 @@ class DatasetSpec(BaseModel):
     layout: str
     root: Path
     embedded: bool = False
+    uri: str = ""
     classes: tuple[str, ...] = ()
     aliases: dict[str, tuple[str, ...]] = {}
     description: str = ""
@@ -183,6 +185,7 @@ class Bag(BaseModel):
         median_size: median (width, height) of the training images in pixels.
         digest: SHA-256 over the annotation content, classes and split; names the bag.
         notes: sentences for the report (merges, made splits, caps).
+        fetched: URI -> absolute folder of the data sets that came from a storage; every node gets them there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -198,6 +201,7 @@ class Bag(BaseModel):
     seed: int
     digest: str
     notes: tuple[str, ...] = ()
+    fetched: dict[str, Path] = {}
 
     def annotation_file(self, split: Split) -> Path:
         """Absolute path of a split's annotation file."""

@@ -13,11 +13,12 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab import settings
-from autommlab.data import embedded, readers
+from autommlab.data import embedded, readers, remote
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.errors import DataError, StorageError, nearest
 from autommlab.files import write_text
+from autommlab.storage import is_uri
 from autommlab.tasks import Task
 
 _LOCK_TIMEOUT_S = 30
@@ -43,17 +44,22 @@ def all_specs(task: Task | None = None) -> list[DatasetSpec]:
 
 
 def find(name: str) -> DatasetSpec:
-    """The set of that name ("COCO", "openmoji scenes"), or of that folder, registered or not.
+    """The set of that name ("COCO", "openmoji scenes"), or of that folder or URI, registered or not.
 
-    Case, spaces and punctuation do not matter. A folder that is not registered is recognised on the spot.
+    Case, spaces and punctuation do not matter. A folder that is not registered is recognised on the spot, one on a
+    storage after it was fetched.
 
     Raises:
         DataError: no such set; names the near ones.
+        StorageError: a storage cannot be read.
     """
     specs = all_specs()
     for spec in specs:
         if _key(spec.name) == _key(name):
             return spec
+    if is_uri(name):
+        fetched = [spec for spec in specs if spec.uri == name]
+        return fetched[0] if len(fetched) == 1 else _recognised(name)
     path = Path(name).expanduser()
     if path.is_dir():
         root = path.resolve()
@@ -82,6 +88,8 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None, allow_empty:
     """
     if spec.embedded:
         return embedded.load(spec, classes)
+    if spec.uri and not spec.root.is_dir():
+        remote.fetch(spec.uri, spec.root)
     if not spec.root.is_dir():
         raise DataError(
             f"data set {spec.name!r}: its folder {spec.root} is not there. Mount or restore it, or forget the "
@@ -100,10 +108,10 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None, allow_empty:
 def add(path: str | Path, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
     """Register a folder: recognise its layout, read it once, remember its classes.
 
-    The same folder under the same name and task is read anew.
+    The same folder under the same name and task is read anew; one on a storage is brought up to date.
 
     Args:
-        path: the set's top folder.
+        path: the set's top folder, or its URI on a storage.
         name: default: the folder's name.
         task, layout: needed only where the folder can be read in several ways.
 
@@ -111,7 +119,7 @@ def add(path: str | Path, name: str | None = None, task: Task | None = None, lay
         DataError: not a data set, ambiguous, unreadable, or the name is taken.
         StorageError: the register cannot be written.
     """
-    spec = recognise(Path(path), name, task, layout)
+    spec = _recognised(str(path), name, task, layout)
     _refuse_taken(spec)
     loaded = load(spec)
     stored = loaded.spec.model_copy(update={"classes": loaded.classes})
@@ -139,6 +147,12 @@ def remove(name: str) -> DatasetSpec:
             raise DataError(f"{name!r} is not registered, so there is nothing to remove.")
         _write(_Register(datasets=left))
     return spec
+
+
+def _recognised(path: str, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
+    if not is_uri(path):
+        return recognise(Path(path), name, task, layout)
+    return recognise(remote.fetch(path), name, task, layout).model_copy(update={"uri": path})
 
 
 def _refuse_taken(spec: DatasetSpec) -> None:

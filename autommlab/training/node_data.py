@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from autommlab.data.embedded import load, specs
+from autommlab.data.remote import fetch
 from autommlab.errors import DataError
 from autommlab.files import storage_errors
 from autommlab.mirror import names_at
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 def bring_bag(bag: Bag, place: Place | None) -> None:
     """Make a bag readable on this node; nothing is done where it is already.
 
-    The annotation files come from the run's storage, the images of embedded sets are drawn as everywhere. Images
-    of a person's own set have to lie at the same path on every node.
+    The annotation files come from the run's storage, the images of embedded sets are drawn as everywhere, those of
+    sets on a storage are fetched from there. Images in a folder of a person's own have to lie at the same path on
+    every node.
 
     Args:
         bag: of the study.
@@ -45,6 +47,8 @@ def bring_bag(bag: Bag, place: Place | None) -> None:
         if _is_here(bag):
             return
         _draw(bag)
+        for uri, folder in bag.fetched.items():
+            fetch(uri, folder)
         _copy(bag, Place(place.uri, place.files, place.inside(bag.folder.name)))
 
 
