@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from searchers.answer_schema import format_answer, grid
 from searchers.context import Fact, StudyContext
 from searchers.dialogue import Round, proposal_messages
-from searchers.space import ChoiceParameter, Parameter, SearchSpace
+from searchers.distance import is_near
+from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
 from training_data_gen.finetune.examples import Example
+from training_data_gen.guide import Guide
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import main_seed
 
@@ -38,6 +40,7 @@ class DialogueSettings:
         nameless: share of the questions without the names of model and data set.
         running: share of the histories whose last trial has no result yet.
         gain: an answer is at least so much better than the history, as a share of the bag's range.
+        guided: share of the questions that a `Guide` answers instead of the bag's trials, where there is one.
     """
 
     per_bag: int = 32
@@ -48,10 +51,14 @@ class DialogueSettings:
     nameless: float = 0.3
     running: float = 0.15
     gain: float = 0.02
+    guided: float = 0.7
 
 
 def dialogue_examples(
-    triplets: Sequence[Triplet], settings: DialogueSettings | None = None, seed: int = 0
+    triplets: Sequence[Triplet],
+    settings: DialogueSettings | None = None,
+    seed: int = 0,
+    guide: Guide | None = None,
 ) -> list[Example]:
     """Examples of one bag, without repetition; none if its trials reached all the same.
 
@@ -59,13 +66,14 @@ def dialogue_examples(
         triplets: of one bag; those of its main seed are used, repeats under other seeds are noise.
         settings: None = the defaults.
         seed: of all draws, with the bag's name.
+        guide: knows better answers than the trials; it must have seen this bag.
     """
     settings = settings or DialogueSettings()
     trials = main_seed(triplets)
     scores = [t.score for t in trials if not t.failed]
     if not scores or max(scores) == min(t.score for t in trials):
         return []
-    bag = _Bag(trials, settings, random.Random(f"{seed}/{trials[0].planned}"))
+    bag = _Bag(trials, settings, random.Random(f"{seed}/{trials[0].planned}"), guide)
     made: dict[tuple[str, ...], Example] = {}
     for _ in range(_TRIES * settings.per_bag):
         example = bag.draw()
@@ -77,8 +85,10 @@ def dialogue_examples(
 
 
 class _Bag:
-    def __init__(self, trials: Sequence[Triplet], settings: DialogueSettings, rng: random.Random) -> None:
-        self._trials, self._settings, self._rng = trials, settings, rng
+    def __init__(
+        self, trials: Sequence[Triplet], settings: DialogueSettings, rng: random.Random, guide: Guide | None
+    ) -> None:
+        self._trials, self._settings, self._rng, self._guide = trials, settings, rng, guide
         self._space = SearchSpace(parameters=trials[0].parameters)
         reached = [0.0 if t.failed else t.score for t in trials]
         self._gain = settings.gain * (max(reached) - min(reached))
@@ -92,23 +102,38 @@ class _Bag:
         lengths, weights = zip(*settings.rounds, strict=True)
         length = min(rng.choices(lengths, weights)[0], len(trials) - 1)
         history = rng.sample(trials, length)
-        target = self._better([t for t in trials if t not in history], history)
+        if self._guide is not None and rng.random() < settings.guided:
+            target = self._guided(self._guide, space, history)
+        else:
+            target = self._better([t for t in trials if t not in history], history)
         if target is None:
             return None
         rounds = [_round(t) for t in history]
         if rounds and rng.random() < settings.running:
             rounds[-1] = Round(rounds[-1].point)
-        asked = proposal_messages(self._context(), space, rounds, mode=target.mode)
-        answer = {"role": "assistant", "content": format_answer(space, target.point)}
-        return Example((*asked, answer), target.planned)
+        asked = proposal_messages(self._context(), space, rounds, mode=self._trials[0].mode)
+        answer = {"role": "assistant", "content": format_answer(space, target)}
+        return Example((*asked, answer), self._trials[0].planned)
 
-    def _better(self, left: Sequence[Triplet], history: Sequence[Triplet]) -> Triplet | None:
+    def _guided(self, guide: Guide, space: SearchSpace, history: Sequence[Triplet]) -> Point | None:
+        """One of the guide's best points that is new, if it expects more of it than of all that was tried."""
+        bag, tried = self._trials[0].planned, [t.point for t in history]
+        floor = max(guide.values(bag, tried), default=float("-inf")) + self._gain
+        best = [
+            point
+            for point, value in guide.best(bag, space, self._rng)
+            if value > floor and not is_near(space, point, tried)
+        ]
+        best = best[: len(self._settings.targets)]
+        return self._rng.choices(best, self._settings.targets[: len(best)])[0] if best else None
+
+    def _better(self, left: Sequence[Triplet], history: Sequence[Triplet]) -> Point | None:
         """One of the best points that are left, if it is better than all of the history by the least gain."""
         known = [t.score for t in history if not t.failed]
         floor = max(known) + self._gain if known else float("-inf")
         ranked = sorted((t for t in left if not t.failed and t.score > floor), key=lambda t: -t.score)
         ranked = ranked[: len(self._settings.targets)]
-        return self._rng.choices(ranked, self._settings.targets[: len(ranked)])[0] if ranked else None
+        return self._rng.choices(ranked, self._settings.targets[: len(ranked)])[0].point if ranked else None
 
     def _narrowed(self) -> tuple[SearchSpace, list[Triplet]]:
         """A part of the space and the trials in it; the whole if too few would be left."""

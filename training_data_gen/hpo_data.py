@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from training_data_gen.dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.finetune.examples import Example, TuningData, split_by_group
+from training_data_gen.guide import Guide
 from training_data_gen.triplets.experience import learnable
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import by_bag
@@ -21,6 +22,7 @@ def hpo_data(
     *,
     per_bag: int = DialogueSettings.per_bag,
     without: Sequence[str] = (),
+    guided: float = DialogueSettings.guided,
     seed: int = 0,
 ) -> TuningData:
     """Examples from all bags that may be learnt from; a bag's lie on one side of the split.
@@ -29,16 +31,19 @@ def hpo_data(
         triplets: of a file or a folder, held-out bags included.
         per_bag: most examples of a bag.
         without: data sets to leave out, for the leave-one-dataset-out split.
+        guided: share of the answers that a surrogate of these bags gives instead of their trials.
         seed: of the dialogues and of the split.
 
     Raises:
         ValueError: fewer than two bags give dialogues.
     """
-    bags = by_bag(learnable(triplets, without=without))
-    settings = DialogueSettings(per_bag=per_bag)
+    open_to_learning = learnable(triplets, without=without)
+    bags = by_bag(open_to_learning)
+    settings = DialogueSettings(per_bag=per_bag, guided=guided)
+    guide = Guide(open_to_learning) if guided and bags else None
     made: list[Example] = []
     for trials in bags.values():
-        made += dialogue_examples(trials, settings, seed)
+        made += dialogue_examples(trials, settings, seed, guide)
     groups = {example.group for example in made}
     if len(groups) < _FEWEST_BAGS:
         raise ValueError(
@@ -55,6 +60,7 @@ def hpo_data(
         "held-out dialogues": len(held_out),
         "bags that tell when to stop": stopped_on,
         "data sets left out": sorted(without),
+        "share of answers by a surrogate": guided,
         "data seed": seed,
     }
     return TuningData(train, held_out, facts)

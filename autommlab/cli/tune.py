@@ -77,6 +77,10 @@ def hpo(
     triplets: Annotated[Path, typer.Option(help="Folder of `autommlab trials`, or a .jsonl or .jsonl.gz file.")],
     per_bag: Annotated[int | None, typer.Option(min=1, help="Most dialogues about a bag. [default: 32]")] = None,
     without: Annotated[str, typer.Option(help="Data sets to leave out, names with commas.")] = "",
+    guided: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of answers by a surrogate of the bags, not by a trial. [default: 0.7]"),
+    ] = None,
     epochs: Epochs = None,
     rank: Rank = None,
     lr: Rate = None,
@@ -95,7 +99,11 @@ def hpo(
     def make() -> TuningData:
         known = read_triplets(triplets)
         return hpo_data(
-            known, per_bag=per_bag or DialogueSettings.per_bag, without=names_with_commas(without), seed=seed
+            known,
+            per_bag=per_bag or DialogueSettings.per_bag,
+            without=names_with_commas(without),
+            guided=DialogueSettings.guided if guided is None else guided,
+            seed=seed,
         )
 
     settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}

@@ -1,4 +1,4 @@
-"""What a point of a held-out bag is worth without training it: from a dense table of real trainings."""
+"""What a point of a held-out bag is worth without training it: from a dense table of trainings, or by a surrogate."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from searchers.distance import place
 from searchers.space import ChoiceParameter, Point, SearchSpace
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import main_seed
+from training_data_gen.triplets.surrogate import Surrogate
 
 #: Distance between two choices of a parameter, in shares of a numeric parameter's range.
 _OTHER_CHOICE = 1.0
@@ -67,3 +68,19 @@ class Table:
             else:
                 found.append(place(parameter, value))
         return found
+
+
+class Modelled:
+    """One bag of a surrogate, which never fails.
+
+    Args:
+        surrogate: fitted to triplets of this bag, among others.
+        bag: its name.
+    """
+
+    def __init__(self, surrogate: Surrogate, bag: str) -> None:
+        self._surrogate, self._bag = surrogate, bag
+
+    def __call__(self, point: Point) -> Value:
+        """See `Landscape`."""
+        return Value(self._surrogate.values(self._bag, [point])[0])

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,10 +27,10 @@ from searchers.context import StudyContext
 from searchers.space import Point, SearchSpace
 from training_data_gen.benchmarks.hpo_overall import overall
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
-from training_data_gen.benchmarks.landscape import Landscape, Table
-from training_data_gen.benchmarks.surrogate import Surrogate, surrogate_error
+from training_data_gen.benchmarks.landscape import Landscape, Modelled, Table
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import by_bag, main_seed
+from training_data_gen.triplets.surrogate import Surrogate, surrogate_error
 
 if TYPE_CHECKING:
     from serve.client import ServiceClient
@@ -113,7 +112,7 @@ def replay_bags(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> tuple[
     except ValueError as problem:
         raise DataError(f"no surrogate can be fitted: {problem}. Train more with: autommlab trials") from problem
     surrogate = Surrogate(triplets)
-    bags = {name: _bag(own, partial(surrogate.value, name)) for name, own in chosen.items()}
+    bags = {name: _bag(own, Modelled(surrogate, name)) for name, own in chosen.items()}
     return bags, Source(kind="surrogate", figures=error.model_dump())
 
 

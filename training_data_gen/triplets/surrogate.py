@@ -1,7 +1,8 @@
-"""A forest fitted to triplets that stands in for training: for developing searchers, never for claims.
+"""A forest fitted to triplets: what a point would reach in a bag of which some trials are known.
 
-The surrogate sees the hyperparameters and, of each bag, how its known trials turned out, so it tells bags
-apart that it has trials of; it cannot speak about any other bag. Its error is measured on trials left out.
+For developing searchers and for smoothing the few noisy trials of a bag, never for claims. It sees the
+hyperparameters and, of each bag, how its known trials turned out; it cannot speak about any other bag. Its error is
+measured on trials left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 from autommlab.training.space import choices
 from searchers.space import Point
-from training_data_gen.benchmarks.landscape import Value
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import by_bag, main_seed
 
@@ -73,16 +73,16 @@ class Surrogate:
         # One point at a time, the forest's own `predict` spends twenty times as long on dispatching.
         self._trees = [tree.tree_ for tree in forest.estimators_]
 
-    def value(self, bag: str, point: Point) -> Value:
-        """What the point is worth in the bag.
+    def values(self, bag: str, points: Sequence[Point]) -> list[float]:
+        """The objective of each point in the bag.
 
         Raises:
             KeyError: no trial of this bag was given.
         """
-        row = np.array([self._features(bag, point)], dtype=np.float32)
-        share = float(np.mean([tree.predict(row)[0, 0] for tree in self._trees]))
+        rows = np.array([self._features(bag, point) for point in points], dtype=np.float32)
+        shares = np.mean([tree.predict(rows)[:, 0] for tree in self._trees], axis=0)
         facts = self._bags[bag]
-        return Value(facts.low + share * facts.width)
+        return [float(value) for value in facts.low + shares * facts.width]
 
     def _share(self, triplet: Triplet) -> float:
         facts = self._bags[triplet.planned]
@@ -116,7 +116,8 @@ def surrogate_error(triplets: Sequence[Triplet]) -> SurrogateError:
         fitted = Surrogate([t for own in bags.values() for n, t in enumerate(own) if n % _FOLDS != fold])
         for name, own in bags.items():
             left_out = [t for n, t in enumerate(own) if n % _FOLDS == fold]
-            guessed[name].update({t.key: fitted.value(name, t.point).score for t in left_out})
+            values = fitted.values(name, [t.point for t in left_out])
+            guessed[name].update(zip((t.key for t in left_out), values, strict=True))
     errors, residual, variance, ranks = [], 0.0, 0.0, []
     for name, own in bags.items():
         real = np.array([_reached(t) for t in own])
