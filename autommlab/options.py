@@ -47,6 +47,16 @@ class RunOptions(BaseModel):
     workers_per_trial: int = 1
     seed: int = settings.DEFAULT_SEED
 
+    @property
+    def cpus(self) -> float:
+        """CPUs of each worker of a trial, the profile's where none are named."""
+        return settings.profile(self.profile).cpus_per_trial if self.cpus_per_trial is None else self.cpus_per_trial
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of each worker of a trial, the profile's where none are named."""
+        return settings.profile(self.profile).gpus_per_trial if self.gpus_per_trial is None else self.gpus_per_trial
+
     def differences(self, given: dict[str, Any]) -> list[str]:
         """One line for each value of `given` that is not this run's: "field: stored X, now Y"."""
         mine = self.model_dump(mode="json")

@@ -174,16 +174,12 @@ def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
         trials=options.trials if options.trials is not None else profile.trials,
         time_budget_s=None if options.time_min is None else options.time_min * 60,
         max_concurrent=options.concurrent,
-        cpus_per_trial=_given(options.cpus_per_trial, profile.cpus_per_trial),
-        gpus_per_trial=_given(options.gpus_per_trial, profile.gpus_per_trial),
+        cpus_per_trial=options.cpus,
+        gpus_per_trial=options.gpus,
         workers_per_trial=options.workers_per_trial,
     )
     setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
     return StudyInputs(setup, space, study, default_recipe(plan.choice.entry, space=space))
-
-
-def _given(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,9 @@ _COMMAND_WIDTH = 100
 
 
 def status_command(
-    runs: Annotated[list[Path] | None, typer.Argument(help="Run folders to look into.", show_default=False)] = None,
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Run folders or URIs to look into.", show_default=False)
+    ] = None,
     address: Annotated[
         str | None,
         typer.Option(help="Head of a Ray cluster, HOST:6379. [default: RAY_ADDRESS, else every Ray on this machine]"),
@@ -29,12 +30,12 @@ def status_command(
     """Show nodes, requests, the LLM service, and how far runs have come."""
     from autommlab.status.clusters import clusters
     from autommlab.status.records import Status
-    from autommlab.status.runs import run_status
+    from autommlab.status.runs import status_of
     from autommlab.status.service import service_status
     from serve.private_ray import prepare_ray_environment
 
     prepare_ray_environment()
-    looked_into = tuple(run_status(folder) for folder in runs or [])
+    looked_into = tuple(status_of(target) for target in runs or [])
     status = Status(clusters=clusters(address), service=service_status(), runs=looked_into)
     if as_json:
         print(status.model_dump_json())
@@ -85,21 +86,28 @@ def _service_line(service: ServiceStatus) -> str:
     return ", ".join(parts)
 
 
+def _used(run: RunStatus) -> str:
+    llm = run.usage.llm
+    tokens = f", {llm.prompt_tokens + llm.tokens:,} LLM tokens" if llm.calls else ""
+    return f"{run.usage.in_words()}{tokens}"
+
+
 def _runs_table(runs: tuple[RunStatus, ...]) -> Table:
     from rich.table import Table
 
     from autommlab.progress_state import stage_label
     from autommlab.words import duration
 
-    table = Table("run", "stage", "trials", "best on val", "failed", "LLM fell back", "left", "last word")
+    table = Table("run", "stage", "trials", "best on val", "failed", "LLM fell back", "used", "left", "last word")
     for run in runs:
         table.add_row(
-            str(run.folder),
+            run.folder,
             stage_label(run.stage) or "not begun",
             f"{run.trials_done} of {run.trials_total}",
             "" if run.best is None else f"{run.metric} {run.best:.3f}".strip(),
             ", ".join(f"{count} {how}" for how, count in run.failures.items()),
             str(run.fallbacks or ""),
+            _used(run),
             "" if run.left_s is None else duration(run.left_s),
             "" if run.silent_s is None else f"{duration(run.silent_s)} ago: {run.doing[:60]}",
         )

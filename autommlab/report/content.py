@@ -49,6 +49,7 @@ class ReportContent:
         command: command line of the run, as typed.
         settings: searcher, scheduler, profile, seed ... -> value.
         stage_seconds: stage -> wall-clock seconds, in order.
+        usage: CPU and GPU hours of the trials, in words; "" before the first one.
         problem: why the run ended early, in one sentence; "" if it did not.
         run_folder: for the commands that continue the run.
         notes: sentences on the report itself, such as pictures that could not be drawn.
@@ -69,6 +70,7 @@ class ReportContent:
     command: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    usage: str = ""
     problem: str = ""
     run_folder: Path | None = None
     notes: tuple[str, ...] = ()

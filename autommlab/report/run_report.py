@@ -48,11 +48,13 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     """
     from autommlab import settings
     from autommlab.training.ledger import Ledger
+    from autommlab.training.usage import usage_of
 
     notes: list[str] = []
     bag = folder.read("bag", Bag)
     deployment = folder.read("deployment", Deployment)
     trials = options.trials if options.trials is not None else settings.profile(options.profile).trials
+    ended = tuple(Ledger(folder.study / "trials.jsonl").records)
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
@@ -60,7 +62,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),
         study=folder.read("study", StudyResult),
-        trials=tuple(Ledger(folder.study / "trials.jsonl").records),
+        trials=ended,
         planned_trials=trials,
         deployment=deployment,
         sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
@@ -68,6 +70,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         command=command_line(options),
         settings=_settings(options, trials),
         stage_seconds=folder.stage_seconds(),
+        usage=usage_of(options, ended).in_words() if ended else "",
         problem=_in_words(problem),
         run_folder=folder.path,
         notes=tuple(notes),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
+
+from autommlab.training.usage import Usage
 
 
 class NodeStatus(BaseModel):
@@ -66,22 +66,24 @@ class ClusterStatus(BaseModel):
 
 
 class RunStatus(BaseModel):
-    """One run folder.
+    """One run.
 
     Attributes:
+        folder: of the run, or its URI.
         stage: the one at work, or "finished".
         doing: the run's own last words about it.
         trials_done, trials_total: finished ones, failed ones included, and the budget.
         metric, best: objective and its best value on val so far; None before the first real score.
         failures: trials without a score: how they ended -> how many.
         fallbacks: trials that another searcher proposed because the LLM could not.
+        usage: hours of the trials that ended; calls and tokens of the LLM so far.
         left_s: seconds to the end of the stage by the run's own estimate; None if nobody can say.
         silent_s: seconds since the run last wrote something; long ones mean that it is not running.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    folder: Path
+    folder: str
     text: str
     stage: str
     doing: str
@@ -91,6 +93,7 @@ class RunStatus(BaseModel):
     best: float | None
     failures: dict[str, int]
     fallbacks: int
+    usage: Usage
     left_s: float | None
     silent_s: float | None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,15 +12,49 @@ from typing import Any
 from pydantic import ValidationError
 
 from autommlab import settings
+from autommlab.errors import ResumeError
 from autommlab.events import Event
 from autommlab.progress_state import REAL_SCORES, Watched
 from autommlab.run_folder import RunFolder
 from autommlab.status.records import RunStatus
+from autommlab.storage import is_uri, place_errors, place_of
 from autommlab.training.ledger import best_record
-from autommlab.training.records import TrialRecord
+from autommlab.training.records import LlmCost, TrialRecord
+from autommlab.training.usage import usage_of
+from searchers.stored_file import read_whole
 
+#: All that is looked at, so that a run on a storage need not be fetched whole.
+TRIALS_FILE, COST_FILE = "study/trials.jsonl", "study/llm.json"
+_READ = ("options.json", "events.jsonl", TRIALS_FILE, COST_FILE)
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
+
+
+def status_of(target: str | Path, now: float | None = None) -> RunStatus:
+    """The state of a run, in a folder of this machine or as its storage last heard of it.
+
+    Args:
+        target: run folder, or the URI that was given as --out.
+        now: seconds since the epoch; None = the clock.
+
+    Raises:
+        ResumeError: it holds no run.
+        StorageError: the storage cannot be read.
+    """
+    if not is_uri(str(target)):
+        return run_status(Path(target), now)
+    place = place_of(str(target))
+    with tempfile.TemporaryDirectory(prefix="autommlab-status-") as temporary:
+        for name in _READ:
+            with place_errors(place, "read"):
+                content = read_whole(place.files, place.inside(name))
+            if content is not None:
+                copy = Path(temporary) / name
+                copy.parent.mkdir(exist_ok=True)
+                copy.write_bytes(content)
+        if not RunFolder(Path(temporary)).exists:
+            raise ResumeError(f"{target} holds no run (options.json is missing); start one with --out {target}")
+        return run_status(Path(temporary), now).model_copy(update={"folder": str(target)})
 
 
 def run_status(path: Path, now: float | None = None) -> RunStatus:
@@ -35,13 +70,13 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
     folder = RunFolder(path)
     options = folder.options()
     now = time.time() if now is None else now
-    events, trials = _events(folder.events), _trials(folder.study / "trials.jsonl")
+    events, trials = _events(folder.events), _trials(folder.path / TRIALS_FILE)
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"
     best = best_record(trials)
     return RunStatus(
-        folder=folder.path,
+        folder=str(folder.path),
         text=options.text,
         stage=FINISHED if finished else watched.stage,
         doing=last.message if last else "",
@@ -51,6 +86,7 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
         best=best.score if best else None,
         failures=dict(Counter(trial.status for trial in trials if trial.status not in REAL_SCORES)),
         fallbacks=sum(bool(trial.fallback) for trial in trials),
+        usage=usage_of(options, trials, _cost(folder.path / COST_FILE)),
         left_s=None if finished else _left(watched, now),
         silent_s=max(0.0, now - last.time) if last else None,
     )
@@ -86,6 +122,10 @@ def _trials(path: Path) -> list[TrialRecord]:
         except ValidationError:  # of another version; the run itself refuses it
             continue
     return found
+
+
+def _cost(path: Path) -> LlmCost:
+    return LlmCost.model_validate_json(path.read_bytes()) if path.exists() else LlmCost()
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

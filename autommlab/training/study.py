@@ -37,7 +37,7 @@ _TUNE_ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 LEDGER_FILE, BEST_FOLDER, TEST_FILE = "trials.jsonl", "best", "test.json"
-ALL_FOLDER, _COST_FILE = "all", "llm.json"
+ALL_FOLDER, COST_FILE = "all", "llm.json"
 
 
 class StudyOptions(BaseModel):
@@ -216,7 +216,7 @@ def _search(
         )
         usage: dict[str, Any] = getattr(searcher, "usage", dict)()
         if "llm" in usage:
-            write_text(folder / _COST_FILE, json.dumps(usage["llm"]))
+            write_text(folder / COST_FILE, json.dumps(usage["llm"]))
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):
@@ -266,7 +266,7 @@ def _slots(options: StudyOptions) -> int:
 
 def _cost(folder: Path) -> LlmCost:
     """What the study's searcher has left about its calls; zero if it made none."""
-    file = folder / _COST_FILE
+    file = folder / COST_FILE
     return LlmCost.model_validate_json(file.read_bytes()) if file.exists() else LlmCost()
 
 

@@ -14,9 +14,10 @@ from autommlab.errors import ResumeError
 from autommlab.events import Event, EventLog
 from autommlab.options import RunOptions
 from autommlab.run_folder import RunFolder
-from autommlab.status.runs import run_status
+from autommlab.status.runs import run_status, status_of
 from autommlab.training.ledger import Ledger
-from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, LlmCost, TrialRecord, TrialStatus
+from autommlab.training.usage import usage_of
 
 #: Seconds since 1970 at which training began, and that each trial took.
 BEGAN, TRIAL_S = 1_000_000.0, 10.0
@@ -27,7 +28,14 @@ def trial(number: int, score: float, status: TrialStatus = "ok", **proposal: str
         iterations=20 + number, batch_size=4, optimizer="SGD", lr=1e-3, weight_decay=0, lr_schedule="StepLR"
     )
     return TrialRecord(
-        number=number, trial_id=str(number), hyperparameters=point, score=score, status=status, proposal=dict(proposal)
+        number=number,
+        trial_id=str(number),
+        hyperparameters=point,
+        score=score,
+        status=status,
+        proposal=dict(proposal),
+        train_s=1700,
+        setup_s=100,
     )
 
 
@@ -57,6 +65,26 @@ def test_a_run_in_mid_study(half_way: RunFolder) -> None:
     assert (run.failures, run.fallbacks) == ({"diverged": 1}, 1)
     assert run.left_s == pytest.approx(2 * TRIAL_S - 4)
     assert run.silent_s == pytest.approx(4)
+    assert run.usage.cpu_hours == pytest.approx(1.5)
+    assert run.usage.gpu_hours == 0
+
+
+def test_a_run_on_a_storage_is_read_where_it_lies(half_way: RunFolder) -> None:
+    cost = LlmCost(calls=4, prompt_tokens=900, tokens=100, seconds=3)
+    (half_way.study / "llm.json").write_text(cost.model_dump_json())
+    here, there = status_of(half_way.path, now=BEGAN), status_of(f"file://{half_way.path}", now=BEGAN)
+    assert there.folder == f"file://{half_way.path}"
+    assert there.usage.llm == cost
+    assert there == here.model_copy(update={"folder": there.folder})
+    with pytest.raises(ResumeError, match=r"file:///.*nothing holds no run"):
+        status_of(f"file://{half_way.path}/nothing")
+
+
+def test_gpus_and_workers_count(half_way: RunFolder) -> None:
+    options = RunOptions(text="x", gpus_per_trial=0.5, cpus_per_trial=2, workers_per_trial=2)
+    used = usage_of(options, [trial(1, 0.5)])
+    assert (used.cpu_hours, used.gpu_hours) == (pytest.approx(2), pytest.approx(0.5))
+    assert used.in_words() == "2 CPU hours and 0.5 GPU hours"
 
 
 def test_looking_changes_nothing_even_while_a_line_is_being_written(half_way: RunFolder) -> None:

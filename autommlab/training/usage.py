@@ -1,0 +1,36 @@
+"""What a study has used: CPU and GPU hours of its trials, and calls and tokens of the language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from autommlab.options import RunOptions
+from autommlab.training.records import LlmCost, TrialRecord
+
+
+class Usage(BaseModel):
+    """Of the trials that ended, failed ones included; what an interrupted attempt had used is not known.
+
+    Attributes:
+        cpu_hours, gpu_hours: reserved CPUs and GPUs times the time of building, training and validation.
+        llm: of all calls; zero if none was made.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cpu_hours: float
+    gpu_hours: float
+    llm: LlmCost = LlmCost()
+
+    def in_words(self) -> str:
+        """The hours in one line."""
+        gpus = f" and {self.gpu_hours:.3g} GPU hours" if self.gpu_hours else ""
+        return f"{self.cpu_hours:.3g} CPU hours{gpus}"
+
+
+def usage_of(options: RunOptions, trials: Iterable[TrialRecord], llm: LlmCost | None = None) -> Usage:
+    """What the trials of a run with these options have used."""
+    hours = sum(trial.setup_s + trial.train_s + trial.val_s for trial in trials) / 3600 * options.workers_per_trial
+    return Usage(cpu_hours=hours * options.cpus, gpu_hours=hours * options.gpus, llm=llm or LlmCost())
