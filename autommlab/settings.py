@@ -39,6 +39,8 @@ TRIAL_RESOURCE_VARIABLE, TRIALS_AT_ONCE_VARIABLE = "AUTOMMLAB_TRIAL_RESOURCE", "
 MAX_REQUEST_CHARACTERS = 4000
 #: Longest answer of the LLM to a request; usual ones have about 100 tokens.
 UNDERSTANDING_MAX_TOKENS = 400
+#: Other answers that are drawn at once where the first one does not follow from the text.
+UNDERSTANDING_SAMPLES = 8
 #: Seconds for one answer while others are generated beside it on a busy CPU.
 UNDERSTANDING_TIMEOUT_S = 180.0
 #: Requests of a file that are asked for at once.

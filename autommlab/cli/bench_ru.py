@@ -46,6 +46,7 @@ def bench_ru(
     concurrent: Annotated[
         int, typer.Option(min=1, max=256, help="Requests at once.")
     ] = settings.UNDERSTANDING_CONCURRENT,
+    show: Annotated[Path | None, typer.Option(help="Only show this result of --json again.")] = None,
     examples: Annotated[int, typer.Option(min=0, help="Worst examples shown.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures and the worst examples as JSON.")] = False,
 ) -> None:
@@ -53,6 +54,9 @@ def bench_ru(
     from training_data_gen.benchmarks.ru import read_predictions, read_set
     from training_data_gen.ru_score import judge_all, report, worst
 
+    if show is not None:
+        _show_again(show)
+        return
     if in_ is not None and (out is not None or url is not None or model is not None):
         raise RequestError("--in scores parses that exist; --out, --url and --model are for asking the service")
     labelled = read_set(set_)
@@ -61,12 +65,35 @@ def bench_ru(
         verdicts = judge_all(labelled, read_predictions(parses))
     result, shown = report(verdicts), worst(verdicts, examples)
     if as_json:
-        figures = {"set": set_, **result.model_dump(mode="json")}
+        figures = {"set": set_, **_circumstances(), **result.model_dump(mode="json")}
         typer.echo(json.dumps({**figures, "worst": [verdict.model_dump(mode="json") for verdict in shown]}, indent=1))
         return
     _show_table(result, set_)
     for verdict in shown:
         _show_verdict(verdict)
+
+
+def _show_again(file: Path) -> None:
+    from training_data_gen.ru_score import Report
+
+    try:
+        raw = file.read_bytes()
+        stored, name = Report.model_validate_json(raw), str(json.loads(raw)["set"])
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(f"--show {file} is no result of `autommlab bench ru --json`: {error}") from error
+    _show_table(stored, name)
+
+
+def _circumstances() -> dict[str, object]:
+    """What a figure is worth nothing without."""
+    import shlex
+    import sys
+    import time
+
+    from autommlab import machine
+
+    command = "autommlab " + shlex.join(sys.argv[1:])
+    return {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": machine.facts()}
 
 
 @contextlib.contextmanager

@@ -120,14 +120,18 @@ def parse_answer(text: str) -> ModelRequest:
     )
 
 
-@functools.cache
-def answer_schema() -> dict[str, Any]:
-    """JSON schema of an answer; whatever fits it, `parse_answer` takes. Not to be changed by the caller."""
+@functools.lru_cache(maxsize=64)
+def answer_schema(things: tuple[str, ...] = ()) -> dict[str, Any]:
+    """JSON schema of an answer; whatever fits it, `parse_answer` takes. Not to be changed by the caller.
+
+    Args:
+        things: the only objects that may be named; empty = any short text.
+    """
     short = {"type": "string", "maxLength": 60}
     name = {"type": "string", "minLength": 1, "maxLength": 60}
     fields: dict[str, Any] = {
         "task": {"enum": [*(task.value for task in Task), NONE]},
-        "object": {"type": "array", "items": name, "maxItems": _MOST_OBJECTS},
+        "object": {"type": "array", "items": {"enum": list(things)} if things else name, "maxItems": _MOST_OBJECTS},
         "scenario": short,
         "modality": name,
         "specific": {"type": "array", "items": name, "maxItems": _MOST_NAMES},

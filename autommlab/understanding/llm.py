@@ -1,4 +1,4 @@
-"""A text becomes a request: one constrained answer of the LLM, checked against the text, one retry."""
+"""A text becomes a request: a constrained answer of the LLM, checked against the text, and others if need be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab import settings
 from autommlab.errors import RequestError
@@ -14,6 +14,7 @@ from autommlab.understanding import questions
 from autommlab.understanding.answer import NoTask, answer_schema, parse_answer
 from autommlab.understanding.checks import Finding, findings, repaired
 from autommlab.understanding.clean import clean
+from autommlab.understanding.copying import phrases
 from autommlab.understanding.outcome import Effort, Unclear, Understood
 from autommlab.understanding.prompt import Message, messages, retry
 from autommlab.understanding.request import ModelRequest
@@ -60,13 +61,16 @@ class Understander:
         said = clean(text)
         conversation = messages(said, tuned=self.tuned)
         effort = Effort(model=self.model, tuned=self.tuned)
-        answer, effort = self._ask(conversation, effort)
+        schema = answer_schema(phrases(said))
+        (answer,), effort = self._ask(conversation, schema, _FIRST, effort)
         read = _read(answer, said)
         if not all(problem.plain for problem in read.problems):
-            again = retry(conversation, answer or "", [problem.says for problem in read.problems])
+            again, sampling = conversation, _OTHERS
+            if not self.tuned:
+                again, sampling = retry(conversation, answer or "", [problem.says for problem in read.problems]), _FIRST
             try:
-                second, effort = self._ask(again, effort)
-                read = min(_read(second, said), read, key=_Read.faults)
+                others, effort = self._ask(again, schema, sampling, effort)
+                read = min((*(_read(other, said) for other in others), read), key=_Read.faults)
             except RequestError:
                 # The longer conversation is more than the service takes; a usable first answer is not lost by that.
                 if read.request is None:
@@ -95,8 +99,10 @@ class Understander:
         except RequestError as error:
             return error
 
-    def _ask(self, conversation: list[Message], effort: Effort) -> tuple[str | None, Effort]:
-        """(complete answer or None, effort so far)."""
+    def _ask(
+        self, conversation: list[Message], schema: dict[str, Any], sampling: _Draw, effort: Effort
+    ) -> tuple[list[str | None], Effort]:
+        """(answers, the likeliest first, None for one that is not complete; effort so far)."""
         from serve.client import Sampling
         from serve.errors import ServiceRefused
 
@@ -104,8 +110,13 @@ class Understander:
             given = self._client.chat(
                 conversation,
                 model=self.model,
-                schema=answer_schema(),
-                sampling=Sampling(max_tokens=settings.UNDERSTANDING_MAX_TOKENS),
+                schema=schema,
+                sampling=Sampling(
+                    samples=sampling.samples,
+                    temperature=sampling.temperature,
+                    seed=1,
+                    max_tokens=settings.UNDERSTANDING_MAX_TOKENS,
+                ),
                 timeout_s=settings.UNDERSTANDING_TIMEOUT_S,
             )
         except ServiceRefused as error:
@@ -114,7 +125,7 @@ class Understander:
             raise RequestError(
                 f"the LLM service did not take the request: {error}. If it is long, say it in a few sentences"
             ) from error
-        sample = given.samples[0]
+        ranked = sorted(given.samples, key=lambda sample: -(sample.logprob or 0.0))
         spent = effort.model_copy(
             update={
                 "calls": effort.calls + 1,
@@ -123,7 +134,18 @@ class Understander:
                 "seconds": round(effort.seconds + given.seconds, 3),
             }
         )
-        return (sample.text if sample.complete else None), spent
+        return [sample.text if sample.complete else None for sample in ranked], spent
+
+
+class _Draw(NamedTuple):
+    samples: int
+    temperature: float
+
+
+_FIRST = _Draw(1, 0.0)
+#: An adapter has learnt no second round of a conversation. On the development requests the round told what was wrong
+#: made 91.3 % of the keys right, other samples, of which the one with the fewest findings counts, 95.9 %.
+_OTHERS = _Draw(settings.UNDERSTANDING_SAMPLES, 0.7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,18 @@ class FaultyLLM:
     """In the place of `ServiceClient`: gives the listed texts (or raises the listed errors), one a call.
 
     Args:
-        *faults: an answer's text; None = cut off in the middle; an exception = raised.
+        *faults: an answer's text; None = cut off in the middle; a tuple of both = several samples of one call;
+            an exception = raised.
         models: what is served.
     """
 
-    def __init__(self, *faults: str | Exception | None, models: tuple[str, ...] = ("base", "ru")) -> None:
+    def __init__(
+        self, *faults: str | Exception | tuple[str | None, ...] | None, models: tuple[str, ...] = ("base", "ru")
+    ) -> None:
         self.faults = list(faults)
         self.served = models
         self.asked: list[list[Mapping[str, str]]] = []
+        self.sampled: list[int] = []
 
     def models(self, *, timeout_s: float | None = None) -> tuple[str, ...]:
         return self.served
@@ -34,8 +38,12 @@ class FaultyLLM:
         timeout_s: float,
     ) -> Answer:
         self.asked.append(list(messages))
+        self.sampled.append(sampling.samples)
         fault = self.faults.pop(0)
         if isinstance(fault, Exception):
             raise fault
-        sample = Sample(text=fault or '{"task":', logprob=None, tokens=7, complete=fault is not None)
-        return Answer((sample,), model, prompt_tokens=100, seconds=0.5)
+        texts = fault if isinstance(fault, tuple) else (fault,)
+        samples = tuple(
+            Sample(text=text or '{"task":', logprob=None, tokens=7, complete=text is not None) for text in texts
+        )
+        return Answer(samples, model, prompt_tokens=100, seconds=0.5)

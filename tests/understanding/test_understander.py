@@ -3,6 +3,7 @@
 import pytest
 from faulty_llm import FaultyLLM
 
+from autommlab import settings
 from autommlab.errors import RequestError
 from autommlab.understanding import understand as seam
 from autommlab.understanding.answer import answer_text, no_task_answer
@@ -20,7 +21,7 @@ def answer(*things: str, task: str = "detection", metric: float = 0.5) -> str:
 
 
 def test_a_copied_object_and_number_are_told_back_and_corrected() -> None:
-    llm = FaultyLLM(answer("lobster", metric=0.45), answer("cat"))
+    llm = FaultyLLM(answer("lobster", metric=0.45), answer("cat"), models=("base",))
     outcome = Understander(llm).understand(TEXT)
     assert isinstance(outcome, Understood)
     assert outcome.request.data.object == ("cat",)
@@ -30,6 +31,17 @@ def test_a_copied_object_and_number_are_told_back_and_corrected() -> None:
     assert "0.45" in told
     assert outcome.effort is not None
     assert (outcome.effort.calls, outcome.effort.tokens, outcome.effort.prompt_tokens) == (2, 14, 200)
+
+
+def test_an_adapter_that_errs_is_asked_for_other_samples_and_the_best_counts() -> None:
+    others = (answer("oboe", "lobster"), None, answer("cat"), answer("lobster"))
+    llm = FaultyLLM(answer("lobster"), others)
+    outcome = Understander(llm).understand(TEXT)
+    assert isinstance(outcome, Understood)
+    assert outcome.request.data.object == ("cat",)
+    assert outcome.notes == ()
+    assert llm.asked[1] == llm.asked[0]
+    assert llm.sampled == [1, settings.UNDERSTANDING_SAMPLES]
 
 
 def test_what_stays_wrong_is_left_out_and_noted() -> None:
@@ -55,7 +67,7 @@ def test_the_better_of_two_answers_counts() -> None:
 
 
 def test_an_answer_that_was_cut_off_is_asked_for_again() -> None:
-    llm = FaultyLLM(None, answer("cat"))
+    llm = FaultyLLM(None, answer("cat"), models=("base",))
     assert isinstance(Understander(llm).understand(TEXT), Understood)
     assert CUT_OFF in llm.asked[1][-1]["content"]
 

@@ -1,0 +1,65 @@
+"""What an answer may name as objects: phrases of the person's own text, in singular and plural.
+
+A small language model spells rare words wrongly when it repeats them ("rhine" for "rhinos"). With these phrases as the
+grammar of the field it can only copy. Of 118 objects that the development requests are labelled with, all are among
+the phrases, and 628 of the 634 of the handwritten training requests.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+#: Longest phrase, and most phrases; a text with more is read without them, as its grammar would take seconds.
+_LONGEST, _MOST = 4, 2000
+#: Labels that stand for what a text only hints at ("facial landmarks", "what people do").
+_ALWAYS = ("person", "human", "face", "hand", "animal")
+_WORD = re.compile(r"[^\W_][\w'\u2019+.-]*")
+_EDGE = ".'\u2019-"
+#: Scripts that set no spaces between words: there a "word" is a sentence.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+#: (ending of a plural, that of its singular); wrong singulars do no harm, as the model chooses.
+_ENDINGS = (
+    ("ies", "y"), ("ies", "ie"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("es", "is"), ("s", ""), ("men", "man"),
+    ("ae", "a"), ("i", "us"), ("a", "um"), ("ices", "ex"), ("ices", "ix"), ("eaux", "eau"), ("zzes", "z"),
+)  # fmt: skip
+_IRREGULAR = {
+    "people": "person", "children": "child", "teeth": "tooth", "feet": "foot", "geese": "goose", "mice": "mouse",
+    "lice": "louse", "oxen": "ox", "dice": "die",
+}  # fmt: skip
+_SHORTEST_PLURAL = 4
+
+
+@functools.lru_cache(maxsize=64)
+def phrases(text: str) -> tuple[str, ...]:
+    """Phrases of up to four words, as written and in lower case, each also with its last word in the singular.
+
+    Args:
+        text: as `clean` leaves it.
+
+    Returns:
+        Sorted and without repetition; empty where a list of phrases would not do: a script without spaces, a text
+        that is too long, or one without words.
+    """
+    if _UNSPACED.search(text):
+        return ()
+    words = [word.strip(_EDGE) for word in _WORD.findall(text)]
+    found: set[str] = set()
+    for start in range(len(words)):
+        for end in range(start + 1, min(start + _LONGEST, len(words)) + 1):
+            *before, last = words[start:end]
+            for form in (last, *_singulars(last)):
+                phrase = " ".join((*before, form))
+                found |= {phrase, phrase.lower()}
+        if len(found) > _MOST:
+            return ()
+    return tuple(sorted({*found, *_ALWAYS} - {""})) if found - {""} else ()
+
+
+def _singulars(word: str) -> list[str]:
+    lower = word.lower()
+    if lower in _IRREGULAR:
+        return [_IRREGULAR[lower]]
+    if len(word) < _SHORTEST_PLURAL:
+        return []
+    return [word[: len(word) - len(plural)] + one for plural, one in _ENDINGS if lower.endswith(plural)]
