@@ -10,10 +10,11 @@ import pytest
 from program import autommlab
 
 from autommlab.data import registry
+from autommlab.deployment.records import LimitCheck
 from autommlab.events import Events
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.e2e import EndToEndResult, run_e2e
+from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e
 from training_data_gen.benchmarks.ru import Example, read_set
 
 FORGOTTEN = {"request": "Tell unicorns and dragons apart with an accuracy of 0.9.", "object": ["unicorn", "dragon"]}
@@ -37,6 +38,17 @@ def test_the_set_asks_for_metrics_that_are_measured_and_things_that_are_there() 
         assert one.parse.model.metrics
         known = {name for spec in registry.all_specs(one.task) for name in spec.classes}
         assert set(one.parse.data.object) <= known, one.id
+
+
+@pytest.mark.parametrize(("holds", "reached"), [(True, True), (False, False), (None, False)])
+def test_a_metric_that_was_missed_or_not_measured_is_not_reached(
+    parse: Path, holds: bool | None, reached: bool
+) -> None:
+    label = Example.model_validate_json(lines(parse, ("one", "accuracy", 0.7))).parse
+    other = LimitCheck(name="speed", wanted="at most 5 ms", got="9 ms", holds=False)
+    check = LimitCheck(name="accuracy", wanted="at least 0.7", got="?", holds=holds)
+    assert metrics_reached(label, [other, check]) is reached
+    assert not metrics_reached(label, [other])
 
 
 def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_path: Path) -> None:
