@@ -6,6 +6,8 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import time
+from typing import Any
 
 #: Packages that decide a run's outcome.
 PACKAGES = (
@@ -22,3 +24,8 @@ def facts() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
+
+
+def circumstances(command: str) -> dict[str, Any]:
+    """The fields that every result to be quoted has: `command`, `date` and `machine`."""
+    return {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": facts()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab import settings
-from autommlab.cli.shared import print_table, searchers_named
+from autommlab.cli.shared import command_line, print_table, searchers_named
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,9 +31,6 @@ def bench_e2e(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Requests to deployed models: a point for the parse, a point for the asked-for metric on test."""
-    import shlex
-    import sys
-
     from autommlab.events import Events
     from autommlab.options import RunOptions
     from autommlab.progress import Display
@@ -49,7 +46,7 @@ def bench_e2e(
         folder,
         Events() if as_json else Events(Display()),
         labelled=labelled,
-        command="autommlab " + shlex.join(sys.argv[1:]),
+        command=command_line(),
     )
     if as_json:
         print(result.model_dump_json())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import names_with_commas, print_table, searchers_named, tasks_named
+from autommlab.cli.shared import command_line, names_with_commas, print_table, searchers_named, tasks_named
 
 if TYPE_CHECKING:
     from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
@@ -40,9 +40,6 @@ def bench_hpo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Searchers compared on held-out bags: real trials, equal budgets, paired seeds; table, JSON and plot."""
-    import shlex
-    import sys
-
     from autommlab.errors import RequestError
     from autommlab.events import Events
     from autommlab.progress import Display
@@ -71,7 +68,7 @@ def bench_hpo(
         gpus_per_trial=gpus_per_trial,
     )
     folder = out.expanduser().resolve()
-    command = "autommlab " + shlex.join(sys.argv[1:])
+    command = command_line()
     if replay is not None:
         result, stored_in = _replayed(options, replay, folder, command), REPLAY_FILE
     else:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab import settings
+from autommlab import machine, settings
+from autommlab.cli.shared import command_line
 from autommlab.errors import RequestError
 from autommlab.tasks import Task
 
@@ -65,7 +66,7 @@ def bench_ru(
         verdicts = judge_all(labelled, read_predictions(parses))
     result, shown = report(verdicts), worst(verdicts, examples)
     if as_json:
-        figures = {"set": set_, **_circumstances(), **result.model_dump(mode="json")}
+        figures = {"set": set_, **machine.circumstances(command_line()), **result.model_dump(mode="json")}
         typer.echo(json.dumps({**figures, "worst": [verdict.model_dump(mode="json") for verdict in shown]}, indent=1))
         return
     _show_table(result, set_)
@@ -82,18 +83,6 @@ def _show_again(file: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise RequestError(f"--show {file} is no result of `autommlab bench ru --json`: {error}") from error
     _show_table(stored, name)
-
-
-def _circumstances() -> dict[str, object]:
-    """What a figure is worth nothing without."""
-    import shlex
-    import sys
-    import time
-
-    from autommlab import machine
-
-    command = "autommlab " + shlex.join(sys.argv[1:])
-    return {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": machine.facts()}
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autommlab.cli.shared import print_table, searchers_named
+from autommlab.cli.shared import command_line, print_table, searchers_named
 
 
 def race(
@@ -31,9 +31,6 @@ def race(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare searchers with equal budgets and paired seeds: a table, race.json and race.png."""
-    import shlex
-    import sys
-
     from autommlab.events import Events
     from autommlab.options import RunOptions
     from autommlab.progress import Display
@@ -54,7 +51,7 @@ def race(
         concurrent=concurrent,
     )
     options = RaceOptions(run=run, searchers=asked, seeds=seeds)
-    command = "autommlab " + shlex.join(sys.argv[1:])
+    command = command_line()
     events = Events() if as_json else Events(Display())
     result = run_race(options, out.resolve(), events, address=address, command=command)
     plot = draw(result, out / PLOT_FILE)

@@ -32,6 +32,14 @@ def tasks_named(text: str) -> tuple[Task, ...]:
     return tuple(Task(name) for name in names_with_commas(text)) or tuple(Task)
 
 
+def command_line() -> str:
+    """What was typed, for a result that says how to repeat it."""
+    import shlex
+    import sys
+
+    return "autommlab " + shlex.join(sys.argv[1:])
+
+
 def searchers_named(text: str) -> tuple[str, ...]:
     """Searchers with commas.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -178,7 +177,5 @@ def summed_up(
         seeds=seeds,
         laps=tuple(laps),
         standings=standings(laps, searchers, trials),
-        command=command,
-        date=time.strftime("%Y-%m-%d"),
-        machine=machine.facts(),
+        **machine.circumstances(command),
     )

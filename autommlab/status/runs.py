@@ -19,13 +19,13 @@ from autommlab.run_folder import RunFolder
 from autommlab.status.records import RunStatus
 from autommlab.storage import is_uri, place_errors, place_of
 from autommlab.training.ledger import best_record
-from autommlab.training.records import LlmCost, TrialRecord
-from autommlab.training.usage import usage_of
+from autommlab.training.records import TrialRecord
+from autommlab.training.usage import COST_FILE, llm_cost, usage_of
 from searchers.stored_file import read_whole
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
-TRIALS_FILE, COST_FILE = "study/trials.jsonl", "study/llm.json"
-_READ = ("options.json", "events.jsonl", TRIALS_FILE, COST_FILE)
+_TRIALS_FILE = "study/trials.jsonl"
+_READ = ("options.json", "events.jsonl", _TRIALS_FILE, f"study/{COST_FILE}")
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
 
@@ -70,7 +70,7 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
     folder = RunFolder(path)
     options = folder.options()
     now = time.time() if now is None else now
-    events, trials = _events(folder.events), _trials(folder.path / TRIALS_FILE)
+    events, trials = _events(folder.events), _trials(folder.path / _TRIALS_FILE)
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"
@@ -86,7 +86,7 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
         best=best.score if best else None,
         failures=dict(Counter(trial.status for trial in trials if trial.status not in REAL_SCORES)),
         fallbacks=sum(bool(trial.fallback) for trial in trials),
-        usage=usage_of(options, trials, _cost(folder.path / COST_FILE)),
+        usage=usage_of(options, trials, llm_cost(folder.study)),
         left_s=None if finished else _left(watched, now),
         silent_s=max(0.0, now - last.time) if last else None,
     )
@@ -122,10 +122,6 @@ def _trials(path: Path) -> list[TrialRecord]:
         except ValidationError:  # of another version; the run itself refuses it
             continue
     return found
-
-
-def _cost(path: Path) -> LlmCost:
-    return LlmCost.model_validate_json(path.read_bytes()) if path.exists() else LlmCost()
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

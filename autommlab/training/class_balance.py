@@ -30,7 +30,7 @@ def weigh_classes(model: dict[str, Any], bag: Bag) -> None:
     - animals, 96 px, 60 steps of 6 images, AdamW 1e-3: 0.224, 0.531, 0.538, 0.548;
     - the same under SGD 0.03: 0.424, 0.591, 0.586, 0.555.
 
-    Median frequency balancing (arXiv 1411.4734, 6.3.2; the power of -1) gave the animals 0.371 and 0.373.
+    Median frequency balancing (arXiv 1411.4734; the power of -1 up to a factor) gave the animals 0.371 and 0.373.
 
     Args:
         model: config of a segmentor, fitted to the bag.

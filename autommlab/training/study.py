@@ -18,9 +18,10 @@ from autommlab.events import Events
 from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.metrics import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
-from autommlab.training.records import LlmCost, StudyResult, TrialRecord
+from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
+from autommlab.training.usage import COST_FILE, llm_cost
 from searchers.space import Point, SearchSpace
 from serve.placement import share_of
 
@@ -37,7 +38,7 @@ _TUNE_ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 LEDGER_FILE, BEST_FOLDER, TEST_FILE = "trials.jsonl", "best", "test.json"
-ALL_FOLDER, COST_FILE = "all", "llm.json"
+ALL_FOLDER = "all"
 
 
 class StudyOptions(BaseModel):
@@ -132,7 +133,7 @@ def run_study(
         val_metrics=best.metrics,
         test_metrics=_test_once(setup, folder, state),
         seconds=time.monotonic() - started,
-        llm=_cost(folder),
+        llm=llm_cost(folder),
     )
 
 
@@ -262,12 +263,6 @@ def _resources(options: StudyOptions) -> dict[str, float]:
 def _slots(options: StudyOptions) -> int:
     """Trials that the cluster has room for at once."""
     return trial_slots(options.need)
-
-
-def _cost(folder: Path) -> LlmCost:
-    """What the study's searcher has left about its calls; zero if it made none."""
-    file = folder / COST_FILE
-    return LlmCost.model_validate_json(file.read_bytes()) if file.exists() else LlmCost()
 
 
 def _test_once(setup: TrialSetup, folder: Path, state: StudyState) -> dict[str, float]:

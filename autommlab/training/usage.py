@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.options import RunOptions
 from autommlab.training.records import LlmCost, TrialRecord
+
+#: In the folder of a study.
+COST_FILE = "llm.json"
 
 
 class Usage(BaseModel):
@@ -28,6 +32,12 @@ class Usage(BaseModel):
         """The hours in one line."""
         gpus = f" and {self.gpu_hours:.3g} GPU hours" if self.gpu_hours else ""
         return f"{self.cpu_hours:.3g} CPU hours{gpus}"
+
+
+def llm_cost(study: Path) -> LlmCost:
+    """What a study's searcher has left in its folder about its calls; zero if it made none."""
+    file = study / COST_FILE
+    return LlmCost.model_validate_json(file.read_bytes()) if file.exists() else LlmCost()
 
 
 def usage_of(options: RunOptions, trials: Iterable[TrialRecord], llm: LlmCost | None = None) -> Usage:

@@ -27,6 +27,20 @@ HELD_OUT = next(bag for bag in PLAN if bag.held_out)
 OTHERS = [bag for bag in PLAN if not bag.held_out][:4]
 
 
+class TwoPoints:
+    """A searcher that is done after two proposals, as Ray Tune's interface has it."""
+
+    def __init__(self, point: dict) -> None:
+        self.point, self.asked, self.told = point, 0, 0
+
+    def suggest(self, _: str) -> dict | str:
+        self.asked += 1
+        return self.point if self.asked <= 2 else "FINISHED"
+
+    def on_trial_complete(self, _: str, __: dict) -> None:
+        self.told += 1
+
+
 def test_a_table_gives_a_trained_point_its_own_figure_and_any_other_that_of_the_nearest() -> None:
     rows = made_up(HELD_OUT, 40)
     landscape = Table(rows)
@@ -79,10 +93,10 @@ def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
 
 
 def test_a_searcher_that_has_no_more_to_say_ends_its_study() -> None:
-    space = SearchSpace(parameters=made_up(HELD_OUT, 1)[0].parameters)
-    point = made_up(HELD_OUT, 1)[0].point
-    searcher = create("default", space, metric="score", seed=1, first_points=[point])
-    assert 1 <= len(play(searcher, Table(made_up(HELD_OUT, 40)), 12)) <= 12
+    rows = made_up(HELD_OUT, 40)
+    searcher = TwoPoints(rows[0].point)
+    assert len(play(searcher, Table(rows), 12, at_once=3)) == 2
+    assert searcher.told == 2
 
 
 def test_dense_bags_are_read_off_tables_and_thin_ones_off_a_surrogate() -> None:

@@ -224,6 +224,14 @@ def test_the_command_gives_the_labels_themselves_full_marks(tmp_path: Path) -> N
     assert figures["requests"] == 140
     assert figures["levels"]["request"]["all"]["share"] == 1
     assert figures["worst"] == []
+    assert {"command", "date", "machine"} <= figures.keys()
+    stored = tmp_path / "stored.json"
+    stored.write_text(done.stdout, encoding="utf-8")
+    again = CliRunner().invoke(bench_app, ["ru", "--show", str(stored)])
+    assert "140 requests of test" in again.stdout
+    assert "request level" in again.stdout
+    stored.write_text("{}", encoding="utf-8")
+    assert "is no result of" in str(CliRunner().invoke(bench_app, ["ru", "--show", str(stored)]).exception)
 
 
 def test_the_command_shows_table_and_worst_examples(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From sentences to deployed models, scored as LAMP does (arXiv 2402.15351, section 4.1): two points a request.
+"""From sentences to deployed models, scored as LAMP does (arXiv 2402.15351): two points a request.
 
 One point for a parse that is right in every scored field, one for a deployed model that reaches the metrics
 of the *label* on TEST. A run that fails gets no second point and costs nobody else theirs.
@@ -6,7 +6,6 @@ of the *label* on TEST. A run that fails gets no second point and costs nobody e
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -41,6 +40,7 @@ class EndToEnd(BaseModel):
         met: the deployed model reaches every metric of the label on TEST and computes what PyTorch computes.
         checks: all demands of the label against measured figures; none without a model.
         problem: why there is no model, "" where there is one.
+        seconds: of all stages, whenever they were run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -116,16 +116,13 @@ def run_e2e(
             rows=tuple(rows),
             options=options,
             labelled=labelled,
-            command=command,
-            date=time.strftime("%Y-%m-%d"),
-            machine=machine.facts(),
+            **machine.circumstances(command),
         )
         write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
     return result
 
 
 def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events, labelled: bool) -> EndToEnd:
-    began = time.monotonic()
     asked = options.model_copy(update={"text": example.request})
     if labelled:
         with storage_errors(out):
@@ -150,7 +147,7 @@ def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events
         met=not problem and _agrees(folder) and metrics_reached(example.parse, checks),
         checks=checks,
         problem=problem,
-        seconds=time.monotonic() - began,
+        seconds=sum(folder.stage_seconds().values()),
     )
 
 

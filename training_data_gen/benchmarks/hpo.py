@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import filelock
 
-from autommlab import machine
 from autommlab.cluster import ray_session
 from autommlab.errors import ResumeError, StorageError
 from autommlab.events import Events
@@ -22,7 +20,7 @@ from autommlab.race.records import Lap
 from autommlab.race.run_race import LAP_FILE, lap_folder, race_result, run_lap
 from autommlab.training.space import search_space
 from autommlab.training.study import StudyOptions
-from training_data_gen.benchmarks.hpo_overall import overall
+from training_data_gen.benchmarks.hpo_overall import summed_up
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.planned import PlannedBag
@@ -141,14 +139,6 @@ def _result(
         for bag, own in laps.items()
         if own
     }
-    result = HpoBenchResult(
-        searchers=options.searchers,
-        trials=options.trials,
-        races=races,
-        overall=overall(races, options.searchers, options.trials),
-        command=command,
-        date=time.strftime("%Y-%m-%d"),
-        machine=machine.facts(),
-    )
+    result = summed_up(options, races, command)
     write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
     return result

@@ -5,14 +5,29 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from autommlab import machine
 from autommlab.race.curves import checkpoints, estimate
 from autommlab.race.records import RaceResult
 from autommlab.race.standings import curve_of, paired
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.hpo_records import Overall
+from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Overall, Source
 
 #: Searcher -> seed -> best so far after each trial, as a share of the bag's range.
 Curves = dict[str, dict[int, list[float]]]
+
+
+def summed_up(
+    options: HpoBenchOptions, races: Mapping[str, RaceResult], command: str, source: Source | None = None
+) -> HpoBenchResult:
+    """A benchmark's record as of today on this machine; `source` None = real trials."""
+    return HpoBenchResult(
+        searchers=options.searchers,
+        trials=options.trials,
+        races=dict(races),
+        overall=overall(races, options.searchers, options.trials),
+        source=source or Source(),
+        **machine.circumstances(command),
+    )
 
 
 def overall(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: int) -> tuple[Overall, ...]:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autommlab import machine
 from autommlab.errors import DataError
 from autommlab.files import write_text
 from autommlab.models import zoo
@@ -25,7 +24,7 @@ from autommlab.training.records import LlmCost
 from searchers import create, needs_first_points, takes_service
 from searchers.context import StudyContext
 from searchers.space import Point, SearchSpace
-from training_data_gen.benchmarks.hpo_overall import overall
+from training_data_gen.benchmarks.hpo_overall import summed_up as benchmark_of
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
 from training_data_gen.benchmarks.landscape import Landscape, Modelled, Table
 from training_data_gen.triplets.records import Triplet
@@ -80,16 +79,7 @@ def run_replay(
     for number, (name, bag) in enumerate(bags.items(), start=1):
         tell(f"bag {number} of {len(bags)}: {name}")
         races[name] = _race(bag, options, service, command)
-    result = HpoBenchResult(
-        searchers=options.searchers,
-        trials=options.trials,
-        races=races,
-        overall=overall(races, options.searchers, options.trials),
-        source=source,
-        command=command,
-        date=time.strftime("%Y-%m-%d"),
-        machine=machine.facts(),
-    )
+    result = benchmark_of(options, races, command, source)
     write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
     return result
 
@@ -140,7 +130,7 @@ def play(searcher: Any, landscape: Landscape, trials: int, at_once: int = 1) -> 
             break
         name, point = running.popleft()
         score, failure = landscape(point)
-        report = {_SCORE: score} if not failure else {_SCORE: 0.0, "status": "diverged", "reason": failure}
+        report = {_SCORE: score} if not failure else {_SCORE: 0.0, "status": "failed", "reason": failure}
         searcher.on_trial_complete(name, report)
         scores.append((score, failure))
     return scores
@@ -195,7 +185,7 @@ def _lap(bag: ReplayBag, name: str, seed: int, options: HpoBenchOptions, service
         searcher=name,
         seed=seed,
         scores=tuple(score for score, _ in played),
-        statuses=tuple("diverged" if failure else "ok" for _, failure in played),
+        statuses=tuple("failed" if failure else "ok" for _, failure in played),
         proposed_by=usage.get("by_origin", {}),
         test=None,
         seconds=time.monotonic() - began,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from training_data_gen.finetune.examples import IGNORED, Encoded, Example, batches, encode
 from training_data_gen.finetune.state import TrainingState, restore, snapshot
 
-LOG_FILE, WEIGHTS_FILE = "training-log.jsonl", "adapter_model.safetensors"
+LOG_FILE = "training-log.jsonl"
 #: Seconds of training that a crash may cost at most, beside the snapshots at evaluations.
 SNAPSHOT_S = 240.0
 
@@ -177,8 +177,10 @@ class _Run:
         """Keep the adapter if it is the best so far, log, and leave a state to go on from."""
         if held < state.best_loss:
             state.best_loss, state.best_step, state.unimproved = held, state.step, 0
+            from peft.utils import SAFETENSORS_WEIGHTS_NAME
+
             self.model.save_pretrained(self.folder, save_embedding_layers=False)  # "auto" would ask the hub
-            halve(self.folder / WEIGHTS_FILE)
+            halve(self.folder / SAFETENSORS_WEIGHTS_NAME)
         else:
             state.unimproved += 1
         line = {"step": state.step, "loss": loss, "held_out": held, "tokens": state.tokens, "s": state.seconds}
@@ -227,7 +229,7 @@ class _Run:
 
 
 def halve(file: Path) -> None:
-    """Store an adapter's weights in float16: half the size, and far finer than what a seed changes."""
+    """Store an adapter's weights in float16: half the size. The figures of the shipped adapter are measured with it."""
     from safetensors.torch import load_file, save_file
 
     weights = {name: tensor.to(torch.float16).contiguous() for name, tensor in load_file(file).items()}

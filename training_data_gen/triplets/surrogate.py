@@ -70,7 +70,7 @@ class Surrogate:
         rows = [row for own in known.values() for row in own]
         forest: Any = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=0.6, random_state=0)
         forest.fit([self._features(t.planned, t.point) for t in rows], [self._share(t) for t in rows])
-        # One point at a time, the forest's own `predict` spends twenty times as long on dispatching.
+        # The forest's own `predict` dispatches to threads, which costs more than one point does.
         self._trees = [tree.tree_ for tree in forest.estimators_]
 
     def values(self, bag: str, points: Sequence[Point]) -> list[float]:
