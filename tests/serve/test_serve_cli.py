@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from serve.settings import ServiceSettings
+from serve.shipped import shipped_adapters
 from serve.state import processes_of
 
 MODEL = "smollm2-135m-instruct"
@@ -104,18 +106,20 @@ def test_the_life_of_a_service(home: Path) -> None:
     running = [p for p in processes_of(home / "serve") if "serve.daemon" in " ".join(p.cmdline())]
     assert len(running) == 1, "two starts at once made two services"
 
+    shipped = list(shipped_adapters(ServiceSettings()))
     started = time.monotonic()
     assert serve(home, "up").returncode == 0
     assert time.monotonic() - started < 10
     found = status(home)
-    assert (found["running"], found["pid"], found["models"]) == (True, running[0].pid, [MODEL])
+    assert (found["running"], found["pid"], found["models"]) == (True, running[0].pid, [MODEL, *shipped])
     other = serve(home, "up", "--base-model", "owner/other")
     assert other.returncode == 9
     assert "end it first with `autommlab serve down`" in other.stderr
 
     talk = serve(home, "chat", "--max-tokens", "24", text="What is the capital of France?\n\n")
     assert "Paris" in talk.stdout
-    assert serve(home, "adapters", "list").stdout.startswith("no adapters")
+    listed = serve(home, "adapters", "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == shipped
 
     before = processes_of(home / "serve")
     assert len(before) > 5
