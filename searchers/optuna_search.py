@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.trial import TrialState, create_trial
 from ray.tune.search.optuna import OptunaSearch
 
 from searchers.errors import SearcherError
+from searchers.gp_sampler import OneThreadGPSampler
 from searchers.space import Point, SearchSpace
 from searchers.tracking import TrackingSearcher
 
@@ -155,7 +156,7 @@ def gp(
         startup_trials: finished trials before the model takes over.
     """
     _check_startup(startup_trials)
-    sampler = GPSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials)
+    sampler = OneThreadGPSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials)
     return OptunaSearcher(
         space, metric=metric, mode=mode, seed=seed, name="gp", first_points=first_points,
         sampler=sampler, startup_trials=startup_trials,
