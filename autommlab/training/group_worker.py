@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab.training.failures import WorkerLostError, trial_failure
+from autommlab.training.node_faults import fault_of, leave
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup
 
@@ -47,13 +48,15 @@ def train_share(config: dict[str, Any]) -> None:
 
     Raises:
         TrialFailure: the trial failed by itself, here.
-        WorkerLostError: another worker is gone.
+        WorkerLostError: another worker is gone, or this machine is at fault.
     """
     try:
         _train(config["job"])
     except Exception as error:  # the words go to the trainable, which has no toolbox to unpickle the rest
         if _peer_is_gone(error):
             raise WorkerLostError(str(error)) from None
+        if (fault := fault_of(error, Path(tempfile.gettempdir()))) is not None:
+            raise leave(fault) from None
         raise trial_failure(error) from None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from autommlab.events import Events
+from autommlab.training.failures import WorkerLostError
 from autommlab.training.ledger import Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 from autommlab.training.study_metrics import StudyMetrics
@@ -22,6 +23,7 @@ CHECKPOINT_FILE = "checkpoint.pth"
 _TRIAL_WEIGHTS = "trial.pth"
 #: So many first trials that all fail by an error mean a broken set-up.
 HOPELESS_AFTER = 3
+_HOPELESS: tuple[TrialStatus, ...] = ("failed", "worker-died")
 
 
 class StudyLog(tune.Callback):
@@ -62,6 +64,11 @@ class StudyLog(tune.Callback):
         status = result["status"]
         stopped = status == "ok" and not result.get(COMPLETE)
         self._finish(trial, result, "stopped" if stopped else status, result.get("reason", ""))
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial lost its worker and is tried again: the reason is told now, the trial may yet end well."""
+        message = f"a trial lost its worker and goes on from its last checkpoint: {_last_line(trial)}"
+        self._events.emit("warning", "training", message)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial's worker died more often than is allowed."""
@@ -159,12 +166,15 @@ def _discard_checkpoint(trial: Trial) -> None:
 
 
 def _last_line(trial: Trial) -> str:
-    lines = str(trial.get_error() or "no message").strip().splitlines()
-    return lines[-1][:300]
+    """What the worker said last; Ray Tune writes it beside the driver before it copies it to the storage."""
+    local = Path(trial.error_file) if trial.error_file else None
+    told = local.read_text(encoding="utf-8") if local and local.exists() else trial.get_error()
+    line = (str(told or "").strip().splitlines() or ["no message"])[-1]
+    return line.rpartition(f"{WorkerLostError.__name__}: ")[2][:300]
 
 
 class StopWhenHopeless(tune.Stopper):
-    """Ends a study whose first trials all fail by an error: the set-up is wrong, not the luck."""
+    """Ends a study whose first trials all fail by an error or lose their workers: the set-up is wrong, not the luck."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -176,7 +186,7 @@ class StopWhenHopeless(tune.Stopper):
     def stop_all(self) -> bool:
         """Whether the study has no prospect."""
         first = self._ledger.records[:HOPELESS_AFTER]
-        return len(first) == HOPELESS_AFTER and all(record.status == "failed" for record in first)
+        return len(first) == HOPELESS_AFTER and all(record.status in _HOPELESS for record in first)
 
 
 class Silent(tune.ProgressReporter):

@@ -18,6 +18,7 @@ from ray import tune
 from autommlab.metrics import objective
 from autommlab.training.failures import TrialFailure, WorkerLostError, trial_failure
 from autommlab.training.ledger import trial_key
+from autommlab.training.node_faults import fault_of, leave
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 
 if TYPE_CHECKING:
@@ -110,8 +111,16 @@ class TrialTrainable(tune.Trainable):
             self._drop_trial()
             raise
         except Exception as error:  # a trial may fail in any way; the study goes on and says why
+            self._leave_if_faulty(error)
             self._last = self._failed(trial_failure(error))
         return self._last
+
+    def _leave_if_faulty(self, error: Exception) -> None:
+        """Raise what makes Ray Tune try this trial again, if the machine or the process is to blame."""
+        fault = fault_of(error, Path(self.logdir))
+        if fault is not None:
+            self._drop_trial()
+            raise leave(fault) from None  # the cause may hold classes that the driver cannot unpickle
 
     def _advance(self) -> dict[str, Any]:
         if self._trial is None:
@@ -178,10 +187,14 @@ class TrialTrainable(tune.Trainable):
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write weights (with optimiser and random state in mid-training), config and progress."""
         folder = Path(checkpoint_dir)
-        if self._trial is not None:
-            self._trial.save(folder)
-            (folder / CONFIG_FILE).write_text(self._trial.config_text(), encoding="utf-8")
-        (folder / PROGRESS_FILE).write_text(json.dumps(self._last), encoding="utf-8")
+        try:
+            if self._trial is not None:
+                self._trial.save(folder)
+                (folder / CONFIG_FILE).write_text(self._trial.config_text(), encoding="utf-8")
+            (folder / PROGRESS_FILE).write_text(json.dumps(self._last), encoding="utf-8")
+        except Exception as error:
+            self._leave_if_faulty(error)
+            raise
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:  # type: ignore[override]  # Ray's annotation is older
         """Go on from a checkpoint of this trial, written by a worker that died or a stopped study."""
