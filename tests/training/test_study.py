@@ -1,13 +1,14 @@
 """Studies on a real Ray: equal budgets, failures that do not stop them, worker death, one look at TEST."""
 
+import contextlib
 import json
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tiny import small_space
 
@@ -108,8 +109,8 @@ def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> No
             for progress in (tmp_path / "ray").glob("*/checkpoint_*/progress.json"):
                 worker = _busy_worker()
                 if worker and progress.exists():
-                    os.kill(worker, signal.SIGKILL)
-                    killed.append(worker)
+                    worker.kill()
+                    killed.append(worker.pid)
                     return
             time.sleep(0.05)
 
@@ -127,14 +128,53 @@ def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> No
     assert [trial.status for trial in result.trials] == ["ok"] * 3
 
 
-def _busy_worker() -> int | None:
-    import psutil
+def test_a_trial_that_loses_every_worker_is_given_up(tiny_setups: dict, tmp_path: Path) -> None:
+    """Each worker of the first trial is killed with -9, as a trial does that crashes its process."""
+    killed: dict[int, str] = {}
+    warnings: list[str] = []
 
-    for process in psutil.process_iter(["name", "cmdline"]):
+    def kill_three_workers() -> None:
+        deadline = time.monotonic() + 200
+        while len(killed) < 3 and time.monotonic() < deadline:
+            worker = _busy_worker()
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+                if worker and worker.cwd() == next(iter(killed.values()), worker.cwd()):
+                    killed[worker.pid] = worker.cwd()
+                    worker.kill()
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_three_workers)
+    killer.start()
+    result = run_study(
+        tiny_setups[Task.CLASSIFICATION],
+        small_space((30, 40)),
+        StudyOptions(searcher="random", trials=2, max_concurrent=1),
+        folder=tmp_path,
+        events=Events(lambda event: warnings.append(event.message) if event.kind == "warning" else None),
+    )
+    killer.join()
+    assert len(killed) == 3
+    assert sorted(trial.status for trial in result.trials) == ["ok", "worker-died"]
+    assert [trial.reason for trial in result.trials if "its worker died 3 times" in trial.reason]
+    assert len(warnings) == 2, warnings
+
+
+def _busy_worker() -> psutil.Process | None:
+    """One that trains for this Ray, not for another on this machine: workers stand in the folder of their trial."""
+    for process in psutil.process_iter(["cmdline"]):
         title = " ".join(process.info["cmdline"] or ())
-        if title.startswith("ray::") and "train" in title:
-            return process.pid
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+            if title.startswith("ray::") and "train" in title and process.cwd().startswith(_session_folder()):
+                return process
     return None
+
+
+def _session_folder() -> str:
+    import ray
+
+    node = ray._private.worker._global_node
+    assert node is not None
+    return str(node.get_session_dir_path())
 
 
 @pytest.mark.parametrize("scheduler", ["asha", "median"])
