@@ -32,6 +32,7 @@ def trials_command(
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
     hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
     recipe: Annotated[bool, typer.Option(help="Also train the toolbox's own recipe in each bag.")] = True,
+    near: Annotated[int, typer.Option(min=0, help="Configurations of each bag around that recipe.")] = 8,
     noise: Annotated[bool, typer.Option(help="Also train some configurations under other seeds.")] = True,
     test_all: Annotated[
         bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a bag alone.")
@@ -58,7 +59,7 @@ def trials_command(
         if as_json:
             print("[" + ",\n".join(bag.model_dump_json() for bag in planned) + "]")
             return
-        print_table(plan_table(planned, per_bag))
+        print_table(plan_table(planned, per_bag, near))
         return
     from autommlab.progress import Display
     from training_data_gen.triplets.jobs import TrialsOptions
@@ -67,6 +68,7 @@ def trials_command(
     options = TrialsOptions(
         per_bag=per_bag,
         default_recipe=recipe,
+        near=near,
         noise=noise,
         test_all=test_all,
         hours=hours,

@@ -14,7 +14,7 @@ from searchers.distance import place
 from searchers.sobol import SobolSearch, sobol_point, unit_point
 from searchers.space import ChoiceParameter, Point, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract
-from training_data_gen.triplets.quasi import SEARCHER, plan_points, register_searcher
+from training_data_gen.triplets.quasi import SEARCHER, near_points, plan_points, register_near, register_searcher
 
 
 def make(space: SearchSpace, seed: int) -> SobolSearch:
@@ -42,6 +42,28 @@ def test_other_bounds_get_the_same_places() -> None:
                 assert one[parameter.name] == pytest.approx(other[parameter.name])
             elif parameter.name == "iterations":
                 assert place(parameter, one["iterations"]) == pytest.approx(place(twin, other["iterations"]), abs=0.02)
+
+
+def test_points_near_a_recipe_lie_around_it_in_the_space() -> None:
+    recipe: Point = {"iterations": 120, "batch_size": 64, "optimizer": "AdamW", "lr": 1e-3, "weight_decay": 1e-2}
+    points = near_points(SPACE, recipe, 200)
+    assert all(point in SPACE for point in points)
+    assert len({repr(point) for point in [*points, recipe]}) == 201
+    assert points[:8] == near_points(SPACE, recipe, 8)
+    assert points[:8] != near_points(SPACE, recipe, 8, sequence=1)
+    assert sum(1e-4 <= float(point["lr"]) <= 1e-2 for point in points) > 100
+    assert sum(point["optimizer"] == "AdamW" for point in points) > 60
+
+
+def test_a_space_of_few_points_ends_the_search_for_more() -> None:
+    small = SearchSpace(parameters=(ChoiceParameter(name="optimizer", choices=("SGD", "Adam", "AdamW")),))
+    assert {str(p["optimizer"]) for p in near_points(small, {"optimizer": "Adam"}, 9)} == {"SGD", "AdamW"}
+
+
+def test_a_study_near_a_recipe_proposes_these_points() -> None:
+    points = near_points(SPACE, plan_points(SPACE, 1)[0], 3)
+    searcher = searchers.create(register_near(points, "some-bag"), SPACE, metric=METRIC, seed=0, first_points=[])
+    assert [searcher.suggest(str(number)) for number in range(3)] == points
 
 
 def test_more_points_begin_with_the_same_ones() -> None:

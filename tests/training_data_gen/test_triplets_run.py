@@ -15,7 +15,7 @@ from program import autommlab, command
 from autommlab.tasks import Task
 from searchers.space import SearchSpace
 from training_data_gen.triplets.menus import MENUS
-from training_data_gen.triplets.quasi import plan_points
+from training_data_gen.triplets.quasi import near_points, plan_points
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.store import read_triplets
 
@@ -28,7 +28,7 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
     added = autommlab(home, "data", "add", shapes, "--name", "materials")
     assert added.returncode == 0, added.stderr
     out = tmp_path / "triplets"
-    asked = ("trials", "--data", "materials", "--tasks", "classification", "--bags", 1, "--out", out)
+    asked = ("trials", "--data", "materials", "--tasks", "classification", "--bags", 1, "--near", 1, "--out", out)
 
     _kill_after_trial(home, out, *asked, "--per-bag", 2)
     ledger = out / "bags" / "materials-0" / "seed-0" / "trials.jsonl"
@@ -38,13 +38,16 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
 
     done = autommlab(home, *asked, "--per-bag", 2)
     assert done.returncode == 0, done.stderr
-    assert "1 of 1 studies done, 3 triplets" in done.stdout
+    assert "2 of 2 studies done, 4 triplets" in done.stdout
     assert ledger.read_text().splitlines()[: len(survived)] == survived
     triplets = read_triplets(out)
-    assert len({t.key for t in triplets}) == len(triplets) == 3
+    assert len({t.key for t in triplets}) == len(triplets) == 4
     assert {t.planned for t in triplets} == {"materials-0"}
     assert {t.config for t in triplets} == {None, 0, 1}
-    assert sum(t.test is not None for t in triplets) == 1
+    assert sum(t.test is not None for t in triplets) == 2, "the winner of each study"
+    (near,) = [t for t in triplets if t.near]
+    (recipe,) = [t for t in triplets if t.config is None and not t.near]
+    assert near.point == near_points(_space(near), recipe.point, 1, sequence=0)[0]
     points = plan_points(_space(triplets[0]), 2)
     assert [next(t.point for t in triplets if t.config == n) for n in range(2)] == points
     for triplet in triplets:
@@ -57,7 +60,7 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
 
     before = (out / "triplets.jsonl").read_text()
     again = autommlab(home, *asked, "--per-bag", 2, "--json")
-    assert json.loads(again.stdout)["triplets"] == 3
+    assert json.loads(again.stdout)["triplets"] == 4
     assert (out / "triplets.jsonl").read_text() == before
 
 

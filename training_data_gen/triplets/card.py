@@ -181,11 +181,18 @@ def _bag_table(triplets: Sequence[Triplet]) -> str:
                 f"{s.highest:.3f}",
                 _or_dash(s.recipe),
                 "-" if s.better is None else f"{s.better:.0%}",
-                _or_dash(next((t.test for t in found if t.test is not None), None)),
+                _or_dash(s.near),
+                _or_dash(_winner_on_test(found)),
             ]
         )
-    head = ["bag", "data", "model", "trials", "val min", "median", "max", "recipe", "beat it", "winner on test"]
-    return _table(head, rows)
+    head = ["bag", "data", "model", "trials", "val min", "median", "max", "recipe", "beat it"]
+    return _table([*head, "best near it", "winner on test"], rows)
+
+
+def _winner_on_test(triplets: Sequence[Triplet]) -> float | None:
+    """Of the studies' winners, the one that is best on VAL."""
+    tested = [t for t in triplets if t.test is not None]
+    return max(tested, key=lambda t: t.score).test if tested else None
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

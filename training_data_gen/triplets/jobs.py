@@ -23,6 +23,7 @@ class TrialsOptions(BaseModel):
     Attributes:
         per_bag: quasi-random configurations of each bag.
         default_recipe: also train the toolbox's own recipe, as the first trial of a bag.
+        near: configurations around the toolbox's own recipe, of each bag.
         noise: also train the first configurations of some bags under other seeds.
         test_all: measure every trial on TEST once its study is over, not the winner alone; of use from the start only.
         hours: no study is begun that would probably end later; None = no limit.
@@ -34,6 +35,7 @@ class TrialsOptions(BaseModel):
 
     per_bag: int = Field(default=20, ge=1)
     default_recipe: bool = True
+    near: int = Field(default=8, ge=0)
     noise: bool = True
     test_all: bool = False
     hours: float | None = Field(default=None, gt=0)
@@ -43,12 +45,19 @@ class TrialsOptions(BaseModel):
 
 
 class Job(NamedTuple):
-    """One study: a bag under one seed; `recipe` = the toolbox's own recipe is its first trial."""
+    """One study: a bag under one seed.
+
+    Attributes:
+        configs: so many configurations.
+        recipe: the toolbox's own recipe is the first trial.
+        near: the configurations lie around that recipe.
+    """
 
     planned: PlannedBag
     seed: int
     configs: int
     recipe: bool
+    near: bool = False
 
     @property
     def trials(self) -> int:
@@ -61,9 +70,11 @@ class Job(NamedTuple):
 
     def folder(self, out: Path) -> Path:
         """Of this study."""
-        return self.bag_folder(out) / f"seed-{self.seed}"
+        return self.bag_folder(out) / ("near" if self.near else f"seed-{self.seed}")
 
     def __str__(self) -> str:
+        if self.near:
+            return f"{self.planned.id}, around the recipe"
         return f"{self.planned.id}, seed {self.seed}" if self.seed != SEED else self.planned.id
 
 
@@ -83,13 +94,15 @@ class JobDone(BaseModel):
 
 
 def jobs(bags: Iterable[PlannedBag], options: TrialsOptions) -> list[Job]:
-    """All studies of a plan in order, the ones for the noise right after their bag's own."""
+    """All studies of a plan in order, the smaller ones of a bag right after its own."""
     found = []
     for bag in bags:
         found.append(Job(bag, SEED, options.per_bag, options.default_recipe))
+        if options.near:
+            found.append(Job(bag, SEED, options.near, recipe=False, near=True))
         if options.noise:
             repeated = min(NOISE_CONFIGS, options.per_bag)
-            found += [Job(bag, seed, repeated, False) for seed in bag.noise_seeds]
+            found += [Job(bag, seed, repeated, recipe=False) for seed in bag.noise_seeds]
     return found
 
 

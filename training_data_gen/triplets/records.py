@@ -70,7 +70,8 @@ class Triplet(BaseModel):
         context: what a searcher is told about the study.
         parameters: the search space with its bounds.
         point: the hyperparameters.
-        config: number of the quasi-random configuration, from 0; None for the toolbox's own recipe.
+        config: number of the quasi-random configuration, from 0; None for the toolbox's own recipe and those near it.
+        near: drawn around the toolbox's own recipe.
         score: the objective on VAL, 0 if the trial failed.
         test: the objective on TEST, measured for the winner of a study, of all trials if asked for.
         metrics, test_metrics: all figures, fractions.
@@ -96,6 +97,7 @@ class Triplet(BaseModel):
     mode: str = "max"
     objective: str
     config: int | None
+    near: bool = False
     seed: int
     test: float | None = None
     metrics: dict[str, float] = {}
@@ -127,6 +129,7 @@ def triplets_of(
     trials: Sequence[TrialRecord],
     *,
     test_metrics: Mapping[int, dict[str, float]],
+    near: bool = False,
 ) -> list[Triplet]:
     """The lines of one study.
 
@@ -136,8 +139,11 @@ def triplets_of(
         space: its bounds.
         trials: all of them.
         test_metrics: number of a trial -> its figures on TEST.
+        near: they were drawn around the toolbox's own recipe.
     """
-    numbers = {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.points))}
+    numbers = (
+        {} if near else {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.points))}
+    )
     measured = objective(planned.task).name
     versions = _versions(setup.choice)
     shared = {
@@ -150,6 +156,7 @@ def triplets_of(
         "context": study_context(setup).facts,
         "parameters": space.parameters,
         "objective": measured,
+        "near": near,
         "seed": setup.seed,
         "versions": versions,
     }

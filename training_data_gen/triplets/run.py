@@ -20,11 +20,12 @@ from autommlab.training.space import search_space
 from autommlab.training.study import BEST_FOLDER, LEDGER_FILE, TEST_FILE, StudyOptions, run_study
 from autommlab.words import duration
 from searchers.registry import DEFAULT_SUFFIX
+from searchers.space import Point, SearchSpace
 from training_data_gen.triplets.all_on_test import measure_all
 from training_data_gen.triplets.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import prepare
-from training_data_gen.triplets.quasi import register_searcher
+from training_data_gen.triplets.quasi import near_points, register_near, register_searcher
 from training_data_gen.triplets.records import triplets_of
 from training_data_gen.triplets.store import TRIPLETS_FILE, TripletFile
 
@@ -166,17 +167,18 @@ class _Work:
             (folder / BEST_FOLDER / TEST_FILE).unlink(missing_ok=True)
         setup = prepare(job.planned, job.bag_folder(self._out)).model_copy(update={"seed": job.seed})
         space = search_space(job.planned.budget())
+        recipe = default_recipe(setup.choice.entry, space=space)
         result = run_study(
             setup,
             space,
-            self._study_options(job),
+            self._study_options(job, _searcher(job, space, recipe)),
             folder=folder,
             events=self._events,
-            default_point=default_recipe(setup.choice.entry, space=space) if job.recipe else None,
+            default_point=recipe if job.recipe else None,
         )
         tested = measure_all(folder, setup.bag.task) if self._options.test_all else {}
         tested[result.best.number] = result.test_metrics
-        self._file.add(triplets_of(job.planned, setup, space, result.trials, test_metrics=tested))
+        self._file.add(triplets_of(job.planned, setup, space, result.trials, test_metrics=tested, near=job.near))
         seconds = round(time.monotonic() - began, 1)
         # A study resumed with a larger budget ends at its old one; the next call then goes on with it.
         finished = JobDone(trials=len(result.trials), trained=len(result.trials) - before, seconds=seconds)
@@ -184,15 +186,22 @@ class _Work:
         self._pace.add(job.planned.task, finished)
         self._events.emit("stage-finished", _STAGE, f"{job}: {_outcome(result)}", seconds=finished.seconds)
 
-    def _study_options(self, job: Job) -> StudyOptions:
+    def _study_options(self, job: Job, searcher: str) -> StudyOptions:
         return StudyOptions(
-            searcher=register_searcher(job.planned.points) + (DEFAULT_SUFFIX if job.recipe else ""),
+            searcher=searcher,
             trials=job.trials,
             max_concurrent=self._options.concurrent,
             cpus_per_trial=self._options.cpus_per_trial,
             gpus_per_trial=self._options.gpus_per_trial,
             keep_all=self._options.test_all,
         )
+
+
+def _searcher(job: Job, space: SearchSpace, recipe: Point) -> str:
+    """Name of what proposes the study's configurations."""
+    if job.near:
+        return register_near(near_points(space, recipe, job.configs, job.planned.points), job.planned.id)
+    return register_searcher(job.planned.points) + (DEFAULT_SUFFIX if job.recipe else "")
 
 
 def _outcome(result: StudyResult) -> str:

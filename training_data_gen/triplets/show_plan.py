@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 _COLUMNS = ("bag", "data set", "classes", "train", "model", "input", "iterations", "batch", "split", "noise")
 
 
-def plan_table(bags: Sequence[PlannedBag], per_bag: int) -> Table:
+def plan_table(bags: Sequence[PlannedBag], per_bag: int, near: int) -> Table:
     """One line per bag, in the order in which they are trained."""
     from rich.table import Table
 
     held_out = sum(bag.held_out for bag in bags)
-    title = f"{len(bags)} bags x {per_bag} configurations, {held_out} of them held out"
+    title = f"{len(bags)} bags x ({per_bag} + {near} configurations), {held_out} of them held out"
     drawn = Table(*_COLUMNS, title=title)
     for bag in bags:
         drawn.add_row(*_cells(bag))

@@ -31,6 +31,7 @@ class Spread(BaseModel):
     Attributes:
         recipe: what the toolbox's own recipe reached; None if it was not trained.
         better: share of the configurations that beat it.
+        near: highest of the configurations around it; None without any.
         noise: standard deviation between seeds of the same point; None if nothing was repeated.
     """
 
@@ -42,6 +43,7 @@ class Spread(BaseModel):
     deviation: float
     recipe: float | None = None
     better: float | None = None
+    near: float | None = None
     noise: float | None = None
 
 
@@ -95,7 +97,7 @@ def spread(triplets: Sequence[Triplet]) -> Spread:
     """Of one bag's triplets, which are not empty."""
     own = main_seed(triplets)
     scores = [t.score for t in own if t.config is not None] or [t.score for t in own]
-    recipe = next((t.score for t in own if t.config is None), None)
+    recipe = next((t.score for t in own if t.config is None and not t.near), None)
     return Spread(
         lowest=min(scores),
         median=statistics.median(scores),
@@ -103,6 +105,7 @@ def spread(triplets: Sequence[Triplet]) -> Spread:
         deviation=statistics.pstdev(scores),
         recipe=recipe,
         better=None if recipe is None else sum(score > recipe for score in scores) / len(scores),
+        near=max((t.score for t in own if t.near), default=None),
         noise=noise(triplets),
     )
 
@@ -125,7 +128,7 @@ def task_figures(triplets: Sequence[Triplet]) -> TaskFigures:
     bags = by_bag(triplets)
     seconds = sorted(t.seconds for t in triplets)
     ranges = [found.highest - found.lowest for found in map(spread, bags.values())]
-    own = [t for found in bags.values() for t in main_seed(found)]
+    own = [t for found in bags.values() for t in main_seed(found) if not t.near]
     return TaskFigures(
         bags=len(bags),
         trials=len(triplets),
