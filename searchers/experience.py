@@ -15,6 +15,8 @@ from searchers.errors import SearcherError
 from searchers.settings import EXPERIENCE_VARIABLE
 from searchers.space import Parameter, Point
 
+SHIPPED = Path(__file__).with_name("experience.jsonl.gz")
+
 
 class Experience(BaseModel):
     """One line of an experience file: a trial of an earlier study. Other keys on the line are ignored.
@@ -47,6 +49,14 @@ def experience_file(given: str | None) -> Path | None:
     """The file to read: the one given, else that of AUTOMMLAB_EXPERIENCE, else none."""
     name = given or os.environ.get(EXPERIENCE_VARIABLE)
     return Path(name).expanduser() if name else None
+
+
+def experience_or_shipped(given: str | None) -> Path:
+    """As `experience_file`, and for want of one the trials that come with this package.
+
+    Those are `autommlab trials`' own, without its held-out bags (`training_data_gen/triplets`).
+    """
+    return experience_file(given) or SHIPPED
 
 
 def load_experience(path: Path) -> list[Experience]:

@@ -17,7 +17,6 @@ from typing import Any
 from searchers.context import StudyContext
 from searchers.ensemble import MEMBER_METRIC, Ensemble
 from searchers.errors import SearcherError, unknown
-from searchers.experience import experience_file
 from searchers.hpo_llama import HpoLlama, has_service, service_client
 from searchers.optuna_search import cmaes, gp, tpe, tpe_few
 from searchers.prior import prior
@@ -136,7 +135,7 @@ def portfolio(
         SearcherError: a member that does not exist, one that was asked for and cannot take part, or
             an option that is unknown or not allowed.
     """
-    names = options.pop("members", None) or _available(service, options.get("experience"))
+    names = options.pop("members", None) or _available(service)
     checked = llm_options("portfolio", options, "members")
     for name in names:
         if name not in _MEMBERS:
@@ -154,7 +153,6 @@ def portfolio(
     return Portfolio(space, members=members, metric=metric, mode=mode, seed=seed, first_points=first_points)
 
 
-def _available(service: str | ServiceClient | None, experience: str | None) -> list[str]:
-    """The default members without those that lack what they need."""
-    lacking = {_LLM: not has_service(service), _PRIOR: experience_file(experience) is None}
-    return [name for name in _DEFAULT if not lacking.get(name)]
+def _available(service: str | ServiceClient | None) -> list[str]:
+    """The default members, the LLM if there is a service to ask."""
+    return [name for name in _DEFAULT if name != _LLM or has_service(service)]

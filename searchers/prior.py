@@ -22,8 +22,7 @@ from typing import Any
 
 from searchers.context import StudyContext, context_distance
 from searchers.distance import at_place, gaps, is_near, place
-from searchers.errors import SearcherError
-from searchers.experience import HOW_TO_MAKE_ONE, Experience, experience_file, load_experience
+from searchers.experience import Experience, experience_or_shipped, load_experience
 from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
 from searchers.tracking import TrackingSearcher
 
@@ -215,14 +214,12 @@ def prior(
     Args:
         space, metric, mode, seed, first_points: see `TrackingSearcher`.
         context: what the study is about; without it all earlier studies are equally near.
-        experience: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_EXPERIENCE.
+        experience: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_EXPERIENCE, else that of this package.
         size: most points before it draws at random.
 
     Raises:
-        SearcherError: no file is named, or it cannot be used.
+        SearcherError: the file cannot be used.
     """
-    file = experience_file(experience)
-    if file is None:
-        raise SearcherError(f"the searcher 'prior' needs the trials of earlier studies. {HOW_TO_MAKE_ONE}")
-    points = prior_points(space, context or StudyContext(), load_experience(file), mode=mode, size=size)
+    known = load_experience(experience_or_shipped(experience))
+    points = prior_points(space, context or StudyContext(), known, mode=mode, size=size)
     return PriorSearch(space, points=points, metric=metric, mode=mode, seed=seed, first_points=first_points)

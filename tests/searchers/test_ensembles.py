@@ -96,7 +96,7 @@ def test_the_default_members_are_those_that_can_take_part(tmp_path: Path, monkey
     for name in ("AUTOMMLAB_LLM_URL", "AUTOMMLAB_EXPERIENCE"):
         monkeypatch.delenv(name, raising=False)
     plain: Any = create("portfolio", SPACE, metric=METRIC, seed=0)
-    assert list(plain._members) == ["tpe-few", "random"]
+    assert list(plain._members) == ["prior", "tpe-few", "random"]
     assert len(play(plain, 8)) == 8
     file = write_experience(tmp_path / "past.jsonl", [past_trial(RECIPE, 0.5)])
     everybody: Any = create(

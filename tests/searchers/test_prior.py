@@ -1,4 +1,4 @@
-"""The zero-shot prior: which past points it takes over, and what it says without any."""
+"""The zero-shot prior: which past points it takes over, from a file or from those that come with the package."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from llm_making import CONTEXT, past_trial, write_experience
 
+from autommlab.tasks import Task
 from searchers import SearcherError, StudyContext, create
 from searchers.context import context_distance
-from searchers.experience import Experience, load_experience
+from searchers.experience import SHIPPED, Experience, load_experience
 from searchers.prior import prior_points
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, Point, SearchSpace
 from searchers.testing import METRIC, SPACE, propose
@@ -78,8 +79,16 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AUTOMMLAB_EXPERIENCE", str(write_experience(tmp_path / "p.jsonl", [past_trial(GOOD, 0.5)])))
     assert propose(create("prior", SPACE, metric=METRIC, seed=0), "a") == GOOD
     monkeypatch.delenv("AUTOMMLAB_EXPERIENCE")
-    with pytest.raises(SearcherError, match=r"'prior' needs the trials of earlier studies.*JSON object per finished"):
-        create("prior", SPACE, metric=METRIC, seed=0)
+    shipped: Any = create("prior", SPACE, metric=METRIC, seed=0)
+    assert propose(shipped, "a") != GOOD
+    assert shipped.proposed_by("a") == "prior"
+
+
+def test_the_shipped_experience_is_that_of_all_tasks_and_scores_are_fractions() -> None:
+    trials = load_experience(SHIPPED)
+    assert {trial.context["task"] for trial in trials} == set(Task)
+    assert len(trials) > 1000
+    assert all(0 <= trial.real_score <= 1 for trial in trials if trial.real_score is not None)
 
 
 @pytest.mark.parametrize(

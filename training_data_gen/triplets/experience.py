@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 
-from autommlab.files import write_text
+from autommlab.files import storage_errors, write_text
 from searchers.experience import Experience
 from training_data_gen.triplets.records import Triplet
 
@@ -27,10 +28,14 @@ def learnable(triplets: Iterable[Triplet], *, without: Iterable[str] = ()) -> li
 
 
 def write_experience(triplets: Iterable[Triplet], path: Path, *, without: Iterable[str] = ()) -> Path:
-    """An experience file (AUTOMMLAB_EXPERIENCE) of what may be learnt from.
+    """An experience file (AUTOMMLAB_EXPERIENCE) of what may be learnt from, compressed if its name ends in ".gz".
 
     Raises:
         StorageError: the file cannot be written.
     """
-    lines = (experience(triplet).model_dump_json() for triplet in learnable(triplets, without=without))
-    return write_text(path, "".join(line + "\n" for line in lines))
+    text = "".join(experience(t).model_dump_json() + "\n" for t in learnable(triplets, without=without))
+    if path.suffix != ".gz":
+        return write_text(path, text)
+    with storage_errors(path):
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    return path
