@@ -174,10 +174,13 @@ def _last_line(trial: Trial) -> str:
 
 
 class StopWhenHopeless(tune.Stopper):
-    """Ends a study whose first trials all fail by an error or lose their workers: the set-up is wrong, not the luck."""
+    """Ends a study whose first trials all fail by an error or lose their workers: the set-up is wrong, not the luck.
+
+    A resumed study gets as many trials again: the cause may have been mended.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self._ledger, self._before = ledger, len(ledger.records)
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Never stops a single trial."""
@@ -185,8 +188,9 @@ class StopWhenHopeless(tune.Stopper):
 
     def stop_all(self) -> bool:
         """Whether the study has no prospect."""
-        first = self._ledger.records[:HOPELESS_AFTER]
-        return len(first) == HOPELESS_AFTER and all(record.status in _HOPELESS for record in first)
+        records = self._ledger.records
+        tried = len(records) - self._before
+        return tried >= HOPELESS_AFTER and all(record.status in _HOPELESS for record in records)
 
 
 class Silent(tune.ProgressReporter):

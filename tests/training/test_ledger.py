@@ -7,6 +7,7 @@ import pytest
 from autommlab.errors import StorageError
 from autommlab.training.ledger import Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.study_log import StopWhenHopeless
 
 
 def point(lr: float = 0.01) -> Hyperparameters:
@@ -59,3 +60,20 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No space left on device"):
         ledger.append(record(1))
     assert ledger.records == []
+
+
+@pytest.mark.parametrize("status", ["failed", "worker-died"])
+def test_a_study_without_prospect_ends_and_a_resumed_one_gets_another_chance(
+    status: TrialStatus, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path / "trials.jsonl")
+    first = StopWhenHopeless(ledger)
+    for number in (1, 2, 3):
+        assert not first.stop_all()
+        ledger.append(record(number, 0.0, status))
+    assert first.stop_all()
+    resumed = StopWhenHopeless(ledger)
+    assert not resumed.stop_all()
+    for number in (4, 5, 6):
+        ledger.append(record(number, 0.0, "ok" if number == 5 else status))
+    assert not resumed.stop_all(), "one trial went well"
