@@ -1,7 +1,7 @@
 """The configurations that a bag tries: points of a Sobol sequence and points around the toolbox's own recipe.
 
 Each bag of a task has another scrambling: the same points in every bag would leave most of the space unseen, however
-many bags there are. In 46 of the first 60 bags none of 20 Sobol points beat the recipe: what does is to be learnt near it.
+many bags there are. In 46 of 60 bags none of 20 Sobol points beat the recipe: what does is to be learnt near it.
 """
 
 from __future__ import annotations
