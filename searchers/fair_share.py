@@ -62,7 +62,12 @@ class FairShare(ConcurrencyLimiter):
 
 
 def yielding(kind: type[Scheduler], share: FairShare | None) -> type[Scheduler]:
-    """`kind`, which also ends idle workers of a study that has all that it may have; itself without a share."""
+    """`kind`, which also ends idle workers of a study that has all that it may have; itself without a share.
+
+    It gives a worker that has become free to a trial for which none is being started. Tune's own choice is
+    the trial that has waited longest, and it then ends the worker that is being started for that one: where trials
+    end faster than workers start, some slots stay empty for good (seen: 43 of 64).
+    """
     if share is None:
         return kind
     mine = share
@@ -75,9 +80,15 @@ def yielding(kind: type[Scheduler], share: FairShare | None) -> type[Scheduler]:
             if mine.crowded or (mine.must_yield and not _any_pending(tune_controller)):
                 tune_controller._cleanup_cached_actors(force_all=True)
             chosen: Trial | None = super().choose_trial_to_run(tune_controller, **options)
-            return chosen
+            return _without_worker(tune_controller) or chosen
 
     return Yielding
+
+
+def _without_worker(tune_controller: Any) -> Trial | None:
+    started_for = tune_controller._trial_to_actor
+    waiting = (trial for trial in tune_controller.get_trials() if trial.status == Trial.PENDING)
+    return next((trial for trial in waiting if trial not in started_for), None)
 
 
 def _any_pending(tune_controller: Any) -> bool:

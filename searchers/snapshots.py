@@ -7,9 +7,10 @@ moments, and `Tuner.restore` then logs an error and silently starts all over.
 
 `StudySnapshots` bundles the three files of one moment into `snapshot.zip`, swapped in
 as a whole, whenever a trial starts, saves or ends; `recover` puts them back before `Tuner.restore`.
-Ray saves often enough only with the environment variable `SAVE_EVERY_STEP` in the
-driver; then the bundle is current a few milliseconds after a trial ends, before any
-later event is handled.
+Tune's own pace, a save every 10 s at most, is too slow for that. After `save_often` the
+bundle is current a few milliseconds after a trial ends, before any later event is handled;
+in a study of so many trials that a save takes 0.1 s, a few seconds later, because each save
+writes all trials anew and would take most of the driver's time.
 
 From ray 2.60: tune/execution/{tune_controller,experiment_state}.py, `save_to_dir`,
 `sync_up_experiment_state`, `resume`.
@@ -20,11 +21,15 @@ from __future__ import annotations
 import fnmatch
 import io
 import posixpath
+import statistics
 import zipfile
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback
+from ray.tune.execution import tune_controller
+from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search.search_generator import SearchGenerator
 
@@ -35,11 +40,35 @@ from searchers.stored_file import open_whole, read_whole
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-#: Set it in `os.environ` before `Tuner.fit`: Tune's default saves every 10 s at most.
-SAVE_EVERY_STEP = {"TUNE_GLOBAL_CHECKPOINT_S": "0"}
+#: Seconds from which a save is dear, and the share of the driver's time that dear ones may take (Tune's own).
+DEAR_SAVE_S, MOST_OF_TIME = 0.1, 0.05
 
 _BUNDLE = "snapshot.zip"
 _TEMPLATES = (TuneController.CKPT_FILE_TMPL, SearchGenerator.CKPT_FILE_TMPL, BaseSearcher.CKPT_FILE_TMPL)
+
+
+def save_often() -> None:
+    """Studies of this process save at every step, from `DEAR_SAVE_S` on for `MOST_OF_TIME` of the time.
+
+    Call it before `Tuner.fit` or `tune.run`. TUNE_GLOBAL_CHECKPOINT_S, if set, still decides.
+    """
+    tune_controller._ExperimentCheckpointManager = PacedSaves  # type: ignore[misc]  # Tune has no setting for it
+
+
+class PacedSaves(_ExperimentCheckpointManager):
+    """Tune's manager with its "auto" pace, but without the 10 s that it waits at least."""
+
+    def __init__(self, *, checkpoint_period: float | str, **settings: Any) -> None:
+        self._paced = checkpoint_period == "auto"
+        self._costs: deque[float] = deque(maxlen=5)
+        super().__init__(checkpoint_period=0 if self._paced else checkpoint_period, **settings)
+
+    def _update_auto_checkpoint_time(self, time_taken: float) -> None:
+        """Tune calls it after each save with the seconds that it took; one slow save alone changes nothing."""
+        if self._paced:
+            self._costs.append(time_taken)
+            cost = statistics.median(self._costs)
+            self._checkpoint_period = cost * (1 / MOST_OF_TIME - 1) if cost > DEAR_SAVE_S else 0.0
 
 
 class StudySnapshots(Callback):
@@ -75,7 +104,7 @@ class StudySnapshots(Callback):
         if self._staging is not None and self._study is not None:
             states = [_newest(self._staging, template) for template in _TEMPLATES]
             bundle = io.BytesIO()
-            with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as pack:
+            with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as pack:
                 for state in states:
                     if state is not None:
                         pack.write(state, state.name)

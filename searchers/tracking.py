@@ -14,7 +14,7 @@ import numbers
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from searchers.base import BaseSearcher
@@ -208,8 +208,8 @@ class TrackingSearcher(BaseSearcher):
         return copy.deepcopy(self._attempts)
 
     def get_state(self) -> dict[str, Any]:
-        """The ledger; a subclass adds what else decides its next proposals."""
-        return {"attempts": {trial_id: asdict(attempt) for trial_id, attempt in self._attempts.items()}}
+        """The ledger; a subclass adds what else decides its next proposals. Points and details are not copied."""
+        return {"attempts": {trial_id: dict(vars(attempt)) for trial_id, attempt in self._attempts.items()}}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """See `BaseSearcher.set_state`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import heapq
 import tempfile
 import threading
 import time
@@ -34,7 +34,10 @@ class ScaleResult(BaseModel):
     Attributes:
         trials, finished, slots, trial_s: budget, trials that reported, trials at once, and how long each sleeps.
         seconds: from the first trial's begin to the last one's end.
-        ideal_s: the same if no slot ever waited.
+        ideal_s: the same if all slots began at once and none ever waited.
+        started_ideal_s: the same from the moments at which the slots really began: what beginning a process for
+            each slot takes depends on the machine, not on the driver.
+        slots_used: slots that ran at least one trial.
         start_s: from the call to the first trial's begin, and on until all slots had begun one.
         waiting: share of the slots' time between two trials.
         longest_s: longest such pause.
@@ -52,6 +55,8 @@ class ScaleResult(BaseModel):
     trial_s: float
     seconds: float
     ideal_s: float
+    started_ideal_s: float
+    slots_used: int
     start_s: tuple[float, float]
     waiting: float
     longest_s: float
@@ -61,8 +66,13 @@ class ScaleResult(BaseModel):
 
     @property
     def overhead(self) -> float:
-        """Share of the ideal time that was needed beyond it."""
+        """Share of the ideal time that was needed beyond it, the processes' start included."""
         return self.seconds / self.ideal_s - 1
+
+    @property
+    def driver_overhead(self) -> float:
+        """The same without the processes' start."""
+        return self.seconds / self.started_ideal_s - 1
 
 
 def measure_scale(
@@ -104,10 +114,9 @@ def _study(searcher: str, trials: int, slots: int, trial_s: float, folder: Path)
     from autommlab.training.study_log import Silent
     from searchers.fair_share import FairShare
     from searchers.schedulers import create_scheduler
-    from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots
+    from searchers.snapshots import StudySnapshots, save_often
 
-    for name, value in SAVE_EVERY_STEP.items():
-        os.environ.setdefault(name, value)
+    save_often()
     space = search_space(settings.profile("laptop").tasks[Task.CLASSIFICATION])
     limited = FairShare(create(searcher, space, metric=SCORE, mode="max", seed=0), slots, share=lambda: 1.0)
     done = tune.run(
@@ -172,12 +181,26 @@ def _result(
     first_of_each: dict[int, float] = {}
     for report in sorted(reports, key=lambda r: r["began"]):
         first_of_each.setdefault(report["worker"], report["began"])
+    started = sorted(first_of_each.values())
     waiting, longest = pauses(reports)
     quarters = tuple(memory.at(ends[max(0, round(len(ends) * k / 4) - 1)]) for k in (1, 2, 3, 4))
     return ScaleResult(
         searcher=searcher, trials=trials, finished=len(reports), slots=slots, trial_s=trial_s,
         seconds=ends[-1] - begins[0], ideal_s=-(-len(reports) // slots) * trial_s,
-        start_s=(begins[0] - called, max(first_of_each.values()) - begins[0]),
+        started_ideal_s=last_end(started, len(reports), trial_s) - begins[0],
+        slots_used=len(started),
+        start_s=(begins[0] - called, started[-1] - begins[0]),
         waiting=waiting, longest_s=longest, driver_cpu=cpu / len(reports),
         memory_mb=quarters, state_mb=state / 1e6,
     )  # fmt: skip
+
+
+def last_end(starts: list[float], trials: int, trial_s: float) -> float:
+    """When the last of `trials` ends if each slot, free from its start on, takes the next one at once."""
+    free = list(starts)
+    heapq.heapify(free)
+    last = free[0]
+    for _ in range(trials):
+        last = free[0] + trial_s  # never before the one that began earlier
+        heapq.heapreplace(free, last)
+    return last

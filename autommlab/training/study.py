@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autommlab.storage import Place
     from serve.client import ServiceClient
 
-#: Ray Tune's switches, beside `snapshots.SAVE_EVERY_STEP`: its loggers write files that nobody reads.
+#: Ray Tune's switches: its loggers write files that nobody reads.
 _TUNE_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # prints a box whatever `verbose` says
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -176,11 +176,10 @@ def _search(
     from autommlab.training.trainable import SCORE
     from searchers.fair_share import FairShare
     from searchers.schedulers import create_scheduler
-    from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
+    from searchers.snapshots import StudySnapshots, recover, save_often
 
     quiet_tune()
-    for name, value in SAVE_EVERY_STEP.items():
-        os.environ.setdefault(name, value)
+    save_often()
     limited = FairShare(searcher, options.max_concurrent or _slots(options), share=cluster_share)
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(

@@ -5,24 +5,35 @@ import json
 import pytest
 from program import autommlab
 
-from autommlab.bench.scale import ScaleResult
+from autommlab.bench.scale import ScaleResult, last_end
 
 
 def test_overhead_is_what_goes_beyond_the_ideal() -> None:
     result = ScaleResult(
-        searcher="random", trials=8, finished=8, slots=4, trial_s=10, seconds=23, ideal_s=20, start_s=(1, 1),
-        waiting=0, longest_s=0, driver_cpu=0.1, memory_mb=(1, 1, 1, 1), state_mb=1,
+        searcher="random", trials=8, finished=8, slots=4, trial_s=10, seconds=23, ideal_s=20,
+        started_ideal_s=21.5, slots_used=4, start_s=(1, 1), waiting=0, longest_s=0, driver_cpu=0.1,
+        memory_mb=(1, 1, 1, 1), state_mb=1,
     )  # fmt: skip
     assert result.overhead == pytest.approx(0.15)
+    assert result.driver_overhead == pytest.approx(23 / 21.5 - 1)
+
+
+@pytest.mark.parametrize(
+    ("starts", "trials", "end"),
+    [([0.0, 0.0], 4, 20.0), ([0.0, 0.0], 5, 30.0), ([0.0, 4.0], 4, 24.0), ([0.0, 25.0], 3, 30.0), ([3.0], 2, 23.0)],
+)
+def test_last_end_gives_each_trial_to_the_slot_that_is_free_first(starts: list[float], trials: int, end: float) -> None:
+    assert last_end(starts, trials, 10.0) == end
 
 
 @pytest.mark.slow
 def test_the_command_counts_all_trials(home, tmp_path) -> None:
-    done = autommlab(home, "bench", "scale", "--trials", "6", "--slots", "2", "--seconds", "0.5", "--json")
+    done = autommlab(home, "bench", "scale", "--trials", "48", "--slots", "6", "--seconds", "0.5", "--json")
     assert done.returncode == 0, done.stderr
     result = ScaleResult.model_validate(json.loads(done.stdout))
-    assert result.finished == 6
-    assert result.ideal_s == pytest.approx(1.5)
+    assert result.finished == 48
+    assert result.slots_used == 6  # though workers start more slowly than trials end
+    assert result.ideal_s == pytest.approx(4)
     assert result.seconds >= result.ideal_s
     assert all(megabytes > 50 for megabytes in result.memory_mb)
     assert result.state_mb > 0

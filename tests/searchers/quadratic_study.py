@@ -17,7 +17,7 @@ import ray
 from ray import tune
 
 from searchers import create, create_scheduler
-from searchers.snapshots import SAVE_EVERY_STEP, StudySnapshots, recover
+from searchers.snapshots import StudySnapshots, recover, save_often
 from searchers.testing import METRIC, SPACE, quadratic
 
 REPORTS = 3
@@ -66,7 +66,7 @@ def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: floa
     trainable = tune.with_resources(QuadraticTrial, {"cpu": 1})
     start_ray()
     constants = {"folder": str(folder), "seconds": seconds}
-    os.environ.update(SAVE_EVERY_STEP)
+    save_often()
     if restore:
         recover(folder / "study")
         tuner = tune.Tuner.restore(str(folder / "study"), trainable, param_space=constants)
