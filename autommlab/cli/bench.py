@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +13,7 @@ import typer
 from autommlab.cli.bench_e2e import bench_e2e
 from autommlab.cli.bench_hpo import bench_hpo
 from autommlab.cli.bench_ru import bench_ru
-from autommlab.cli.shared import names_with_commas
+from autommlab.cli.shared import counts_with_commas, names_with_commas, searchers_named
 
 bench_app = typer.Typer(no_args_is_help=True)
 bench_app.command(name="ru")(bench_ru)
@@ -101,12 +103,14 @@ def scale(
     """What surrounds many trials at once costs: waiting slots, the driver's CPU and memory. Trials only sleep."""
     from autommlab.bench.scale import measure_scale
 
-    result = measure_scale(searcher=searcher, trials=trials, slots=slots, trial_s=seconds, tell=_tell)
+    with contextlib.redirect_stdout(sys.stderr):  # Ray prints there that it starts many processes
+        result = measure_scale(searcher=searcher, trials=trials, slots=slots, trial_s=seconds, tell=_tell)
     if as_json:
         print(result.model_dump_json())
         return
     print(f"{result.finished} of {result.trials} sleeping trials of {seconds:g} s, {slots} at a time, {searcher}")
-    print(f"  {result.seconds:.0f} s from first begin to last end, {result.overhead:.1%} above the ideal")
+    print(f"  {result.seconds:.0f} s from first begin to last end, {result.overhead:.1%} above the ideal,")
+    print(f"  {result.driver_overhead:.1%} without the start of {result.slots} processes on this machine")
     print(f"  start: {result.start_s[0]:.0f} s to the first trial, {result.start_s[1]:.0f} s more until all slots ran")
     print(f"  slots wait {result.waiting:.1%} of their time between trials, at most {result.longest_s:.1f} s")
     print(
@@ -114,6 +118,70 @@ def scale(
     )
     print(", ".join(f"{megabytes:.0f}" for megabytes in result.memory_mb), "MB")
     print(f"  saved state of the study: {result.state_mb:.1f} MB")
+
+
+@bench_app.command()
+def growth(
+    searchers: Annotated[str, typer.Option(help="Names with commas; those that need no LLM.")] = "random,tpe,gp,prior",
+    trials: Annotated[str, typer.Option(help="Lengths of the history, with commas.")] = "100,1000,10000",
+    seconds: Annotated[float, typer.Option(min=1, help="Longest that a searcher may take in all.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What a searcher's next proposal costs after many trials. Their results are made up."""
+    from autommlab.bench.growth import measure_growth
+
+    sizes = counts_with_commas(trials)
+    found = measure_growth(searchers_named(searchers), sizes, seconds=seconds, tell=_tell)
+    if as_json:
+        print(json.dumps([one.model_dump() for one in found]))
+        return
+    for one in found:
+        print(
+            f"{one.searcher:12} after {one.trials:6} trials: {one.proposal_s * 1000:8.1f} ms a proposal, "
+            f"{one.save_s * 1000:7.1f} ms a save of {one.state_mb:.2f} MB"
+        )
+
+
+@bench_app.command()
+def workers(
+    parse: Annotated[Path, typer.Option(help="JSON file with the parse of a request: task, data and model.")],
+    workers_per_trial: Annotated[int, typer.Option(min=2, help="Processes that train one trial together.")] = 2,
+    cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of each process.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; fix the number before you look.")] = 10,
+    data: Annotated[str | None, typer.Option(help="Data set (name or folder) instead of the request's.")] = None,
+    profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/workers"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Whether a trial learns the same over several processes as in one: the toolbox's recipe, paired seeds."""
+    from autommlab.bench.workers import measure_workers
+    from autommlab.events import Events
+    from autommlab.options import RunOptions
+    from autommlab.progress import Display
+
+    options = RunOptions(
+        parse=parse.expanduser().resolve(),
+        data=data,
+        profile=profile,
+        workers_per_trial=workers_per_trial,
+        cpus_per_trial=cpus_per_trial,
+    )
+    result = measure_workers(options, out.resolve(), seeds=seeds, events=Events() if as_json else Events(Display()))
+    if as_json:
+        print(result.model_dump_json())
+        return
+    print(f"{result.task} with {result.model}, {result.seeds} paired seeds, {result.images['val']} images in val")
+    for name, alone, together, difference in (
+        ("val", result.alone, result.together, result.difference),
+        ("test", result.alone_test, result.together_test, result.test_difference),
+    ):
+        means = [sum(scores) / len(scores) for scores in (alone, together)]
+        print(
+            f"  {result.metric} on {name}: {means[0]:.3f} in one process, {means[1]:.3f} in {result.workers},"
+            f" difference {difference}"
+        )
+    print(f"  standard deviation between seeds in one process: {result.noise:.3f}")
+    print(f"  seconds of a study of one trial: {result.seconds[0]:.0f} and {result.seconds[1]:.0f}")
 
 
 def _tell(words: str) -> None:

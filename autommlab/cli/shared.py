@@ -17,6 +17,20 @@ def names_with_commas(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+def counts_with_commas(text: str) -> tuple[int, ...]:
+    """`"10, 100"` becomes `(10, 100)`, ascending.
+
+    Raises:
+        RequestError: none, or what is no whole number above 0.
+    """
+    from autommlab.errors import RequestError
+
+    asked = names_with_commas(text)
+    if not asked or not all(count.isascii() and count.isdigit() and int(count) for count in asked):
+        raise RequestError(f"{text!r} is no list of counts; give whole numbers above 0 with commas, as in 100,1000")
+    return tuple(sorted(int(count) for count in asked))
+
+
 def tasks_named(text: str) -> tuple[Task, ...]:
     """Tasks with commas; all four if none is named.
 
