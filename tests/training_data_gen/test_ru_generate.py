@@ -45,9 +45,10 @@ def test_six_thousand_take_less_than_a_minute() -> None:
 
 def test_the_same_seed_gives_the_same_pairs_and_another_seed_others(pairs: list[Pair]) -> None:
     assert generate(COUNT, seed=11) == pairs
-    assert generate(600, seed=11) == pairs[:600]
-    assert [p.request for p in generate(600, seed=12)][len(corpus()) :] != [
-        p.request for p in pairs[len(corpus()) : 600]
+    some = len(corpus()) + 200
+    assert generate(some, seed=11) == pairs[:some]
+    assert [p.request for p in generate(some, seed=12)][len(corpus()) :] != [
+        p.request for p in pairs[len(corpus()) : some]
     ]
 
 
@@ -120,16 +121,16 @@ def test_spellings_of_metrics_mean_these_metrics() -> None:
 def test_any_seed_splits_by_voice_and_skeleton(pairs: list[Pair], seed: int) -> None:
     train, held_out = split(pairs, seed)
     assert len(train) > 0.7 * len(pairs)
-    assert len(held_out) > 0.05 * len(pairs)
+    assert len(held_out) > 0.02 * len(pairs)
     voices = {voice for pair in held_out for voice in (pair.voice, *pair.donors)}
     assert not voices & {voice for pair in train for voice in (pair.voice, *pair.donors)}
     assert not {pair.skeleton for pair in train} & {pair.skeleton for pair in held_out}
     assert split(pairs, seed) == (train, held_out)
 
 
-@pytest.mark.parametrize("voices", [0, 20])
+@pytest.mark.parametrize("voices", [0, 62])
 def test_a_split_needs_voices_on_both_sides(pairs: list[Pair], voices: int) -> None:
-    with pytest.raises(ValueError, match=f"cannot hold out {voices} of 20"):
+    with pytest.raises(ValueError, match=f"cannot hold out {voices} of 62"):
         split(pairs, 0, voices)
 
 

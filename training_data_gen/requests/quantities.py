@@ -82,6 +82,8 @@ def write_time(amount: Amount, rng: random.Random) -> str:
 def write_rate(amount: Amount, rng: random.Random) -> str:
     """A rate: "30 fps", "thirty frames per second", "30 Hz"."""
     value, _ = amount
+    if value in _OFTEN and rng.random() < 0.3:
+        return f"{_OFTEN[value]} a second"
     number = maybe_words(value, rng, _WORD_SHARE)
     image = rng.choice(("frame", "frame", "frame", "image", "picture")) + ("" if value == 1 else "s")
     long = [f"{number} {image} per second", f"{number} {image} a second", f"{number} {image} each second"]
@@ -98,6 +100,8 @@ def write_flops(amount: Amount, rng: random.Random) -> str:
         return f"{figure(value, rng)} {rng.choice(('FLOPs', 'FLOPS'))}"
     if value == 0.5 and rng.random() < 0.6:
         return f"half a {unit[:-1]}"
+    if value == 12 and rng.random() < 0.5:
+        return f"a dozen {unit}"
     number = maybe_words(value, rng, _WORD_SHARE)
     long = {"K": ("kilo", "thousand"), "M": ("mega", "million"), "G": ("giga", "billion"), "T": ("tera", "trillion")}
     forms = [f"{number} {unit}"] * 6 + [f"{number} {unit.upper()}", f"{number} {unit[:-1]}", f"{number} {unit.lower()}"]
@@ -167,10 +171,12 @@ WRITE: dict[str, Callable[[Amount, random.Random], str]] = {
     "time": write_time, "rate": write_rate, "flops": write_flops, "parameters": write_parameters,
 }  # fmt: skip
 
+_OFTEN = {1.0: "once", 2.0: "twice", 3.0: "thrice"}
 _SPECIAL_TIMES: dict[Amount, Sequence[str]] = {
     (1, "s"): ("a second", "one second"),
-    (0.5, "s"): ("half a second",),
+    (0.5, "s"): ("half a second", "half a second", "half second"),
     (0.25, "s"): ("a quarter of a second",),
+    (0.2, "s"): ("a fifth of a second",),
     (0.1, "s"): ("a tenth of a second",),
     (1, "min"): ("a minute", "one minute"),
     (0.5, "min"): ("half a minute",),

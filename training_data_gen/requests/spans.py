@@ -14,7 +14,7 @@ from training_data_gen.requests.slots import Claims, Slot
 
 _I = re.IGNORECASE
 _FLOPS = re.compile(
-    rf"(?:(?P<n>{NUMBER})|(?P<half>half an?))\s?(?P<u>[KMGTPE]?)(?P<w>illion|b|m|t)?[ -]?FLOPS?\b|"
+    rf"(?:(?P<n>{NUMBER})|(?P<half>half an?|a dozen))\s?(?P<u>[KMGTPE]?)(?P<w>illion|b|m|t)?[ -]?FLOPS?\b|"
     rf"(?P<n2>{NUMBER})\s?(?P<u2>thousand|million|billion|trillion|kilo|mega|giga|tera|peta|exa) ?FLOPS?\b",
     _I,
 )
@@ -23,19 +23,22 @@ _PARAMETERS = re.compile(
 )
 _TIME = re.compile(
     rf"(?P<n>{NUMBER})\s?(?P<u>ms|msec|milliseconds?|secs?|seconds?|s|minutes?|mins?|hours?|h)\b|"
-    r"(?P<half>half an?|a tenth of a|a quarter of a|an?|one) (?P<u2>second|minute|hour)\b",
+    r"(?P<half>half an?|half|(?:a |one )?tenth of a?|a quarter of a|quarter|an? fifth of a|an?|one) ?"
+    r"(?P<u2>second|minute|hour)\b",
     _I,
 )
 _RATE = re.compile(
-    rf"(?P<n>{NUMBER})\s?(?:fps\b|Hz\b|frames?/s\b|(?:frames?|images?|pictures?|answers?|times)?\s?"
-    r"(?:per|a|each|by|every) (?:second|sec)\b)",
+    rf"(?:(?P<often>once|twice|thrice)|(?P<n>{NUMBER}))\s?(?:fps\b|Hz\b|frames?/s\b|"
+    r"(?:frames?|images?|pictures?|pics|photos?|stills?|answers?|results?|readings?|checks?|times)?\s?"
+    r"(?:per|a|each|by|every|in) (?:second|sec)\b)",
     _I,
 )
 _UNITS = {"k": 1e3, "thousand": 1e3, "kilo": 1e3, "m": 1e6, "mil": 1e6, "million": 1e6, "mega": 1e6, "b": 1e9,
           "billion": 1e9, "g": 1e9, "giga": 1e9, "t": 1e12, "trillion": 1e12, "tera": 1e12, "p": 1e15, "peta": 1e15,
           "e": 1e18, "exa": 1e18, "": 1.0}  # fmt: skip
 _SECONDS = {"m": 60.0, "h": 3600.0, "s": 1.0}
-_PARTS = {"half a": 0.5, "half an": 0.5, "a tenth of a": 0.1, "a quarter of a": 0.25}
+_PARTS = {"half": 0.5, "tenth": 0.1, "quarter": 0.25, "fifth": 0.2, "dozen": 12.0}
+_OFTEN = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 _COUNT = re.compile(r"(?<=\s)(?:\d{1,3}(?:,\d{3})+|(?!19|20)\d{3,5})(?=\s[a-z]{4,})(?!\s(?:pixels?|frames?)\b)")
 _DEVICES = re.compile(
     r"\bon (?P<d>(?:a|the|our|my) (?:CPU|GPU))(?=[ .,;)]|$)(?! (?:server|cluster|node|box|in|partition))"
@@ -95,7 +98,7 @@ def _flops(written: Written) -> _Found:
     if limit.value == 0:
         return
     for match in _FLOPS.finditer(written.text):
-        number = 0.5 if match["half"] else value_of(match["n"] or match["n2"])
+        number = _part(match["half"].lower()) if match["half"] else value_of(match["n"] or match["n2"])
         scale = _UNITS[(match["u"] or match["u2"] or "").lower()]
         if number is not None and same(number * scale, (limit.giga() or 0) * 1e9):
             yield *match.span(), Slot("flops", 0, match.group())
@@ -121,19 +124,24 @@ def _speeds(written: Written) -> _Found:
         return
     if limit.unit == "fps":
         for match in _RATE.finditer(written.text):
-            number = value_of(match["n"])
+            number = value_of(match["n"]) if match["n"] else _OFTEN[match["often"].lower()]
             if number is not None and same(number, limit.value):
                 yield *match.span(), Slot("rate", 0, match.group())
         return
     for match in _TIME.finditer(written.text):
         unit = (match["u"] or match["u2"]).lower()
-        number = value_of(match["n"]) if match["n"] else _PARTS.get(match["half"].lower(), 1.0)
+        number = value_of(match["n"]) if match["n"] else _part(match["half"].lower())
         seconds = 1e-3 if unit.startswith(("ms", "milli")) else _SECONDS[unit[0]]
         rate = re.match(r"\s?(?:per|a|each) second", written.text[match.end() :]) or re.search(
             r"(?:frames?|images?|times|pictures?|\d) $", written.text[: match.start()]
         )
         if number is not None and not rate and same(number * seconds, (limit.ms_per_image() or 0) / 1e3):
             yield *match.span(), Slot("time", 0, match.group())
+
+
+def _part(words: str) -> float:
+    """Of a unit, or how many: "a fifth of a" is 0.2, "a" is 1, "a dozen" is 12."""
+    return next((value for part, value in _PARTS.items() if part in words), 1.0)
 
 
 def _places_and_counts(claims: Claims, written: Written) -> None:
