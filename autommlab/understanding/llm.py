@@ -17,6 +17,7 @@ from autommlab.understanding.clean import clean
 from autommlab.understanding.copying import phrases
 from autommlab.understanding.outcome import Effort, Unclear, Understood
 from autommlab.understanding.prompt import Message, messages, retry
+from autommlab.understanding.ranges import with_lower_ends
 from autommlab.understanding.request import ModelRequest
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _read(answer: str | None, text: str) -> _Read:
     if answer is None:
         return _Read(None, (Finding("answer", "", CUT_OFF),))
     try:
-        request = tidy(parse_answer(answer))
+        request = with_lower_ends(tidy(parse_answer(answer)), text)
     except NoTask:
         return _Read(None, no_task=True)
     except RequestError as error:
