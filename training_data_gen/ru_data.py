@@ -13,7 +13,7 @@ from training_data_gen.finetune.examples import Example, TuningData
 from training_data_gen.requests.generate import Pair, generate, split
 from training_data_gen.requests.no_task import NO_TASK
 
-DEFAULT_PAIRS = 6000
+DEFAULT_PAIRS = 12000
 DEFAULT_HELD_OUT = 200
 #: Every so manieth text without a task is held out.
 _NO_TASK_HELD_OUT = 8

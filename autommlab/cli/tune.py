@@ -46,7 +46,7 @@ ExamplesOnly = Annotated[
 def ru(
     out: Out,
     pairs: Annotated[
-        int | None, typer.Option(min=1, help="Generated requests, 404 handwritten ones among them. [default: 6000]")
+        int | None, typer.Option(min=1, help="Generated requests, the handwritten ones first. [default: 12000]")
     ] = None,
     held_out: Annotated[
         int | None, typer.Option(min=1, help="Most held-out requests, of voices never trained on. [default: 200]")

@@ -14,11 +14,16 @@ TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "nin
 #: Number word -> value, up to ninety.
 VALUES = {word: value for value, word in enumerate(ONES)} | {word: 10 * ten for ten, word in enumerate(TENS, 2)}
 _SIZES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12}
-_PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1}
+_PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "eighth": 0.125, "tenth": 0.1}
+#: "Twice a second" is a demand of 2.
+_REPEATS = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 #: "Within a second" is a limit of 1.
 _TIMES = frozenset({"millisecond", "second", "sec", "minute", "min", "hour"})
 #: "two thirds" may be answered as 0.67.
 _CLOSE = 0.01
+#: What is less is a digit, said alone in "point nine five".
+_TEN = 10
+_MOST_DIGITS = 6
 
 
 def numbers(text: str) -> set[float]:
@@ -59,17 +64,26 @@ def _figures(text: str) -> set[float]:
                 found.add(float(reading))
             except ValueError:  # "2,500.5" has one reading only
                 continue
-    return found
+    return {value for value in found if math.isfinite(value)}
 
 
 def _words(text: str) -> set[float]:
-    """Values of runs of number words, of each run's every part and of the parts' products."""
+    """Values of runs of number words, of each run's every part, of the parts' products, and of spoken digits.
+
+    Figures and commas end a run: "accuracy seventy-five, 1.1 million parameters" names no 75 million.
+    """
     found: set[float] = set()
     total = current = 0.0
-    for word in [*_lower_words(text), ""]:
+    digits = ""
+    for word in [*re.findall(r"[a-z]+|[\d,.;:]+", text.lower()), ""]:
+        one = VALUES.get(word, _TEN)
+        digits = (digits + str(one))[-_MOST_DIGITS:] if one < _TEN else ""
+        found |= {float(digits)} if digits else set()
         if word in VALUES:
             found.add(VALUES[word])
             current += VALUES[word]
+        elif word in _REPEATS:
+            found.add(_REPEATS[word])
         elif word in _SIZES:
             found.add(_SIZES[word])
             current = (current or 1) * _SIZES[word]

@@ -82,6 +82,10 @@ def test_a_thing_that_is_not_there_is_missed(text: str, thing: str) -> None:
         ("15fps", 15),
         ("an answer within a second", 1),
         ("6e8 FLOPs", 600),
+        ("twice a second", 2),
+        ("in an eighth of a second", 0.125),
+        ("recall nought point nine five", 0.95),
+        ("accuracy seventy-five, 1.1 million parameters", 0.75),
     ],
 )
 def test_a_number_is_known_however_it_is_written(text: str, value: float) -> None:
@@ -89,7 +93,7 @@ def test_a_number_is_known_however_it_is_written(text: str, value: float) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("detect cats", 0.9), ("under 10 M parameters", 25), ("one model", 7), ("90 %", 0.8)]
+    ("text", "value"), [("detect cats", 0.9), ("under 10 M parameters", 25), ("one model", 7), ("90 %", 0.8), ("1e999", 5)]
 )
 def test_a_number_that_is_not_there_is_missed(text: str, value: float) -> None:
     assert not names_number(text, value)
