@@ -32,6 +32,10 @@ MANY_WORDS = " ".join(f"word{number}" for number in range(900))
         ("buses, knives, cherries, mice, bacteria and cacti", "bacterium"),
         ("buses, knives, cherries, mice, bacteria and cacti", "cactus"),
         ("T-shirts or hoodies", "t-shirt"),
+        ("the dancer's heel and ankle", "dancer"),
+        ("mitochondria and stomata", "mitochondrion"),
+        ("mitochondria and stomata", "stoma"),
+        ("scooters without plate", "scooter without plate"),
         ("what people do", "person"),
     ],
 )
