@@ -81,11 +81,10 @@ def leave(fault: Fault) -> WorkerLostError:
     address = ray.util.get_node_ip_address()
     if not fault.of_node:
         return WorkerLostError(f"on node {address} {fault.reason}")
-    drained = _drain(fault.reason)
-    done = (
-        "it takes no more trials until its Ray is started again" if drained else "no other node could take its trials"
-    )
-    return WorkerLostError(f"on node {address} {fault.reason}; {done}")
+    # What follows from it stands first: a reason with a long path may be cut off at its end.
+    if _drain(fault.reason):
+        return WorkerLostError(f"node {address} takes no more trials until its Ray is started again: {fault.reason}")
+    return WorkerLostError(f"on node {address}, whose trials no other could take, {fault.reason}")
 
 
 def _refusal(folder: Path) -> str:
@@ -95,7 +94,7 @@ def _refusal(folder: Path) -> str:
             probe.write(b"\0" * _PROBE_BYTES)
             probe.flush()
     except OSError as error:
-        return f"{folder}: {error.strerror}"
+        return f"{error.strerror}: {folder}"
     return ""
 
 

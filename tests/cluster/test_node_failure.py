@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 import pytest
 import ray
 from fault_in_worker import BROKEN_GPU, SLOW_AND_LATE, environment_with
 from ray.cluster_utils import Cluster
-from tiny import small_space
+from small_study import HEALTH, Studied, disturbed_study, require_same, study
 
-from autommlab.cluster import ray_session
-from autommlab.events import Event, Events
 from autommlab.settings import home
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.study import StudyOptions, run_study
 from serve.bytecode import keep_bytecode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SPACE = small_space(iterations=(24, 30), batch_size=(4, 8))
-TRIALS = 3
-#: A node that does not answer for about 4 s counts as dead; Ray's defaults take half a minute.
-HEALTH = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000,
-          "health_check_failure_threshold": 4}  # fmt: skip
 SHORT_S, LONG_S = 1.5, 9.0
 #: Less than a checkpoint, more than a log.
 FILE_LIMIT = 2 << 20
-
-
-class Studied(NamedTuple):
-    """A study's result and the warnings that it gave."""
-
-    result: StudyResult
-    warnings: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -76,33 +61,6 @@ def undisturbed(nodes: Any, tiny_classification: TrialSetup, tmp_path_factory: p
 def trainer(nodes: Any, **more: Any) -> Any:
     """A node for one trial."""
     return nodes.add_node(num_cpus=1, resources={"trainer": 1}, **more)
-
-
-def study(setup: TrialSetup, folder: Path, address: str) -> Studied:
-    warnings: list[str] = []
-
-    def listen(event: Event) -> None:
-        if event.kind == "warning":
-            warnings.append(event.message)
-
-    with ray_session(address):
-        options = StudyOptions(searcher="random", trials=TRIALS, node_resource="trainer")
-        result = run_study(setup, SPACE, options, folder=folder, events=Events(listen))
-        assert not actor_nodes() & {node["NodeID"] for node in ray.nodes() if "llm" in node["Resources"]}
-    return Studied(result, warnings)
-
-
-def actor_nodes() -> set[str]:
-    """Nodes on which this cluster's trials were started, those that ended long ago included."""
-    from ray._private.state import actors
-
-    found = {actor["Address"]["NodeID"] for actor in actors().values()}
-    assert found
-    return found
-
-
-def outcome(result: StudyResult) -> dict[str, tuple[str, float]]:
-    return {repr(trial.hyperparameters): (trial.status, round(trial.score, 6)) for trial in result.trials}
 
 
 def kill(nodes: Any, node: Any) -> None:
@@ -144,15 +102,6 @@ def processes(node: Any) -> list[psutil.Process]:
     return [raylet, *raylet.children(recursive=True)]
 
 
-def wait_for_a_checkpoint(folder: Path) -> bool:
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        if list((folder / "ray").glob("*/checkpoint_*/progress.json")):
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.parametrize("disturb", [kill, spot_notice, short_silence, long_silence])
 def test_a_node_that_is_lost_in_mid_trial_loses_no_trial_and_changes_no_result(
     disturb: Callable[[Any, Any], None], tiny_classification: TrialSetup, tmp_path: Path, nodes: Any,
@@ -160,22 +109,13 @@ def test_a_node_that_is_lost_in_mid_trial_loses_no_trial_and_changes_no_result(
 ) -> None:  # fmt: skip
     node, folder = trainer(nodes), tmp_path / "study"
     nodes.wait_for_nodes()
-    done: list[bool] = []
-
-    def disturb_in_mid_trial() -> None:
-        if wait_for_a_checkpoint(folder):
-            disturb(nodes, node)
-            done.append(True)
-
-    disturber = threading.Thread(target=disturb_in_mid_trial)
-    disturber.start()
     try:
-        disturbed, warnings = study(tiny_classification, folder, nodes.address)
+        disturbed, warnings = disturbed_study(
+            tiny_classification, folder, nodes.address, functools.partial(disturb, nodes, node)
+        )
     finally:
-        disturber.join()
         if node in nodes.list_all_nodes():
             nodes.remove_node(node, allow_graceful=False)
-    assert done, "the study ended before the node could be disturbed"
     require_same(disturbed, undisturbed)
     assert all("goes on from its last checkpoint" in warning for warning in warnings)
 
@@ -187,7 +127,7 @@ def test_a_node_with_a_full_disk_takes_no_more_trials(
     for process in processes(node):
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
     studied = study(tiny_classification, tmp_path / "study", nodes.address)
-    require_left(node, studied, ": File too large)", nodes)
+    require_left(node, studied, "the disk fails (File too large: ", nodes)
     require_same(studied.result, undisturbed)
 
 
@@ -211,13 +151,6 @@ def test_a_node_with_a_slow_disk_and_a_late_clock_changes_no_result(
     finally:
         nodes.remove_node(node, allow_graceful=False)
     require_same(studied.result, undisturbed)
-
-
-def require_same(disturbed: StudyResult, undisturbed: StudyResult) -> None:
-    assert len(disturbed.trials) == TRIALS
-    assert outcome(disturbed) == outcome(undisturbed)
-    assert disturbed.best.score == pytest.approx(undisturbed.best.score)
-    assert disturbed.test_metrics == pytest.approx(undisturbed.test_metrics)
 
 
 def require_left(node: Any, studied: Studied, reason: str, nodes: Any) -> None:
