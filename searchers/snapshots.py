@@ -88,10 +88,12 @@ class StudySnapshots(Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial ended or was stopped; the searcher has learned from it."""
+        _lighten(trial)
         self._due(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial failed for good; the searcher has learned from it."""
+        _lighten(trial)
         self._due(trial)
 
     def _due(self, trial: Any) -> None:
@@ -112,6 +114,13 @@ class StudySnapshots(Callback):
             _write(files, posixpath.join(study, _BUNDLE), bundle.getvalue())
             self._staging = None
         return None
+
+
+def _lighten(trial: Any) -> None:
+    """Drop Tune's running averages of a finished trial: nobody asks for them, and they are most of what it weighs."""
+    about = trial.run_metadata
+    about.metric_analysis, about.metric_n_steps = {}, {}
+    trial.invalidate_json_state()
 
 
 def recover(study: str | Path, files: FileSystem | None = None) -> bool:
