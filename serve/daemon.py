@@ -26,7 +26,7 @@ from serve.errors import ServiceError, ServiceStartError
 from serve.placement import whole
 from serve.private_ray import prepare_ray_environment, start_private_ray
 from serve.settings import ServiceSettings
-from serve.state import Phase, ServiceState, end_processes, write_state
+from serve.state import Phase, ServiceState, boot_id, created_after_boot_s, end_processes, write_state
 
 SETTINGS_FILE = "started.json"
 #: What the first answer must look like; small, for the slowest machine.
@@ -60,7 +60,8 @@ class _Start:
         self.settings = settings.model_copy(update={"port": port})
         self.state = ServiceState(
             pid=os.getpid(),
-            started=psutil.Process().create_time(),
+            started=created_after_boot_s(psutil.Process()),
+            boot=boot_id(),
             ray_address=settings.ray_address,
             url=f"http://{settings.host}:{port}",
             api_key=settings.api_key,

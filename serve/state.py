@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 STATE_FILE = "service.json"
 LOG_FILE = "service.log"
 _TAIL_LINES = 12
+_CLOCK_TICK_S = 0.01
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -32,8 +34,9 @@ class ServiceState(BaseModel):
     """Contents of the state file.
 
     Attributes:
-        pid, started: process that holds the service and when it was created (seconds since 1970),
+        pid, started: process that holds the service and when it was created (seconds since the boot),
             for a process id may be used again; None on a Ray cluster.
+        boot: id of the boot that it was started under; None where the system gives none.
         ray_address: of the cluster that it was deployed on; None for a private Ray.
         error: why it failed.
     """
@@ -42,6 +45,7 @@ class ServiceState(BaseModel):
 
     pid: int | None
     started: float | None
+    boot: str | None = None
     ray_address: str | None
     url: str
     api_key: str | None
@@ -56,8 +60,30 @@ class ServiceState(BaseModel):
             return self.phase is not Phase.FAILED
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(self.pid)
-            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+            return self.is_of(process) and process.status() != psutil.STATUS_ZOMBIE
         return False
+
+    def is_of(self, process: psutil.Process) -> bool:
+        """That process holds the service, and has not just been given its number."""
+        if self.started is None or self.boot != boot_id():
+            return False
+        return process.pid == self.pid and abs(created_after_boot_s(process) - self.started) < _CLOCK_TICK_S
+
+
+def created_after_boot_s(process: psutil.Process) -> float:
+    """Seconds from the boot to its creation.
+
+    Its time of day would not do: that moves whenever the clock is set, and the service would seem dead.
+    """
+    return process.create_time() - psutil.boot_time()
+
+
+def boot_id() -> str | None:
+    """Linux's id of this boot; None elsewhere."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return None
 
 
 def read_state(folder: Path) -> ServiceState | None:
@@ -93,11 +119,10 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     the environments of theirs.
     """
     state = read_state(folder)
-    if state is None or state.pid is None or state.started is None or state.started < psutil.boot_time():
+    if state is None or state.pid is None or state.boot != boot_id():
         return []
-    if psutil.pid_exists(state.pid) and not state.alive:
-        leader = psutil.Process(state.pid)
-        if leader.create_time() != state.started:  # the number was given to somebody else
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if not state.is_of(psutil.Process(state.pid)):  # the number was given to somebody else
             return []
     found = []
     for process in psutil.process_iter():

@@ -1,17 +1,19 @@
-"""Studies beside the real service (tiny model): its replica dies, its engine stalls, all of it is killed."""
+"""Studies beside the real service (tiny model): its engine stalls, all of it is killed.
+
+A replica alone is killed in `test_run_with_llm_faults.py`.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from llm_making import make_llm
+from service_processes import ENGINE, processes, send
 
 from searchers.testing import SPACE, propose, quadratic, report
 from serve.settings import ServiceSettings
@@ -70,28 +72,12 @@ def goes_back_to_the_llm(searcher: Any) -> bool:
     return False
 
 
-def processes(settings: ServiceSettings, name: str) -> list[psutil.Process]:
-    """Those of the service with that in their title."""
-    found = []
-    for process in processes_of(settings.folder):
-        with contextlib.suppress(psutil.Error):
-            if name in " ".join(process.cmdline()):
-                found.append(process)
-    assert found
-    return found
-
-
-def send(to: Iterable[psutil.Process], what: signal.Signals) -> None:
-    for process in to:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(what)
-
-
 def test_a_stalled_engine_is_not_waited_for_and_used_again(
     url: str, settings: ServiceSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     searcher = searcher_at(url, 1)
-    stalled = processes(settings, "EngineCore")
+    stalled = processes(settings, ENGINE)
+    assert stalled
     try:
         told = study(searcher, lambda: send(stalled, signal.SIGSTOP))
         fallbacks = [one for one in told if one.get("fallback")]
@@ -100,15 +86,6 @@ def test_a_stalled_engine_is_not_waited_for_and_used_again(
         assert "takes its place" in caplog.text
     finally:
         send(stalled, signal.SIGCONT)
-    assert goes_back_to_the_llm(searcher)
-
-
-def test_a_killed_replica_costs_fallbacks_and_its_successor_is_used(url: str, settings: ServiceSettings) -> None:
-    searcher = searcher_at(url, 2)
-    told = study(searcher, lambda: send(processes(settings, "ServeReplica"), signal.SIGKILL))
-    fallbacks = [one for one in told if one.get("fallback")]
-    assert len(fallbacks) == searcher.usage()["fallbacks"]
-    assert all(one["fallback"].startswith("service ") for one in fallbacks)
     assert goes_back_to_the_llm(searcher)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from service_processes import ENGINE, REPLICA, processes, send
 
 from serve.client import Answer, Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceRefused
@@ -116,7 +117,8 @@ def test_samples_carry_their_likelihood(client: ServiceClient, service: ServiceA
 def test_an_adapter_comes_changes_and_goes_without_a_restart(
     client: ServiceClient, tiny: ServiceSettings, tmp_path: Path, service: ServiceAddress
 ) -> None:
-    processes = pids(tiny, "EngineCore")
+    engines = processes(tiny, ENGINE)
+    assert engines
     with pytest.raises(ServiceRefused, match=r"404.*passing-guest"):
         say(client, "passing-guest")
     folder = tiny_adapter(Path(tiny.base_model), tmp_path / "guest", seed=11)
@@ -134,7 +136,7 @@ def test_an_adapter_comes_changes_and_goes_without_a_restart(
     client.add_adapter("passing-guest", folder)
     assert say(client, "passing-guest").samples[0].text == first
     client.remove_adapter("passing-guest")
-    assert pids(tiny, "EngineCore") == processes
+    assert processes(tiny, ENGINE) == engines
 
 
 def test_bad_adapters_are_refused_with_the_reason(
@@ -179,15 +181,16 @@ def test_it_listens_on_loopback_only(service: ServiceAddress, tiny: ServiceSetti
     assert not open_to_all
 
 
-@pytest.mark.parametrize("victim", ["EngineCore", "ServeReplica"])
+@pytest.mark.parametrize("victim", [ENGINE, REPLICA])
 def test_what_is_killed_comes_back_with_its_adapters(
     client: ServiceClient, tiny: ServiceSettings, served: dict[str, Path], victim: str
 ) -> None:
     name = next(iter(served))
     before = say(client, name).samples[0].text
-    engines = pids(tiny, "EngineCore")
-    for pid in pids(tiny, victim):
-        psutil.Process(pid).kill()
+    engines, killed = processes(tiny, ENGINE), processes(tiny, victim)
+    assert engines
+    assert killed
+    send(killed, signal.SIGKILL)
     quick = ServiceClient(client.url, api_key=client.api_key, timeout_s=30)
     deadline = time.monotonic() + 300
     while True:
@@ -198,16 +201,5 @@ def test_what_is_killed_comes_back_with_its_adapters(
             assert time.monotonic() < deadline, "Ray Serve did not replace the replica"
             time.sleep(1)
     assert after == before
-    assert len(pids(tiny, "EngineCore")) == 1, "the engine of the dead replica is still there"
-    assert not pids(tiny, "EngineCore") & engines
-
-
-def pids(settings: ServiceSettings, name: str) -> set[int]:
-    """Processes of the service with that in their title."""
-    found = set()
-    for process in processes_of(settings.folder):
-        with contextlib.suppress(psutil.Error):
-            if name in " ".join(process.cmdline()):
-                found.add(process.pid)
-    assert found
-    return found
+    (engine,) = processes(tiny, ENGINE)
+    assert engine not in engines, "the engine of the dead replica is still there"
