@@ -24,7 +24,8 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u
 #: (ending of a plural, that of its singular); wrong singulars do no harm, as the model chooses.
 _ENDINGS = (
     ("ies", "y"), ("ies", "ie"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("es", "is"), ("s", ""), ("men", "man"),
-    ("ae", "a"), ("i", "us"), ("a", "um"), ("a", "on"), ("ata", "a"), ("ices", "ex"), ("ices", "ix"), ("eaux", "eau"), ("zzes", "z"),
+    ("ae", "a"), ("i", "us"), ("a", "um"), ("a", "on"), ("ata", "a"), ("ices", "ex"), ("ices", "ix"), ("eaux", "eau"),
+    ("zzes", "z"),
 )  # fmt: skip
 _IRREGULAR = {
     "people": "person", "children": "child", "teeth": "tooth", "feet": "foot", "geese": "goose", "mice": "mouse",

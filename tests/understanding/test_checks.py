@@ -93,7 +93,8 @@ def test_a_number_is_known_however_it_is_written(text: str, value: float) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("detect cats", 0.9), ("under 10 M parameters", 25), ("one model", 7), ("90 %", 0.8), ("1e999", 5)]
+    ("text", "value"),
+    [("detect cats", 0.9), ("under 10 M parameters", 25), ("one model", 7), ("90 %", 0.8), ("1e999", 5)],
 )
 def test_a_number_that_is_not_there_is_missed(text: str, value: float) -> None:
     assert not names_number(text, value)
