@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 _INSTEAD = "score parses that exist with --in FILE, as `autommlab understand --out` writes them"
 _SHORT = {Task.CLASSIFICATION: "cls", Task.DETECTION: "det", Task.SEGMENTATION: "seg", Task.KEYPOINT: "kpt"}
+
+
+class _Asked(NamedTuple):
+    """Whom to ask, and how."""
+
+    url: str | None
+    model: str | None
+    zero_shot: bool
+    concurrent: int
 
 
 def bench_ru(
@@ -44,6 +53,9 @@ def bench_ru(
     model: Annotated[
         str | None, typer.Option(help='Adapter or base model to ask. (Default: the adapter "ru", else the base model.)')
     ] = None,
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot", help="Show a base model none of the five examples of its prompt.")
+    ] = False,
     concurrent: Annotated[
         int, typer.Option(min=1, max=256, help="Requests at once.")
     ] = settings.UNDERSTANDING_CONCURRENT,
@@ -58,11 +70,13 @@ def bench_ru(
     if show is not None:
         _show_again(show)
         return
-    if in_ is not None and (out is not None or url is not None or model is not None):
-        raise RequestError("--in scores parses that exist; --out, --url and --model are for asking the service")
+    if in_ is not None and (out is not None or url is not None or model is not None or zero_shot):
+        raise RequestError(
+            "--in scores parses that exist; --out, --url, --model and --zero-shot are for asking the service"
+        )
     labelled = read_set(set_)
     with contextlib.ExitStack() as stack:
-        parses = in_ or stack.enter_context(_parses(labelled, out, url, model, concurrent))
+        parses = in_ or stack.enter_context(_parses(labelled, out, _Asked(url, model, zero_shot, concurrent)))
         verdicts = judge_all(labelled, read_predictions(parses))
     result, shown = report(verdicts), worst(verdicts, examples)
     if as_json:
@@ -86,9 +100,7 @@ def _show_again(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _parses(
-    labelled: tuple[Example, ...], out: Path | None, url: str | None, model: str | None, concurrent: int
-) -> Iterator[Path]:
+def _parses(labelled: tuple[Example, ...], out: Path | None, asked: _Asked) -> Iterator[Path]:
     """A file with what the service makes of the requests; a temporary one unless `out` names one."""
     from rich.console import Console
 
@@ -101,9 +113,16 @@ def _parses(
         done_ids(target)  # a file that is none of ours should not start a service
         lines = [Line(example.id, example.request) for example in labelled]
         with Console(stderr=True).status("looking for the LLM service") as status, service_errors(_INSTEAD):
-            understander = Understander(connect(url, tell=status.update), model)
+            understander = Understander(
+                connect(asked.url, tell=status.update), asked.model, examples=not asked.zero_shot
+            )
+            if asked.zero_shot and understander.tuned:
+                raise RequestError(
+                    f"--zero-shot is for a base model; the adapter {understander.model!r} is shown no examples anyway. "
+                    "Name the base model with --model, or leave --zero-shot out"
+                )
             typer.echo(f"{understander.model} answers", err=True)
-            for state in understand_lines(lines, target, understander, concurrent=concurrent):
+            for state in understand_lines(lines, target, understander, concurrent=asked.concurrent):
                 status.update(f"{state.parsed + state.errors + state.skipped} of {len(lines)}")
         yield target
 

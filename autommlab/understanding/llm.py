@@ -36,17 +36,19 @@ class Understander:
     Args:
         client: of the service.
         model: who answers; None takes the adapter "ru", without it the base model.
+        examples: shown to a base model before the text; without them it is asked zero-shot.
 
     Raises:
         ServiceError: the service does not tell its models.
     """
 
-    def __init__(self, client: ServiceClient, model: str | None = None) -> None:
+    def __init__(self, client: ServiceClient, model: str | None = None, *, examples: bool = True) -> None:
         served = client.models(timeout_s=settings.SERVICE_PROBE_TIMEOUT_S)
         self._client = client
         self.model = model or (ADAPTER if ADAPTER in served or not served else served[0])
         #: Every name but the first is an adapter's.
         self.tuned = self.model not in served[:1]
+        self._examples = examples
 
     def understand(self, text: str, *, needs_object: bool = True) -> Understood | Unclear:
         """The request behind `text`, or what to ask.
@@ -60,7 +62,7 @@ class Understander:
             ServiceError: see the classes in `serve.errors`.
         """
         said = clean(text)
-        conversation = messages(said, tuned=self.tuned)
+        conversation = messages(said, tuned=self.tuned, examples=self._examples)
         effort = Effort(model=self.model, tuned=self.tuned)
         schema = answer_schema(phrases(said))
         (answer,), effort = self._ask(conversation, schema, _FIRST, effort)

@@ -143,6 +143,11 @@ def test_an_adapter_gets_neither_explanation_nor_examples() -> None:
     assert len(conversation[0]["content"]) < 60
 
 
+def test_a_base_model_asked_zero_shot_gets_the_explanation_alone() -> None:
+    shown, bare = messages("detect cats"), messages("detect cats", examples=False)
+    assert bare == [shown[0], shown[-1]]
+
+
 def test_a_retry_holds_the_answer_and_every_problem() -> None:
     conversation = retry(messages("detect cats", tuned=True), "x" * 10_000, ["no dog there", "no 7 there"])
     assert [message["role"] for message in conversation[-2:]] == ["assistant", "user"]

@@ -110,6 +110,9 @@ def test_the_adapter_answers_if_it_is_served_and_without_examples() -> None:
     assert (first.effort.model, first.effort.tuned) == ("ru", True)
     assert (second.effort.model, second.effort.tuned) == ("base", False)
     assert len(tuned.asked[0]) == 2 < len(untuned.asked[0])
+    bare = FaultyLLM(answer("cat"), models=("base",))
+    Understander(bare, examples=False).understand(TEXT)
+    assert len(bare.asked[0]) == 2
     assert first.warnings() == ()
     assert "untuned base model" in second.warnings()[0]
 
