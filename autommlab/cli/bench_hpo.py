@@ -30,6 +30,10 @@ def bench_hpo(
             "else a surrogate. For developing searchers, not for claims."
         ),
     ] = None,
+    go_on_from: Annotated[
+        Path | None,
+        typer.Option(help="A bench-hpo.json of another day or machine whose studies are not run again."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
     cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
@@ -40,19 +44,16 @@ def bench_hpo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Searchers compared on held-out bags: real trials, equal budgets, paired seeds; table, JSON and plot."""
-    from autommlab.errors import RequestError
     from autommlab.events import Events
     from autommlab.progress import Display
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
-    from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions, HpoBenchResult
+    from training_data_gen.benchmarks.hpo_earlier import read_result
+    from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions
     from training_data_gen.benchmarks.hpo_show import draw, table
     from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
 
     if plot is not None:
-        try:
-            stored = HpoBenchResult.model_validate_json(plot.read_bytes())
-        except (OSError, ValueError) as error:
-            raise RequestError(f"--plot {plot} is no result of `autommlab bench hpo`: {error}") from error
+        stored = read_result(plot, "--plot")
         print_table(table(stored))
         print(draw(stored, plot.with_suffix(".png")))
         return
@@ -73,7 +74,9 @@ def bench_hpo(
         result, stored_in = _replayed(options, replay, folder, command), REPLAY_FILE
     else:
         events = Events() if as_json else Events(Display())
-        result, stored_in = run_hpo_bench(options, folder, events, address=address, command=command), RESULT_FILE
+        earlier = None if go_on_from is None else read_result(go_on_from, "--go-on-from")
+        result = run_hpo_bench(options, folder, events, address=address, command=command, earlier=earlier)
+        stored_in = RESULT_FILE
     drawn = draw(result, (folder / stored_in).with_suffix(".png"))
     if as_json:
         print(result.model_dump_json())

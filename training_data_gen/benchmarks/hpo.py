@@ -20,6 +20,7 @@ from autommlab.race.records import Lap
 from autommlab.race.run_race import LAP_FILE, lap_folder, race_result, run_lap
 from autommlab.training.space import search_space
 from autommlab.training.study import StudyOptions
+from training_data_gen.benchmarks.hpo_earlier import take_over
 from training_data_gen.benchmarks.hpo_overall import summed_up
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.triplets.plan import make_plan
@@ -47,7 +48,13 @@ def held_out_bags(options: HpoBenchOptions) -> list[PlannedBag]:
 
 
 def run_hpo_bench(
-    options: HpoBenchOptions, out: Path, events: Events, *, address: str | None, command: str
+    options: HpoBenchOptions,
+    out: Path,
+    events: Events,
+    *,
+    address: str | None,
+    command: str,
+    earlier: HpoBenchResult | None = None,
 ) -> HpoBenchResult:
     """Run what is missing of the benchmark in `out`; `bench-hpo.json` is kept up to date.
 
@@ -57,6 +64,7 @@ def run_hpo_bench(
         events: who is told.
         address: of a running Ray cluster, see `cluster.ray_session`.
         command: what a reader would type to repeat it.
+        earlier: a benchmark of the same budget whose studies are not run again.
 
     Raises:
         StorageError: the folder cannot be written, or another process works there.
@@ -68,6 +76,9 @@ def run_hpo_bench(
     try:
         with filelock.FileLock(out / ".lock", timeout=0):
             require_equal_budgets(options, out)
+            if earlier is not None:
+                taken = take_over(earlier, options, out)
+                events.emit("note", "training", f"{taken} studies of {earlier.date} are taken over")
             return _run(options, out, events, address, command)
     except filelock.Timeout as error:
         raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
