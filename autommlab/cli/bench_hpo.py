@@ -49,12 +49,12 @@ def bench_hpo(
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
     from training_data_gen.benchmarks.hpo_earlier import read_result
     from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions
-    from training_data_gen.benchmarks.hpo_show import draw, table
+    from training_data_gen.benchmarks.hpo_show import draw
     from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
 
     if plot is not None:
         stored = read_result(plot, "--plot")
-        print_table(table(stored))
+        _show(stored)
         print(draw(stored, plot.with_suffix(".png")))
         return
     options = HpoBenchOptions(
@@ -81,8 +81,16 @@ def bench_hpo(
     if as_json:
         print(result.model_dump_json())
         return
-    print_table(table(result))
+    _show(result)
     print(f"{folder / stored_in} holds every figure, {drawn} the curves.")
+
+
+def _show(result: HpoBenchResult) -> None:
+    from training_data_gen.benchmarks.hpo_show import contrast_table, table
+
+    print_table(table(result))
+    if result.contrasts:
+        print_table(contrast_table(result))
 
 
 def _replayed(options: HpoBenchOptions, source: Path, folder: Path, command: str) -> HpoBenchResult:

@@ -12,11 +12,14 @@ from typer.testing import CliRunner
 from autommlab.cli.main import app
 from autommlab.errors import RequestError, ResumeError
 from autommlab.race.records import Lap, RaceResult
+from autommlab.race.run_race import LAP_FILE, lap_folder
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo import held_out_bags, require_equal_budgets
+from training_data_gen.benchmarks.hpo_contrasts import contrasts
+from training_data_gen.benchmarks.hpo_earlier import take_over
 from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
-from training_data_gen.benchmarks.hpo_show import draw, table
+from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
+from training_data_gen.benchmarks.hpo_show import contrast_table, draw, table
 
 SEARCHERS = ("random", "better")
 
@@ -68,6 +71,35 @@ def test_a_seed_that_one_bag_lacks_counts_only_where_it_is_complete() -> None:
     assert lines[Task.KEYPOINT, "better"].rank == lines[Task.KEYPOINT, "random"].rank == 1.5
 
 
+def test_the_questions_are_answered_bag_by_bag_and_seed_by_seed() -> None:
+    names = ("hpo-llama", "default")
+    races = {
+        "one": race(
+            Task.DETECTION,
+            *(lap("hpo-llama", seed, 0.5 + seed / 10, 1.0) for seed in range(3)),
+            *(lap("default", seed, 0.5) for seed in range(3)),
+            lap("hpo-llama", 3, 0.9),  # no rival has this seed
+        ),
+        "other": race(
+            Task.KEYPOINT,
+            *(lap("hpo-llama", seed, 0.0, 1.0) for seed in range(3)),
+            *(lap("default", seed, 0.25) for seed in range(3)),
+        ),
+    }
+    (found,) = contrasts(races, names, 3)
+    assert (str(found.one), str(found.other)) == ("hpo-llama after 1", "default after 1")
+    assert (found.better, found.equal, found.worse) == (1, 0, 1)
+    assert found.difference.mean == pytest.approx(((0 + 0.2 + 0.4) / 3 - 0.25) / 2)
+    assert found.difference.low is not None
+    assert found.difference.low < found.difference.mean
+    assert not contrasts(races, ("default",), 3)
+    result = HpoBenchResult(
+        searchers=names, trials=3, races=races, overall=(), contrasts=(found,), command="c", date="d"
+    )
+    assert HpoBenchResult.model_validate_json(result.model_dump_json()) == result
+    assert contrast_table(result).row_count == 1
+
+
 def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) -> None:
     assert overall({"wide": race(Task.DETECTION, lap("random", 0, 0.1))}, SEARCHERS, 3) == ()
     lines = overall(RACES, SEARCHERS, 3)
@@ -93,10 +125,26 @@ def test_studies_of_another_budget_are_not_compared_as_equals(tmp_path: Path) ->
 
 def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}")
-    for file in ("nowhere.json", "other.json"):
-        done = CliRunner().invoke(app, ["bench", "hpo", "--plot", str(tmp_path / file)])
+    for option, file in (("--plot", "nowhere.json"), ("--plot", "other.json"), ("--go-on-from", "other.json")):
+        done = CliRunner().invoke(app, ["bench", "hpo", option, str(tmp_path / file), "--out", str(tmp_path)])
         assert isinstance(done.exception, RequestError)
         assert "is no result of `autommlab bench hpo`" in str(done.exception)
+
+
+def test_studies_of_another_day_are_taken_over_where_there_are_none(tmp_path: Path) -> None:
+    earlier = HpoBenchResult(searchers=SEARCHERS, trials=3, races=RACES, overall=(), command="c", date="d")
+    own = lap_folder(tmp_path / "wide", "random", 0) / LAP_FILE
+    own.parent.mkdir(parents=True)
+    own.write_text(lap("random", 0, 0.9, 0.9, 0.9).model_dump_json())
+    assert take_over(earlier, HpoBenchOptions(trials=3), tmp_path) == 6
+    assert take_over(earlier, HpoBenchOptions(trials=3), tmp_path) == 0
+    assert Lap.model_validate_json(own.read_bytes()).scores == (0.9, 0.9, 0.9)
+    other = lap_folder(tmp_path / "narrow", "better", 0) / LAP_FILE
+    assert Lap.model_validate_json(other.read_bytes()) == RACES["narrow"].laps[1]
+    with pytest.raises(ResumeError, match=r"have 3 trials each, now asked: 20\. Give --trials 3"):
+        take_over(earlier, HpoBenchOptions(trials=20), tmp_path)
+    with pytest.raises(ResumeError, match="only real trials"):
+        take_over(earlier.model_copy(update={"source": Source(kind="surrogate")}), HpoBenchOptions(trials=3), tmp_path)
 
 
 @pytest.mark.slow
@@ -118,6 +166,12 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     assert {line.searcher for line in result.overall} == {"random"}
     assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
     assert (out / "bench-hpo.png").exists()
+    moved = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
+                      "--go-on-from", out / "bench-hpo.json", "--json")  # fmt: skip
+    assert moved.returncode == 0, moved.stderr
+    taken = HpoBenchResult.model_validate_json(moved.stdout)
+    assert taken.races["materials-0"].laps == result.races["materials-0"].laps
+    assert not list((tmp_path / "elsewhere").rglob("trials.jsonl"))
     unknown = autommlab(home, *asked, "--searchers", "tpo", "--out", out)
     assert unknown.returncode == 2
     assert "unknown searcher 'tpo'" in unknown.stderr

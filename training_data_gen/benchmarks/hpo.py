@@ -21,8 +21,8 @@ from autommlab.race.run_race import LAP_FILE, lap_folder, race_result, run_lap
 from autommlab.training.space import search_space
 from autommlab.training.study import StudyOptions
 from training_data_gen.benchmarks.hpo_earlier import take_over
-from training_data_gen.benchmarks.hpo_overall import summed_up
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
+from training_data_gen.benchmarks.hpo_summary import summed_up
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import prepare

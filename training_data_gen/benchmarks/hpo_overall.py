@@ -5,29 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from autommlab import machine
 from autommlab.race.curves import checkpoints, estimate
 from autommlab.race.records import RaceResult
 from autommlab.race.standings import curve_of, paired
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Overall, Source
+from training_data_gen.benchmarks.hpo_records import Overall
 
 #: Searcher -> seed -> best so far after each trial, as a share of the bag's range.
 Curves = dict[str, dict[int, list[float]]]
-
-
-def summed_up(
-    options: HpoBenchOptions, races: Mapping[str, RaceResult], command: str, source: Source | None = None
-) -> HpoBenchResult:
-    """A benchmark's record as of today on this machine; `source` None = real trials."""
-    return HpoBenchResult(
-        searchers=options.searchers,
-        trials=options.trials,
-        races=dict(races),
-        overall=overall(races, options.searchers, options.trials),
-        source=source or Source(),
-        **machine.circumstances(command),
-    )
 
 
 def overall(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: int) -> tuple[Overall, ...]:
@@ -42,7 +27,7 @@ def overall(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: i
 def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> dict[str, list[list[float]]]:
     """Searcher -> for each seed that all bags have, the mean share after each trial."""
     bags = [shares(race, searchers, trials) for race in races]
-    seeds = _common_seeds(bags)
+    seeds = common_seeds(bags)
     return {
         name: [
             [statistics.fmean(values) for values in zip(*(bag[name][seed] for bag in bags), strict=True)]
@@ -87,7 +72,8 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
     ]
 
 
-def _common_seeds(bags: Sequence[Curves]) -> list[int]:
+def common_seeds(bags: Sequence[Curves]) -> list[int]:
+    """Seeds that every searcher has finished on every bag."""
     found = [set(next(iter(bag.values()), {})) for bag in bags]
     return sorted(set.intersection(*found)) if found else []
 
@@ -96,7 +82,7 @@ def _ranks(bags: Sequence[Curves], searchers: Sequence[str]) -> dict[str, float]
     """Mean place at the end of the budget over bags and their common seeds."""
     places: dict[str, list[float]] = {name: [] for name in searchers}
     for bag in bags:
-        for seed in _common_seeds(bags):
+        for seed in common_seeds(bags):
             ends = {name: bag[name][seed][-1] for name in searchers}
             for name, end in ends.items():
                 better = sum(other > end for other in ends.values())

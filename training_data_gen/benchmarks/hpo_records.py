@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,6 +62,35 @@ class Overall(BaseModel):
     llm_seconds: float
 
 
+class After(NamedTuple):
+    """The best of a searcher's first so many trials."""
+
+    searcher: str
+    trials: int
+
+    def __str__(self) -> str:
+        return f"{self.searcher} after {self.trials}"
+
+
+class Contrast(BaseModel):
+    """How much better one searcher is than another, over all bags.
+
+    Attributes:
+        one, other: which are compared.
+        difference: of their shares of the bag's range, positive where `one` is better; interval over seeds.
+        better, equal, worse: bags on which `one` is so, mean over seeds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    one: After
+    other: After
+    difference: Estimate
+    better: int
+    equal: int
+    worse: int
+
+
 class Source(BaseModel):
     """Where the scores come from.
 
@@ -90,6 +119,7 @@ class HpoBenchResult(BaseModel):
         source: what the scores are.
         races: bag -> its race.
         overall: per task, then over all of them.
+        contrasts: answers to the questions that were fixed beforehand.
         command, date, machine: what reproduces it, when and where it was run.
     """
 
@@ -99,6 +129,7 @@ class HpoBenchResult(BaseModel):
     trials: int
     races: dict[str, RaceResult]
     overall: tuple[Overall, ...]
+    contrasts: tuple[Contrast, ...] = ()
     source: Source = Source()
     command: str
     date: str

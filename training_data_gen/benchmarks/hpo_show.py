@@ -33,6 +33,21 @@ def table(result: HpoBenchResult) -> Table:
     return drawn
 
 
+def contrast_table(result: HpoBenchResult) -> Table:
+    """A line per question."""
+    from rich.table import Table
+
+    drawn = Table(title=_with_source("is it better? [95 % interval over seeds]", result))
+    for name in ("best of", "against the best of"):
+        drawn.add_column(name)
+    for name in ("better by", "bags better", "equal", "worse"):
+        drawn.add_column(name, justify="right")
+    for line in result.contrasts:
+        cells = (line.one, line.other, line.difference, line.better, line.equal, line.worse)
+        drawn.add_row(*map(str, cells))
+    return drawn
+
+
 def _with_source(title: str, result: HpoBenchResult) -> str:
     """Nobody should take a surrogate's curve for trainings."""
     words = result.source.in_words()

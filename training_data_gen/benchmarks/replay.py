@@ -24,8 +24,8 @@ from autommlab.training.records import LlmCost
 from searchers import create, needs_first_points, takes_service
 from searchers.context import StudyContext
 from searchers.space import Point, SearchSpace
-from training_data_gen.benchmarks.hpo_overall import summed_up as benchmark_of
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
+from training_data_gen.benchmarks.hpo_summary import summed_up as benchmark_of
 from training_data_gen.benchmarks.landscape import Landscape, Modelled, Table
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import by_bag, main_seed
