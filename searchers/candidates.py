@@ -17,14 +17,16 @@ class Candidate:
     Attributes:
         point: inside the space.
         logprob: log-likelihood of its text under the model in nats; None if the service tells none.
+        expected: share of the study's range that past trials let one expect, 0 to 1; None if nobody asked them.
     """
 
     point: Point
     logprob: float | None = None
+    expected: float | None = None
 
 
 class Ranker(Protocol):
-    """Puts candidates into the order in which they are tried; a learned score has the same shape."""
+    """Puts candidates into the order in which they are tried: `by_likelihood`, or a `LearnedScore`."""
 
     def __call__(self, candidates: Sequence[Candidate], space: SearchSpace) -> list[Candidate]:
         """All of them, the best first; the same order for the same input."""

@@ -27,12 +27,13 @@ from typing import Any
 from searchers.answer_schema import grid_size, snap
 from searchers.ask_ahead import AskAhead
 from searchers.asking import Asker, Cost, Reply, Request
-from searchers.candidates import Candidate, Ranker, by_likelihood, new_ones
+from searchers.candidates import Candidate, Ranker, new_ones
 from searchers.context import StudyContext
 from searchers.dialogue import PromptLimits, Round, proposal_messages
 from searchers.distance import is_near
 from searchers.errors import SearcherError
 from searchers.experience import experience_file, load_experience
+from searchers.learned_score import ranker_for
 from searchers.prior import prior_points
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import Point, SearchSpace
@@ -52,8 +53,8 @@ class HpoLlama(TrackingSearcher):
         space: what may be proposed.
         client: connection to the service.
         context: what the study is about.
-        options: samples, patience, retries, length of the prompt.
-        ranker: which candidate is tried first.
+        options: samples and which of them is tried first, patience, retries, length of the prompt.
+        ranker: puts candidates in order; None = the one that the options ask for.
         asks_ahead: False if somebody else calls `prepare` before this one's turn.
         settings: see `TrackingSearcher`.
     """
@@ -65,13 +66,14 @@ class HpoLlama(TrackingSearcher):
         client: ServiceClient,
         context: StudyContext | None = None,
         options: LlmOptions | None = None,
-        ranker: Ranker = by_likelihood,
+        ranker: Ranker | None = None,
         asks_ahead: bool = True,
         **settings: Any,
     ) -> None:
         super().__init__(space, **{"name": "hpo-llama", **settings})
         self._context, self._options = context or StudyContext(), options or LlmOptions()
         self._limits = PromptLimits(self._options.prompt_chars, self._options.history_best, self._options.history_last)
+        ranker = ranker or ranker_for(space, self._context, self._options, str(self._mode))
         self._asker = Asker(client, space, self._context, self._options, seed=self.seed, ranker=ranker)
         self._asks_ahead = asks_ahead
         file = experience_file(self._options.experience)
@@ -97,7 +99,7 @@ class HpoLlama(TrackingSearcher):
         reply.cost = Cost()  # told with the first trial that came of the request
         if chosen is None:
             return self._fallback(trial_id, reply.failure or "no new point among the answers")
-        self._why["logprob"] = chosen.logprob
+        self._why |= {"logprob": chosen.logprob, "expected": chosen.expected}
         return chosen.point, self.name
 
     def _choose(self) -> tuple[Request, Reply, Candidate | None]:

@@ -7,14 +7,15 @@ there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
+from searchers.candidates import Ranker
 from searchers.context import StudyContext
 from searchers.ensemble import MEMBER_METRIC, Ensemble
 from searchers.errors import SearcherError
 from searchers.hpo_llama import HpoLlama, service_client
-from searchers.optuna_search import OptunaSearcher, gp, tpe_few
+from searchers.learned_score import LearnedScore, ranker_for
+from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.settings import llm_options
 from searchers.space import SearchSpace
 from serve.client import ServiceClient
@@ -79,7 +80,7 @@ def llm_tpe(
     service: str | ServiceClient | None = None,
     **arguments: Any,
 ) -> Hybrid:
-    """The LLM and TPE (modelling from 3 results on).
+    """The LLM and TPE (modelling from 3 results on), the candidates of both ranked by past trials (see `ranked_tpe`).
 
     Args:
         space, context, service: see `hpo_llama`.
@@ -89,7 +90,7 @@ def llm_tpe(
     Raises:
         SearcherError: no service, or an option that is unknown or not allowed.
     """
-    return _hybrid("llm+tpe", tpe_few, space, context, service, **arguments)
+    return _hybrid("llm+tpe", _tpe, space, context, service, **arguments)
 
 
 def llm_gp(
@@ -100,7 +101,17 @@ def llm_gp(
     **arguments: Any,
 ) -> Hybrid:
     """The LLM and a Gaussian process (modelling from 3 results on); arguments as in `llm_tpe`."""
-    return _hybrid("llm+gp", partial(gp, startup_trials=3), space, context, service, **arguments)
+    return _hybrid("llm+gp", _gp, space, context, service, **arguments)
+
+
+def _tpe(space: SearchSpace, ranker: Ranker, **shared: Any) -> OptunaSearcher:
+    if isinstance(ranker, LearnedScore):
+        return tpe_ranked(space, score=ranker, **shared)
+    return tpe_few(space, **shared)
+
+
+def _gp(space: SearchSpace, _: Ranker, **shared: Any) -> OptunaSearcher:
+    return gp(space, startup_trials=3, **shared)
 
 
 def _hybrid(
@@ -119,5 +130,6 @@ def _hybrid(
         **{key: settings[key] for key in ("mode", "seed") if key in settings},
     }
     client = service_client(name, service, checked.timeout_s)
-    llm = HpoLlama(space, client=client, context=context, options=checked, asks_ahead=False, **shared)
-    return Hybrid(space, llm=llm, optuna=optuna(space, **shared), name=name, **turns, **settings)
+    ranker = ranker_for(space, context or StudyContext(), checked, str(settings.get("mode", "max")))
+    llm = HpoLlama(space, client=client, context=context, options=checked, ranker=ranker, asks_ahead=False, **shared)
+    return Hybrid(space, llm=llm, optuna=optuna(space, ranker, **shared), name=name, **turns, **settings)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from ray.tune.search.optuna import OptunaSearch
 
 from searchers.errors import SearcherError
 from searchers.gp_sampler import OneThreadGPSampler
+from searchers.learned_score import LearnedScore
+from searchers.ranked_tpe import RankedTPESampler
 from searchers.space import Point, SearchSpace
 from searchers.tracking import TrackingSearcher
 
@@ -138,6 +141,20 @@ def tpe_few(
     return _tpe("tpe-few", space, metric, mode, seed, first_points, startup_trials)
 
 
+def tpe_ranked(
+    space: SearchSpace,
+    *,
+    score: LearnedScore,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    startup_trials: int = 3,
+) -> OptunaSearcher:
+    """`tpe_few` with its draws ranked by past trials, see `ranked_tpe`; `score` is of this space and this mode."""
+    return _tpe("tpe-ranked", space, metric, mode, seed, first_points, startup_trials, score)
+
+
 def gp(
     space: SearchSpace,
     *,
@@ -196,9 +213,11 @@ def _tpe(
     seed: int,
     first_points: Sequence[Point],
     startup_trials: int,
+    score: LearnedScore | None = None,
 ) -> OptunaSearcher:
     _check_startup(startup_trials)
-    sampler = TPESampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
+    make = partial(RankedTPESampler, space, score) if score is not None else TPESampler
+    sampler = make(seed=_numpy_seed(seed), n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
     return OptunaSearcher(
         space, metric=metric, mode=mode, seed=seed, name=name, first_points=first_points,
         sampler=sampler, startup_trials=startup_trials,

@@ -6,24 +6,20 @@ of those picked so far grows most (a greedy portfolio, as in auto-sklearn 2.0, a
 a study counts the more the nearer it is. How a point would do in a study that never tried it is
 estimated from that study's trials around it. When no point adds anything, the best ones on
 average follow, and after the better half of what is known it draws at random.
-
-Values go over as they are where the bounds are the same, else by their place within the bounds:
-a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from searchers.context import StudyContext, context_distance
-from searchers.distance import at_place, gaps, is_near, place
+from searchers.context import StudyContext
+from searchers.distance import gaps, is_near
 from searchers.experience import Experience, experience_or_shipped, load_experience
-from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
+from searchers.past_studies import PastStudy, past_studies
+from searchers.space import Point, SearchSpace
 from searchers.tracking import TrackingSearcher
 
 #: Studies that are looked at, and points of each that may be picked.
@@ -36,27 +32,6 @@ _KERNEL_WIDTH, _MEAN_WEIGHT = 0.15, 0.5
 _LEAST_GAIN = 1e-3
 #: Mean estimate (0 = the worst, 1 = the best of each study) below which a point is not worth a trial.
 _LEAST_MEAN = 0.5
-
-
-@dataclass(frozen=True)
-class _Study:
-    """An earlier study in terms of the present space; scores 0 (its worst, failures) to 1 (its best)."""
-
-    distance: float
-    trials: tuple[tuple[Point, float], ...]
-
-    @property
-    def weight(self) -> float:
-        return _HALF_DISTANCE / (_HALF_DISTANCE + self.distance)
-
-    def estimate(self, space: SearchSpace, point: Point) -> float:
-        total, weights = _MEAN_WEIGHT * sum(score for _, score in self.trials) / len(self.trials), _MEAN_WEIGHT
-        for tried, score in self.trials:
-            between = gaps(space, point, tried)
-            square = sum(gap * gap for gap in between) / max(1, len(between))
-            weight = math.exp(-square / (2 * _KERNEL_WIDTH**2))
-            total, weights = total + weight * score, weights + weight
-        return total / weights
 
 
 def prior_points(
@@ -76,9 +51,9 @@ def prior_points(
         mode: "max" or "min"; studies of the other kind are passed over.
         size: most points.
     """
-    studies = _neighbours(space, context, [e for e in experience if e.mode == mode])
+    studies = past_studies(space, context, experience, mode)[:_NEIGHBOURS]
     left = {
-        number: (point, [study.estimate(space, point) for study in studies])
+        number: (point, [_estimate(study, space, point) for study in studies])
         for number, point in enumerate(_candidates(space, studies))
     }
     reached = [0.0] * len(studies)
@@ -98,13 +73,24 @@ def prior_points(
     return picked
 
 
-def _mean(studies: Sequence[_Study], values: Iterable[float]) -> float:
-    """Over the studies, each with its weight."""
-    weights = [study.weight for study in studies]
+def _estimate(study: PastStudy, space: SearchSpace, point: Point) -> float:
+    """What the point would reach in the study, from the trials around it."""
+    total, weights = _MEAN_WEIGHT * sum(score for _, score in study.trials) / len(study.trials), _MEAN_WEIGHT
+    for tried, score in study.trials:
+        between = gaps(space, point, tried)
+        square = sum(gap * gap for gap in between) / max(1, len(between))
+        weight = math.exp(-square / (2 * _KERNEL_WIDTH**2))
+        total, weights = total + weight * score, weights + weight
+    return total / weights
+
+
+def _mean(studies: Sequence[PastStudy], values: Iterable[float]) -> float:
+    """Over the studies, each weighing the more the nearer it is."""
+    weights = [_HALF_DISTANCE / (_HALF_DISTANCE + study.distance) for study in studies]
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
 
 
-def _candidates(space: SearchSpace, studies: Sequence[_Study]) -> list[Point]:
+def _candidates(space: SearchSpace, studies: Sequence[PastStudy]) -> list[Point]:
     """The best points of each study, without those that are nearly the same."""
     found: list[Point] = []
     for study in studies:
@@ -112,65 +98,6 @@ def _candidates(space: SearchSpace, studies: Sequence[_Study]) -> list[Point]:
             if score > 0 and not is_near(space, point, found):
                 found.append(point)
     return found
-
-
-def _neighbours(space: SearchSpace, context: StudyContext, experience: Sequence[Experience]) -> list[_Study]:
-    grouped: dict[str, list[Experience]] = {}
-    for trial in experience:
-        key = json.dumps([trial.context, [p.model_dump() for p in trial.parameters]], sort_keys=True)
-        grouped.setdefault(key, []).append(trial)
-    studies = []
-    for trials in grouped.values():
-        distance = context_distance(context.facts, trials[0].context)
-        scored = _scored(space, trials)
-        if any(score > 0 for _, score in scored):
-            studies.append(_Study(distance, tuple(scored)))
-    return sorted(studies, key=lambda study: study.distance)[:_NEIGHBOURS]
-
-
-def _scored(space: SearchSpace, trials: Sequence[Experience]) -> list[tuple[Point, float]]:
-    real = [t.real_score for t in trials if t.real_score is not None]
-    if not real:
-        return []
-    sign = 1 if trials[0].mode == "max" else -1
-    worst, best = min(sign * s for s in real), max(sign * s for s in real)
-    scored = []
-    for trial in trials:
-        point = _carried_over(space, trial)
-        if point is not None:
-            score = trial.real_score
-            share = 0.0 if score is None else 1.0 if best == worst else (sign * score - worst) / (best - worst)
-            scored.append((point, share))
-    return scored
-
-
-def _carried_over(space: SearchSpace, trial: Experience) -> Point | None:
-    """The trial's point in the present space, None if it has no counterpart there."""
-    past = {p.name: p for p in trial.parameters}
-    point: Point = {}
-    for parameter in space.parameters:
-        before, value = past.get(parameter.name), trial.point.get(parameter.name)
-        if (
-            before is None
-            or value is None
-            or isinstance(before, ChoiceParameter) != isinstance(parameter, ChoiceParameter)
-        ):
-            return None
-        carried = _value(parameter, before, value)
-        if carried is None:
-            return None
-        point[parameter.name] = carried
-    return space.clip(point)
-
-
-def _value(parameter: Parameter, before: Parameter, value: float | str) -> float | str | None:
-    if isinstance(parameter, ChoiceParameter) or isinstance(before, ChoiceParameter):
-        return value if isinstance(parameter, ChoiceParameter) and value in parameter.choices else None
-    if isinstance(value, str) or not before.low <= value <= before.high:
-        return None
-    if (before.low, before.high) == (parameter.low, parameter.high):
-        return value
-    return at_place(parameter, place(before, value))
 
 
 class PriorSearch(TrackingSearcher):

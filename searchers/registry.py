@@ -51,6 +51,7 @@ _BUILT_IN = {
     "gp": "searchers.optuna_search:gp",
     "cmaes": "searchers.optuna_search:cmaes",
     "prior": "searchers.prior:prior",
+    "forest": "searchers.forest:forest",
     "hpo-llama": "searchers.hpo_llama:hpo_llama",
     "llm+tpe": "searchers.hybrid:llm_tpe",
     "llm+gp": "searchers.hybrid:llm_gp",

@@ -6,6 +6,8 @@ given none; `AUTOMMLAB_EXPERIENCE` is the file of past trials for searchers that
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from searchers.errors import SearcherError, unknown
@@ -25,6 +27,8 @@ class LlmOptions(BaseModel):
         adapter: model name to ask for; None = the service's best match: "hpo-" and a fact of the
             context, "hpo", or its base model.
         samples: candidates a call, drawn in one batch; at least one and a half for each trial that runs.
+        rank_by: which candidate is tried first: the one of which trials of earlier studies let one expect most (see
+            `learned_score`; by likelihood if no earlier study is like this one), or the model's likeliest.
         fresh: with trials side by side, wait for an answer that knows all results of the last proposal.
         temperatures: of the first call and of each retry.
         timeout_s: longest wait for one call.
@@ -33,13 +37,15 @@ class LlmOptions(BaseModel):
         probe_timeout_s: longest wait for such a try.
         prompt_chars: longest prompt in characters; about three make a token.
         history_best, history_last: results in the prompt: the best ones and the latest ones.
-        experience: file of past trials for fallbacks; None = AUTOMMLAB_EXPERIENCE, without it random points.
+        experience: file of past trials, for the order of candidates and for fallbacks; None = AUTOMMLAB_EXPERIENCE,
+            without it this package's for the order, and random points as fallbacks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     adapter: str | None = None
-    samples: int = Field(default=4, ge=1, le=64)
+    samples: int = Field(default=12, ge=1, le=64)
+    rank_by: Literal["past trials", "likelihood"] = "past trials"
     fresh: bool = False
     temperatures: tuple[float, ...] = Field(default=(0.8, 1.1, 1.4), min_length=1)
     timeout_s: float = Field(default=60.0, gt=0)

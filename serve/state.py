@@ -74,8 +74,13 @@ def created_after_boot_s(process: psutil.Process) -> float:
     """Seconds from the boot to its creation.
 
     Its time of day would not do: that moves whenever the clock is set, and the service would seem dead.
+    For the same reason both are read anew if the clock was set between the two.
     """
-    return process.create_time() - psutil.boot_time()
+    while True:
+        boot = psutil.boot_time()
+        created = psutil.Process(process.pid).create_time()
+        if psutil.boot_time() == boot:
+            return created - boot
 
 
 def boot_id() -> str | None:
@@ -125,10 +130,11 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         if not state.is_of(psutil.Process(state.pid)):  # the number was given to somebody else
             return []
     found = []
-    for process in psutil.process_iter():
+    # Not process_iter: it remembers who had a number before, and such a process cannot be signalled.
+    for pid in psutil.pids():
         with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(process.pid) == state.pid:
-                found.append(process)
+            if os.getsid(pid) == state.pid:
+                found.append(psutil.Process(pid))
     return found
 
 

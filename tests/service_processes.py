@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterable
 
 import psutil
@@ -12,6 +13,8 @@ from serve.settings import ServiceSettings
 from serve.state import processes_of
 
 REPLICA, ENGINE = "ServeReplica", "EngineCore"
+#: Seconds for a replica to be replaced on a busy machine.
+BACK_WITHIN_S = 300
 
 
 def processes(settings: ServiceSettings, name: str) -> list[psutil.Process]:
@@ -21,6 +24,16 @@ def processes(settings: ServiceSettings, name: str) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             if name in " ".join(process.cmdline()):
                 found.append(process)
+    return found
+
+
+def wait_for(settings: ServiceSettings, name: str) -> list[psutil.Process]:
+    """Those of the service with `name` in their title, once there are any."""
+    deadline = time.monotonic() + BACK_WITHIN_S
+    while not (found := processes(settings, name)):
+        titles = [" ".join(one.cmdline())[:80] for one in processes_of(settings.folder)]
+        assert time.monotonic() < deadline, f"no {name} among {titles}"
+        time.sleep(0.5)
     return found
 
 

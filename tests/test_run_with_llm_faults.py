@@ -20,8 +20,9 @@ from serve.testing import running_service, tiny_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-#: Enough trials after the resume for the searcher to try the service again (`probe_every_s`).
-TRIALS, REPLICA_DIES_AFTER, DRIVER_DIES_AFTER = 12, 1, 4
+#: Enough trials without a replica that the candidates of the last answer are out of date, and enough after the resume
+#: for the searcher to try the service again (`probe_every_s`).
+TRIALS, REPLICA_DIES_AFTER, DRIVER_DIES_AFTER = 16, 1, 8
 
 
 @pytest.fixture

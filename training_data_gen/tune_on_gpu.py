@@ -68,18 +68,23 @@ def tune(
         examples: folder of `write_examples`.
         base: folder of the base model.
         out: gets the adapter, README.md, the log and its plot.
-        settings: of the training.
+        settings: of the training; rank and alpha are those of the adapter that it starts from, if any.
         base_name: written into the adapter instead of this machine's path.
         device: "auto", "cpu" or "cuda".
         say: told a line after each evaluation.
 
     Raises:
-        ValueError: examples that cannot be read, another training in `out`, or one that did not make the
-            base model better, so that there is no adapter.
+        ValueError: examples or an adapter that cannot be read, another training in `out`, or one that made
+            nothing better, so that there is no adapter.
     """
     from training_data_gen.finetune.lora import finetune
+    from training_data_gen.finetune.start import read_start
 
     train, held_out, facts = read_examples(examples)
+    if settings.start is not None:
+        begun = read_start(settings.start, base_name)
+        settings = settings.model_copy(update={"rank": begun.rank, "alpha": begun.alpha})
+        facts = {**facts, "gone on from the adapter": begun.told}
     _same_run(out, {"base": base_name, "data": facts, **settings.model_dump(mode="json")})
     say(f"{len(train)} examples to learn from, {len(held_out)} held out, base {base_name}")
 
@@ -111,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--out", type=Path, required=True, help="folder of the adapter; the same again goes on")
     parser.add_argument("--base-name", default=BASE_NAME, help="name of the base model, for the adapter's config")
+    parser.add_argument("--from", dest="start", type=Path, help="folder of an adapter to go on from; it keeps its rank")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument(
@@ -130,10 +136,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def settings_of(**given: Any) -> LoraSettings:
-    """Settings with their defaults where nothing is given; alpha is twice the rank."""
+    """Settings with their defaults where nothing is given; alpha is twice the rank.
+
+    Raises:
+        ValueError: a rank beside an adapter to start from.
+    """
     from training_data_gen.finetune.lora import LoraSettings
 
     chosen = {name: value for name, value in given.items() if value is not None}
+    if {"rank", "start"} <= set(chosen):
+        raise ValueError("--rank does not go with --from: an adapter that is gone on from keeps its rank")
     if "rank" in chosen:
         chosen["alpha"] = 2 * chosen["rank"]
     return LoraSettings(**chosen)

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 def bench_hpo(
     out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/bench-hpo"),
     searchers: Annotated[
-        str, typer.Option(help="Names with commas. [default: ten, from default to portfolio]", show_default=False)
+        str,
+        typer.Option(
+            help="Names with commas, here also hpo-llama-likely (no learned score), hpo-llama-untuned; prior:3 gives "
+            "it 3 trials only. [default: eleven, from default to portfolio]",
+            show_default=False,
+        ),
     ] = "",
     trials: Annotated[int, typer.Option(min=1, help="Trials of each study.")] = 20,
     seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim.")] = 5,
-    bags: Annotated[int | None, typer.Option(min=1, help="Most held-out bags of each task. [default: all]")] = None,
+    bags: Annotated[
+        str,
+        typer.Option(help="Most held-out bags of each task, or names with commas. [default: all]", show_default=False),
+    ] = "",
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
     replay: Annotated[
@@ -30,12 +38,14 @@ def bench_hpo(
             "else a surrogate. For developing searchers, not for claims."
         ),
     ] = None,
-    go_on_from: Annotated[
+    known: Annotated[
         Path | None,
-        typer.Option(help="A bench-hpo.json of another day or machine whose studies are not run again."),
+        typer.Option(help="Trainings of an earlier benchmark (trainings.jsonl, also .gz) that are not repeated."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,
-    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    concurrent: Annotated[
+        int, typer.Option(min=1, help="Trials of a study side by side; several studies run at once in any case.")
+    ] = 1,
     cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
     gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of a trial, may be fractional.")] = 0,
     address: Annotated[
@@ -46,23 +56,27 @@ def bench_hpo(
     """Searchers compared on held-out bags: real trials, equal budgets, paired seeds; table, JSON and plot."""
     from autommlab.events import Events
     from autommlab.progress import Display
+    from training_data_gen.benchmarks.ablations import register_ablations
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
-    from training_data_gen.benchmarks.hpo_earlier import read_result
     from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions
-    from training_data_gen.benchmarks.hpo_show import draw
+    from training_data_gen.benchmarks.hpo_show import draw, read_result
     from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
+    from training_data_gen.triplets.store import read_triplets
 
     if plot is not None:
-        stored = read_result(plot, "--plot")
+        stored = read_result(plot)
         _show(stored)
         print(draw(stored, plot.with_suffix(".png")))
         return
+    register_ablations()
+    names, budgets = _with_budgets(searchers)
     options = HpoBenchOptions(
         tasks=tasks_named(tasks),
         datasets=names_with_commas(data),
-        bags=bags,
-        searchers=searchers_named(searchers) if searchers else SEARCHERS,
+        bags=_count_or_names(bags),
+        searchers=names or SEARCHERS,
         trials=trials,
+        budgets=budgets,
         seeds=seeds,
         concurrent=concurrent,
         cpus_per_trial=cpus_per_trial,
@@ -74,8 +88,8 @@ def bench_hpo(
         result, stored_in = _replayed(options, replay, folder, command), REPLAY_FILE
     else:
         events = Events() if as_json else Events(Display())
-        earlier = None if go_on_from is None else read_result(go_on_from, "--go-on-from")
-        result = run_hpo_bench(options, folder, events, address=address, command=command, earlier=earlier)
+        trainings = read_triplets(known.expanduser()) if known is not None else []
+        result = run_hpo_bench(options, folder, events, address=address, command=command, known=trainings)
         stored_in = RESULT_FILE
     drawn = draw(result, (folder / stored_in).with_suffix(".png"))
     if as_json:
@@ -83,6 +97,40 @@ def bench_hpo(
         return
     _show(result)
     print(f"{folder / stored_in} holds every figure, {drawn} the curves.")
+
+
+def _with_budgets(text: str) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Searchers, and the smaller budgets behind some of their names.
+
+    Raises:
+        RequestError: no such searcher, or a budget that is no number of trials.
+    """
+    from autommlab.errors import RequestError
+
+    budgets = {}
+    for entry in names_with_commas(text):
+        name, colon, count = entry.partition(":")
+        if colon:
+            if not count.isdecimal() or not int(count):
+                raise RequestError(f"--searchers {entry}: behind the colon goes a number of trials, got {count!r}")
+            budgets[name] = int(count)
+    plain = ",".join(entry.partition(":")[0] for entry in names_with_commas(text))
+    return (searchers_named(plain) if text else ()), budgets
+
+
+def _count_or_names(text: str) -> int | tuple[str, ...] | None:
+    """Bags by number or by name; None for all.
+
+    Raises:
+        RequestError: a number of none at all.
+    """
+    from autommlab.errors import RequestError
+
+    if not text.isdecimal():
+        return names_with_commas(text) or None
+    if int(text) == 0:
+        raise RequestError("--bags is 0, must be at least 1, or names of held-out bags with commas")
+    return int(text)
 
 
 def _show(result: HpoBenchResult) -> None:

@@ -30,6 +30,9 @@ def trials_command(
     ] = False,
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
+    known: Annotated[
+        Path | None, typer.Option(help="Triplets of another folder or file, whose finished studies are taken over.")
+    ] = None,
     hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
     recipe: Annotated[bool, typer.Option(help="Also train the toolbox's own recipe in each bag.")] = True,
     near: Annotated[int, typer.Option(min=0, help="Configurations of each bag around that recipe.")] = 8,
@@ -64,6 +67,7 @@ def trials_command(
     from autommlab.progress import Display
     from training_data_gen.triplets.jobs import TrialsOptions
     from training_data_gen.triplets.run import run_trials
+    from training_data_gen.triplets.store import read_triplets
 
     options = TrialsOptions(
         per_bag=per_bag,
@@ -77,7 +81,9 @@ def trials_command(
         gpus_per_trial=gpus_per_trial,
     )
     events = Events() if as_json else Events(Display())
-    summary = run_trials(planned, options, out.expanduser().resolve(), events, address=address)
+    folder = out.expanduser().resolve()
+    taken = read_triplets(known.expanduser()) if known is not None else []
+    summary = run_trials(planned, options, folder, events, address=address, known=taken)
     print(summary.model_dump_json() if as_json else _told(summary, out))
 
 

@@ -30,6 +30,10 @@ Rank = Annotated[int | None, typer.Option(min=1, help="Of the LoRA matrices. [de
 Rate = Annotated[float | None, typer.Option(min=1e-7, help="Peak learning rate. [default: 0.0005]")]
 BatchTokens = Annotated[int | None, typer.Option(min=64, help="Tokens of a step. [default: 4096]")]
 Base = Annotated[str | None, typer.Option(help="Base model: name or folder. [default: the embedded one]")]
+Start = Annotated[
+    str | None,
+    typer.Option("--from", help="Adapter to go on from, which keeps its rank: a folder, or one of ours by name."),
+]
 Mixed = Annotated[
     bool | None,
     typer.Option("--mixed/--no-mixed", help="Matrix products in bfloat16. [default: where the processor has them]"),
@@ -56,6 +60,7 @@ def ru(
     lr: Rate = None,
     batch_tokens: BatchTokens = None,
     base: Base = None,
+    start: Start = None,
     mixed: Mixed = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -68,7 +73,7 @@ def ru(
         return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT)
 
     settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
-    _tune(make, out, settings, base=base, device=device, examples_only=examples_only)
+    _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
 
 
 @tune_app.command()
@@ -86,6 +91,7 @@ def hpo(
     lr: Rate = None,
     batch_tokens: BatchTokens = None,
     base: Base = None,
+    start: Start = None,
     mixed: Mixed = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -107,7 +113,7 @@ def hpo(
         )
 
     settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
-    _tune(make, out, settings, base=base, device=device, examples_only=examples_only)
+    _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
 
 
 def _tune(
@@ -116,6 +122,7 @@ def _tune(
     settings: dict[str, float | None],
     *,
     base: str | None,
+    start: str | None,
     device: str,
     examples_only: bool,
 ) -> None:
@@ -128,13 +135,15 @@ def _tune(
         raise RequestError(unknown("device", device, devices))
     folder = out / "examples"
     try:
+        if not examples_only:  # what cannot be trained is said before the examples are made
+            path, name = _base(base)
+            chosen = settings_of(**settings, start=_adapter(start, name))
         data = make()
         write_examples(folder, data.train, data.held_out, data.facts)
         if examples_only:
             typer.echo(f"{len(data.train)} examples to learn from and {len(data.held_out)} held out: {folder}")
             return
-        path, name = _base(base)
-        result = tune(folder, path, out, settings_of(**settings), base_name=name, device=device, say=typer.echo)
+        result = tune(folder, path, out, chosen, base_name=name, device=device, say=typer.echo)
     except ValueError as error:
         raise RequestError(str(error)) from error
     typer.echo(summary(result))
@@ -153,3 +162,16 @@ def _base(asked: str | None) -> tuple[Path, str]:
     except BaseModelError as error:
         raise RequestError(str(error)) from error
     return found, name if name == EMBEDDED_MODEL or name.count("/") == 1 else found.name
+
+
+def _adapter(asked: str | None, base_name: str) -> Path | None:
+    """Folder of the adapter to go on from."""
+    from autommlab.errors import RequestError, unknown
+    from serve.shipped import FOLDER
+
+    if asked is None or Path(asked).is_dir():
+        return Path(asked) if asked else None
+    ours = {folder.name: folder for folder in sorted((FOLDER / base_name).glob("*"))}
+    if asked not in ours:
+        raise RequestError(f"{unknown('adapter', asked, list(ours))} A folder will do as well.")
+    return ours[asked]

@@ -34,6 +34,7 @@ class Lap(BaseModel):
 
     Attributes:
         scores: objective on VAL in order of completion, failed trials as 0.
+        budget: trials that it was given, which may be fewer than the race's; None = the race's.
         statuses: how each trial ended, in the same order.
         proposed_by: origin -> number of trials.
         test: objective on TEST of the best trial by VAL, measured once; None where nothing was trained.
@@ -52,6 +53,7 @@ class Lap(BaseModel):
     seconds: float
     llm_seconds: float = 0.0
     llm_tokens: int = 0
+    budget: int | None = None
 
     @property
     def fallbacks(self) -> int:
@@ -63,7 +65,8 @@ class Standing(BaseModel):
     """One searcher's line of the table.
 
     Attributes:
-        best_after: number of trials -> best score on VAL so far, over seeds.
+        best_after: number of trials -> best score on VAL so far, over seeds; as far as its budget goes. The other
+            figures are those at the end of its budget.
         test: of the winners, over seeds; None where nothing was trained.
         regret: distance to the race's best, as a share of all scores' range.
         wins: seeds in which it ended best, ties shared.

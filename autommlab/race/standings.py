@@ -39,7 +39,7 @@ def standings(laps: Sequence[Lap], searchers: Sequence[str], trials: int) -> tup
     return tuple(
         Standing(
             searcher=name,
-            best_after={k: estimate([curve[k - 1] for curve in curves[name]]) for k in checkpoints(trials)},
+            best_after=best_after(curves[name], trials),
             test=_tested(own),
             regret=regrets[name],
             wins=won[name],
@@ -62,10 +62,17 @@ def paired(laps: Sequence[Lap], searchers: Sequence[str]) -> dict[str, list[Lap]
     return {name: [found[name, seed] for seed in seeds] for name in searchers} if seeds else {}
 
 
+def best_after(curves: Sequence[Sequence[float]], trials: int) -> dict[int, Estimate]:
+    """Number of trials -> best so far over seeds, as far as all of the curves go."""
+    reached = min(map(len, curves), default=0)
+    return {k: estimate([curve[k - 1] for curve in curves]) for k in checkpoints(trials) if k <= reached}
+
+
 def curve_of(lap: Lap, trials: int) -> list[float]:
-    """Best so far after each trial of the budget; a study that ended early stays where it was."""
+    """Best so far after each trial of the budget; a study that ended before its budget stays where it was."""
     curve = best_so_far(lap.scores)
-    return (curve + [curve[-1] if curve else 0.0] * trials)[:trials]
+    length = min(trials, lap.budget or trials)
+    return (curve + [curve[-1] if curve else 0.0] * length)[:length]
 
 
 def _tested(laps: Sequence[Lap]) -> Estimate | None:

@@ -93,6 +93,15 @@ class Trial:
         self.val_s += time.monotonic() - trained
         return metrics
 
+    def test(self) -> dict[str, float]:
+        """Measure the model as it is now on TEST; training cannot go on after it.
+
+        Returns:
+            Canonical metric name -> fraction.
+        """
+        with contextlib.redirect_stdout(io.StringIO()):
+            return canonical_figures(self._task, self.runner.test())
+
     def save(self, folder: Path) -> None:
         """Write a checkpoint: all of it in mid-training, only the weights at the end."""
         (save_weights if self.finished else save_progress)(self.runner, folder)

@@ -121,17 +121,23 @@ def parse_answer(text: str) -> ModelRequest:
 
 
 @functools.lru_cache(maxsize=64)
-def answer_schema(things: tuple[str, ...] = ()) -> dict[str, Any]:
+def answer_schema(things: tuple[str, ...] = (), composed: str = "") -> dict[str, Any]:
     """JSON schema of an answer; whatever fits it, `parse_answer` takes. Not to be changed by the caller.
 
     Args:
         things: the only objects that may be named; empty = any short text.
+        composed: pattern of objects that may be named beside `things`; empty = none.
     """
     short = {"type": "string", "maxLength": 60}
     name = {"type": "string", "minLength": 1, "maxLength": 60}
+    copied = (
+        {"anyOf": [{"enum": list(things)}, {"type": "string", "pattern": composed}]}
+        if composed
+        else {"enum": list(things)}
+    )
     fields: dict[str, Any] = {
         "task": {"enum": [*(task.value for task in Task), NONE]},
-        "object": {"type": "array", "items": {"enum": list(things)} if things else name, "maxItems": _MOST_OBJECTS},
+        "object": {"type": "array", "items": copied if things else name, "maxItems": _MOST_OBJECTS},
         "scenario": short,
         "modality": name,
         "specific": {"type": "array", "items": name, "maxItems": _MOST_NAMES},

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from rapidfuzz import fuzz
 
 from autommlab.tasks import Task
-from autommlab.understanding.request import Engine, Flops, ModelRequest, Parameters, Speed
+from autommlab.understanding.mentions import is_refused, made_for
+from autommlab.understanding.request import Engine, Flops, ModelRequest, Parameters, Speed, SpeedUnit
 from autommlab.understanding.text_numbers import names_number
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ _METRIC_OF_ONE_TASK = {
     "PCK": Task.KEYPOINT,
     "NME": Task.KEYPOINT,
 }
+#: Words for pictures, which no request is about.
+_PICTURES = frozenset({"picture", "image", "photo", "photograph", "frame", "video", "camera"})
+#: What a text with such a demand on inference must hold; of 440 handwritten ones every one does.
+_SPEED_WORDS = {
+    SpeedUnit.MS: r"\bms\b|\dms\b|mill?i|msec",
+    SpeedUnit.S: r"\bs\b|\ds\b|\bsec|second|sek|segund",
+    SpeedUnit.MIN: r"min",
+    SpeedUnit.H: r"\bh\b|\dh\b|hour|hr\b",
+    SpeedUnit.FPS: r"fps|hz|hertz|f/s|/ ?s|(?:per|a|each|every) s\b|sec|sek|segund|times",
+}
+#: Limits that a small model takes for figures of quality, because a number follows them.
+_NO_METRICS = frozenset({"flops", "gflops", "mflops", "parameters", "params", "speed", "latency", "fps", "time"})
 #: Shares in percent of equal letters of words that are one, misspelt; short ones have more neighbours ("boat", "goat").
 _ALIKE_SHORT, _ALIKE_LONG, _ALIKE_NAME = 80, 75, 85
 _LONG = 5
@@ -66,6 +79,11 @@ def findings(text: str, request: ModelRequest) -> list[Finding]:
         and not names_thing(text, name)
     ]
     found += [
+        Finding("object", name, f'"{name}" is what the model looks at, not a thing to look for')
+        for name in data.object
+        if name.casefold() in _PICTURES and len(data.object) > 1
+    ]
+    found += [
         Finding("specific", name, f'the data set "{name}" is not in the text')
         for name in data.specific
         if not _names_product(text, name)
@@ -82,15 +100,28 @@ def findings(text: str, request: ModelRequest) -> list[Finding]:
         found.append(Finding("modality", data.modality, said, plain=True))
     if model.specific_model != _NONE and not _names_product(text, model.specific_model):
         found.append(Finding("model", model.specific_model, f'the model "{model.specific_model}" is not in the text'))
+    elif _joined(model.specific_model) in things:
+        said = f'"{model.specific_model}" is an object, not a model'
+        found.append(Finding("model", model.specific_model, said))
+    elif model.specific_model != _NONE and is_refused(text, model.specific_model):
+        said = f'the model "{model.specific_model}" is mentioned, but not asked for'
+        found.append(Finding("model", model.specific_model, said))
     limits: tuple[tuple[str, Speed | Flops | Parameters], ...] = (
         ("speed", model.speed), ("flops", model.flops), ("parameters", model.parameters),
     )  # fmt: skip
     for field, limit in limits:
-        if limit.unit != _NONE and not names_number(text, limit.value):
-            said = f"{limit.value:g} {limit.unit}"
+        said = f"{limit.value:g} {limit.unit}"
+        if limit.unit == _NONE:
+            continue
+        if not names_number(text, limit.value):
             found.append(Finding(field, said, f"the number {limit.value:g} ({field} {said}) is not in the text"))
+        elif isinstance(limit, Speed) and not re.search(_SPEED_WORDS[limit.unit], text.casefold()):
+            found.append(Finding(field, said, f'"{limit.unit}" (speed {said}) is not in the text'))
+    names = {_joined(name) for name in (*data.specific, model.specific_model)} | _NO_METRICS
     for metric in model.metrics:
         said = f"{metric.name} {metric.value:g}"
+        if _joined(metric.name) in names or any(map(_is_data_set, metric.name.split())):
+            found.append(Finding("metrics", said, f'"{metric.name}" is no figure of quality (metric {said})'))
         if not names_number(text, metric.value):
             found.append(Finding("metrics", said, f"the number {metric.value:g} (metric {said}) is not in the text"))
     engine = request.deploy.inference_engine
@@ -139,17 +170,23 @@ def names_thing(text: str, name: str) -> bool:
 
 
 def _of_another_task(request: ModelRequest) -> list[Finding]:
-    """The task is one, every decisive figure that the text asks for belongs to one other."""
-    asked = {_METRIC_OF_ONE_TASK.get(metric.name) for metric in request.model.metrics} - {None}
-    if len(asked) != 1 or request.model.task in asked:
-        return []
-    (other,) = asked
-    figures = " and ".join(m.name for m in request.model.metrics if _METRIC_OF_ONE_TASK.get(m.name) is other)
-    return [
-        Finding(
-            "task", request.model.task.value, f"the task is {request.model.task}, but {figures} is a figure of {other}"
-        )
-    ]
+    """The task is one, and every decisive figure asked for, or the model asked for, belongs to one other."""
+    model = request.model
+    asked = {_METRIC_OF_ONE_TASK.get(metric.name) for metric in model.metrics} - {None}
+    if len(asked) == 1 and model.task not in asked:
+        (other,) = asked
+        figures = " and ".join(m.name for m in model.metrics if _METRIC_OF_ONE_TASK.get(m.name) is other)
+        return [Finding("task", model.task.value, f"the task is {model.task}, but {figures} is a figure of {other}")]
+    other = made_for(model.specific_model)
+    if other is not None and other is not model.task:
+        said = f"the task is {model.task}, but {model.specific_model} is a model for {other}"
+        return [Finding("task", model.task.value, said)]
+    return []
+
+
+def _is_data_set(name: str) -> bool:
+    """Whether a name with a hyphen and a number is one of a data set ("AP-10K"), as no figure has."""
+    return re.fullmatch(r"[A-Za-z]+-\d+[KM]", name) is not None
 
 
 def _names_product(text: str, name: str) -> bool:

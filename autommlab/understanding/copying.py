@@ -1,14 +1,16 @@
 """What an answer may name as objects: phrases of the person's own text, in singular and plural.
 
 A small language model spells rare words wrongly when it repeats them ("rhine" for "rhinos"). With these phrases as the
-grammar of the field it can only copy. Of the objects that the development requests are labelled with, all are among
-the phrases, and all but two of the handwritten training requests' (a typing error, and "ripe or overripe hop cone").
+grammar of the field it can only copy. A noun that is said once for several things ("ripe and overripe hop cones") may
+follow each of the words that a list sets apart. Of the objects that the development requests are labelled with, all
+can be copied so, and of the 3,524 of the handwritten training requests all but 16, most of them spelt wrongly there.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 
 #: Longest phrase, and most phrases; a text with more is read without them, as its grammar would take seconds.
 _LONGEST, _MOST = 4, 2000
@@ -32,6 +34,13 @@ _IRREGULAR = {
     "lice": "louse", "oxen": "ox", "dice": "die",
 }  # fmt: skip
 _SHORTEST_PLURAL = 4
+#: Between the items of a list: "copper, pex or galvanised pipe", "fuse: blown / intact", "is it sound?".
+_BETWEEN = re.compile(
+    r"""[][,;:/|()>?.!=&"\u2013\u2014]|\s-\s|(?<![\w-])(?:and|or|n|vs|versus|from|to|is|are|a|an|the)(?![\w-])""",
+    re.IGNORECASE,
+)
+#: Longest words of an item before the shared noun ("second winter"), and longest shared noun ("hallux valgus").
+_LONGEST_ITEM, _LONGEST_SHARED = 3, 2
 
 
 @functools.lru_cache(maxsize=64)
@@ -47,7 +56,7 @@ def phrases(text: str) -> tuple[str, ...]:
     """
     if _UNSPACED.search(text):
         return ()
-    words = [word.strip(_EDGE) for word in _WORD.findall(text)]
+    words = _words(text)
     found: set[str] = set()
     for start in range(len(words)):
         for end in range(start + 1, min(start + _LONGEST, len(words)) + 1):
@@ -56,6 +65,36 @@ def phrases(text: str) -> tuple[str, ...]:
         if len(found) > _MOST:
             return ()
     return tuple(sorted({*found, *_ALWAYS})) if found else ()
+
+
+def shared_nouns(text: str) -> str:
+    """Pattern of things whose noun the text says once for several: an item of a list, a space, a noun of the text.
+
+    Args:
+        text: as `clean` leaves it.
+
+    Returns:
+        A regular expression of plain groups; empty where `phrases` is, or nothing is set apart.
+    """
+    nouns = [phrase for phrase in phrases(text) if phrase.count(" ") < _LONGEST_SHARED]
+    items: set[str] = set()
+    for segment in _BETWEEN.split(text):
+        words = _words(segment)
+        for count in range(1, min(_LONGEST_ITEM, len(words)) + 1):
+            for run in (words[:count], words[-count:]):
+                item = _POSSESSIVE.sub("", " ".join(run))
+                items |= {item, item.lower()}
+    items.discard("")
+    return f"^({_any_of(items)}) ({_any_of(nouns)})$" if nouns and items else ""
+
+
+def _any_of(words: Iterable[str]) -> str:
+    # Grammars know no escaped space or hyphen, which `re.escape` would make.
+    return "|".join(re.sub(r"([.+])", r"\\\1", word) for word in sorted(words))
+
+
+def _words(text: str) -> list[str]:
+    return [word for found in _WORD.findall(text) if (word := found.strip(_EDGE))]
 
 
 def _forms(words: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from autommlab.understanding import questions
 from autommlab.understanding.answer import NoTask, answer_schema, parse_answer
 from autommlab.understanding.checks import Finding, findings, repaired
 from autommlab.understanding.clean import clean
-from autommlab.understanding.copying import phrases
+from autommlab.understanding.copying import phrases, shared_nouns
 from autommlab.understanding.outcome import Effort, Unclear, Understood
 from autommlab.understanding.prompt import Message, messages, retry
 from autommlab.understanding.ranges import with_lower_ends
@@ -64,7 +64,7 @@ class Understander:
         said = clean(text)
         conversation = messages(said, tuned=self.tuned, examples=self._examples)
         effort = Effort(model=self.model, tuned=self.tuned)
-        schema = answer_schema(phrases(said))
+        schema = answer_schema(phrases(said), shared_nouns(said))
         (answer,), effort = self._ask(conversation, schema, _FIRST, effort)
         read = _read(answer, said)
         if not all(problem.plain for problem in read.problems):

@@ -19,6 +19,8 @@ _PARTS = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "eighth": 
 _REPEATS = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 #: "Within a second" is a limit of 1.
 _TIMES = frozenset({"millisecond", "second", "sec", "minute", "min", "hour"})
+#: "Zero point eight", or "zero comma eight" where that is how decimals are written.
+_DECIMAL_MARKS = frozenset({"point", "comma"})
 #: "two thirds" may be answered as 0.67.
 _CLOSE = 0.01
 #: What is less is a digit, said alone in "point nine five".
@@ -36,7 +38,7 @@ def numbers(text: str) -> set[float]:
     words = _lower_words(text)
     if _TIMES & set(words):
         found.add(1.0)
-    if "point" in words:
+    if _DECIMAL_MARKS & set(words):
         found |= {value / 10 for value in found if value < 10} | {value / 100 for value in found if value < 100}
     parts = found & set(_PARTS.values())
     whole = {value for value in found if value == int(value)}

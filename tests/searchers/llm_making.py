@@ -22,10 +22,12 @@ def make_llm(name: str, service: str, space: SearchSpace, seed: int, **options: 
     )  # fmt: skip
 
 
-def make_prior(name: str, file: str, space: SearchSpace, seed: int) -> Any:
+def make_experienced(name: str, file: str, space: SearchSpace, seed: int, **options: Any) -> Any:
     first = {p.name: p.choices[0] if p.kind == "choice" else p.low for p in space.parameters}
     points = [first] if needs_first_points(name) else []
-    return create(name, space, metric=METRIC, seed=seed, context=CONTEXT, first_points=points, experience=file, size=2)
+    return create(
+        name, space, metric=METRIC, seed=seed, context=CONTEXT, first_points=points, experience=file, **options
+    )
 
 
 def past_trial(point: Point, score: float | None, status: str = "ok", **facts: Any) -> dict[str, Any]:

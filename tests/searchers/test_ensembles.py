@@ -29,8 +29,15 @@ def test_the_llm_opens_and_comes_back_every_few_trials() -> None:
         )  # fmt: skip
         play(searcher, 9)
     kinds = [origin.split(":")[0] for origin in origins(searcher)]
-    assert kinds == ["first-point", *["hpo-llama"] * 2, *["tpe-few"] * 2, "hpo-llama", *["tpe-few"] * 2, "hpo-llama"]
-    assert origins(searcher)[3] == "tpe-few", "TPE has learned from the LLM's trials and the recipe"
+    assert kinds == [
+        "first-point",
+        *["hpo-llama"] * 2,
+        *["tpe-ranked"] * 2,
+        "hpo-llama",
+        *["tpe-ranked"] * 2,
+        "hpo-llama",
+    ]
+    assert origins(searcher)[3] == "tpe-ranked", "TPE has learned from the LLM's trials and the recipe"
     assert searcher.proposal_details("trial1")["member"] == "llm"
     assert searcher.usage()["llm"]["calls"] == 4
 

@@ -126,7 +126,7 @@ def test_a_proposal_tells_how_it_came_about() -> None:
         assert (details["adapter"], details["calls"], details["tokens"], details["prompt_tokens"]) == (
             "hpo",
             1,
-            12,
+            36,
             100,
         )
         assert len(details["prompt_hash"]) == 16

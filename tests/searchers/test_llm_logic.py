@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from llm_fault_server import FaultServer
-from llm_making import make_llm, make_prior, past_trial, write_experience
+from llm_making import make_experienced, make_llm, past_trial, write_experience
 
 from searchers.testing import MakeSearcher, SearcherContract
 
@@ -48,4 +48,4 @@ class TestPrior(SearcherContract):
         good = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
         poor = {**good, "lr": 0.1, "optimizer": "SGD"}
         file = write_experience(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
-        return partial(make_prior, request.param, str(file))
+        return partial(make_experienced, request.param, str(file), size=2)

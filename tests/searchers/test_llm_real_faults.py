@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from llm_making import make_llm
-from service_processes import ENGINE, processes, send
+from service_processes import BACK_WITHIN_S, ENGINE, send, wait_for
 
 from searchers.testing import SPACE, propose, quadratic, report
 from serve.settings import ServiceSettings
@@ -23,8 +23,6 @@ from serve.testing import running_service, tiny_settings
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TRIALS, FAULT_AT = 8, 3
-#: Seconds for a replica to be replaced on a busy machine.
-_BACK_WITHIN_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +62,7 @@ def study(searcher: Any, fault: Callable[[], None]) -> list[dict[str, Any]]:
 
 
 def goes_back_to_the_llm(searcher: Any) -> bool:
-    deadline = time.monotonic() + _BACK_WITHIN_S
+    deadline = time.monotonic() + BACK_WITHIN_S
     while time.monotonic() < deadline:
         if next_trial(searcher)["proposed_by"] == "hpo-llama":
             return True
@@ -76,8 +74,7 @@ def test_a_stalled_engine_is_not_waited_for_and_used_again(
     url: str, settings: ServiceSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     searcher = searcher_at(url, 1)
-    stalled = processes(settings, ENGINE)
-    assert stalled
+    stalled = wait_for(settings, ENGINE)
     try:
         told = study(searcher, lambda: send(stalled, signal.SIGSTOP))
         fallbacks = [one for one in told if one.get("fallback")]

@@ -31,8 +31,8 @@ def test_names_are_those_the_command_line_offers() -> None:
     assert names()[:6] == ("default", "random", "tpe", "tpe-few", "gp", "cmaes")
     assert "tpe+default" in names()
     assert "default+default" not in names()
-    assert names()[6:12] == ("prior", "hpo-llama", "llm+tpe", "llm+gp", "portfolio", "sobol")
-    assert [n for n in names()[:13] if needs_first_points(n)] == ["default", "random+default"]
+    assert names()[6:13] == ("prior", "forest", "hpo-llama", "llm+tpe", "llm+gp", "portfolio", "sobol")
+    assert [n for n in names() if needs_first_points(n)] == ["default", *(n for n in names() if "+default" in n)]
 
 
 def test_importing_the_package_imports_no_heavy_library() -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serve.state import Phase, ServiceState, boot_id, created_after_boot_s, processes_of, write_state
+from serve.state import (
+    Phase,
+    ServiceState,
+    boot_id,
+    created_after_boot_s,
+    end_processes,
+    processes_of,
+    write_state,
+)
 
 
 @pytest.fixture
@@ -53,6 +61,29 @@ def test_a_clock_that_is_set_does_not_hide_the_service(
     assert psutil.Process(leader.pid).create_time() == pytest.approx(created + 3600)
     assert state.alive
     assert processes_of(tmp_path)
+
+
+def test_a_clock_that_is_set_in_mid_reading_does_not_either(
+    leader: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = created_after_boot_s(leader)
+    boot = psutil.boot_time()
+    readings = iter([boot])
+    monkeypatch.setattr("psutil.boot_time", lambda: next(readings, boot + 1))
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot + 1)
+    again = created_after_boot_s(psutil.Process(leader.pid))
+    assert again == pytest.approx(before, abs=1e-3)
+
+
+def test_a_process_is_ended_though_its_number_was_seen_on_another(
+    leader: psutil.Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_state(tmp_path, state_of(leader))
+    earlier = psutil.Process(leader.pid)
+    earlier._ident = (leader.pid, 1.0)  # what psutil tells owners of one number apart by
+    monkeypatch.setattr("psutil._pmap", {leader.pid: earlier})
+    end_processes(processes_of(tmp_path), 5)
+    assert not leader.is_running() or leader.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("other", [{"started": 1.0}, {"boot": "an earlier one"}])

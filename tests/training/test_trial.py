@@ -45,9 +45,11 @@ def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tin
         assert 0 <= metrics[objective(task).name] <= 1
     trial.save(tmp_path)
     (tmp_path / "config.py").write_text(trial.config_text())
+    tested = trial.test()
     trial.close()
     assert seen == [4, 8]
-    assert objective(task).name in evaluate(tmp_path / "config.py", tmp_path / "trial.pth", task)
+    assert objective(task).name in tested
+    assert evaluate(tmp_path / "config.py", tmp_path / "trial.pth", task) == pytest.approx(tested)
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="for trials without a GPU")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,16 @@ from program import autommlab
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import RequestError, ResumeError
+from autommlab.errors import RequestError
 from autommlab.race.records import Lap, RaceResult
-from autommlab.race.run_race import LAP_FILE, lap_folder
+from autommlab.race.standings import standings
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.hpo import held_out_bags, require_equal_budgets
+from training_data_gen.benchmarks.hpo import held_out_bags
 from training_data_gen.benchmarks.hpo_contrasts import contrasts
-from training_data_gen.benchmarks.hpo_earlier import take_over
 from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
+from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.benchmarks.hpo_show import contrast_table, draw, table
+from training_data_gen.triplets.store import read_triplets
 
 SEARCHERS = ("random", "better")
 
@@ -71,6 +72,33 @@ def test_a_seed_that_one_bag_lacks_counts_only_where_it_is_complete() -> None:
     assert lines[Task.KEYPOINT, "better"].rank == lines[Task.KEYPOINT, "random"].rank == 1.5
 
 
+def test_a_searcher_with_a_smaller_budget_ends_there_and_has_no_rank(tmp_path: Path) -> None:
+    short = lap("better", 0, 0.6).model_copy(update={"budget": 1})
+    races = {"one": race(Task.DETECTION, lap("random", 0, 0.2, 0.4, 0.8), lap("worse", 0, 0.2, 0.2, 0.2), short)}
+    names = ("random", "worse", "better")
+    lines = {line.searcher: line for line in overall(races, names, 3) if line.task is None}
+    assert {name: (list(line.after), line.rank) for name, line in lines.items()} == {
+        "random": ([1, 3], 1), "worse": ([1, 3], 2), "better": ([1], None),
+    }  # fmt: skip
+    assert mean_curves(list(races.values()), names, 3)["better"] == [[pytest.approx(0.4 / 0.6)]]
+    (standing,) = [s for s in standings(races["one"].laps, names, 3) if s.searcher == "better"]
+    assert list(standing.best_after) == [1]
+    result = HpoBenchResult(
+        searchers=names, trials=3, races=races, overall=overall(races, names, 3), command="c", date="d"
+    )
+    assert table(result).row_count == 6
+    assert draw(result, tmp_path / "plot.png").exists()
+    asked = HpoBenchOptions(trials=3, budgets={"better": 1, "random": 9})
+    assert [asked.budget(name) for name in names] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("asked", ["random:", "random:0", "random:x", "random:-1"])
+def test_a_budget_that_is_no_number_of_trials_is_refused(asked: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["bench", "hpo", "--searchers", asked, "--out", str(tmp_path)])
+    assert isinstance(done.exception, RequestError)
+    assert "behind the colon goes a number of trials" in str(done.exception)
+
+
 def test_the_questions_are_answered_bag_by_bag_and_seed_by_seed() -> None:
     names = ("hpo-llama", "default")
     races = {
@@ -98,6 +126,9 @@ def test_the_questions_are_answered_bag_by_bag_and_seed_by_seed() -> None:
     )
     assert HpoBenchResult.model_validate_json(result.model_dump_json()) == result
     assert contrast_table(result).row_count == 1
+    short = {name: one.model_copy(update={"laps": [lap.model_copy(update={"budget": 1}) for lap in one.laps]})
+             for name, one in races.items()}  # fmt: skip
+    assert [str(line.one) for line in contrasts(short, names, 3)] == ["hpo-llama after 1"]
 
 
 def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) -> None:
@@ -114,37 +145,31 @@ def test_only_held_out_bags_are_used_and_each_task_has_two_or_more() -> None:
     assert all(sum(bag.task is task for bag in everything) >= 2 for task in Task)
     one_each = held_out_bags(HpoBenchOptions(bags=1))
     assert sorted(bag.task for bag in one_each) == sorted(Task)
+    named = held_out_bags(HpoBenchOptions(bags=("keypoint-held-out-1", "detection-held-out-0")))
+    assert [bag.id for bag in named] == ["detection-held-out-0", "keypoint-held-out-1"]
 
 
-def test_studies_of_another_budget_are_not_compared_as_equals(tmp_path: Path) -> None:
-    require_equal_budgets(HpoBenchOptions(trials=3, seeds=1), tmp_path)
-    require_equal_budgets(HpoBenchOptions(trials=3, seeds=5), tmp_path)
-    with pytest.raises(ResumeError, match=r"studies of 3 trials each, now asked: 20\. Give --trials 3"):
-        require_equal_budgets(HpoBenchOptions(trials=20), tmp_path)
+def test_wrong_bags_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for given, said in [
+        ("detection-held-out-9", r"unknown held-out bag 'detection-held-out-9'. Did you mean 'detection-held-out-0'"),
+        ("keypoint-held-out-1", r"unknown held-out bag 'keypoint-held-out-1'.*Known: detection-held-out-0, "),
+        ("0", "--bags is 0, must be at least 1"),
+    ]:
+        out = tmp_path / "bench"
+        done = CliRunner().invoke(
+            app, ["bench", "hpo", "--bags", given, "--tasks", "detection", "--searchers", "random", "--out", str(out)]
+        )
+        assert isinstance(done.exception, RequestError)
+        assert re.search(said, str(done.exception)), done.exception
+        assert not list(out.glob("*-held-out-*"))
 
 
 def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}")
-    for option, file in (("--plot", "nowhere.json"), ("--plot", "other.json"), ("--go-on-from", "other.json")):
-        done = CliRunner().invoke(app, ["bench", "hpo", option, str(tmp_path / file), "--out", str(tmp_path)])
+    for file in ("nowhere.json", "other.json"):
+        done = CliRunner().invoke(app, ["bench", "hpo", "--plot", str(tmp_path / file)])
         assert isinstance(done.exception, RequestError)
         assert "is no result of `autommlab bench hpo`" in str(done.exception)
-
-
-def test_studies_of_another_day_are_taken_over_where_there_are_none(tmp_path: Path) -> None:
-    earlier = HpoBenchResult(searchers=SEARCHERS, trials=3, races=RACES, overall=(), command="c", date="d")
-    own = lap_folder(tmp_path / "wide", "random", 0) / LAP_FILE
-    own.parent.mkdir(parents=True)
-    own.write_text(lap("random", 0, 0.9, 0.9, 0.9).model_dump_json())
-    assert take_over(earlier, HpoBenchOptions(trials=3), tmp_path) == 6
-    assert take_over(earlier, HpoBenchOptions(trials=3), tmp_path) == 0
-    assert Lap.model_validate_json(own.read_bytes()).scores == (0.9, 0.9, 0.9)
-    other = lap_folder(tmp_path / "narrow", "better", 0) / LAP_FILE
-    assert Lap.model_validate_json(other.read_bytes()) == RACES["narrow"].laps[1]
-    with pytest.raises(ResumeError, match=r"have 3 trials each, now asked: 20\. Give --trials 3"):
-        take_over(earlier, HpoBenchOptions(trials=20), tmp_path)
-    with pytest.raises(ResumeError, match="only real trials"):
-        take_over(earlier.model_copy(update={"source": Source(kind="surrogate")}), HpoBenchOptions(trials=3), tmp_path)
 
 
 @pytest.mark.slow
@@ -156,22 +181,23 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     first = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out)
     assert first.returncode == 0, first.stderr
     assert "of each bag's range" in first.stdout
-    ledger = out / "materials-0" / "studies" / "random" / "seed-0" / "trials.jsonl"
-    before = ledger.stat().st_mtime_ns
+    trainings = out / "trainings.jsonl"
+    (trained,) = read_triplets(trainings)
+    assert trained.held_out and trained.test is not None
     more = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out, "--json")
     assert more.returncode == 0, more.stderr
     result = HpoBenchResult.model_validate_json(more.stdout)
-    assert ledger.stat().st_mtime_ns == before, "a finished study was run again"
-    assert [lap.searcher for lap in result.races["materials-0"].laps] == ["random"]
+    (lap,) = result.races["materials-0"].laps
+    assert (lap.searcher, lap.scores, lap.test) == ("random", (trained.score,), trained.test)
     assert {line.searcher for line in result.overall} == {"random"}
     assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
     assert (out / "bench-hpo.png").exists()
     moved = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
-                      "--go-on-from", out / "bench-hpo.json", "--json")  # fmt: skip
+                      "--known", trainings, "--json")  # fmt: skip
     assert moved.returncode == 0, moved.stderr
     taken = HpoBenchResult.model_validate_json(moved.stdout)
-    assert taken.races["materials-0"].laps == result.races["materials-0"].laps
-    assert not list((tmp_path / "elsewhere").rglob("trials.jsonl"))
+    assert taken.races["materials-0"].laps[0].scores == lap.scores
+    assert not (tmp_path / "elsewhere" / "trainings.jsonl").exists(), "it was trained again"
     unknown = autommlab(home, *asked, "--searchers", "tpo", "--out", out)
     assert unknown.returncode == 2
     assert "unknown searcher 'tpo'" in unknown.stderr

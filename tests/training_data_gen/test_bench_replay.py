@@ -17,7 +17,8 @@ from searchers.space import SearchSpace
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.benchmarks.hpo_show import table
 from training_data_gen.benchmarks.landscape import Table, Value
-from training_data_gen.benchmarks.replay import DENSE, play, replay_bags, run_replay
+from training_data_gen.benchmarks.playing import play
+from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.store import write_compressed
 from training_data_gen.triplets.surrogate import Surrogate, surrogate_error
@@ -45,7 +46,7 @@ def test_a_table_gives_a_trained_point_its_own_figure_and_any_other_that_of_the_
     rows = made_up(HELD_OUT, 40)
     landscape = Table(rows)
     for row in rows:
-        assert landscape(row.point) == (Value(0.0, row.reason) if row.failed else Value(row.score))
+        assert landscape(row.point) == (Value(0.0, row.reason, row.status) if row.failed else Value(row.score))
     row = next(row for row in rows if not row.failed)
     assert landscape({**row.point, "lr": row.point["lr"] * 1.001}).score == row.score
     assert 0 < landscape.spacing() < 1
@@ -88,8 +89,8 @@ def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
     played = play(searcher, Table(made_up(HELD_OUT, 40)), 12, at_once)
     assert len(played) == 12
     known = searcher.attempts()
-    assert [attempt.score for attempt in known.values()] == [score for score, _ in played]
-    assert [attempt.failed for attempt in known.values()] == [bool(failure) for _, failure in played]
+    assert [attempt.score for attempt in known.values()] == [value.score for value in played]
+    assert [attempt.failed for attempt in known.values()] == [bool(value.failure) for value in played]
 
 
 def test_a_searcher_that_has_no_more_to_say_ends_its_study() -> None:

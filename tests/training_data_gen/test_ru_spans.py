@@ -40,7 +40,7 @@ def test_nearly_every_stated_fact_is_found(skeletons: list[Skeleton]) -> None:
         stated = [made for made in skeletons if getattr(made.written.parse.model, field).value]
         assert sum(field in made.free for made in stated) > 0.93 * len(stated), field
     stated = [made for made in skeletons if made.written.parse.model.metrics]
-    assert sum("metrics" in made.free for made in stated) > 0.93 * len(stated)
+    assert sum("metrics" in made.free for made in stated) > 0.98 * len(stated)
     assert all("model" in made.free for made in skeletons if made.written.parse.model.specific_model != "none")
 
 

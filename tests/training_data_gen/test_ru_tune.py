@@ -12,11 +12,13 @@ from autommlab.cli.main import app
 from autommlab.errors import RequestError
 from autommlab.understanding.answer import NoTask, parse_answer
 from autommlab.understanding.prompt import messages
+from serve.shipped import FOLDER
 from training_data_gen.adapter_card import CARD_FILE, PLOT_FILE
 from training_data_gen.finetune.examples import TuningData
+from training_data_gen.finetune.start import read_start
 from training_data_gen.requests.no_task import NO_TASK
 from training_data_gen.ru_data import ru_data
-from training_data_gen.tune_on_gpu import read_examples, settings_of, tune, write_examples
+from training_data_gen.tune_on_gpu import BASE_NAME, read_examples, settings_of, tune, write_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = 440
@@ -89,7 +91,8 @@ def test_only_examples_are_written_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [(["--device", "tpu"], "unknown device 'tpu'"), (["--base", "no/such/folder"], "no base model"),
-     (["--pairs", "10"], "cannot hold out 3 of")],
+     (["--pairs", "10"], "cannot hold out 3 of"), (["--from", "rru"], "unknown adapter 'rru'. Did you mean 'ru'?"),
+     (["--from", "ru", "--rank", "8"], "keeps its rank")],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_said_at_once(tmp_path: Path, arguments: list[str], says: str) -> None:
     done = CliRunner().invoke(app, ["tune", "ru", "--out", str(tmp_path), "--pairs", "410", *arguments])
@@ -122,3 +125,22 @@ def test_a_real_adapter_with_card_and_plot_goes_on_and_refuses_other_settings(da
     assert again.steps == result.steps
     with pytest.raises(ValueError, match=r"holds another training: .*rank was 4, now 8"):
         tune(examples, base, out, settings_of(epochs=1, rank=8), base_name="tiny", device="cpu")
+
+    more = settings_of(epochs=3, lr=5e-3, batch_tokens=1500, start=out)
+    further = tune(examples, base, tmp_path / "further", more, base_name="tiny", device="cpu", say=said.append)
+    assert further.first_loss == pytest.approx(result.best_loss, rel=0.02), "it begins where the other ended"
+    assert further.best_loss < result.best_loss
+    card = (tmp_path / "further" / CARD_FILE).read_text()
+    assert "| gone on from the adapter | adapter, SHA-256 " in card
+    assert "| rank | 4 |" in card
+
+
+def test_only_an_adapter_of_the_same_base_is_gone_on_from(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no adapter to go on from"):
+        read_start(tmp_path, "tiny")
+    other = FOLDER / BASE_NAME / "ru"
+    with pytest.raises(
+        ValueError, match=f"LORA of the base model '{BASE_NAME}'; to go on from it takes a LORA of 'tiny'"
+    ):
+        read_start(other, "tiny")
+    assert read_start(other, BASE_NAME).rank == 16

@@ -63,6 +63,12 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
     assert json.loads(again.stdout)["triplets"] == 4
     assert (out / "triplets.jsonl").read_text() == before
 
+    elsewhere = tmp_path / "elsewhere"
+    moved = autommlab(home, *asked[:-1], elsewhere, "--per-bag", 2, "--known", out, "--json")
+    assert json.loads(moved.stdout)["studies_done"] == 2, moved.stderr
+    assert {t.key for t in read_triplets(elsewhere)} == {t.key for t in triplets}
+    assert not list(elsewhere.rglob("trials.jsonl")), "it was trained again"
+
 
 def _space(triplet: Triplet) -> SearchSpace:
     return SearchSpace(parameters=triplet.parameters)

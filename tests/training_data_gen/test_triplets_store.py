@@ -14,7 +14,9 @@ from searchers.context import StudyContext
 from searchers.experience import load_experience
 from searchers.prior import prior_points
 from training_data_gen.triplets.experience import experience, learnable, write_experience
+from training_data_gen.triplets.jobs import Job, trained_elsewhere
 from training_data_gen.triplets.plan import make_plan
+from training_data_gen.triplets.prepare import SEED
 from training_data_gen.triplets.store import TripletFile, read_triplets, write_compressed
 
 PLAN = make_plan()
@@ -58,6 +60,22 @@ def test_nothing_is_stored_twice_and_a_torn_line_is_cut_off(tmp_path: Path) -> N
     assert sorted(read_triplets(packed.parent), key=lambda t: t.key) == sorted(triplets, key=lambda t: t.key)
     before = packed.read_bytes()
     assert write_compressed(reversed(triplets), packed).read_bytes() == before
+
+
+def test_a_study_is_known_only_as_a_whole_and_with_its_own_bounds() -> None:
+    whole = made_up(BAG, 20)
+    job = Job(BAG, SEED, 20, recipe=False)
+    assert trained_elsewhere(job, [*made_up(OTHER, 20), *whole]) == whole
+    masks = [
+        t.model_copy(update={"bag": t.bag.model_copy(update={"classes": ("background", *BAG.classes)})}) for t in whole
+    ]
+    assert trained_elsewhere(job, masks) == masks
+    assert not trained_elsewhere(job, whole[:-1])
+    assert not trained_elsewhere(job._replace(recipe=True), whole)
+    assert not trained_elsewhere(job._replace(seed=1), whole)
+    assert not trained_elsewhere(job._replace(near=True), whole)
+    wider = BAG.model_copy(update={"iterations": (1, 1000)})
+    assert not trained_elsewhere(job._replace(planned=wider), whole)
 
 
 def test_errors_name_the_file_the_line_and_the_remedy(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import string
+from typing import Any
 
 import jsonschema
 import pytest
@@ -41,13 +42,13 @@ def test_what_people_ask_for_can_be_generated(request_: ModelRequest) -> None:
     jsonschema.validate(json.loads(answer_text(request_)), answer_schema())
 
 
-def grammar_takes(answer: str) -> bool:
-    """Whether vLLM could generate `answer`; its backend is called as vLLM calls it with disable_any_whitespace."""
+def grammar_takes(answer: str, schema: dict[str, Any] | None = None) -> bool:
+    """Whether vLLM could generate `answer`, by default under the plain schema; its backend is called as vLLM does."""
     xgrammar = pytest.importorskip("xgrammar", reason="comes with vLLM (--extra cpu or --extra gpu)")
     from xgrammar.testing import _is_grammar_accept_string
 
-    schema = json.dumps(answer_schema())
-    grammar = xgrammar.Grammar.from_json_schema(schema, any_whitespace=False, separators=(",", ":"))
+    written = json.dumps(schema or answer_schema())
+    grammar = xgrammar.Grammar.from_json_schema(written, any_whitespace=False, separators=(",", ":"))
     return bool(_is_grammar_accept_string(grammar, answer))
 
 

@@ -10,6 +10,7 @@ from autommlab.tasks import Task
 from autommlab.understanding.answer import answer_schema, answer_text
 from autommlab.understanding.checks import findings, names_thing, repaired
 from autommlab.understanding.clean import clean
+from autommlab.understanding.mentions import is_refused, made_for
 from autommlab.understanding.questions import essentials
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.text_numbers import names_number
@@ -207,3 +208,63 @@ def test_the_checks_raise_no_alarm_on_parses_made_by_hand() -> None:
         jsonschema.validate(json.loads(answer_text(request)), answer_schema())
         alarms += [(line["id"], problem.says) for problem in findings(clean(line["request"]), request)]
     assert alarms == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "refused"),
+    [
+        ("ResNet-18 was too slow on the Pi, use something smaller", "ResNet-18", True),
+        ("anything but Open Pose please", "OpenPose", True),
+        ("our old U-Net missed half of them", "U-Net", True),
+        ("Faster R-CNN doesn't fit, so YOLOX-s", "Faster R-CNN", True),
+        ("Faster R-CNN doesn't fit, so YOLOX-s", "YOLOX-s", False),
+        ("BiSeNetV2 at 8 fps, as UPerNet was miles too slow", "BiSeNetV2", False),
+        ("not Mask R-CNN, no: a ResNet-50", "ResNet-50", False),
+        ("ResNet-18 didn't do it", "ResNet-18", True),
+        ("UPerNet choked our box, DeepLabV3+ didn't, go with that", "DeepLabV3+", False),
+        ("with ResNet-50, which must not be too slow", "ResNet-50", True),  # wrong, and rare: the LLM is asked again
+        ("no model is named", "VGG", False),
+    ],
+)
+def test_a_model_is_refused_where_every_mention_is(text: str, name: str, refused: bool) -> None:
+    assert is_refused(text, name) is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("Faster R-CNN", Task.DETECTION),
+        ("YOLOv8n", Task.DETECTION),
+        ("yolov8n-seg", None),
+        ("RTMDet-Ins", None),
+        ("unet", Task.SEGMENTATION),
+        ("RTMPose-s", Task.KEYPOINT),
+        ("ResNet-50", None),
+        ("none", None),
+    ],
+)
+def test_some_models_are_made_for_one_task(name: str, task: Task | None) -> None:
+    assert made_for(name) is task
+
+
+def test_what_small_models_mix_up_is_found() -> None:
+    text = "Classify mugs and cups on a picture a minute. SSD300 was too slow. 12 GFLOPs, AP-10K, mAP of .6"
+    given = {
+        "data": {"object": ["mug", "picture"], "specific": ["AP-10K"]},
+        "model": {
+            "task": "classification",
+            "specific_model": "SSD300",
+            "speed": {"value": 1, "unit": "ms"},
+            "metrics": [{"name": name, "value": 0.6} for name in ("FLOPs", "AP-10K", "mAP")],
+        },
+    }
+    found = findings(text, ModelRequest.parse(given))
+    assert {(problem.field, problem.value) for problem in found} == {
+        ("object", "picture"), ("model", "SSD300"), ("speed", "1 ms"), ("metrics", "FLOPs 0.6"),
+        ("metrics", "AP-10K 0.6"), ("task", "classification"),
+    }  # fmt: skip
+    other = {"data": {"object": ["violin"]}, "model": {"task": "detection", "specific_model": "Violin"}}
+    assert [(p.field, p.value) for p in findings("Violin, where?", ModelRequest.parse(other))] == [("model", "Violin")]
+    left = repaired(ModelRequest.parse(given), found)
+    assert left.data.object == ("mug",)
+    assert [metric.name for metric in left.model.metrics] == ["mAP"]

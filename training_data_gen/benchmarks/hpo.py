@@ -1,50 +1,68 @@
-"""The HPO benchmark: every searcher on every held-out bag, real trials, equal budgets, paired seeds."""
+"""The HPO benchmark: every searcher on every held-out bag, real trials, equal budgets, paired seeds.
+
+Several studies are played at once, so that no slot waits while a searcher thinks; each of them gives its searcher
+every result before it asks for the next proposal, unless trials are to run side by side (`concurrent`).
+"""
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 import filelock
 
-from autommlab.cluster import ray_session
-from autommlab.errors import ResumeError, StorageError
+from autommlab import settings
+from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
+from autommlab.errors import StorageError
 from autommlab.events import Events
 from autommlab.files import storage_errors, write_text
 from autommlab.llm_service import service_for
-from autommlab.models.recipe import default_recipe
-from autommlab.pipeline import StudyInputs
-from autommlab.race.records import Lap
-from autommlab.race.run_race import LAP_FILE, lap_folder, race_result, run_lap
-from autommlab.training.space import search_space
-from autommlab.training.study import StudyOptions
-from training_data_gen.benchmarks.hpo_earlier import take_over
+from autommlab.race.records import Lap, RaceResult
+from autommlab.race.run_race import Raced, lap_folder
+from autommlab.race.run_race import summed_up as race_of
+from autommlab.words import duration
+from serve.client import ServiceClient
+from serve.placement import share_of
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.benchmarks.hpo_summary import summed_up
+from training_data_gen.benchmarks.playing import play_lap
+from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings, on_ray, real_bag
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.planned import PlannedBag
-from training_data_gen.triplets.prepare import prepare
+from training_data_gen.triplets.records import Triplet
 
-OPTIONS_FILE, RESULT_FILE = "bench-hpo-options.json", "bench-hpo.json"
+RESULT_FILE, TRAININGS_FILE = "bench-hpo.json", "trainings.jsonl"
+#: Studies played at once, for each trial that the cluster has room for: while one asks its searcher, another trains.
+_STUDIES_PER_SLOT = 2
 
 
-class _Lap(NamedTuple):
+class _Study(NamedTuple):
     """One study of the benchmark."""
 
     seed: int
-    bag: PlannedBag
+    bag: str
     searcher: str
+
+    def __str__(self) -> str:
+        return f"{self.bag}, {self.searcher}, seed {self.seed}"
+
+    def file(self, out: Path, options: HpoBenchOptions) -> Path:
+        """Where it is kept once it is finished; studies of another budget lie beside it."""
+        folder = lap_folder(out / self.bag, self.searcher, self.seed)
+        return folder / f"{options.budget(self.searcher)}-trials.json"
 
 
 def held_out_bags(options: HpoBenchOptions) -> list[PlannedBag]:
-    """The plan's held-out bags of the asked-for tasks, a user's own sets among them, task by task in turn."""
-    found = [bag for bag in make_plan(options.tasks, datasets=options.datasets) if bag.held_out]
-    if options.bags is None:
-        return found
-    counted = {task: [bag.id for bag in found if bag.task is task][: options.bags] for task in options.tasks}
-    return [bag for bag in found if bag.id in counted[bag.task]]
+    """The plan's held-out bags that are asked for, a user's own sets among them, task by task in turn.
+
+    Raises:
+        RequestError: a bag is asked for by a name that none has.
+    """
+    found = {bag.id: bag for bag in make_plan(options.tasks, datasets=options.datasets) if bag.held_out}
+    return [found[name] for name in options.chosen({name: bag.task for name, bag in found.items()})]
 
 
 def run_hpo_bench(
@@ -54,102 +72,119 @@ def run_hpo_bench(
     *,
     address: str | None,
     command: str,
-    earlier: HpoBenchResult | None = None,
+    known: Sequence[Triplet] = (),
 ) -> HpoBenchResult:
     """Run what is missing of the benchmark in `out`; `bench-hpo.json` is kept up to date.
 
     Args:
         options: bags, searchers and budget.
-        out: folder; a folder for each bag, and in it one for each study.
+        out: folder; gets `trainings.jsonl`, and for each bag a folder with one for each study.
         events: who is told.
         address: of a running Ray cluster, see `cluster.ray_session`.
         command: what a reader would type to repeat it.
-        earlier: a benchmark of the same budget whose studies are not run again.
+        known: trainings of other benchmarks that are not repeated.
 
     Raises:
         StorageError: the folder cannot be written, or another process works there.
-        ResumeError: the folder holds studies with another budget.
-        AutoMMLabError: data, model, service or a study fails; finished studies stay.
+        AutoMMLabError: data, model, service or a study fails; finished studies and all trainings stay.
     """
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(out / ".lock", timeout=0):
-            require_equal_budgets(options, out)
-            if earlier is not None:
-                taken = take_over(earlier, options, out)
-                events.emit("note", "training", f"{taken} studies of {earlier.date} are taken over")
-            return _run(options, out, events, address, command)
+            return _Bench(options, out, events, command, known).run(address)
     except filelock.Timeout as error:
         raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
 
 
-def require_equal_budgets(options: HpoBenchOptions, out: Path) -> None:
-    """Note the options in `out` for a later call.
+class _Bench:
+    def __init__(
+        self, options: HpoBenchOptions, out: Path, events: Events, command: str, known: Sequence[Triplet]
+    ) -> None:
+        self._options, self._out, self._events, self._command, self._known = options, out, events, command, known
+        self._bags = {bag.id: real_bag(bag, out / bag.id) for bag in held_out_bags(options)}
+        self._laps: dict[_Study, Lap] = {}
 
-    Raises:
-        ResumeError: its studies were begun with another number of trials, and would be compared as equals.
-    """
-    file = out / OPTIONS_FILE
-    if file.exists():
-        before = HpoBenchOptions.model_validate_json(file.read_bytes()).trials
-        if before != options.trials:
-            raise ResumeError(
-                f"{out} holds studies of {before} trials each, now asked: {options.trials}. "
-                f"Give --trials {before}, or use another --out"
-            )
-    write_text(file, options.model_dump_json(indent=1))
+    def run(self, address: str | None) -> HpoBenchResult:
+        missing = []
+        for study in self._order():
+            stored = study.file(self._out, self._options)
+            if stored.exists():
+                self._laps[study] = Lap.model_validate_json(stored.read_bytes())
+            else:
+                missing.append(study)
+        if missing:
+            asking = {study.searcher for study in missing}
+            service = service_for(asking, tell=lambda words: self._events.emit("progress", "training", words))
+            with ray_session(address):
+                self._play(missing, service)
+        return self._result()
 
+    def _order(self) -> Iterator[_Study]:
+        """Seed by seed and bag by bag, so that an interrupted benchmark is still a paired one."""
+        for seed in range(self._options.seeds):
+            for bag in self._bags:
+                for searcher in self._options.searchers:
+                    yield _Study(seed, bag, searcher)
 
-def _run(options: HpoBenchOptions, out: Path, events: Events, address: str | None, command: str) -> HpoBenchResult:
-    bags = held_out_bags(options)
-    work = list(_order(options, bags))
-    inputs: dict[str, StudyInputs] = {}
-    laps: dict[str, list[Lap]] = {bag.id: [] for bag in bags}
-    missing = {
-        lap.searcher for lap in work if not (lap_folder(out / lap.bag.id, lap.searcher, lap.seed) / LAP_FILE).exists()
-    }
-    service = service_for(missing, tell=lambda words: events.emit("progress", "training", words))
-    with ray_session(address) if missing else contextlib.nullcontext():
-        for number, (seed, bag, searcher) in enumerate(work, start=1):
-            if bag.id not in inputs:
-                inputs[bag.id] = _inputs(bag, options, out / bag.id)
-            title = f"study {number} of {len(work)}: {bag.id}, {searcher}, seed {seed}"
-            done = run_lap(inputs[bag.id], searcher, seed, out / bag.id, events, service=service, title=title)
-            laps[bag.id].append(done)
-            if searcher == options.searchers[-1]:  # all searchers have this seed of this bag
-                _result(options, inputs, laps, out, command)
-    return _result(options, inputs, laps, out, command)
+    def _play(self, missing: Sequence[_Study], service: ServiceClient | None) -> None:
+        asked = self._options
+        need = TrialNeed(asked.cpus_per_trial, asked.gpus_per_trial, resource=settings.trial_resource())
+        require_resources(need)
+        train = on_ray(cpus=need.cpus, gpus=need.gpus, resources=share_of(need.resource))
+        trainings = Trainings(self._out / TRAININGS_FILE, train, self._known)
+        began = time.monotonic()
 
+        def play(study: _Study) -> Lap:
+            bag = self._bags[study.bag]
+            trained = Trained(trainings, bag, study.seed)
+            lap = play_lap(
+                bag.ground, trained, study.searcher, study.seed,
+                trials=asked.budget(study.searcher), at_once=asked.concurrent, service=service,
+            )  # fmt: skip
+            return lap.model_copy(update={"test": trained.test()})
 
-def _order(options: HpoBenchOptions, bags: Sequence[PlannedBag]) -> Iterator[_Lap]:
-    """Seed by seed and bag by bag, so that an interrupted benchmark is still a paired one."""
-    for seed in range(options.seeds):
-        for bag in bags:
-            for searcher in options.searchers:
-                yield _Lap(seed, bag, searcher)
+        pool = ThreadPoolExecutor(_STUDIES_PER_SLOT * trial_slots(need), thread_name_prefix="study")
+        try:
+            running = {pool.submit(play, study): study for study in missing}
+            for number, future in enumerate(as_completed(running), start=1):
+                study, lap = running[future], future.result()
+                stored = study.file(self._out, asked)
+                stored.parent.mkdir(parents=True, exist_ok=True)
+                write_text(stored, lap.model_dump_json(indent=1))
+                self._laps[study] = lap
+                left = (time.monotonic() - began) / number * (len(missing) - number)
+                self._tell(study, lap, trainings, left)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
+    def _tell(self, study: _Study, lap: Lap, trainings: Trainings, left_s: float) -> None:
+        done, total = len(self._laps), len(self._bags) * self._options.seeds * len(self._options.searchers)
+        self._events.emit(
+            "note",
+            "training",
+            f"study {done} of {total}, {study}: best {max(lap.scores, default=0.0):.3f}; {trainings.trained} trained, "
+            f"{trainings.taken} known already, about {duration(left_s)} left",
+            done=done,
+            total=total,
+            trained=trainings.trained,
+            eta_s=left_s,
+        )
+        if study.searcher == self._options.searchers[-1]:
+            self._result()
 
-def _inputs(bag: PlannedBag, options: HpoBenchOptions, folder: Path) -> StudyInputs:
-    setup, space = prepare(bag, folder), search_space(bag.budget())
-    study = StudyOptions(
-        searcher=options.searchers[0],
-        trials=options.trials,
-        max_concurrent=options.concurrent,
-        cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=options.gpus_per_trial,
-    )
-    return StudyInputs(setup, space, study, default_recipe(setup.choice.entry, space=space))
+    def _result(self) -> HpoBenchResult:
+        races = {}
+        for name, bag in self._bags.items():
+            laps = [lap for study, lap in self._laps.items() if study.bag == name]
+            if laps:
+                races[name] = self._race(bag, laps)
+        result = summed_up(self._options, races, self._command)
+        write_text(self._out / RESULT_FILE, result.model_dump_json(indent=1))
+        return result
 
-
-def _result(
-    options: HpoBenchOptions, inputs: dict[str, StudyInputs], laps: dict[str, list[Lap]], out: Path, command: str
-) -> HpoBenchResult:
-    races = {
-        bag: race_result(inputs[bag], own, options.searchers, options.seeds, command)
-        for bag, own in laps.items()
-        if own
-    }
-    result = summed_up(options, races, command)
-    write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
-    return result
+    def _race(self, bag: RealBag, laps: Sequence[Lap]) -> RaceResult:
+        data = bag.setup.bag
+        raced = Raced(data.task, ", ".join(data.datasets), data.classes, bag.setup.choice.entry.title)
+        asked = self._options
+        return race_of(raced, asked.trials, laps, asked.searchers, asked.seeds, self._command)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from autommlab.race.curves import checkpoints, estimate
 from autommlab.race.records import RaceResult
-from autommlab.race.standings import curve_of, paired
+from autommlab.race.standings import best_after, curve_of, paired
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo_records import Overall
 
@@ -56,7 +55,7 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
     if not curves:
         return []
     bags = [shares(race, searchers, trials) for race in races]
-    ranks = _ranks(bags, searchers)
+    ranks = _ranks(bags, [name for name, own in curves.items() if all(len(curve) == trials for curve in own)])
     costs = {name: [lap.llm_seconds for race in races for lap in race.laps if lap.searcher == name] for name in curves}
     return [
         Overall(
@@ -64,8 +63,8 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
             task=task,
             bags=len(races),
             seeds=len(own),
-            after={k: estimate([curve[k - 1] for curve in own]) for k in checkpoints(trials)},
-            rank=ranks[name],
+            after=best_after(own, trials),
+            rank=ranks.get(name),
             llm_seconds=statistics.fmean(costs[name]),
         )
         for name, own in curves.items()

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from autommlab.errors import RequestError, unknown
 from autommlab.race.curves import Estimate
 from autommlab.race.records import RaceResult
 from autommlab.tasks import Task
 
 #: The paper's rivals, and those that it left out (design: section 5).
-SEARCHERS = ("default", "random", "tpe", "tpe+default", "tpe-few", "gp", "prior", "hpo-llama", "llm+tpe", "portfolio")
+SEARCHERS = (
+    "default", "random", "tpe", "tpe+default", "tpe-few", "gp", "prior", "forest", "hpo-llama", "llm+tpe", "portfolio",
+)  # fmt: skip
 
 
 class HpoBenchOptions(BaseModel):
-    """A race on each held-out bag. Another call on the same folder may raise seeds and add searchers or bags.
+    """A race on each held-out bag. Another call on the same folder may ask for more of anything.
 
     Attributes:
         tasks, datasets: as `plan.make_plan` takes them; only held-out bags are used.
-        bags: most bags of each task; None = all.
+        bags: most bags of each task, or the names of some; None = all.
         searchers: names known to `searchers`; the others are tested against the first.
         trials: budget of each study.
+        budgets: smaller budgets of some searchers, whose lines and curves end there.
         seeds: how many, paired over searchers.
-        concurrent: trials at once, 0 = as many as fit.
+        concurrent: trials of a study side by side; with 1, each proposal knows all results before it.
         cpus_per_trial, gpus_per_trial: Ray resources.
     """
 
@@ -31,13 +36,36 @@ class HpoBenchOptions(BaseModel):
 
     tasks: tuple[Task, ...] = tuple(Task)
     datasets: tuple[str, ...] = ()
-    bags: int | None = Field(default=None, ge=1)
+    bags: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
     searchers: tuple[str, ...] = Field(default=SEARCHERS, min_length=1)
     trials: int = Field(default=20, ge=1)
+    budgets: dict[str, int] = {}
     seeds: int = Field(default=5, ge=1)
-    concurrent: int = Field(default=0, ge=0)
+    concurrent: int = Field(default=1, ge=1)
     cpus_per_trial: float = Field(default=1, ge=0)
     gpus_per_trial: float = Field(default=0, ge=0)
+
+    def budget(self, searcher: str) -> int:
+        """Trials of each of its studies."""
+        return min(self.trials, self.budgets.get(searcher, self.trials))
+
+    def chosen(self, held_out: Mapping[str, Task]) -> list[str]:
+        """Which of these bags are raced on, in their order.
+
+        Args:
+            held_out: name of a bag -> its task.
+
+        Raises:
+            RequestError: a name is none of theirs.
+        """
+        known = [name for name, task in held_out.items() if task in self.tasks]
+        if isinstance(self.bags, tuple):
+            for name in self.bags:
+                if name not in known:
+                    raise RequestError(unknown("held-out bag", name, known))
+            return [name for name in known if name in self.bags]
+        by_task = {task: [name for name in known if held_out[name] is task][: self.bags] for task in self.tasks}
+        return [name for name in known if name in by_task[held_out[name]]]
 
 
 class Overall(BaseModel):
@@ -46,8 +74,9 @@ class Overall(BaseModel):
     Attributes:
         task: None = over all tasks.
         bags, seeds: that every searcher has finished.
-        after: number of trials -> mean share over bags, with its interval over seeds.
-        rank: mean place among the searchers at the end of the budget, 1 the best, ties shared.
+        after: number of trials -> mean share over bags, with its interval over seeds; as far as its budget goes.
+        rank: mean place among the searchers at the end of the budget, 1 the best, ties shared; None for one with a
+            smaller budget.
         llm_seconds: of a study.
     """
 
@@ -58,7 +87,7 @@ class Overall(BaseModel):
     bags: int
     seeds: int
     after: dict[int, Estimate]
-    rank: float
+    rank: float | None
     llm_seconds: float
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.errors import RequestError
 from autommlab.race.show import draw_curves
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo_overall import mean_curves
@@ -14,20 +15,34 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+def read_result(file: Path) -> HpoBenchResult:
+    """What `autommlab bench hpo` wrote to `file`.
+
+    Raises:
+        RequestError: the file is something else.
+    """
+    try:
+        return HpoBenchResult.model_validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"--plot {file} is no result of `autommlab bench hpo`: {error}") from error
+
+
 def table(result: HpoBenchResult) -> Table:
     """A line per task and searcher, then over all tasks."""
     from rich.table import Table
 
-    first = result.overall[0] if result.overall else None
+    columns = sorted({count for line in result.overall for count in line.after})
     title = "best so far on val, share of each bag's range, mean over bags [95 % interval over seeds]"
     drawn = Table(title=_with_source(title, result))
     for name in ("task", "searcher"):
         drawn.add_column(name)
-    for name in ("bags", "seeds", *(f"after {count}" for count in (first.after if first else ())), "rank", "LLM s"):
+    for name in ("bags", "seeds", *(f"after {count}" for count in columns), "rank", "LLM s"):
         drawn.add_column(name, justify="right")
     for line in result.overall:
         cost = f"{line.llm_seconds:.1f}" if line.llm_seconds else ""
-        cells = [str(line.bags), str(line.seeds), *map(str, line.after.values()), f"{line.rank:.2f}", cost]
+        after = [str(line.after.get(count, "")) for count in columns]
+        rank = "" if line.rank is None else f"{line.rank:.2f}"
+        cells = [str(line.bags), str(line.seeds), *after, rank, cost]
         last = line.searcher == result.searchers[-1]
         drawn.add_row(line.task.value if line.task else "all", line.searcher, *cells, end_section=last)
     return drawn

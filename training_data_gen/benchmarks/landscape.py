@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from autommlab.training.records import TrialStatus
 from searchers.distance import place
 from searchers.space import ChoiceParameter, Point, SearchSpace
 from training_data_gen.triplets.records import Triplet
@@ -18,10 +19,18 @@ _OTHER_CHOICE = 1.0
 
 
 class Value(NamedTuple):
-    """The objective at a point, 0 if its trial failed, and why it failed."""
+    """The objective at a point, 0 if its trial failed, and then how and why it failed."""
 
     score: float
     failure: str = ""
+    status: TrialStatus = "ok"
+
+
+def value_of(training: Triplet) -> Value:
+    """What a real training was worth."""
+    if training.failed:
+        return Value(0.0, training.reason or training.status, training.status)
+    return Value(training.score)
 
 
 class Landscape(Protocol):
@@ -46,8 +55,7 @@ class Table:
 
     def __call__(self, point: Point) -> Value:
         """See `Landscape`."""
-        row = self._rows[int(np.argmin(self._distances(point)))]
-        return Value(0.0, row.reason or row.status) if row.failed else Value(row.score)
+        return value_of(self._rows[int(np.argmin(self._distances(point)))])
 
     def spacing(self) -> float:
         """Mean distance from a row to the nearest other one: how coarse the table is, 1 = a whole range."""

@@ -7,12 +7,10 @@ wrong it is, stands in the result. For developing searchers; claims need real tr
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from autommlab.errors import DataError
 from autommlab.files import write_text
@@ -20,13 +18,13 @@ from autommlab.models import zoo
 from autommlab.models.recipe import default_recipe
 from autommlab.race.records import Lap, RaceResult
 from autommlab.race.run_race import Raced, summed_up
-from autommlab.training.records import LlmCost
-from searchers import create, needs_first_points, takes_service
+from searchers import takes_service
 from searchers.context import StudyContext
-from searchers.space import Point, SearchSpace
+from searchers.space import SearchSpace
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
 from training_data_gen.benchmarks.hpo_summary import summed_up as benchmark_of
 from training_data_gen.benchmarks.landscape import Landscape, Modelled, Table
+from training_data_gen.benchmarks.playing import Ground, play_lap
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import by_bag, main_seed
 from training_data_gen.triplets.surrogate import Surrogate, surrogate_error
@@ -39,16 +37,14 @@ RESULT_FILE = "bench-hpo-replay.json"
 DENSE = 100
 #: Studies that ask the LLM service at once; it answers them in one batch.
 _ASKERS = 8
-_SCORE = "score"
 
 
 class ReplayBag(NamedTuple):
     """A held-out bag without its images."""
 
     first: Triplet
-    space: SearchSpace
+    ground: Ground
     landscape: Landscape
-    default_point: Point
 
 
 def run_replay(
@@ -63,7 +59,7 @@ def run_replay(
     """All searchers and seeds on the held-out bags of `triplets`.
 
     Args:
-        options: tasks, bags, searchers, budget, seeds, and trials at once (0 = one).
+        options: tasks, bags, searchers, budget, seeds, and trials at once.
         triplets: all that there are; the held-out bags among them are searched.
         out: folder; gets `bench-hpo-replay.json`.
         service: the LLM service, for searchers that ask one.
@@ -106,41 +102,9 @@ def replay_bags(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> tuple[
     return bags, Source(kind="surrogate", figures=error.model_dump())
 
 
-def play(searcher: Any, landscape: Landscape, trials: int, at_once: int = 1) -> list[tuple[float, str]]:
-    """(score, why it failed) of each trial; results come in the order of the proposals, `at_once` behind them.
-
-    Args:
-        searcher: as `searchers.create` makes it, for a metric "score".
-        landscape: what a proposal is worth.
-        trials: budget; a searcher that has nothing more to propose ends it.
-        at_once: trials that run side by side.
-    """
-    running: deque[tuple[str, Point]] = deque()
-    scores: list[tuple[float, str]] = []
-    asked = 0
-    while len(scores) < trials:
-        while asked < trials and len(running) < at_once:
-            name = f"trial-{asked}"
-            point = searcher.suggest(name)
-            if not isinstance(point, dict):  # None: not now; "FINISHED": never again
-                break
-            running.append((name, point))
-            asked += 1
-        if not running:
-            break
-        name, point = running.popleft()
-        score, failure = landscape(point)
-        report = {_SCORE: score} if not failure else {_SCORE: 0.0, "status": "failed", "reason": failure}
-        searcher.on_trial_complete(name, report)
-        scores.append((score, failure))
-    return scores
-
-
 def _held_out(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> Mapping[str, list[Triplet]]:
-    found = {name: own for name, own in by_bag(triplets).items() if own[0].held_out and own[0].task in options.tasks}
-    if options.bags is not None:
-        by_task = {task: [name for name, own in found.items() if own[0].task is task] for task in options.tasks}
-        found = {name: found[name] for names in by_task.values() for name in names[: options.bags]}
+    known = {name: own for name, own in by_bag(triplets).items() if own[0].held_out}
+    found = {name: known[name] for name in options.chosen({name: own[0].task for name, own in known.items()})}
     if not found:
         tasks = ", ".join(options.tasks)
         raise DataError(f"the triplets have no held-out bag for {tasks}; train them with: autommlab trials --held-out")
@@ -150,45 +114,24 @@ def _held_out(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> Mapping[
 def _bag(own: Sequence[Triplet], landscape: Landscape) -> ReplayBag:
     first = own[0]
     space = SearchSpace(parameters=first.parameters)
-    return ReplayBag(first, space, landscape, default_recipe(zoo.entry(first.model.name, first.task), space=space))
+    recipe = default_recipe(zoo.entry(first.model.name, first.task), space=space)
+    return ReplayBag(first, Ground(space, StudyContext(facts=first.context), recipe), landscape)
 
 
 def _race(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient | None, command: str) -> RaceResult:
     asking = [name for name in options.searchers if service is not None and takes_service(name)]
     quick = [name for name in options.searchers if name not in asking]
-    laps = [_lap(bag, name, seed, options, service) for name in quick for seed in range(options.seeds)]
+
+    def lap(name: str, seed: int) -> Lap:
+        return play_lap(
+            bag.ground, bag.landscape, name, seed,
+            trials=options.budget(name), at_once=options.concurrent, service=service,
+        )  # fmt: skip
+
+    laps = [lap(name, seed) for name in quick for seed in range(options.seeds)]
     with ThreadPoolExecutor(_ASKERS) as pool:
-        jobs = [
-            pool.submit(_lap, bag, name, seed, options, service) for name in asking for seed in range(options.seeds)
-        ]
+        jobs = [pool.submit(lap, name, seed) for name in asking for seed in range(options.seeds)]
         laps += [job.result() for job in jobs]
     facts = bag.first
     raced = Raced(facts.task, facts.bag.dataset, facts.bag.classes, facts.model.title)
     return summed_up(raced, options.trials, laps, options.searchers, options.seeds, command)
-
-
-def _lap(bag: ReplayBag, name: str, seed: int, options: HpoBenchOptions, service: ServiceClient | None) -> Lap:
-    began = time.monotonic()
-    searcher: Any = create(
-        name,
-        bag.space,
-        metric=_SCORE,
-        seed=seed,
-        first_points=[bag.default_point] if needs_first_points(name) else [],
-        context=StudyContext(facts=bag.first.context),
-        service=service,
-    )
-    played = play(searcher, bag.landscape, options.trials, max(1, options.concurrent))
-    usage = searcher.usage() if hasattr(searcher, "usage") else {}
-    cost = LlmCost.model_validate(usage.get("llm", {}))
-    return Lap(
-        searcher=name,
-        seed=seed,
-        scores=tuple(score for score, _ in played),
-        statuses=tuple("failed" if failure else "ok" for _, failure in played),
-        proposed_by=usage.get("by_origin", {}),
-        test=None,
-        seconds=time.monotonic() - began,
-        llm_seconds=cost.seconds,
-        llm_tokens=cost.prompt_tokens + cost.tokens,
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from training_data_gen.finetune.examples import IGNORED, Encoded, Example, batches, encode
 from training_data_gen.finetune.state import TrainingState, restore, snapshot
@@ -34,6 +34,8 @@ class LoraSettings(BaseModel):
         patience: evaluations without a new best held-out loss after which training stops.
         dtype: of the weights that are kept fixed.
         mixed: matrix products in bfloat16 beside weights in float32; None = where the processor has them.
+        start: folder of a finished adapter of this rank and alpha whose weights the training begins with; a path of
+            this machine, so it is in no dump.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,7 @@ class LoraSettings(BaseModel):
     seed: int = 0
     dtype: str = "float32"
     mixed: bool | None = None
+    start: Path | None = Field(default=None, exclude=True)
 
 
 class LoraResult(BaseModel):
@@ -132,6 +135,8 @@ class _Run:
             task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(model, config).to(device)
+        if settings.start is not None:
+            self.model.load_adapter(settings.start, "default", is_trainable=True)
         self.model.peft_config["default"].base_model_name_or_path = base_name
         self.plain_head = _plain_head(self.model)
         self.trained = [p for p in self.model.parameters() if p.requires_grad]

@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 
 from autommlab.metrics import canonical_metric
+from autommlab.understanding.text_numbers import ONES
 from training_data_gen.requests.corpus import Written
 from training_data_gen.requests.numbers import NUMBER, same, value_of
 from training_data_gen.requests.slots import Claims, Slot
 
 _I = re.IGNORECASE
+_DIGITS = {word: number for number, word in enumerate(ONES[:10])}
+_DIGIT = "|".join(_DIGITS)
+_WHOLES = {"five": 5.0, "ten": 10.0, "twenty": 20.0, "a hundred": 100.0, "5": 5.0, "10": 10.0, "20": 20.0, "100": 100.0}
+_PARTS = {"third": 3.0, "quarter": 4.0, "fifth": 5.0, "tenth": 10.0}
 _SCORE = re.compile(
-    rf"(?P<n>{NUMBER})(?: out of (?P<of>ten|10|100)| in (?P<of2>ten))?(?P<p>\s?(?:%|percent\b|per cent\b|percnt\b))?"
-    r"|(?P<words>three quarters|half)\b",
+    rf"(?P<few>{_DIGIT}|\d) (?P<part>thirds|quarters|fifths|tenths)\b|(?P<half>half)\b"
+    rf"|(?:zero )?(?:point|comma) (?P<after>(?:{_DIGIT})(?:[ -](?:{_DIGIT}))?)\b"
+    rf"|(?P<n>{NUMBER})(?:(?: times| pixels)? (?:out of|of|in|on)(?: each| every)? (?P<of>{'|'.join(_WHOLES)})\b)?"
+    r"(?P<p>\s?(?:%|percent\b|per cent\b|percnt\b))?",
     _I,
 )
 #: The other end of a range.
 _UPPER = re.compile(r" ?(?:to|-) ?\d+(?:\.\d+)? ?%?")
-_FRACTIONS = {"three quarters": 0.75, "half": 0.5}
 _NAME = re.compile(
     r"(?<![\w-])(?:top-?[15] acc(?:uracy)?|pixel acc(?:uracy)?|acc(?:uracy)?|precision|recall|sensitivity|"
     r"F1[ -]score|F1|mean average precision|average precision|average recall|mAP|AP50|AP|AR|mean IoU|"
@@ -70,15 +76,26 @@ def score_spans(claims: Claims, written: Written) -> None:
 def _is(match: re.Match[str], wanted: float) -> bool:
     if match.string.startswith(" times", match.end()):
         return False
-    if match["words"]:
-        return same(_FRACTIONS[match["words"].lower()], wanted)
+    if (stated := _in_words(match)) is not None:
+        return same(stated, wanted)
     value = value_of(match["n"])
     if value is None:
         return False
-    of = {"ten": 10.0, "10": 10.0, "100": 100.0, None: None}[match["of"] or match["of2"]]
-    if of is not None:
-        return same(value / of, wanted)
+    if match["of"]:
+        return same(value / _WHOLES[match["of"].lower()], wanted)
     return same(value / 100, wanted) or (not match["p"] and same(value, wanted))
+
+
+def _in_words(match: re.Match[str]) -> float | None:
+    """Of "half", "three quarters", "zero point nine"; None for others. Thirds are labelled with three decimals."""
+    if match["half"]:
+        return 0.5
+    if match["part"]:
+        few = match["few"].lower()
+        return round(float(_DIGITS.get(few, few)) / _PARTS[match["part"].lower().removesuffix("s")], 3)
+    if match["after"]:
+        return float("0." + "".join(str(_DIGITS[word]) for word in re.split("[ -]", match["after"].lower())))
+    return None
 
 
 def _gap(one: re.Match[str], other: re.Match[str]) -> int:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.tasks import Task
+from autommlab.training.space import search_space
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import SEED
+from training_data_gen.triplets.records import Triplet
 
 #: First configurations of a bag that are trained under other seeds as well.
 NOISE_CONFIGS = 4
@@ -113,6 +115,28 @@ def done(job: Job, out: Path) -> JobDone | None:
         return None
     stored = JobDone.model_validate_json(file.read_bytes())
     return stored if stored.trials >= job.trials else None
+
+
+def trained_elsewhere(job: Job, known: Iterable[Triplet]) -> list[Triplet]:
+    """The trainings of a study among those of another folder; none if it lacks one of them or had other bounds.
+
+    Args:
+        job: the study.
+        known: of the study's bag, in any order.
+    """
+    planned, space = job.planned, search_space(job.planned.budget())
+    own = [
+        t
+        for t in known
+        if (t.planned, t.seed, t.near) == (planned.id, job.seed, job.near)
+        and (t.bag.dataset, t.model.name) == (planned.dataset, planned.model)
+        and set(planned.classes) <= set(t.bag.classes)  # which may hold the background as well
+        and t.parameters == space.parameters
+    ]
+    if job.near:
+        return own if len(own) >= job.configs else []
+    wanted: set[int | None] = {*range(job.configs), *([None] if job.recipe else [])}
+    return own if wanted <= {t.config for t in own} else []
 
 
 class Pace:

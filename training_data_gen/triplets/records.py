@@ -15,7 +15,7 @@ from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
 from autommlab.training.context import study_context
 from autommlab.training.ledger import trial_key
-from autommlab.training.records import TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 from autommlab.training.runner_config import TrialSetup
 from searchers.context import Fact
 from searchers.space import Parameter, Point, SearchSpace
@@ -163,7 +163,7 @@ def triplets_of(
     return [
         Triplet(
             **shared,
-            key=triplet_key(setup, trial),
+            key=triplet_key(setup, trial.hyperparameters),
             point=trial.hyperparameters.model_dump(),
             score=round(trial.score, _DECIMALS),
             status=trial.status,
@@ -183,7 +183,7 @@ def triplets_of(
     ]
 
 
-def triplet_key(setup: TrialSetup, trial: TrialRecord) -> str:
+def triplet_key(setup: TrialSetup, point: Hyperparameters) -> str:
     """A digest of all that decides a training: data, model, initial weights, input size, point, seed."""
     choice = setup.choice
     content = {
@@ -191,7 +191,7 @@ def triplet_key(setup: TrialSetup, trial: TrialRecord) -> str:
         "model": choice.entry.name,
         "weights": choice.pretrained.kind,
         "input": choice.input_size,
-        "point": trial.hyperparameters.model_dump(),
+        "point": point.model_dump(),
         "seed": setup.seed,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]

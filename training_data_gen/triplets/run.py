@@ -22,11 +22,11 @@ from autommlab.words import duration
 from searchers.registry import DEFAULT_SUFFIX
 from searchers.space import Point, SearchSpace
 from training_data_gen.triplets.all_on_test import measure_all
-from training_data_gen.triplets.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs
+from training_data_gen.triplets.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs, trained_elsewhere
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import prepare
 from training_data_gen.triplets.quasi import near_points, register_near, register_searcher
-from training_data_gen.triplets.records import triplets_of
+from training_data_gen.triplets.records import Triplet, triplets_of
 from training_data_gen.triplets.store import TRIPLETS_FILE, TripletFile
 
 _STAGE = "triplets"
@@ -56,7 +56,13 @@ class TrialsSummary(BaseModel):
 
 
 def run_trials(
-    bags: Sequence[PlannedBag], options: TrialsOptions, out: Path, events: Events, *, address: str | None = None
+    bags: Sequence[PlannedBag],
+    options: TrialsOptions,
+    out: Path,
+    events: Events,
+    *,
+    address: str | None = None,
+    known: Sequence[Triplet] = (),
 ) -> TrialsSummary:
     """Train what is missing of a plan in `out`.
 
@@ -66,6 +72,7 @@ def run_trials(
         out: folder; gets `triplets.jsonl` and a folder for each bag.
         events: who is told.
         address: of a running Ray cluster, see `cluster.ray_session`.
+        known: trainings of another folder; studies that they hold whole are taken over instead of trained.
 
     Raises:
         StorageError: the folder cannot be written, or another process works there.
@@ -80,7 +87,9 @@ def run_trials(
     except filelock.Timeout as error:
         raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
     try:
-        return _Work(bags, options, out, events).run(address)
+        work = _Work(bags, options, out, events)
+        work.take_over(known)
+        return work.run(address)
     finally:
         lock.release()
 
@@ -93,6 +102,19 @@ class _Work:
         self._pace = Pace()
         self._failed: dict[str, str] = {}
         self._began = time.monotonic()
+
+    def take_over(self, known: Sequence[Triplet]) -> None:
+        """Mark studies as done that are trained elsewhere, and keep their triplets."""
+        by_bag: dict[str, list[Triplet]] = {}
+        for triplet in known:
+            by_bag.setdefault(triplet.planned, []).append(triplet)
+        for job in self._jobs:
+            if done(job, self._out) is None and (taken := trained_elsewhere(job, by_bag.get(job.planned.id, []))):
+                self._file.add(taken)
+                folder = job.folder(self._out)
+                with storage_errors(folder):
+                    folder.mkdir(parents=True, exist_ok=True)
+                write_text(folder / DONE_FILE, JobDone(trials=job.trials, trained=0, seconds=0.0).model_dump_json())
 
     def run(self, address: str | None) -> TrialsSummary:
         todo = []

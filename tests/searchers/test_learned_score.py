@@ -1,0 +1,133 @@
+"""What past trials let one expect: the score, the order of an LLM's candidates, the searcher without an LLM."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_fault_server import FaultServer
+from llm_making import CONTEXT, make_experienced, make_llm, past_trial, write_experience
+
+from searchers import SearcherError, StudyContext
+from searchers.candidates import Candidate, by_likelihood
+from searchers.experience import Experience
+from searchers.learned_score import LearnedScore, learned_score, ranker_for
+from searchers.settings import LlmOptions
+from searchers.space import FloatParameter, Point, SearchSpace
+from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
+
+BEST_LR = 1e-3
+
+
+def worth(point: Point, best_lr: float = BEST_LR) -> float:
+    """1 at the best learning rate, a quarter less for each factor of ten."""
+    return 1 - 0.25 * abs(math.log10(float(point["lr"]) / best_lr))
+
+
+def past_lines(studies: int = 6, trials: int = 20, **best: float) -> list[dict[str, Any]]:
+    """Random trials of several studies; `best` = model -> its best learning rate."""
+    rng = random.Random(0)
+    lines = []
+    for number in range(studies):
+        model = sorted(best)[number % len(best)] if best else "lite0"
+        for _ in range(trials):
+            point = SPACE.sample(rng)
+            score = worth(point, best.get(model, BEST_LR)) + rng.gauss(0, 0.02)
+            lines.append(past_trial(point, score, dataset=f"set-{number}", model=model))
+    return lines
+
+
+def score_of(lines: list[dict[str, Any]], context: StudyContext = CONTEXT, **more: Any) -> LearnedScore:
+    made = learned_score(SPACE, context, [Experience.model_validate(line) for line in lines], **more)
+    assert made is not None
+    return made
+
+
+def test_it_expects_most_where_studies_not_seen_before_are_best() -> None:
+    from scipy.stats import spearmanr
+
+    rng = random.Random(1)
+    points = [SPACE.sample(rng) for _ in range(200)]
+    values = score_of(past_lines()).values(points)
+    assert spearmanr(values, [worth(point) for point in points]).statistic > 0.9
+    assert 0 <= min(values) < max(values) <= 1
+
+
+def test_the_facts_of_the_context_decide_where_studies_disagree() -> None:
+    lines = past_lines(studies=12, small=1e-2, large=1e-4)
+    low, high = ({**SPACE.sample(random.Random(0)), "lr": lr} for lr in (1e-4, 1e-2))
+    small, large = (StudyContext(facts={**CONTEXT.facts, "model": name}) for name in ("small", "large"))
+    assert score_of(lines, small).values([low, high])[1] > 0.3 + score_of(lines, small).values([low, high])[0]
+    assert score_of(lines, large).values([low, high])[0] > 0.3 + score_of(lines, large).values([low, high])[1]
+
+
+def test_lower_may_be_better_and_other_parameters_are_no_help() -> None:
+    losses = [{**line, "score": -line["score"], "mode": "min"} for line in past_lines()]
+    low, best = ({**SPACE.sample(random.Random(0)), "lr": lr} for lr in (1e-5, BEST_LR))
+    values = score_of(losses, mode="min").values([low, best])
+    assert values[1] > values[0]
+    other = SearchSpace(parameters=(FloatParameter(name="momentum", low=0.5, high=0.99), *SPACE.parameters))
+    assert learned_score(other, CONTEXT, [Experience.model_validate(line) for line in past_lines()]) is None
+    assert score_of(losses, mode="min").values([]) == []
+
+
+def test_candidates_come_in_the_order_of_the_score_then_of_likelihood() -> None:
+    score = score_of(past_lines())
+    low, best = ({**SPACE.sample(random.Random(0)), "lr": lr} for lr in (1e-5, BEST_LR))
+    given = [Candidate(low, -1.0), Candidate(best, -9.0), Candidate(low, -0.5)]
+    ranked = score(given, SPACE)
+    assert [(one.point, one.logprob) for one in ranked] == [(best, -9.0), (low, -0.5), (low, -1.0)]
+    assert ranked[0].expected > ranked[1].expected == ranked[2].expected
+
+
+def test_the_options_choose_the_ranker(tmp_path: Path) -> None:
+    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    assert isinstance(ranker_for(SPACE, CONTEXT, LlmOptions(experience=str(file)), "max"), LearnedScore)
+    assert ranker_for(SPACE, CONTEXT, LlmOptions(rank_by="likelihood"), "max") is by_likelihood
+    assert isinstance(ranker_for(SPACE, CONTEXT, LlmOptions(), "max"), LearnedScore), "by those of the package"
+    assert ranker_for(SPACE, CONTEXT, LlmOptions(), "min") is by_likelihood, "the package has none of that kind"
+    with pytest.raises(SearcherError, match=r"experience file .*nowhere.* cannot be read"):
+        ranker_for(SPACE, CONTEXT, LlmOptions(experience=str(tmp_path / "nowhere")), "max")
+
+
+def test_an_llm_searcher_tries_its_most_promising_candidate_and_tells_what_is_expected(tmp_path: Path) -> None:
+    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    with FaultServer() as server:
+        ranked, likely = (
+            make_llm("hpo-llama", server.url, SPACE, 0, samples=16, experience=str(file), rank_by=by)
+            for by in ("past trials", "likelihood")
+        )
+        points = [[propose(searcher, f"t{n}") for n in range(6)] for searcher in (ranked, likely)]
+    mean_worth = [sum(map(worth, own)) / len(own) for own in points]
+    assert mean_worth[0] > mean_worth[1] + 0.1
+    assert 0.5 < ranked.proposal_details("t0")["expected"] <= 1
+    assert likely.proposal_details("t0")["expected"] is None
+
+
+class TestForest(SearcherContract):
+    # Each proposal draws and rates 512 points.
+    many_trials = 60
+
+    @pytest.fixture(params=["forest", "forest+default"])
+    def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
+        file = write_experience(tmp_path / "past.jsonl", past_lines())
+        return partial(make_experienced, request.param, str(file))
+
+
+def test_the_forest_proposes_good_points_from_the_first_trial_on(tmp_path: Path) -> None:
+    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    searcher = make_experienced("forest", str(file), SPACE, 0)
+    points = [propose(searcher, f"t{n}") for n in range(5)]
+    assert min(map(worth, points)) > 0.8
+    assert searcher.proposed_by("t0") == "forest"
+
+
+def test_without_earlier_studies_it_says_that_it_draws_at_random(tmp_path: Path) -> None:
+    other = [{**line, "mode": "min"} for line in past_lines()]
+    searcher = make_experienced("forest", str(write_experience(tmp_path / "past.jsonl", other)), SPACE, 0)
+    propose(searcher, "a")
+    assert searcher.proposed_by("a") == "forest:random"

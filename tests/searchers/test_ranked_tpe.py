@@ -1,0 +1,106 @@
+"""TPE's draws in the order of past trials: better than its own order while results are few, and still TPE's draws."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_fault_server import FaultServer
+from llm_making import CONTEXT, past_trial, write_experience
+from test_learned_score import past_lines, score_of, worth
+
+from searchers import SearcherError, create
+from searchers.experience import Experience
+from searchers.learned_score import LearnedScore, learned_score
+from searchers.optuna_search import tpe_few, tpe_ranked
+from searchers.past_studies import PastStudy
+from searchers.space import ChoiceParameter, FloatParameter, SearchSpace
+from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract, propose, report
+
+
+def reached(make: Any, trials: int = 8) -> float:
+    """Mean worth, over 8 seeds, of what is proposed after three trials at random."""
+    found = []
+    for seed in range(8):
+        searcher = make(SPACE, metric=METRIC, seed=seed)
+        for number in range(trials):
+            point = propose(searcher, f"t{number}")
+            searcher.on_trial_complete(f"t{number}", report(worth(point)))
+            if number >= 3:
+                found.append(worth(point))
+    return sum(found) / len(found)
+
+
+def test_its_proposals_are_better_than_tpes_where_past_trials_tell() -> None:
+    ranked = partial(tpe_ranked, score=score_of(past_lines()))
+    assert reached(ranked) > reached(tpe_few) + 0.1
+
+
+def test_it_looks_where_this_study_is_good_if_past_trials_are_of_no_help() -> None:
+    misleading = score_of(past_lines(lite0=0.1))
+    late = [p for seed in range(4) for p in _points(misleading, seed, trials=30)[20:]]
+    assert sum(worth(p) for p in late) / len(late) > 0.6, "past trials say lr 0.1, which is worth 0.5"
+
+
+def _points(score: Any, seed: int, trials: int) -> list[Any]:
+    searcher = tpe_ranked(SPACE, score=score, metric=METRIC, seed=seed)
+    points = []
+    for number in range(trials):
+        points.append(propose(searcher, f"t{number}"))
+        searcher.on_trial_complete(f"t{number}", report(worth(points[-1])))
+    return points
+
+
+def test_a_parameter_with_one_value_is_no_hindrance() -> None:
+    space = SearchSpace(
+        parameters=(
+            FloatParameter(name="lr", low=1e-5, high=1e-1, log=True),
+            ChoiceParameter(name="optimizer", choices=("SGD",)),
+        )
+    )
+    lines = [past_trial({"lr": lr, "optimizer": "SGD"}, worth({"lr": lr})) for lr in (1e-4, 1e-3, 1e-2)]
+    for line in lines:
+        line["parameters"] = [parameter.model_dump() for parameter in space.parameters]
+    score = learned_score(space, CONTEXT, [Experience.model_validate(line) for line in lines])
+    assert score is not None
+    searcher = tpe_ranked(space, score=score, metric=METRIC, seed=0)
+    for number in range(6):
+        point = propose(searcher, f"t{number}")
+        assert point["optimizer"] == "SGD"
+        searcher.on_trial_complete(f"t{number}", report(worth(point)))
+
+
+@pytest.mark.parametrize(("rank_by", "origin"), [("past trials", "tpe-ranked"), ("likelihood", "tpe-few")])
+def test_llm_tpe_ranks_both_kinds_of_candidates_or_none(rank_by: str, origin: str, tmp_path: Path) -> None:
+    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    with FaultServer() as server:
+        searcher: Any = create(
+            "llm+tpe", SPACE, metric=METRIC, seed=0, service=server.url, context=CONTEXT,
+            experience=str(file), rank_by=rank_by,
+        )  # fmt: skip
+        for number in range(5):
+            point = propose(searcher, f"t{number}")
+            searcher.on_trial_complete(f"t{number}", report(worth(point)))
+    assert [a.origin for a in searcher.attempts().values()][3:] == [origin] * 2
+
+
+def test_too_few_trials_to_begin_with_are_refused() -> None:
+    with pytest.raises(SearcherError, match="startup_trials must be at least 1, got 0"):
+        tpe_ranked(SPACE, score=score_of(past_lines()), metric=METRIC, seed=0, startup_trials=0)
+
+
+def make_ranked(space: SearchSpace, seed: int) -> Any:
+    rng = random.Random(0)
+    past = PastStudy(CONTEXT.facts, 0.0, tuple((space.sample(rng), rng.random()) for _ in range(20)))
+    return tpe_ranked(space, score=LearnedScore(space, CONTEXT, [past]), metric=METRIC, seed=seed)
+
+
+class TestContract(SearcherContract):
+    """What every searcher promises."""
+
+    @pytest.fixture
+    def make_searcher(self) -> MakeSearcher:
+        return make_ranked

@@ -1,0 +1,55 @@
+"""Variants of HPO-LLaMA that only a benchmark asks for: what does each of its parts add?
+
+- `hpo-llama-likely`: 4 candidates, the one tried first that the model finds likeliest; without the learned score.
+- `hpo-llama-untuned`: the embedded base model without the adapter `hpo`; with the learned score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from searchers import StudyContext, names, register
+from searchers.hpo_llama import HpoLlama, service_client
+from searchers.settings import LlmOptions
+from searchers.space import Point, SearchSpace
+from serve.client import ServiceClient
+from serve.settings import EMBEDDED_MODEL
+
+ABLATIONS = {
+    "hpo-llama-likely": LlmOptions(samples=4, rank_by="likelihood"),
+    "hpo-llama-untuned": LlmOptions(adapter=EMBEDDED_MODEL),
+}
+
+
+class _Variant:
+    """Makes HPO-LLaMA with other options; see `searchers.registry.Factory`."""
+
+    needs_service = True
+
+    def __init__(self, name: str, options: LlmOptions) -> None:
+        self._name, self._options = name, options
+
+    def __call__(
+        self,
+        space: SearchSpace,
+        *,
+        metric: str | None,
+        mode: str = "max",
+        seed: int,
+        first_points: Sequence[Point] = (),
+        context: StudyContext | None = None,
+        service: str | ServiceClient | None = None,
+    ) -> Any:
+        client = service_client(self._name, service, self._options.timeout_s)
+        return HpoLlama(
+            space, client=client, context=context, options=self._options, name=self._name,
+            metric=metric, mode=mode, seed=seed, first_points=first_points,
+        )  # fmt: skip
+
+
+def register_ablations() -> None:
+    """Make them known to this process as searchers; once is enough."""
+    for name, options in ABLATIONS.items():
+        if name not in names():
+            register(name, _Variant(name, options))

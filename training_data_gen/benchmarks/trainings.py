@@ -1,0 +1,164 @@
+"""Real trainings of held-out bags for `bench hpo`: each one once, whoever proposes it, kept for later benchmarks.
+
+A training is decided by data, model, hyperparameters and seed (`triplet_key`), so a point that two searchers propose
+under the same seed is trained for the first of them only, and a benchmark with more trials or searchers goes on from
+the trainings of an earlier one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autommlab.errors import TrainingError
+from autommlab.models.recipe import default_recipe
+from autommlab.training.context import study_context
+from autommlab.training.records import Hyperparameters, TrialRecord
+from autommlab.training.runner_config import TrialSetup
+from autommlab.training.space import search_space
+from autommlab.training.study_log import HOPELESS_AFTER
+from searchers.space import Point, SearchSpace
+from training_data_gen.benchmarks.landscape import Value, value_of
+from training_data_gen.benchmarks.playing import Ground
+from training_data_gen.triplets.planned import PlannedBag
+from training_data_gen.triplets.prepare import prepare
+from training_data_gen.triplets.records import Triplet, triplet_key, triplets_of
+from training_data_gen.triplets.store import TripletFile, read_triplets
+
+#: Trains a point on Ray: (setup, point) -> (record, figures on TEST). See `autommlab.training.whole`.
+Train = Callable[[TrialSetup, Hyperparameters], tuple[TrialRecord, dict[str, float]]]
+
+
+class RealBag(NamedTuple):
+    """A held-out bag with its images drawn and its model measured."""
+
+    planned: PlannedBag
+    setup: TrialSetup
+    space: SearchSpace
+
+    @property
+    def ground(self) -> Ground:
+        """What searchers are told of it."""
+        recipe = default_recipe(self.setup.choice.entry, space=self.space)
+        return Ground(self.space, study_context(self.setup), recipe)
+
+
+def real_bag(planned: PlannedBag, folder: Path) -> RealBag:
+    """The bag, made in `folder` or read from it; see `prepare`."""
+    return RealBag(planned, prepare(planned, folder), search_space(planned.budget()))
+
+
+class Trainings:
+    """All trainings of a benchmark. Used by many threads at once.
+
+    Args:
+        file: `trainings.jsonl`, which is gone on with.
+        train: trains a point.
+        known: trainings of other places that are not repeated; those without a figure on TEST are.
+
+    Attributes:
+        trained, taken: how many were trained by this object, and how often one was there already.
+
+    Raises:
+        DataError: the file holds a line that is no training.
+    """
+
+    def __init__(self, file: Path, train: Train, known: Sequence[Triplet] = ()) -> None:
+        self._file = TripletFile(file)
+        self._train = train
+        stored = read_triplets(file, allow_empty=True) if file.exists() else []
+        self._known = {t.key: t for t in (*known, *stored) if t.failed or t.test is not None}
+        self._running: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        #: Bag -> its trainings so far, if all of them failed by an error; None once one did not.
+        self._failed_first: dict[str, int | None] = {}
+        self.trained = self.taken = 0
+
+    def get(self, bag: RealBag, seed: int, point: Point) -> Triplet:
+        """The training of a point, waited for.
+
+        Raises:
+            TrainingError: the first trainings of the bag fail one and all by an error: its set-up is broken.
+        """
+        setup = bag.setup.model_copy(update={"seed": seed})
+        asked = Hyperparameters.model_validate(point)
+        key = triplet_key(setup, asked)
+        while True:
+            with self._lock:
+                if key in self._known:
+                    self.taken += 1
+                    return self._known[key]
+                other = self._running.get(key)
+                if other is None:
+                    self._running[key] = threading.Event()
+                    break
+            other.wait()  # somebody else's study trains it
+        try:
+            record, tested = self._train(setup, asked)
+            measured = {record.number: tested} if tested else {}
+            (made,) = triplets_of(bag.planned, setup, bag.space, [record], test_metrics=measured)
+            with self._lock:
+                self._known[key] = made
+                self._file.add([made])
+                self.trained += 1
+        finally:
+            with self._lock:
+                self._running.pop(key).set()
+        self._stop_if_hopeless(bag.planned.id, record)
+        return made
+
+    def _stop_if_hopeless(self, bag: str, record: TrialRecord) -> None:
+        with self._lock:
+            before = self._failed_first.get(bag, 0)
+            failures = before + 1 if before is not None and record.status == "failed" else None
+            self._failed_first[bag] = failures
+        if failures is not None and failures >= HOPELESS_AFTER:
+            raise TrainingError(f"the first {failures} trainings of {bag} failed; the last one: {record.reason}")
+
+
+class Trained:
+    """The landscape of one study: its trainings under one seed. See `landscape.Landscape`."""
+
+    def __init__(self, trainings: Trainings, bag: RealBag, seed: int) -> None:
+        self._trainings, self._bag, self._seed = trainings, bag, seed
+        self._asked: list[Triplet] = []
+
+    def __call__(self, point: Point) -> Value:
+        """Train the point, or take what is known of it."""
+        found = self._trainings.get(self._bag, self._seed, point)
+        self._asked.append(found)
+        return value_of(found)
+
+    def test(self) -> float | None:
+        """The objective on TEST of the best training by VAL, None where none ended well."""
+        best = max((t for t in self._asked if not t.failed), key=lambda t: t.score, default=None)
+        return best.test if best is not None else None
+
+
+def on_ray(*, cpus: float, gpus: float, resources: dict[str, float]) -> Train:
+    """Trains on the Ray that is connected, which keeps the queue and, between trainings, the processes.
+
+    Args:
+        cpus, gpus, resources: of one training.
+    """
+    import ray
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, WorkerCrashedError
+
+    from autommlab.training.whole import training_task
+
+    task: Any = training_task(cpus=cpus, gpus=gpus, resources=resources)
+
+    def train(setup: TrialSetup, point: Hyperparameters) -> tuple[TrialRecord, dict[str, float]]:
+        try:
+            outcome: tuple[TrialRecord, dict[str, float]] = ray.get(task.remote(setup, point))
+        except (WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
+            lost = TrialRecord(
+                number=1, trial_id="", hyperparameters=point, score=0.0, status="worker-died", seed=setup.seed,
+                reason=f"its process or node died again and again: {str(error).splitlines()[0]}",
+            )  # fmt: skip
+            return lost, {}
+        return outcome
+
+    return train
