@@ -64,10 +64,13 @@ class PacedSaves(_ExperimentCheckpointManager):
         super().__init__(checkpoint_period=0 if self._paced else checkpoint_period, **settings)
 
     def _update_auto_checkpoint_time(self, time_taken: float) -> None:
-        """Tune calls it after each save with the seconds that it took; one slow save alone changes nothing."""
+        """Tune calls it after each save with the seconds that it took.
+
+        One slow save alone changes nothing: the first is the slowest, and a kill soon after it would lose trials.
+        """
         if self._paced:
             self._costs.append(time_taken)
-            cost = statistics.median(self._costs)
+            cost = statistics.median(self._costs) if len(self._costs) == self._costs.maxlen else 0.0
             self._checkpoint_period = cost * (1 / MOST_OF_TIME - 1) if cost > DEAR_SAVE_S else 0.0
 
 
