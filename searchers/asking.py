@@ -68,7 +68,11 @@ class Cost:
         self.calls += other.calls
         self.prompt_tokens += other.prompt_tokens
         self.tokens += other.tokens
-        self.seconds = round(self.seconds + other.seconds, 3)
+        self.spend(other.seconds)
+
+    def spend(self, seconds: float) -> None:
+        """A call took them."""
+        self.seconds = round(self.seconds + seconds, 3)
 
 
 @dataclass
@@ -174,8 +178,10 @@ class Asker:
                 ),
                 timeout_s=min(left_s, self._options.timeout_s),
             )
-        finally:
-            reply.cost.seconds = round(reply.cost.seconds + time.monotonic() - started, 3)
+        except ServiceError:
+            reply.cost.spend(time.monotonic() - started)
+            raise
+        reply.cost.spend(answer.seconds)
         reply.cost.prompt_tokens += answer.prompt_tokens
         reply.cost.tokens += answer.tokens
         return answer

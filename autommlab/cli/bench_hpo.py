@@ -42,6 +42,18 @@ def bench_hpo(
         Path | None,
         typer.Option(help="Trainings of an earlier benchmark (trainings.jsonl, also .gz) that are not repeated."),
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Answers of the LLM in an earlier benchmark (answers.jsonl, also .gz), not asked for again."),
+    ] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="Folder that gets all trainings and answers afterwards, for the next --known and --answers."),
+    ] = None,
+    join: Annotated[
+        str,
+        typer.Option(help="Only put these bench-hpo.json of different bags (with commas) together, into --out."),
+    ] = "",
     plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,
     concurrent: Annotated[
         int, typer.Option(min=1, help="Trials of a study side by side; several studies run at once in any case.")
@@ -58,8 +70,10 @@ def bench_hpo(
     from autommlab.progress import Display
     from training_data_gen.benchmarks.ablations import register_ablations
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
+    from training_data_gen.benchmarks.hpo import pack as packed
     from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions
     from training_data_gen.benchmarks.hpo_show import draw, read_result
+    from training_data_gen.benchmarks.remembered import read_answers
     from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
     from training_data_gen.triplets.store import read_triplets
 
@@ -67,6 +81,11 @@ def bench_hpo(
         stored = read_result(plot)
         _show(stored)
         print(draw(stored, plot.with_suffix(".png")))
+        return
+    folder = out.expanduser().resolve()
+    command = command_line()
+    if join:
+        _join(names_with_commas(join), folder, command)
         return
     register_ablations()
     names, budgets = _with_budgets(searchers)
@@ -82,15 +101,18 @@ def bench_hpo(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
     )
-    folder = out.expanduser().resolve()
-    command = command_line()
     if replay is not None:
         result, stored_in = _replayed(options, replay, folder, command), REPLAY_FILE
     else:
         events = Events() if as_json else Events(Display())
         trainings = read_triplets(known.expanduser()) if known is not None else []
-        result = run_hpo_bench(options, folder, events, address=address, command=command, known=trainings)
+        heard = read_answers(answers.expanduser()) if answers is not None else []
+        result = run_hpo_bench(
+            options, folder, events, address=address, command=command, known=trainings, answers=heard
+        )
         stored_in = RESULT_FILE
+        if pack is not None:
+            packed(folder, pack.expanduser(), known=trainings, answers=heard)
     drawn = draw(result, (folder / stored_in).with_suffix(".png"))
     if as_json:
         print(result.model_dump_json())
@@ -131,6 +153,20 @@ def _count_or_names(text: str) -> int | tuple[str, ...] | None:
     if int(text) == 0:
         raise RequestError("--bags is 0, must be at least 1, or names of held-out bags with commas")
     return int(text)
+
+
+def _join(files: tuple[str, ...], folder: Path, command: str) -> None:
+    from autommlab.files import storage_errors, write_text
+    from training_data_gen.benchmarks.hpo import RESULT_FILE
+    from training_data_gen.benchmarks.hpo_join import joined
+    from training_data_gen.benchmarks.hpo_show import draw, read_result
+
+    result = joined([read_result(Path(file).expanduser()) for file in files], command)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    stored = write_text(folder / RESULT_FILE, result.model_dump_json(indent=1))
+    _show(result)
+    print(f"{stored} holds every figure, {draw(result, stored.with_suffix('.png'))} the curves.")
 
 
 def _show(result: HpoBenchResult) -> None:

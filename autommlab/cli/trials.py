@@ -94,8 +94,9 @@ def _written(out: Path, card: Path | None, experience: Path | None, pack: Path |
 
         print(write_card(card))
     if experience is not None or pack is not None:
+        from training_data_gen.keyed_lines import write_compressed
         from training_data_gen.triplets.experience import write_experience
-        from training_data_gen.triplets.store import read_triplets, write_compressed
+        from training_data_gen.triplets.store import read_triplets
 
         triplets = read_triplets(out)
         if experience is not None:

@@ -17,8 +17,9 @@ from autommlab.race.standings import standings
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo import held_out_bags
 from training_data_gen.benchmarks.hpo_contrasts import contrasts
+from training_data_gen.benchmarks.hpo_join import joined
 from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
+from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
 from training_data_gen.benchmarks.hpo_show import contrast_table, draw, table
 from training_data_gen.triplets.store import read_triplets
 
@@ -139,6 +140,39 @@ def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) 
     assert draw(result, tmp_path / "plot.png").stat().st_size > 10_000
 
 
+def result_of(*bags: str, trials: int = 3) -> HpoBenchResult:
+    races = {bag: RACES[bag] for bag in bags}
+    return HpoBenchResult(
+        searchers=SEARCHERS, trials=trials, races=races, overall=overall(races, SEARCHERS, 3), command=bags[0], date="d"
+    )
+
+
+def test_parts_of_a_benchmark_are_joined_into_the_same_figures(tmp_path: Path) -> None:
+    files = [tmp_path / f"{bag}.json" for bag in RACES]
+    for bag, file in zip(RACES, files, strict=True):
+        file.write_text(result_of(bag).model_dump_json())
+    asked = ["bench", "hpo", "--join", ",".join(map(str, files)), "--out", str(tmp_path / "joined")]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    whole = HpoBenchResult.model_validate_json((tmp_path / "joined" / "bench-hpo.json").read_bytes())
+    assert whole.overall == overall(RACES, SEARCHERS, 3)
+    assert whole.races["wide"].command == RACES["wide"].command
+    assert (tmp_path / "joined" / "bench-hpo.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("results", "says"),
+    [
+        ([result_of("wide"), result_of("wide", "narrow")], "the bag wide is in two results"),
+        ([result_of("wide"), result_of("narrow", trials=20)], r"trials of a study differ: \[3, 20\]"),
+        ([result_of("wide"), result_of("narrow").model_copy(update={"searchers": ("tpe",)})], "no searcher in common"),
+        ([result_of("wide"), result_of("narrow").model_copy(update={"source": Source(kind="surrogate")})], "replays"),
+    ],
+)
+def test_what_does_not_belong_together_is_not_joined(results: list[HpoBenchResult], says: str) -> None:
+    with pytest.raises(RequestError, match=says):
+        joined(results, "c")
+
+
 def test_only_held_out_bags_are_used_and_each_task_has_two_or_more() -> None:
     everything = held_out_bags(HpoBenchOptions())
     assert all(bag.held_out for bag in everything)
@@ -193,8 +227,9 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
     assert (out / "bench-hpo.png").exists()
     moved = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
-                      "--known", trainings, "--json")  # fmt: skip
+                      "--known", trainings, "--pack", tmp_path / "packed", "--json")  # fmt: skip
     assert moved.returncode == 0, moved.stderr
+    assert read_triplets(tmp_path / "packed" / "hpo_trainings.jsonl.gz") == [trained]
     taken = HpoBenchResult.model_validate_json(moved.stdout)
     assert taken.races["materials-0"].laps[0].scores == lap.scores
     assert not (tmp_path / "elsewhere" / "trainings.jsonl").exists(), "it was trained again"

@@ -19,8 +19,8 @@ from training_data_gen.benchmarks.hpo_show import table
 from training_data_gen.benchmarks.landscape import Table, Value
 from training_data_gen.benchmarks.playing import play
 from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
+from training_data_gen.keyed_lines import write_compressed
 from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.store import write_compressed
 from training_data_gen.triplets.surrogate import Surrogate, surrogate_error
 
 PLAN = make_plan([Task.CLASSIFICATION])

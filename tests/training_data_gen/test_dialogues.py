@@ -18,9 +18,9 @@ from searchers.space import SearchSpace
 from training_data_gen.dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.finetune.examples import Example
 from training_data_gen.hpo_data import hpo_data
+from training_data_gen.keyed_lines import write_compressed
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.store import write_compressed
 from training_data_gen.tune_on_gpu import read_examples, settings_of, tune, write_examples
 
 PLAN = make_plan([Task.DETECTION, Task.KEYPOINT])

@@ -13,11 +13,12 @@ from autommlab.training.space import search_space
 from searchers.context import StudyContext
 from searchers.experience import load_experience
 from searchers.prior import prior_points
+from training_data_gen.keyed_lines import write_compressed
 from training_data_gen.triplets.experience import experience, learnable, write_experience
 from training_data_gen.triplets.jobs import Job, trained_elsewhere
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.prepare import SEED
-from training_data_gen.triplets.store import TripletFile, read_triplets, write_compressed
+from training_data_gen.triplets.store import TripletFile, read_triplets
 
 PLAN = make_plan()
 BAG, OTHER = PLAN[0], PLAN[1]

@@ -11,7 +11,7 @@ from typing import Any
 
 from searchers import StudyContext, names, register
 from searchers.hpo_llama import HpoLlama, service_client
-from searchers.settings import LlmOptions
+from searchers.settings import LlmOptions, llm_options
 from searchers.space import Point, SearchSpace
 from serve.client import ServiceClient
 from serve.settings import EMBEDDED_MODEL
@@ -40,10 +40,12 @@ class _Variant:
         first_points: Sequence[Point] = (),
         context: StudyContext | None = None,
         service: str | ServiceClient | None = None,
+        **options: Any,
     ) -> Any:
-        client = service_client(self._name, service, self._options.timeout_s)
+        varied = llm_options(self._name, {**self._options.model_dump(exclude_unset=True), **options})
+        client = service_client(self._name, service, varied.timeout_s)
         return HpoLlama(
-            space, client=client, context=context, options=self._options, name=self._name,
+            space, client=client, context=context, options=varied, name=self._name,
             metric=metric, mode=mode, seed=seed, first_points=first_points,
         )  # fmt: skip
 

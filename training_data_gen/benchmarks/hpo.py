@@ -29,12 +29,16 @@ from serve.placement import share_of
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
 from training_data_gen.benchmarks.hpo_summary import summed_up
 from training_data_gen.benchmarks.playing import play_lap
+from training_data_gen.benchmarks.remembered import Answers, RememberedAnswer, RememberingClient, read_answers
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings, on_ray, real_bag
+from training_data_gen.keyed_lines import write_compressed
 from training_data_gen.triplets.plan import make_plan
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.records import Triplet
+from training_data_gen.triplets.store import read_triplets
 
-RESULT_FILE, TRAININGS_FILE = "bench-hpo.json", "trainings.jsonl"
+RESULT_FILE, TRAININGS_FILE, ANSWERS_FILE = "bench-hpo.json", "trainings.jsonl", "answers.jsonl"
+_PACKED = "hpo_{}.gz"
 #: Studies played at once, for each trial that the cluster has room for: while one asks its searcher, another trains.
 _STUDIES_PER_SLOT = 2
 
@@ -73,16 +77,18 @@ def run_hpo_bench(
     address: str | None,
     command: str,
     known: Sequence[Triplet] = (),
+    answers: Sequence[RememberedAnswer] = (),
 ) -> HpoBenchResult:
     """Run what is missing of the benchmark in `out`; `bench-hpo.json` is kept up to date.
 
     Args:
         options: bags, searchers and budget.
-        out: folder; gets `trainings.jsonl`, and for each bag a folder with one for each study.
+        out: folder; gets `trainings.jsonl`, `answers.jsonl`, and for each bag a folder with one for each study.
         events: who is told.
         address: of a running Ray cluster, see `cluster.ray_session`.
         command: what a reader would type to repeat it.
         known: trainings of other benchmarks that are not repeated.
+        answers: of the LLM in other benchmarks, not asked for again.
 
     Raises:
         StorageError: the folder cannot be written, or another process works there.
@@ -92,16 +98,46 @@ def run_hpo_bench(
         out.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(out / ".lock", timeout=0):
-            return _Bench(options, out, events, command, known).run(address)
+            return _Bench(options, out, events, command, known, answers).run(address)
     except filelock.Timeout as error:
         raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
 
 
+def pack(
+    out: Path, into: Path, *, known: Sequence[Triplet] = (), answers: Sequence[RememberedAnswer] = ()
+) -> tuple[Path, Path]:
+    """Everything that a later benchmark needs not repeat, in the form to commit.
+
+    Args:
+        out: folder of a benchmark.
+        into: gets `hpo_trainings.jsonl.gz` and `hpo_answers.jsonl.gz`.
+        known, answers: what that benchmark knew before.
+
+    Raises:
+        StorageError: `into` cannot be written.
+        DataError: a file of `out` is damaged.
+    """
+    trainings, said = out / TRAININGS_FILE, out / ANSWERS_FILE
+    new = read_triplets(trainings, allow_empty=True) if trainings.exists() else []
+    heard = read_answers(said) if said.exists() else []
+    return (
+        write_compressed({t.key: t for t in (*known, *new)}.values(), into / _PACKED.format(TRAININGS_FILE)),
+        write_compressed({a.key: a for a in (*answers, *heard)}.values(), into / _PACKED.format(ANSWERS_FILE)),
+    )
+
+
 class _Bench:
     def __init__(
-        self, options: HpoBenchOptions, out: Path, events: Events, command: str, known: Sequence[Triplet]
+        self,
+        options: HpoBenchOptions,
+        out: Path,
+        events: Events,
+        command: str,
+        known: Sequence[Triplet],
+        answers: Sequence[RememberedAnswer],
     ) -> None:
-        self._options, self._out, self._events, self._command, self._known = options, out, events, command, known
+        self._options, self._out, self._events, self._command = options, out, events, command
+        self._known, self._answers = known, answers
         self._bags = {bag.id: real_bag(bag, out / bag.id) for bag in held_out_bags(options)}
         self._laps: dict[_Study, Lap] = {}
 
@@ -116,6 +152,8 @@ class _Bench:
         if missing:
             asking = {study.searcher for study in missing}
             service = service_for(asking, tell=lambda words: self._events.emit("progress", "training", words))
+            if service is not None:
+                service = RememberingClient(service, Answers(self._out / ANSWERS_FILE, self._answers))
             with ray_session(address):
                 self._play(missing, service)
         return self._result()

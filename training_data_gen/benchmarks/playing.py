@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab.race.records import Lap
 from autommlab.training.records import LlmCost
-from searchers import create, needs_first_points
+from searchers import create, needs_first_points, takes_service
 from searchers.context import StudyContext
 from searchers.space import Point, SearchSpace
 from training_data_gen.benchmarks.landscape import Landscape, Value
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from serve.client import ServiceClient
 
 _SCORE = "score"
+#: Seconds for a call and for a proposal: a slow machine must not give the LLM's trials to a stand-in.
+_PATIENCE: dict[str, Any] = {"timeout_s": 600.0, "patience_s": 900.0}
 
 
 class Ground(NamedTuple):
@@ -98,6 +100,7 @@ def play_lap(
         first_points=[ground.default_point] if needs_first_points(name) else [],
         context=ground.context,
         service=service,
+        **(_PATIENCE if takes_service(name) else {}),
     )
     values = play(searcher, landscape, trials, at_once)
     usage = searcher.usage() if hasattr(searcher, "usage") else {}
