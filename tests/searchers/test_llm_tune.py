@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from llm_fault_server import FaultServer
-from test_tune import command, finished, kill_after, uninterrupted
+from test_tune import command, environment_with, finished, kill_after, uninterrupted
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +28,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
 def study_environment(server: FaultServer) -> Iterator[dict[str, str]]:
     # Ray's socket paths must stay below 107 characters, which tmp_path may exceed.
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        yield {**os.environ, "RAY_FOLDER": folder, "PYTHONPATH": os.pathsep.join(sys.path)}
+        yield environment_with(folder)
 
 
 def test_a_killed_study_goes_on_with_the_same_proposals(tmp_path: Path, study_environment: dict[str, str]) -> None:

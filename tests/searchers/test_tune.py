@@ -29,7 +29,17 @@ REPORTS = 3
 def environment() -> Iterator[dict[str, str]]:
     # Ray's socket paths must stay below 107 characters, which tmp_path may exceed.
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        yield {**os.environ, "RAY_FOLDER": folder, "PYTHONPATH": os.pathsep.join(sys.path)}
+        yield environment_with(folder)
+
+
+def environment_with(ray_folder: str) -> dict[str, str]:
+    """Of a study that saves at every step however slow the machine is: these trials take no time, saves may."""
+    return {
+        **os.environ,
+        "RAY_FOLDER": ray_folder,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "TUNE_GLOBAL_CHECKPOINT_S": "0",
+    }
 
 
 def command(folder: Path, searcher: str, scheduler: str, trials: int, seconds: float, *more: str) -> list[str]:
