@@ -39,6 +39,18 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of a file, which is made if it is missing; on return the text is on the disk.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    with storage_errors(path), path.open("a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn any `OSError` of writing into `path` inside the block into a `StorageError`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
@@ -11,7 +10,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from pydantic import ValidationError
 
 from autommlab.errors import DataError
-from autommlab.files import storage_error
+from autommlab.files import append_text, storage_error
 
 
 class Keyed(Protocol):
@@ -41,19 +40,22 @@ class KeyedFile(Generic[Record]):
         kind: of its records.
         noun: what a user calls a record.
 
+    Attributes:
+        records: all of them by key.
+
     Raises:
         DataError: a line that is no such record.
     """
 
     def __init__(self, path: Path, kind: type[Record], noun: str) -> None:
         self._path = path
-        self._keys: set[str] = set()
+        self.records: dict[str, Record] = {}
         if path.exists():
             _cut_torn_line(path)
-            self._keys = {record.key for record in read_lines(path, kind, noun)}
+            self.records = {record.key: record for record in read_lines(path, kind, noun)}
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.records)
 
     def add(self, records: Iterable[Record]) -> int:
         """Append those whose key is new; on return they are on the disk.
@@ -64,18 +66,11 @@ class KeyedFile(Generic[Record]):
         Raises:
             StorageError: the file cannot be written.
         """
-        new = {record.key: record for record in records if record.key not in self._keys}
+        new = {record.key: record for record in records if record.key not in self.records}
         if not new:
             return 0
-        text = "".join(record.model_dump_json() + "\n" for record in new.values())
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise storage_error(self._path, error) from error
-        self._keys |= set(new)
+        append_text(self._path, "".join(record.model_dump_json() + "\n" for record in new.values()))
+        self.records.update(new)
         return len(new)
 
 

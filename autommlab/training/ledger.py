@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from autommlab.files import storage_error
+from autommlab.files import append_text
 from autommlab.training.records import Hyperparameters, TrialRecord
 
 
@@ -56,14 +55,7 @@ class Ledger:
         Raises:
             StorageError: the file cannot be written.
         """
-        line = record.model_dump_json() + "\n"
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise storage_error(self._path, error) from error
+        append_text(self._path, record.model_dump_json() + "\n")
         self._records[trial_key(record.hyperparameters.model_dump())] = record
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from llm_fault_server import FaultServer
 
-from searchers import create, names, needs_service
+from searchers import SearcherError, StudyContext, create, names, needs_service
+from searchers.settings import LlmOptions
 from searchers.testing import METRIC, SPACE, propose
+from serve.client import Answer, ServiceClient
 from serve.settings import EMBEDDED_MODEL
 from training_data_gen.benchmarks.ablations import ABLATIONS, register_ablations
+from training_data_gen.benchmarks.landscape import Value
+from training_data_gen.benchmarks.playing import Ground, play_lap
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +45,30 @@ def test_each_differs_in_its_part_alone() -> None:
     assert likely[1]["expected"] is None
     assert whole[1]["expected"] is not None
     assert [told["proposed_by"] for _, told in (whole, likely, untuned)] == ["hpo-llama", *ABLATIONS]
+
+
+class TimedClient(ServiceClient):
+    """Notes how long each answer may take."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.waits: list[float] = []
+
+    def chat(self, *said: Any, timeout_s: float | None = None, **more: Any) -> Answer:
+        self.waits.append(timeout_s or 0.0)
+        return super().chat(*said, timeout_s=timeout_s, **more)
+
+
+@pytest.mark.parametrize("name", ["hpo-llama", "hpo-llama-likely", "llm+tpe"])
+def test_a_benchmark_waits_for_an_llm_that_a_run_would_give_up(name: str) -> None:
+    ground = Ground(SPACE, StudyContext(), SPACE.sample(random.Random(0)))
+    with FaultServer() as server:
+        client = TimedClient(server.url)
+        lap = play_lap(ground, lambda point: Value(0.5), name, 0, trials=2, at_once=1, service=client)
+    assert lap.fallbacks == 0
+    assert min(client.waits) > LlmOptions().patience_s
+
+
+def test_a_variant_takes_the_options_of_hpo_llama_only() -> None:
+    with pytest.raises(SearcherError, match="option of searcher 'hpo-llama-likely' 'patience'"):
+        create("hpo-llama-likely", SPACE, metric=METRIC, seed=0, service="http://127.0.0.1:1", patience=3)

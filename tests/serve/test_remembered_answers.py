@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from autommlab.errors import DataError
-from serve.client import Sampling
+from serve.client import Answer, Sampling
 from serve.errors import ServiceRefused
 from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
@@ -62,6 +64,20 @@ def test_a_refusal_is_no_answer(service: ServiceAddress, tmp_path: Path) -> None
     with pytest.raises(ServiceRefused, match="404"):
         client.chat(ASKED, model="nobody")
     assert not file.exists()
+
+
+def test_studies_that_come_with_a_question_at_once_ask_it_once(tmp_path: Path) -> None:
+    answers, asked = Answers(tmp_path / "answers.jsonl"), []
+
+    def slowly() -> Answer:
+        asked.append(1)
+        time.sleep(0.2)
+        return Answer(samples=(), model="m", prompt_tokens=1, seconds=0.2)
+
+    with ThreadPoolExecutor(4) as pool:
+        given = list(pool.map(lambda _: answers.get("key", slowly), range(4)))
+    assert len(asked) == 1
+    assert given == [given[0]] * 4
 
 
 def test_a_file_that_holds_no_answers_is_refused_clearly(tmp_path: Path) -> None:

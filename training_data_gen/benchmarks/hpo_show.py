@@ -24,7 +24,7 @@ def read_result(file: Path) -> HpoBenchResult:
     try:
         return HpoBenchResult.model_validate_json(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise RequestError(f"--plot {file} is no result of `autommlab bench hpo`: {error}") from error
+        raise RequestError(f"{file} is no result of `autommlab bench hpo`: {error}") from error
 
 
 def table(result: HpoBenchResult) -> Table:

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -51,24 +51,26 @@ class Answers:
 
     def __init__(self, file: Path, known: Sequence[RememberedAnswer] = ()) -> None:
         self._file = KeyedFile(file, RememberedAnswer, _NOUN)
-        stored = read_lines(file, RememberedAnswer, _NOUN) if file.exists() else []
-        self._known = {one.key: one.answer for one in (*known, *stored)}
+        self._known = {one.key: one.answer for one in (*known, *self._file.records.values())}
+        self._asking: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def find(self, key: str) -> Answer | None:
-        """The answer to a question, if it was asked before."""
-        with self._lock:
-            return self._known.get(key)
-
-    def keep(self, key: str, answer: Answer) -> None:
-        """From now on, and on the disk.
+    def get(self, key: str, ask: Callable[[], Answer]) -> Answer:
+        """The answer to a question, asked once even if several studies come with it at the same time.
 
         Raises:
             StorageError: the file cannot be written.
+            Exception: what `ask` raises; it is asked again the next time.
         """
         with self._lock:
-            self._known[key] = answer
-            self._file.add([RememberedAnswer(key=key, answer=answer)])
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            if key not in self._known:
+                answer = ask()
+                with self._lock:
+                    self._file.add([RememberedAnswer(key=key, answer=answer)])
+                self._known[key] = answer
+            return self._known[key]
 
 
 class RememberingClient(ServiceClient):
@@ -99,11 +101,10 @@ class RememberingClient(ServiceClient):
         """See `ServiceClient.chat`; a known answer tells the seconds that it once took."""
         asked = [self._identity(model), [dict(message) for message in messages], schema, dataclasses.asdict(sampling)]
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:20]
-        answer = self._answers.find(key)
-        if answer is None:
-            answer = super().chat(messages, model=model, schema=schema, sampling=sampling, timeout_s=timeout_s)
-            self._answers.keep(key, answer)
-        return answer
+        ask = super().chat
+        return self._answers.get(
+            key, lambda: ask(messages, model=model, schema=schema, sampling=sampling, timeout_s=timeout_s)
+        )
 
     def _identity(self, model: str) -> str:
         if model not in self._identities:

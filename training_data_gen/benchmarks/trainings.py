@@ -25,7 +25,7 @@ from training_data_gen.benchmarks.playing import Ground
 from training_data_gen.triplets.planned import PlannedBag
 from training_data_gen.triplets.prepare import prepare
 from training_data_gen.triplets.records import Triplet, triplet_key, triplets_of
-from training_data_gen.triplets.store import TripletFile, read_triplets
+from training_data_gen.triplets.store import TripletFile
 
 #: Trains a point on Ray: (setup, point) -> (record, figures on TEST). See `autommlab.training.whole`.
 Train = Callable[[TrialSetup, Hyperparameters], tuple[TrialRecord, dict[str, float]]]
@@ -68,7 +68,7 @@ class Trainings:
     def __init__(self, file: Path, train: Train, known: Sequence[Triplet] = ()) -> None:
         self._file = TripletFile(file)
         self._train = train
-        stored = read_triplets(file, allow_empty=True) if file.exists() else []
+        stored = self._file.records.values()
         self._known = {t.key: t for t in (*known, *stored) if t.failed or t.test is not None}
         self._running: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
