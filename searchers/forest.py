@@ -11,8 +11,8 @@ from typing import Any
 
 from searchers.context import StudyContext
 from searchers.distance import is_near
-from searchers.experience import experience_or_shipped, load_experience
-from searchers.learned_score import LearnedScore, learned_score
+from searchers.experience import experience_or_shipped
+from searchers.learned_score import LearnedScore, score_from
 from searchers.space import Point, SearchSpace
 from searchers.tracking import TrackingSearcher
 
@@ -64,6 +64,5 @@ def forest(
     Raises:
         SearcherError: the file cannot be used.
     """
-    past = load_experience(experience_or_shipped(experience))
-    score = learned_score(space, context or StudyContext(), past, mode)
+    score = score_from(experience_or_shipped(experience), space, context or StudyContext(), mode)
     return ForestSearch(space, score=score, metric=metric, mode=mode, seed=seed, first_points=first_points)

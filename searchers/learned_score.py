@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,6 +109,23 @@ def learned_score(
     return LearnedScore(space, context, studies) if studies else None
 
 
+def score_from(path: Path, space: SearchSpace, context: StudyContext, mode: str = "max") -> LearnedScore | None:
+    """`learned_score` by the trials of a file: read and fitted once a process for as long as the file stays as it is.
+
+    Raises:
+        SearcherError: the file cannot be used.
+    """
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    return _fitted(path, changed, space, tuple(context.facts.items()), mode)
+
+
+@lru_cache(maxsize=8)
+def _fitted(
+    path: Path, _changed: int, space: SearchSpace, facts: tuple[tuple[str, Fact], ...], mode: str
+) -> LearnedScore | None:
+    return learned_score(space, StudyContext(facts=dict(facts)), load_experience(path), mode)
+
+
 def ranker_for(space: SearchSpace, context: StudyContext, options: LlmOptions, mode: str) -> Ranker:
     """The ranker that the options ask for.
 
@@ -115,5 +134,4 @@ def ranker_for(space: SearchSpace, context: StudyContext, options: LlmOptions, m
     """
     if options.rank_by == "likelihood":
         return by_likelihood
-    past = load_experience(experience_or_shipped(options.experience))
-    return learned_score(space, context, past, mode) or by_likelihood
+    return score_from(experience_or_shipped(options.experience), space, context, mode) or by_likelihood

@@ -178,6 +178,7 @@ class SearcherContract:
         assert play(make_searcher(SPACE, 7), 4) != play(make_searcher(SPACE, 8), 4)
 
     @pytest.mark.slow
+    @pytest.mark.long
     def test_same_proposals_in_another_process(self, make_searcher: MakeSearcher, tmp_path: Path) -> None:
         """With other string hashes."""
         job = tmp_path / "job.pkl"

@@ -85,6 +85,7 @@ def test_every_repair_has_a_reason_and_a_case() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_fails_without_the_repair(name: str) -> None:
     done = run(CASES[name].code)

@@ -40,7 +40,7 @@ def test_killed_in_every_stage_it_resumes_and_repeats_no_trial(
     home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    new = ("run", "which material", "--parse", parse, "--data", shapes, "--trials", 4, "--out", out)
+    new = ("run", "which material", "--parse", parse, "--data", shapes, "--trials", 3, "--out", out)
     kill_when(home, out, "understanding:stage-started", *new)
     kill_when(home, out, "data:stage-started", "run", "--resume", out)
     kill_when(home, out, "model:stage-started", "run", "--resume", out)
@@ -53,7 +53,7 @@ def test_killed_in_every_stage_it_resumes_and_repeats_no_trial(
     trials = (out / "study" / "trials.jsonl").read_text().splitlines()
     assert trials[: len(done_before)] == done_before
     points = [json.dumps(json.loads(line)["hyperparameters"], sort_keys=True) for line in trials]
-    assert len(points) == len(set(points)) >= 4
+    assert len(points) == len(set(points)) >= 3
     assert (out / "report.html").exists()
     assert (out / "bundle" / "predict.py").exists()
     assert "on test" in last.stdout

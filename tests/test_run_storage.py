@@ -18,6 +18,7 @@ def finished(storage: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+@pytest.mark.long
 def test_killed_and_its_folder_lost_it_goes_on_from_the_storage(
     home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def url(settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield address.url
 
 
+@pytest.mark.long
 def test_replica_and_driver_killed_lose_no_trial_and_the_report_counts_the_fallbacks(
     home: Path, shapes: Path, parse: Path, tmp_path: Path, url: str, settings: ServiceSettings
 ) -> None:

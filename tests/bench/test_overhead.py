@@ -39,6 +39,7 @@ def test_busy_share_without_a_second_trial_is_zero() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_command_compares_the_same_trials_both_ways(tmp_path: object) -> None:
     line = [sys.executable, "-m", "autommlab", "bench", "overhead", "--trials", "3", "--iterations", "5", "--json"]
     done = subprocess.run([*line, "--out", str(tmp_path)], capture_output=True, text=True, timeout=500)

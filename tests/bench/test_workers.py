@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from program import autommlab
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.mark.timeout(600)

@@ -24,7 +24,7 @@ import pytest
 import yaml
 from program import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 MACHINES = Path(__file__).resolve().parents[2] / "autommlab" / "cluster_files" / "machines.yaml"
 BIN = Path(sys.executable).parent
 LLM_IN_FILE = "10.0.0.13"

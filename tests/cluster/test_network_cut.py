@@ -50,6 +50,7 @@ def two_nodes() -> Iterator[TwoNodes]:
             cluster.shutdown()
 
 
+@pytest.mark.long
 def test_a_cut_that_heals_loses_no_trial_and_changes_no_result(
     tiny_classification: TrialSetup, tmp_path: Path, two_nodes: TwoNodes
 ) -> None:

@@ -102,7 +102,16 @@ def processes(node: Any) -> list[psutil.Process]:
     return [raylet, *raylet.children(recursive=True)]
 
 
-@pytest.mark.parametrize("disturb", [kill, spot_notice, short_silence, long_silence])
+@pytest.mark.parametrize(
+    "disturb",
+    # What a silence does is also shown by the cut network; here it is more of the same.
+    [
+        kill,
+        spot_notice,
+        pytest.param(short_silence, marks=pytest.mark.long),
+        pytest.param(long_silence, marks=pytest.mark.long),
+    ],
+)
 def test_a_node_that_is_lost_in_mid_trial_loses_no_trial_and_changes_no_result(
     disturb: Callable[[Any, Any], None], tiny_classification: TrialSetup, tmp_path: Path, nodes: Any,
     undisturbed: StudyResult,
@@ -140,6 +149,7 @@ def test_a_node_with_a_broken_gpu_takes_no_more_trials(
     require_same(studied.result, undisturbed)
 
 
+@pytest.mark.long
 def test_a_node_with_a_slow_disk_and_a_late_clock_changes_no_result(
     tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, undisturbed: StudyResult
 ) -> None:

@@ -29,8 +29,16 @@ BundleOf = Callable[[Task, str], Deployment]
 StudyOf = Callable[[Task], Study]
 
 
-@pytest.mark.parametrize("engine", ["none", "openvino", "ncnn"])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("task", "engine"),
+    [
+        *((task, "none") for task in TASKS),
+        (Task.DETECTION, "openvino"),
+        (Task.CLASSIFICATION, "ncnn"),
+        *(pytest.param(task, "openvino", marks=pytest.mark.long) for task in TASKS if task is not Task.DETECTION),
+        *(pytest.param(task, "ncnn", marks=pytest.mark.long) for task in TASKS if task is not Task.CLASSIFICATION),
+    ],
+)
 def test_every_task_on_every_engine(bundle_of: BundleOf, task: Task, engine: str) -> None:
     done = bundle_of(task, engine)
     check = done.verification

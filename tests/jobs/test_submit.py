@@ -1,4 +1,4 @@
-"""`submit`, `jobs`, `logs`, `stop` and `fetch` against a real local Ray head."""
+"""`submit`, `jobs`, `logs`, `stop`, `fetch` and Ray's own `ray job submit` against a real local Ray head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from dropping_proxy import DroppingProxy
 from program import EXAMPLES, autommlab
-from ray_head import TOKEN, ray_head
+from ray_head import BIN, TOKEN, ray_head
 
 from autommlab.jobs.client import OURS, Jobs
 from autommlab.jobs.following import follow
@@ -63,19 +63,24 @@ def workers_over_time(out: Path) -> list[tuple[float, float]]:
 def test_two_requests_at_once_share_the_cluster_and_are_fetched(
     head: str, home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:
+    """One is sent by `autommlab submit`, one by `ray job submit`."""
     outs = [tmp_path / "storage" / name for name in ("one", "two")]
-    options = ["--parse", parse, "--data", shapes, "--trials", 5, "--address", head, "--detach"]
-    submitted = [job_of(autommlab(home, "submit", "which stuff", "--out", f"file://{out}", *options)) for out in outs]
-    ends = [autommlab(home, "logs", job, "--follow", "--address", head, timeout=1200) for job in submitted]
-    assert [end.returncode for end in ends] == [0, 0], ends[0].stdout + ends[1].stdout
+    asked = ["which stuff", "--parse", parse, "--data", shapes, "--trials", 3, "--out"]
+    ours = job_of(autommlab(home, "submit", *asked, f"file://{outs[0]}", "--address", head, "--detach"))
+    line = [BIN / "ray", "job", "submit", "--address", head, "--", "autommlab", "run", *asked, f"file://{outs[1]}"]
+    with subprocess.Popen([*map(str, line)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as rays:
+        end = autommlab(home, "logs", ours, "--follow", "--address", head, timeout=1200)
+        said = rays.communicate(timeout=1200)[0]
+    assert (end.returncode, rays.returncode) == (0, 0), end.stdout + said
+    assert "succeeded" in said
     first, second = (workers_over_time(out) for out in outs)
-    assert len(first) == len(second) == 5
+    assert len(first) == len(second) == 3
     assert min(start for start, _ in second) < max(end for _, end in first), "the second waited for the first"
     assert min(start for start, _ in first) < max(end for _, end in second), "the first waited for the second"
 
     listed = autommlab(home, "jobs", "--address", head)
-    assert all(job in listed.stdout for job in submitted), listed.stdout + listed.stderr
-    fetched = autommlab(home, "fetch", submitted[0], "--to", tmp_path / "mine", "--address", head)
+    assert ours in listed.stdout, listed.stdout + listed.stderr
+    fetched = autommlab(home, "fetch", ours, "--to", tmp_path / "mine", "--address", head)
     assert fetched.returncode == 0, fetched.stderr
     assert (tmp_path / "mine" / "report.html").exists()
     image = next((shapes / "test" / "sky").iterdir())

@@ -78,6 +78,7 @@ def test_configs_exist_in_the_installed_toolboxes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_table_equals_regeneration() -> None:
     """Fails when the installed toolboxes change: then run `autommlab models refresh`."""
     assert zoo.regenerate() == zoo.read_table()

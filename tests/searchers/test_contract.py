@@ -33,8 +33,8 @@ class TestQuickSearchers(SearcherContract):
 @pytest.mark.slow
 class TestGaussianProcess(SearcherContract):
     # A proposal of the model takes 0.3 to 0.4 s, which would make 200 trials more than a minute.
-    many_trials = 15
-    some_trials = 6
+    many_trials = 10
+    some_trials = 5
 
     @pytest.fixture
     def make_searcher(self) -> MakeSearcher:

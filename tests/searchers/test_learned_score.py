@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from llm_making import CONTEXT, make_experienced, make_llm, past_trial, write_ex
 from searchers import SearcherError, StudyContext
 from searchers.candidates import Candidate, by_likelihood
 from searchers.experience import Experience
-from searchers.learned_score import LearnedScore, learned_score, ranker_for
+from searchers.learned_score import LearnedScore, learned_score, ranker_for, score_from
 from searchers.settings import LlmOptions
 from searchers.space import FloatParameter, Point, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
@@ -82,6 +83,16 @@ def test_candidates_come_in_the_order_of_the_score_then_of_likelihood() -> None:
     ranked = score(given, SPACE)
     assert [(one.point, one.logprob) for one in ranked] == [(best, -9.0), (low, -0.5), (low, -1.0)]
     assert ranked[0].expected > ranked[1].expected == ranked[2].expected
+
+
+def test_a_file_is_fitted_once_until_it_changes(tmp_path: Path) -> None:
+    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    first = score_from(file, SPACE, CONTEXT)
+    assert score_from(file, SPACE, CONTEXT) is first
+    assert score_from(file, SPACE, StudyContext(facts={"task": "detection"})) is not first
+    write_experience(file, past_lines(studies=3))
+    os.utime(file, ns=(0, 0))
+    assert score_from(file, SPACE, CONTEXT) is not first
 
 
 def test_the_options_choose_the_ranker(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""LLM searchers against a real vLLM service on a tiny random LLaMA: contract, and 1,000 proposals."""
+"""LLM searchers against a real vLLM service on a tiny random LLaMA: contract, and proposals by the hundred."""
 
 from __future__ import annotations
 
@@ -56,19 +56,21 @@ class TestHpoLlama(_LlmContract):
 
 
 class TestMixed(_LlmContract):
-    @pytest.fixture(params=["llm+tpe+default", "portfolio"])
+    @pytest.fixture(params=[pytest.param("llm+tpe+default", marks=pytest.mark.long), "portfolio"])
     def make_searcher(self, request: pytest.FixtureRequest, url: str) -> MakeSearcher:
         options = {"llm_first": 1, "llm_every": 8} if request.param.startswith("llm") else {}
         return partial(make_llm, request.param, url, samples=2, **options)
 
 
-#: Three parameters instead of six: an answer of half the tokens, so that a thousand of them take minutes.
+#: Three parameters instead of six: an answer of half the tokens, so that hundreds of them take half a minute.
 SHORT_SPACE = SearchSpace(parameters=SPACE.parameters[2:])
 
 
-def test_a_thousand_proposals_lie_in_the_space_and_none_comes_twice(url: str) -> None:
+@pytest.mark.parametrize("studies", [4, pytest.param(20, marks=pytest.mark.long)])
+def test_proposals_of_fifty_trials_lie_in_the_space_and_none_comes_twice(url: str, studies: int) -> None:
+    """A thousand proposals in the long run, two hundred in the usual one."""
     points = []
-    for study in range(20):
+    for study in range(studies):
         searcher = make_llm("hpo-llama", url, SHORT_SPACE, study, samples=64, adapter="tiny")
         trials = [f"{study}.{number}" for number in range(50)]
         own = [propose(searcher, trial_id) for trial_id in trials]
@@ -77,7 +79,7 @@ def test_a_thousand_proposals_lie_in_the_space_and_none_comes_twice(url: str) ->
         assert usage["fallbacks"] == 0, usage
         assert usage["by_origin"] == {"hpo-llama": 50}
         points += own
-    assert len(points) == 1000
+    assert len(points) == 50 * studies
     assert [point for point in points if point not in SHORT_SPACE] == []
 
 

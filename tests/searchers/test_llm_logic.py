@@ -32,6 +32,7 @@ class TestLlmSearchers(SearcherContract):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 class TestLlmBesideGaussianProcess(SearcherContract):
     # A proposal of the Gaussian process takes 0.3 to 0.4 s.
     many_trials = 15

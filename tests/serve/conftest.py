@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from serve.settings import ServiceSettings
 from serve.testing import running_service, tiny_adapter, tiny_settings
 
 API_KEY = "test-key"
+_FOLDER = Path(__file__).parent
+_RUNNING = contextlib.ExitStack()
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,11 @@ def adapters(tiny: ServiceSettings) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def service(tiny: ServiceSettings) -> Iterator[ServiceAddress]:
-    with running_service(tiny) as address:
-        yield address
+def service(tiny: ServiceSettings) -> ServiceAddress:
+    return _RUNNING.enter_context(running_service(tiny))
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """The service ends with the tests of this folder: for the rest of the session it would take a fifth of a core."""
+    if nextitem is None or _FOLDER not in nextitem.path.parents:
+        _RUNNING.close()

@@ -181,7 +181,7 @@ def test_it_listens_on_loopback_only(service: ServiceAddress, tiny: ServiceSetti
     assert not open_to_all
 
 
-@pytest.mark.parametrize("victim", [ENGINE, REPLICA])
+@pytest.mark.parametrize("victim", [ENGINE, pytest.param(REPLICA, marks=pytest.mark.long)])
 def test_what_is_killed_comes_back_with_its_adapters(
     client: ServiceClient, tiny: ServiceSettings, served: dict[str, Path], victim: str
 ) -> None:

@@ -35,6 +35,7 @@ def study(setup: TrialSetup, folder: Path, **options: object) -> StudyResult:
     return run_study(setup, space, StudyOptions(**own), folder=folder, events=Events())
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_nothing_but_time(tiny_setups: dict, tmp_path: Path) -> None:
     """One of two workers is killed with -9 after the first report; the trial goes on from its checkpoint."""
     killed: list[int] = []

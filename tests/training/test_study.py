@@ -44,13 +44,9 @@ def test_a_study_keeps_its_budget_and_its_winner(tiny_setups: dict, tmp_path: Pa
         for name, value in trial.hyperparameters.model_dump().items():
             assert trial.readback[name] == (pytest.approx(value) if isinstance(value, float) else value)
     assert [event.data["number"] for event in told if event.kind == "trial"] == [1, 2, 3, 4]
+    assert len({trial.worker for trial in result.trials}) <= (os.cpu_count() or 1), "workers serve several trials"
     assert result.checkpoint.exists()
     assert not (tmp_path / "ray").exists()
-
-
-def test_two_workers_serve_all_trials(tiny_setups: dict, tmp_path: Path) -> None:
-    result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, trials=5)
-    assert len({trial.worker for trial in result.trials}) <= (os.cpu_count() or 1)
 
 
 def test_a_finished_study_is_not_run_again_and_test_is_measured_once(tiny_setups: dict, tmp_path: Path) -> None:
@@ -177,7 +173,7 @@ def _session_folder() -> str:
     return str(node.get_session_dir_path())
 
 
-@pytest.mark.parametrize("scheduler", ["asha", "median"])
+@pytest.mark.parametrize("scheduler", ["asha", pytest.param("median", marks=pytest.mark.long)])
 def test_schedulers_stop_trials_and_the_record_says_so(tiny_setups: dict, tmp_path: Path, scheduler: str) -> None:
     result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, trials=6, scheduler=scheduler)
     assert len(result.trials) == 6

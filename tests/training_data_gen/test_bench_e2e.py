@@ -68,6 +68,7 @@ def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_model_gets_its_point_for_the_metric_that_it_reaches(
     home: Path, shapes: Path, parse: Path, tmp_path: Path

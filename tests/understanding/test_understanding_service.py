@@ -132,7 +132,7 @@ def test_every_answer_fits_the_schema(service: ServiceAddress) -> None:
             jsonschema.validate(json.loads(text), answer_schema())
 
 
-@pytest.mark.parametrize("tuned", [True, False])
+@pytest.mark.parametrize("tuned", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_hostile_and_odd_texts_end_in_a_sane_request_a_question_or_a_message(
     service: ServiceAddress, tuned: bool
 ) -> None:
