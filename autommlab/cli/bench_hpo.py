@@ -48,7 +48,10 @@ def bench_hpo(
     ] = None,
     pack: Annotated[
         Path | None,
-        typer.Option(help="Folder that gets all trainings and answers afterwards, for the next --known and --answers."),
+        typer.Option(
+            help="Folder that gets all trainings and answers at the end, also of a benchmark that is stopped, "
+            "for the next --known and --answers."
+        ),
     ] = None,
     join: Annotated[
         str,
@@ -107,12 +110,14 @@ def bench_hpo(
         events = Events() if as_json else Events(Display())
         trainings = read_triplets(known.expanduser()) if known is not None else []
         heard = read_answers(answers.expanduser()) if answers is not None else []
-        result = run_hpo_bench(
-            options, folder, events, address=address, command=command, known=trainings, answers=heard
-        )
+        try:
+            result = run_hpo_bench(
+                options, folder, events, address=address, command=command, known=trainings, answers=heard
+            )
+        finally:  # what a benchmark that is stopped has done is worth as much
+            if pack is not None and folder.is_dir():
+                packed(folder, pack.expanduser(), known=trainings, answers=heard)
         stored_in = RESULT_FILE
-        if pack is not None:
-            packed(folder, pack.expanduser(), known=trainings, answers=heard)
     drawn = draw(result, (folder / stored_in).with_suffix(".png"))
     if as_json:
         print(result.model_dump_json())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from program import autommlab
+from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
@@ -15,12 +16,15 @@ from autommlab.errors import RequestError
 from autommlab.race.records import Lap, RaceResult
 from autommlab.race.standings import standings
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.hpo import held_out_bags
+from training_data_gen.benchmarks.hpo import TRAININGS_FILE, held_out_bags
 from training_data_gen.benchmarks.hpo_contrasts import contrasts
 from training_data_gen.benchmarks.hpo_join import joined
 from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
 from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
 from training_data_gen.benchmarks.hpo_show import contrast_table, draw, table
+from training_data_gen.keyed_lines import KeyedFile, write_compressed
+from training_data_gen.triplets.plan import make_plan
+from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.store import read_triplets
 
 SEARCHERS = ("random", "better")
@@ -196,6 +200,18 @@ def test_wrong_bags_are_refused_before_anything_is_made(tmp_path: Path) -> None:
         assert isinstance(done.exception, RequestError)
         assert re.search(said, str(done.exception)), done.exception
         assert not list(out.glob("*-held-out-*"))
+
+
+def test_a_benchmark_that_fails_packs_what_it_has(tmp_path: Path) -> None:
+    out, packed = tmp_path / "bench", tmp_path / "packed"
+    rows = made_up(next(bag for bag in make_plan() if bag.held_out), 4)
+    known = write_compressed(rows[:2], tmp_path / "known.jsonl.gz")
+    out.mkdir()
+    KeyedFile(out / TRAININGS_FILE, Triplet, "training").add(rows[2:])
+    options = ["--known", known, "--pack", packed, "--out", out, "--searchers", "random", "--bags", "no-such-bag"]
+    done = CliRunner().invoke(app, ["bench", "hpo", *map(str, options)])
+    assert isinstance(done.exception, RequestError)
+    assert {row.key for row in read_triplets(packed / "hpo_trainings.jsonl.gz")} == {row.key for row in rows}
 
 
 def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
