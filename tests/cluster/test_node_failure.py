@@ -140,6 +140,7 @@ def test_a_node_with_a_full_disk_takes_no_more_trials(
     require_same(studied.result, undisturbed)
 
 
+@pytest.mark.long
 def test_a_node_with_a_broken_gpu_takes_no_more_trials(
     tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, undisturbed: StudyResult
 ) -> None:

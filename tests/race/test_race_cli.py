@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 from program import autommlab
+from typer.testing import CliRunner
+
+from autommlab.cli.main import app
+from autommlab.errors import AutoMMLabError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -28,12 +32,13 @@ def test_a_race_is_paired_resumable_and_draws_its_plot(home: Path, shapes: Path,
     assert json.loads((out / "race.json").read_text())["laps"] == result["laps"]
     assert (out / "race.png").stat().st_size > 10_000
 
-    fewer = autommlab(home, *asked, "--searchers", "random", "--seeds", 1)
-    assert fewer.returncode == 8
-    assert "Name at least those" in fewer.stderr
-    other = autommlab(home, *asked, "--searchers", "random,tpe", "--seeds", 1, "--profile", "gpu")
-    assert other.returncode == 8
-    assert "profile: stored 'laptop', now 'gpu'" in other.stderr
+    for other, said in [
+        (("random",), "Name at least those"),
+        (("random,tpe", "--profile", "gpu"), "profile: stored 'laptop', now 'gpu'"),
+    ]:
+        refused = CliRunner().invoke(app, [*map(str, asked), "--seeds", "1", "--searchers", *other])
+        assert isinstance(refused.exception, AutoMMLabError)
+        assert said in str(refused.exception)
 
 
 def test_an_unknown_searcher_is_named_before_anything_runs(home: Path, tmp_path: Path) -> None:

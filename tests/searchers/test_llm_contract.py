@@ -55,8 +55,9 @@ class TestHpoLlama(_LlmContract):
         return partial(make_llm, "hpo-llama", url, samples=2)
 
 
+@pytest.mark.long
 class TestMixed(_LlmContract):
-    @pytest.fixture(params=[pytest.param("llm+tpe+default", marks=pytest.mark.long), "portfolio"])
+    @pytest.fixture(params=["llm+tpe+default", "portfolio"])
     def make_searcher(self, request: pytest.FixtureRequest, url: str) -> MakeSearcher:
         options = {"llm_first": 1, "llm_every": 8} if request.param.startswith("llm") else {}
         return partial(make_llm, request.param, url, samples=2, **options)

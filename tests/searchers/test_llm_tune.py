@@ -31,6 +31,7 @@ def study_environment(server: FaultServer) -> Iterator[dict[str, str]]:
         yield environment_with(folder)
 
 
+@pytest.mark.long
 def test_a_killed_study_goes_on_with_the_same_proposals(tmp_path: Path, study_environment: dict[str, str]) -> None:
     args = command(tmp_path, "llm+tpe", "none", 6, 0.1)
     kill_after(subprocess.Popen(args, env=study_environment), tmp_path, trials=4)

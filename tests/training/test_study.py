@@ -58,6 +58,7 @@ def test_a_finished_study_is_not_run_again_and_test_is_measured_once(tiny_setups
     assert again.test_metrics == {"accuracy": 0.123}
 
 
+@pytest.mark.long
 def test_same_seed_same_trials_same_scores(tiny_setups: dict, tmp_path: Path) -> None:
     def figures(folder: str) -> list:
         result = study(tiny_setups[Task.CLASSIFICATION], tmp_path / folder, trials=3, max_concurrent=1)
