@@ -1,7 +1,8 @@
 """Shared by all tests.
 
 Tiers: plain tests need no network and no Ray; `slow` ones train, export or start
-Ray; `gpu` ones need a CUDA device. Every test writes under `tmp_path` only, and
+Ray; `gpu` ones need a CUDA device; `long` ones show more of what a shorter one shows
+and are left out unless asked for. Every test writes under `tmp_path` only, and
 the caches of AutoMMLab go to one folder per session unless AUTOMMLAB_HOME says otherwise.
 """
 

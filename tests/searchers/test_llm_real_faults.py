@@ -1,6 +1,6 @@
 """Studies beside the real service (tiny model): its engine stalls, all of it is killed.
 
-A replica alone is killed in `test_run_with_llm_faults.py`.
+A replica alone is killed in `test_run_with_llm_faults.py`, a long test.
 """
 
 from __future__ import annotations
