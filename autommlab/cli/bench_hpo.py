@@ -75,20 +75,18 @@ def bench_hpo(
     from training_data_gen.benchmarks.hpo import RESULT_FILE, run_hpo_bench
     from training_data_gen.benchmarks.hpo import pack as packed
     from training_data_gen.benchmarks.hpo_records import SEARCHERS, HpoBenchOptions
-    from training_data_gen.benchmarks.hpo_show import draw, read_result
+    from training_data_gen.benchmarks.hpo_show import read_result
     from training_data_gen.benchmarks.remembered import read_answers
     from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
     from training_data_gen.triplets.store import read_triplets
 
     if plot is not None:
-        stored = read_result(plot)
-        _show(stored)
-        print(draw(stored, plot.with_suffix(".png")))
+        _show(read_result(plot), plot, as_json)
         return
     folder = out.expanduser().resolve()
     command = command_line()
     if join:
-        _join(names_with_commas(join), folder, command)
+        _join(names_with_commas(join), folder, command, as_json)
         return
     register_ablations()
     names, budgets = _with_budgets(searchers)
@@ -118,12 +116,7 @@ def bench_hpo(
             if pack is not None and folder.is_dir():
                 packed(folder, pack.expanduser(), known=trainings, answers=heard)
         stored_in = RESULT_FILE
-    drawn = draw(result, (folder / stored_in).with_suffix(".png"))
-    if as_json:
-        print(result.model_dump_json())
-        return
-    _show(result)
-    print(f"{folder / stored_in} holds every figure, {drawn} the curves.")
+    _show(result, folder / stored_in, as_json)
 
 
 def _with_budgets(text: str) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -160,26 +153,30 @@ def _count_or_names(text: str) -> int | tuple[str, ...] | None:
     return int(text)
 
 
-def _join(files: tuple[str, ...], folder: Path, command: str) -> None:
+def _join(files: tuple[str, ...], folder: Path, command: str, as_json: bool) -> None:
     from autommlab.files import storage_errors, write_text
     from training_data_gen.benchmarks.hpo import RESULT_FILE
     from training_data_gen.benchmarks.hpo_join import joined
-    from training_data_gen.benchmarks.hpo_show import draw, read_result
+    from training_data_gen.benchmarks.hpo_show import read_result
 
     result = joined([read_result(Path(file).expanduser()) for file in files], command)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    stored = write_text(folder / RESULT_FILE, result.model_dump_json(indent=1))
-    _show(result)
-    print(f"{stored} holds every figure, {draw(result, stored.with_suffix('.png'))} the curves.")
+    _show(result, write_text(folder / RESULT_FILE, result.model_dump_json(indent=1)), as_json)
 
 
-def _show(result: HpoBenchResult) -> None:
-    from training_data_gen.benchmarks.hpo_show import contrast_table, table
+def _show(result: HpoBenchResult, stored: Path, as_json: bool) -> None:
+    """Draw the plot beside the result's file, and print the result."""
+    from training_data_gen.benchmarks.hpo_show import contrast_table, draw, table
 
+    drawn = draw(result, stored.with_suffix(".png"))
+    if as_json:
+        print(result.model_dump_json())
+        return
     print_table(table(result))
     if result.contrasts:
         print_table(contrast_table(result))
+    print(f"{stored} holds every figure, {drawn} the curves.")
 
 
 def _replayed(options: HpoBenchOptions, source: Path, folder: Path, command: str) -> HpoBenchResult:

@@ -156,11 +156,16 @@ def test_parts_of_a_benchmark_are_joined_into_the_same_figures(tmp_path: Path) -
     for bag, file in zip(RACES, files, strict=True):
         file.write_text(result_of(bag).model_dump_json())
     asked = ["bench", "hpo", "--join", ",".join(map(str, files)), "--out", str(tmp_path / "joined")]
-    assert CliRunner().invoke(app, asked).exit_code == 0
-    whole = HpoBenchResult.model_validate_json((tmp_path / "joined" / "bench-hpo.json").read_bytes())
+    shown = CliRunner().invoke(app, asked)
+    assert shown.exit_code == 0
+    stored = tmp_path / "joined" / "bench-hpo.json"
+    whole = HpoBenchResult.model_validate_json(stored.read_bytes())
     assert whole.overall == overall(RACES, SEARCHERS, 3)
     assert whole.races["wide"].command == RACES["wide"].command
     assert (tmp_path / "joined" / "bench-hpo.png").exists()
+    assert f"{stored} holds every figure" in shown.stdout
+    again = CliRunner().invoke(app, ["bench", "hpo", "--plot", str(stored), "--json"])
+    assert HpoBenchResult.model_validate_json(again.stdout) == whole
 
 
 @pytest.mark.parametrize(
