@@ -131,9 +131,32 @@ def test_the_questions_are_answered_bag_by_bag_and_seed_by_seed() -> None:
     )
     assert HpoBenchResult.model_validate_json(result.model_dump_json()) == result
     assert contrast_table(result).row_count == 1
-    short = {name: one.model_copy(update={"laps": [lap.model_copy(update={"budget": 1}) for lap in one.laps]})
-             for name, one in races.items()}  # fmt: skip
-    assert [str(line.one) for line in contrasts(short, names, 3)] == ["hpo-llama after 1"]
+    assert found.on_test is None  # its winner on test is that of three trials
+
+
+def test_on_test_the_winners_at_the_end_of_the_budgets_are_compared() -> None:
+    names = ("hpo-llama", "default")
+
+    def end(searcher: str, seed: int, best: float, test: float | None) -> Lap:
+        return lap(searcher, seed, best).model_copy(update={"test": test, "budget": 1})
+
+    def races(last: float | None) -> dict[str, RaceResult]:
+        easy = (end("default", 0, 0.5, 0.4), end("hpo-llama", 0, 1.0, 0.5))
+        hard = (end("default", 0, 0.0, 0.1), end("hpo-llama", 0, 0.2, last))
+        return {"easy": race(Task.DETECTION, *easy), "hard": race(Task.KEYPOINT, *hard)}
+
+    (found,) = contrasts(races(0.2), names, 3)
+    assert found.difference.mean == pytest.approx(1.0)
+    assert found.on_test is not None
+    assert found.on_test.mean == pytest.approx((0.1 / 0.5 + 0.1 / 0.2) / 2)
+    tests = {line.searcher: line.test for line in overall(races(0.2), names, 3) if line.task is None}
+    assert tests["hpo-llama"] is not None
+    assert tests["hpo-llama"].mean == pytest.approx((0.0 + 1.0) / 2)
+    (untested,) = contrasts(races(None), names, 3)
+    assert untested.on_test is None
+    unknown = {line.searcher: line.test for line in overall(races(None), names, 3) if line.task is None}
+    assert unknown["hpo-llama"] is None
+    assert unknown["default"] is not None
 
 
 def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) -> None:

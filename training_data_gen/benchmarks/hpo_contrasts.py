@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from autommlab.race.curves import estimate
 from autommlab.race.records import RaceResult
-from training_data_gen.benchmarks.hpo_overall import common_seeds, shares
+from training_data_gen.benchmarks.hpo_overall import common_seeds, if_all_known, shares, tested
 from training_data_gen.benchmarks.hpo_records import After, Contrast
 
 #: A searcher that is to prove itself, and the rival that it is measured against. Fixed before the benchmark was run,
-#: but for those after the empty line: added when `prior` had done well after 3, and with the learned score.
+#: but for those after the first empty line: added when `prior` had done well after 3, and with the learned score.
+#: Those after the second one were added before `tpe+default` had run anywhere.
 QUESTIONS = (
     (After("hpo-llama", 1), After("default", 1)),
     (After("hpo-llama", 1), After("random", 5)),
@@ -30,6 +31,11 @@ QUESTIONS = (
     (After("hpo-llama", 3), After("forest", 3)),
     (After("hpo-llama", 1), After("hpo-llama-likely", 1)),
     (After("hpo-llama", 3), After("hpo-llama-likely", 3)),
+
+    (After("hpo-llama", 3), After("tpe+default", 10)),
+    (After("hpo-llama", 10), After("tpe+default", 10)),
+    (After("llm+tpe", 10), After("tpe+default", 10)),
+    (After("llm+tpe", 20), After("tpe+default", 20)),
 )  # fmt: skip
 
 
@@ -50,12 +56,17 @@ def contrasts(races: Mapping[str, RaceResult], searchers: Sequence[str], trials:
             for bag in bags
         ]
 
+    tests = [tested(race, searchers) for race in races.values()]
     found = []
     reached = {name: min(len(bag[name][seed]) for bag in bags for seed in seeds) for name in searchers}
     for one, other in QUESTIONS:
         if any(reached.get(asked.searcher, 0) < asked.trials for asked in (one, other)):
             continue
         by_bag = differences(one, other)
+        on_test = [
+            statistics.fmean(bag[one.searcher][seed] - bag[other.searcher][seed] for bag in tests) for seed in seeds
+        ]
+        at_the_end = all(reached[asked.searcher] == asked.trials for asked in (one, other))
         means = [statistics.fmean(own) for own in by_bag]
         found.append(
             Contrast(
@@ -65,6 +76,7 @@ def contrasts(races: Mapping[str, RaceResult], searchers: Sequence[str], trials:
                 better=sum(mean > 0 for mean in means),
                 equal=sum(mean == 0 for mean in means),
                 worse=sum(mean < 0 for mean in means),
+                on_test=if_all_known(on_test) if at_the_end else None,
             )
         )
     return tuple(found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from autommlab.race.records import RaceResult
+from autommlab.race.curves import Estimate, estimate
+from autommlab.race.records import Lap, RaceResult
 from autommlab.race.standings import best_after, curve_of, paired
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo_records import Overall
@@ -40,14 +42,34 @@ def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: i
 def shares(race: RaceResult, searchers: Sequence[str], trials: int) -> Curves:
     """A bag's curves between its worst trial (0) and its best one (1), whoever proposed them."""
     laps = paired(race.laps, searchers)
-    every = [score for own in laps.values() for lap in own for score in lap.scores]
-    if not every:
-        return {}
-    worst, width = min(every), (max(every) - min(every)) or 1.0
+    share = _share_of_range(laps)
     return {
-        name: {lap.seed: [(score - worst) / width for score in curve_of(lap, trials)] for lap in own}
-        for name, own in laps.items()
+        name: {lap.seed: [share(score) for score in curve_of(lap, trials)] for lap in own} for name, own in laps.items()
     }
+
+
+def tested(race: RaceResult, searchers: Sequence[str]) -> dict[str, dict[int, float]]:
+    """Searcher -> seed -> its winner's figure on TEST between the bag's worst trial (0) and best one (1) on VAL.
+
+    NaN where it was not measured.
+    """
+    laps = paired(race.laps, searchers)
+    share = _share_of_range(laps)
+    return {
+        name: {lap.seed: math.nan if lap.test is None else share(lap.test) for lap in own} for name, own in laps.items()
+    }
+
+
+def if_all_known(values: Sequence[float]) -> Estimate | None:
+    """Over seeds; None if the figure of one is missing."""
+    return None if any(map(math.isnan, values)) else estimate(values)
+
+
+def _share_of_range(laps: Mapping[str, Sequence[Lap]]) -> Callable[[float], float]:
+    """From a score to its place between the worst and the best trial of all these laps."""
+    scores = [score for own in laps.values() for lap in own for score in lap.scores] or [0.0]
+    worst, width = min(scores), (max(scores) - min(scores)) or 1.0
+    return lambda score: (score - worst) / width
 
 
 def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> list[Overall]:
@@ -55,6 +77,7 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
     if not curves:
         return []
     bags = [shares(race, searchers, trials) for race in races]
+    tests = [tested(race, searchers) for race in races]
     ranks = _ranks(bags, [name for name, own in curves.items() if all(len(curve) == trials for curve in own)])
     costs = {name: [lap.llm_seconds for race in races for lap in race.laps if lap.searcher == name] for name in curves}
     return [
@@ -64,6 +87,7 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
             bags=len(races),
             seeds=len(own),
             after=best_after(own, trials),
+            test=if_all_known([statistics.fmean(bag[name][seed] for bag in tests) for seed in common_seeds(tests)]),
             rank=ranks.get(name),
             llm_seconds=statistics.fmean(costs[name]),
         )
@@ -71,9 +95,9 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
     ]
 
 
-def common_seeds(bags: Sequence[Curves]) -> list[int]:
+def common_seeds(bags: Sequence[Mapping[str, Mapping[int, object]]]) -> list[int]:
     """Seeds that every searcher has finished on every bag."""
-    found = [set(next(iter(bag.values()), {})) for bag in bags]
+    found: list[set[int]] = [set(next(iter(bag.values()), {})) for bag in bags]
     return sorted(set.intersection(*found)) if found else []
 
 

@@ -75,6 +75,8 @@ class Overall(BaseModel):
         task: None = over all tasks.
         bags, seeds: that every searcher has finished.
         after: number of trials -> mean share over bags, with its interval over seeds; as far as its budget goes.
+        test: figure on TEST of the winner by VAL at the end of the budget, in shares of the same range, so that 0 and 1
+            are no bounds; None where one was not measured.
         rank: mean place among the searchers at the end of the budget, 1 the best, ties shared; None for one with a
             smaller budget.
         llm_seconds: of a study.
@@ -87,6 +89,7 @@ class Overall(BaseModel):
     bags: int
     seeds: int
     after: dict[int, Estimate]
+    test: Estimate | None = None
     rank: float | None
     llm_seconds: float
 
@@ -108,6 +111,8 @@ class Contrast(BaseModel):
         one, other: which are compared.
         difference: of their shares of the bag's range, positive where `one` is better; interval over seeds.
         better, equal, worse: bags on which `one` is so, mean over seeds.
+        on_test: the same difference between their winners' figures on TEST: what of it is not luck on VAL; None unless
+            both are compared at the end of their budgets and were measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,6 +123,7 @@ class Contrast(BaseModel):
     better: int
     equal: int
     worse: int
+    on_test: Estimate | None = None
 
 
 class Source(BaseModel):

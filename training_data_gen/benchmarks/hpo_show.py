@@ -36,13 +36,14 @@ def table(result: HpoBenchResult) -> Table:
     drawn = Table(title=_with_source(title, result))
     for name in ("task", "searcher"):
         drawn.add_column(name)
-    for name in ("bags", "seeds", *(f"after {count}" for count in columns), "rank", "LLM s"):
+    for name in ("bags", "seeds", *(f"after {count}" for count in columns), "test", "rank", "LLM s"):
         drawn.add_column(name, justify="right")
     for line in result.overall:
         cost = f"{line.llm_seconds:.1f}" if line.llm_seconds else ""
         after = [str(line.after.get(count, "")) for count in columns]
+        test = "" if line.test is None else str(line.test)
         rank = "" if line.rank is None else f"{line.rank:.2f}"
-        cells = [str(line.bags), str(line.seeds), *after, rank, cost]
+        cells = [str(line.bags), str(line.seeds), *after, test, rank, cost]
         last = line.searcher == result.searchers[-1]
         drawn.add_row(line.task.value if line.task else "all", line.searcher, *cells, end_section=last)
     return drawn
@@ -55,10 +56,11 @@ def contrast_table(result: HpoBenchResult) -> Table:
     drawn = Table(title=_with_source("is it better? [95 % interval over seeds]", result))
     for name in ("best of", "against the best of"):
         drawn.add_column(name)
-    for name in ("better by", "bags better", "equal", "worse"):
+    for name in ("better by", "bags better", "equal", "worse", "on test better by"):
         drawn.add_column(name, justify="right")
     for line in result.contrasts:
-        cells = (line.one, line.other, line.difference, line.better, line.equal, line.worse)
+        on_test = "" if line.on_test is None else line.on_test
+        cells = (line.one, line.other, line.difference, line.better, line.equal, line.worse, on_test)
         drawn.add_row(*map(str, cells))
     return drawn
 
