@@ -55,7 +55,9 @@ def bench_hpo(
     ] = None,
     join: Annotated[
         str,
-        typer.Option(help="Only put these bench-hpo.json of different bags (with commas) together, into --out."),
+        typer.Option(
+            help="Only put these bench-hpo.json of different bags or searchers (with commas) together, into --out."
+        ),
     ] = "",
     plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,
     concurrent: Annotated[

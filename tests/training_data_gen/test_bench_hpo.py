@@ -174,6 +174,25 @@ def result_of(*bags: str, trials: int = 3) -> HpoBenchResult:
     )
 
 
+def alone(bag: str, searcher: str, **facts: str) -> HpoBenchResult:
+    """The laps of `random` as another searcher's."""
+    laps = [lap.model_copy(update={"searcher": searcher}) for lap in RACES[bag].laps if lap.searcher == "random"]
+    ran = RACES[bag].model_copy(update={"laps": tuple(laps), "command": f"{searcher} alone", **facts})
+    return result_of(bag).model_copy(update={"searchers": (searcher,), "races": {bag: ran}})
+
+
+def test_other_searchers_on_the_same_bag_join_its_race() -> None:
+    both = joined([result_of("wide"), alone("wide", "tpe")], "c")
+    assert both.searchers == (*SEARCHERS, "tpe")
+    ran = both.races["wide"]
+    assert [(line.searcher, line.best_after[3].mean) for line in ran.standings] == [
+        ("random", pytest.approx(0.4)), ("better", pytest.approx(0.7)), ("tpe", pytest.approx(0.4)),
+    ]  # fmt: skip
+    assert (len(ran.laps), ran.command) == (6, "c\ntpe alone")
+    parted = joined([result_of("wide", "narrow"), alone("wide", "tpe")], "c")
+    assert parted.searchers == SEARCHERS  # on the other bag `tpe` has not run
+
+
 def test_parts_of_a_benchmark_are_joined_into_the_same_figures(tmp_path: Path) -> None:
     files = [tmp_path / f"{bag}.json" for bag in RACES]
     for bag, file in zip(RACES, files, strict=True):
@@ -194,9 +213,10 @@ def test_parts_of_a_benchmark_are_joined_into_the_same_figures(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("results", "says"),
     [
-        ([result_of("wide"), result_of("wide", "narrow")], "the bag wide is in two results"),
+        ([result_of("wide"), result_of("wide", "narrow")], "wide, random, seed 0 is in two results"),
+        ([result_of("wide"), alone("wide", "tpe", data="other")], "different data or models by wide"),
         ([result_of("wide"), result_of("narrow", trials=20)], r"trials of a study differ: \[3, 20\]"),
-        ([result_of("wide"), result_of("narrow").model_copy(update={"searchers": ("tpe",)})], "no searcher in common"),
+        ([result_of("wide"), alone("narrow", "tpe")], "no searcher in common"),
         ([result_of("wide"), result_of("narrow").model_copy(update={"source": Source(kind="surrogate")})], "replays"),
     ],
 )
