@@ -102,6 +102,7 @@ class Display:
                 self._write(event)
             if event.kind == "done":
                 self.close()
+                self._watched = Watched()  # a benchmark shows one run after the other
 
     def _write(self, event: Event) -> None:
         for line in _plain_lines(event, self._watched):

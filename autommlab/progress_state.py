@@ -58,7 +58,8 @@ class Watched:
     def start(self, event: Event) -> None:
         """A stage begins: forget the one before."""
         fresh = Watched(stage=event.stage, stage_began=event.time, doing=event.message)
-        fresh.run_began, fresh.limit_s = self.run_began, event.data.get("limit_s")
+        fresh.run_began = event.time if event.stage == STAGES[0] else self.run_began  # the run before may have failed
+        fresh.limit_s = event.data.get("limit_s")
         for each in fields(self):
             setattr(self, each.name, getattr(fresh, each.name))
 

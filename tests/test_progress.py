@@ -65,6 +65,24 @@ def test_without_a_terminal_a_stage_leaves_one_plain_line() -> None:
     ]
 
 
+def test_each_of_several_runs_has_its_own_time() -> None:
+    lines = plain(
+        Event("stage-started", "understanding", "reading", time=100.0),
+        Event("done", "", "first", time=110.0),
+        Event("stage-skipped", "understanding", "done before", time=200.0),
+        Event("done", "", "second, gone on with", time=205.0),
+        Event("stage-started", "understanding", "reading", time=300.0),
+        Event("warning", "", "third failed", time=400.0),
+        Event("stage-started", "understanding", "reading", time=400.0),
+        Event("done", "", "fourth", time=403.0),
+    )
+    assert [line for line in lines if line.startswith("done")] == [
+        "done: first (10 s)",
+        "done: second, gone on with (5.0 s)",
+        "done: fourth (3.0 s)",
+    ]
+
+
 def test_without_a_terminal_a_trial_leaves_one_plain_line() -> None:
     lines = plain(
         Event("stage-started", "training", "", time=0.0),
