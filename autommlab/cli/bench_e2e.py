@@ -75,4 +75,7 @@ def _measured(row: EndToEnd) -> str:
     if row.problem:
         return row.problem
     marks = {True: "met", False: "missed", None: "not measured"}
-    return "\n".join(f"{check.name} {check.wanted}: {check.got}, {marks[check.holds]}" for check in row.checks)
+    lines = [f"{check.name} {check.wanted}: {check.got}, {marks[check.holds]}" for check in row.checks]
+    if not row.right_classes:
+        lines.insert(0, f"knows other things: {', '.join(row.classes)}")
+    return "\n".join(lines)

@@ -19,7 +19,7 @@ from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest
 
-__all__ = ["read_bag", "select_bag"]
+__all__ = ["plan_for", "read_bag", "select_bag"]
 
 #: Fewer training images of a class than this are worth a note.
 _FEW_IMAGES = 10
@@ -46,11 +46,8 @@ def select_bag(request: ModelRequest, *, budget: TaskBudget, folder: Path, seed:
             classes of each), no training image of a class, or too few pictures for three splits.
         StorageError: `folder` cannot be written.
     """
+    plan, notes = plan_for(request, data)
     task = request.model.task
-    objects = [name for name in request.data.object if plain(name) not in BACKGROUND]
-    choices, notes = bag_choice.choose_sets(objects, task, request.data.specific, data)
-    plan = make_plan(choices, task, all_classes=not objects)
-    notes += plan.notes
     parts, points = [], None
     for part in plan.parts:
         loaded = bag_choice.load(part.spec, list(part.labels))
@@ -59,6 +56,25 @@ def select_bag(request: ModelRequest, *, budget: TaskBudget, folder: Path, seed:
     splits = capped(parts, budget.images, seed, notes, plan.other)
     _check(splits, plan, points, notes)
     return _written(folder.resolve(), splits, plan, points, seed, notes)
+
+
+def plan_for(request: ModelRequest, data: str | None = None) -> tuple[Plan, list[str]]:
+    """Which classes of which sets a request's bag is made of, without reading an image.
+
+    Args:
+        request, data: see `select_bag`.
+
+    Returns:
+        The plan, and notes for the report.
+
+    Raises:
+        DataError: unknown set, set of another task, or no set with the objects.
+    """
+    task = request.model.task
+    objects = [name for name in request.data.object if plain(name) not in BACKGROUND]
+    choices, notes = bag_choice.choose_sets(objects, task, request.data.specific, data)
+    plan = make_plan(choices, task, all_classes=not objects)
+    return plan, [*notes, *plan.notes]
 
 
 def _items(part: Part, loaded: LoadedDataset, plan: Plan, notes: list[str]) -> list[Item]:

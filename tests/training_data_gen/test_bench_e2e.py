@@ -14,7 +14,7 @@ from autommlab.deployment.records import LimitCheck
 from autommlab.events import Events
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e
+from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e, same_things
 from training_data_gen.benchmarks.ru import Example, read_set
 
 FORGOTTEN = {"request": "Tell unicorns and dragons apart with an accuracy of 0.9.", "object": ["unicorn", "dragon"]}
@@ -49,6 +49,17 @@ def test_a_metric_that_was_missed_or_not_measured_is_not_reached(
     check = LimitCheck(name="accuracy", wanted="at least 0.7", got="?", holds=holds)
     assert metrics_reached(label, [other, check]) is reached
     assert not metrics_reached(label, [other])
+
+
+def test_a_model_of_other_things_is_not_what_was_asked_for() -> None:
+    digits = next(one.parse for one in read_set("e2e") if one.id == "e2e-cls-02")
+    assert digits.data.object == ("3", "8")
+    assert same_things(digits, {"eight": ("digits/8",), "three": ("digits/3",)})
+    every_digit = {str(number): (f"digits/{number}",) for number in range(10)}
+    assert not same_things(digits, every_digit)
+    assert not same_things(digits, {"3": ("digits/3",)})
+    data = digits.data.model_copy(update={"object": ("unicorn",)})
+    assert not same_things(digits.model_copy(update={"data": data}), every_digit)
 
 
 def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_path: Path) -> None:

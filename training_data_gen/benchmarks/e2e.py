@@ -1,20 +1,23 @@
 """From sentences to deployed models, scored as LAMP does (arXiv 2402.15351): two points a request.
 
-One point for a parse that is right in every scored field, one for a deployed model that reaches the metrics
-of the *label* on TEST. A run that fails gets no second point and costs nobody else theirs.
+One point for a parse that is right in every scored field, one for a deployed model that knows the things of
+the *label* and no others, and reaches its metrics on TEST. A run that fails gets no second point and costs
+nobody else theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from autommlab import machine
+from autommlab.data.bag import plan_for
+from autommlab.data.records import Bag
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import Deployment, LimitCheck
-from autommlab.errors import AutoMMLabError
+from autommlab.errors import AutoMMLabError, DataError
 from autommlab.events import Events
 from autommlab.files import storage_errors, write_text
 from autommlab.models.records import ModelChoice
@@ -37,7 +40,10 @@ class EndToEnd(BaseModel):
     Attributes:
         understood: every scored field of the parse is right.
         mistakes: those that are not.
-        met: the deployed model reaches every metric of the label on TEST and computes what PyTorch computes.
+        met: the deployed model knows the label's things, reaches every metric of the label on TEST and computes what
+            PyTorch computes.
+        classes: that it knows.
+        right_classes: they are the label's.
         checks: all demands of the label against measured figures; none without a model.
         problem: why there is no model, "" where there is one.
         seconds: of all stages, whenever they were run.
@@ -51,6 +57,8 @@ class EndToEnd(BaseModel):
     understood: bool
     mistakes: tuple[Mistake, ...] = ()
     met: bool = False
+    classes: tuple[str, ...] = ()
+    right_classes: bool = False
     checks: tuple[LimitCheck, ...] = ()
     problem: str = ""
     seconds: float = 0.0
@@ -137,6 +145,8 @@ def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events
         events.emit("warning", "", f"{example.id}: {problem}")
     folder = RunFolder(out)
     checks = () if problem else _checks(example.parse, folder)
+    bag = folder.read("bag", Bag)
+    right_classes = bag is not None and same_things(example.parse, bag.sources)
     verdict = judge(example, Prediction(id=example.id, parse=folder.read("request", ModelRequest), error=problem))
     return EndToEnd(
         id=example.id,
@@ -144,7 +154,9 @@ def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events
         request=example.request,
         understood=not verdict.wrong(),
         mistakes=verdict.mistakes,
-        met=not problem and _agrees(folder) and metrics_reached(example.parse, checks),
+        met=not problem and right_classes and _agrees(folder) and metrics_reached(example.parse, checks),
+        classes=bag.classes if bag is not None else (),
+        right_classes=right_classes,
         checks=checks,
         problem=problem,
         seconds=sum(folder.stage_seconds().values()),
@@ -158,6 +170,20 @@ def _checks(label: ModelRequest, folder: RunFolder) -> tuple[LimitCheck, ...]:
     if choice is None or study is None or deployed is None:
         return ()
     return check_limits(label, choice, study, deployed.verification, engine=deployed.engine, device=deployed.device)
+
+
+def same_things(label: ModelRequest, sources: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a bag shows what the label's objects stand for, by whatever names, and nothing else.
+
+    Args:
+        label: what was asked for.
+        sources: of the bag (`Bag.sources`).
+    """
+    try:
+        wanted, _ = plan_for(label)
+    except DataError:
+        return False
+    return sorted(wanted.sources().values()) == sorted(sources.values())
 
 
 def _agrees(folder: RunFolder) -> bool:
