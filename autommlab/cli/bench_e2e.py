@@ -28,15 +28,19 @@ def bench_e2e(
     labelled: Annotated[
         bool, typer.Option("--labelled", help="Give the labels as parses: what stages 2 to 5 are worth alone.")
     ] = False,
+    show: Annotated[Path | None, typer.Option(help="Only show this bench-e2e.json again.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Requests to deployed models: a point for the parse, a point for the asked-for metric on test."""
     from autommlab.events import Events
     from autommlab.options import RunOptions
     from autommlab.progress import Display
-    from training_data_gen.benchmarks.e2e import RESULT_FILE, run_e2e
+    from training_data_gen.benchmarks.e2e import RESULT_FILE, read_result, run_e2e
     from training_data_gen.benchmarks.ru import read_set
 
+    if show is not None:
+        _print(read_result(show.expanduser()), show, as_json)
+        return
     examples = read_set(set_)
     (named,) = searchers_named(searcher)
     folder = out.expanduser().resolve()
@@ -48,11 +52,15 @@ def bench_e2e(
         labelled=labelled,
         command=command_line(),
     )
+    _print(result, folder / RESULT_FILE, as_json)
+
+
+def _print(result: EndToEndResult, stored: Path, as_json: bool) -> None:
     if as_json:
         print(result.model_dump_json())
         return
     print_table(_table(result))
-    print(f"{result.points} of {2 * len(result.rows)} points; {folder / RESULT_FILE} holds every figure.")
+    print(f"{result.points} of {2 * len(result.rows)} points; {stored} holds every figure.")
 
 
 def _table(result: EndToEndResult) -> Table:

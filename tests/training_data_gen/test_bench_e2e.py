@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from program import autommlab
+from typer.testing import CliRunner
 
+from autommlab.cli.main import app
 from autommlab.data import registry
 from autommlab.deployment.records import LimitCheck
+from autommlab.errors import RequestError
 from autommlab.events import Events
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
@@ -75,7 +78,12 @@ def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_p
     assert [(row.points, row.met) for row in result.rows] == [(1, False)] * 2
     assert all("unicorn" in row.problem for row in result.rows)
     assert result.points == 2
-    assert EndToEndResult.model_validate_json((tmp_path / "bench-e2e.json").read_bytes()).rows == result.rows
+    stored = tmp_path / "bench-e2e.json"
+    assert EndToEndResult.model_validate_json(stored.read_bytes()).rows == result.rows
+    shown = CliRunner().invoke(app, ["bench", "e2e", "--show", str(stored)])
+    assert f"2 of 4 points; {stored} holds every figure" in shown.stdout
+    wrong = CliRunner().invoke(app, ["bench", "e2e", "--show", str(tmp_path)])
+    assert isinstance(wrong.exception, RequestError)
 
 
 @pytest.mark.slow

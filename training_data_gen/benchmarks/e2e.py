@@ -17,7 +17,7 @@ from autommlab.data.bag import plan_for
 from autommlab.data.records import Bag
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import Deployment, LimitCheck
-from autommlab.errors import AutoMMLabError, DataError
+from autommlab.errors import AutoMMLabError, DataError, RequestError
 from autommlab.events import Events
 from autommlab.files import storage_errors, write_text
 from autommlab.models.records import ModelChoice
@@ -92,6 +92,18 @@ class EndToEndResult(BaseModel):
     def points(self) -> int:
         """Of two for each request."""
         return sum(row.points for row in self.rows)
+
+
+def read_result(file: Path) -> EndToEndResult:
+    """What `autommlab bench e2e` wrote to `file`.
+
+    Raises:
+        RequestError: the file is something else.
+    """
+    try:
+        return EndToEndResult.model_validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{file} is no result of `autommlab bench e2e`: {error}") from error
 
 
 def run_e2e(
