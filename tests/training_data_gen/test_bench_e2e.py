@@ -82,6 +82,9 @@ def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_p
     assert EndToEndResult.model_validate_json(stored.read_bytes()).rows == result.rows
     shown = CliRunner().invoke(app, ["bench", "e2e", "--show", str(stored)])
     assert f"2 of 4 points; {stored} holds every figure" in shown.stdout
+    other = result.rows[0].model_copy(update={"problem": "", "classes": ("horse", "cow")})
+    stored.write_text(result.model_copy(update={"rows": (other,)}).model_dump_json())
+    assert "knows other things: horse, cow" in CliRunner().invoke(app, ["bench", "e2e", "--show", str(stored)]).stdout
     wrong = CliRunner().invoke(app, ["bench", "e2e", "--show", str(tmp_path)])
     assert isinstance(wrong.exception, RequestError)
 

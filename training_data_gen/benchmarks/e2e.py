@@ -17,7 +17,7 @@ from autommlab.data.bag import plan_for
 from autommlab.data.records import Bag
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import Deployment, LimitCheck
-from autommlab.errors import AutoMMLabError, DataError, RequestError
+from autommlab.errors import AutoMMLabError, DataError
 from autommlab.events import Events
 from autommlab.files import storage_errors, write_text
 from autommlab.models.records import ModelChoice
@@ -28,6 +28,7 @@ from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from training_data_gen.benchmarks.ru import Example, Prediction
+from training_data_gen.benchmarks.stored_result import read_stored
 from training_data_gen.ru_score import Mistake, judge
 
 RESULT_FILE = "bench-e2e.json"
@@ -95,15 +96,8 @@ class EndToEndResult(BaseModel):
 
 
 def read_result(file: Path) -> EndToEndResult:
-    """What `autommlab bench e2e` wrote to `file`.
-
-    Raises:
-        RequestError: the file is something else.
-    """
-    try:
-        return EndToEndResult.model_validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{file} is no result of `autommlab bench e2e`: {error}") from error
+    """What `autommlab bench e2e` wrote to `file`; see `read_stored`."""
+    return read_stored(EndToEndResult, file, "autommlab bench e2e")
 
 
 def run_e2e(

@@ -12,7 +12,7 @@ from training_data_gen.benchmarks.hpo_records import After, Contrast
 
 #: A searcher that is to prove itself, and the rival that it is measured against. Fixed before the benchmark was run,
 #: but for those after the first empty line: added when `prior` had done well after 3, and with the learned score.
-#: Those after the second one were added before `tpe+default` had run anywhere.
+#: Those after the second one were added before `tpe+default` had run on held-out bags.
 QUESTIONS = (
     (After("hpo-llama", 1), After("default", 1)),
     (After("hpo-llama", 1), After("random", 5)),

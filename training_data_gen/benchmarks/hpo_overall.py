@@ -78,6 +78,7 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
         return []
     bags = [shares(race, searchers, trials) for race in races]
     tests = [tested(race, searchers) for race in races]
+    seeds = common_seeds(tests)
     ranks = _ranks(bags, [name for name, own in curves.items() if all(len(curve) == trials for curve in own)])
     costs = {name: [lap.llm_seconds for race in races for lap in race.laps if lap.searcher == name] for name in curves}
     return [
@@ -87,7 +88,7 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
             bags=len(races),
             seeds=len(own),
             after=best_after(own, trials),
-            test=if_all_known([statistics.fmean(bag[name][seed] for bag in tests) for seed in common_seeds(tests)]),
+            test=if_all_known([statistics.fmean(bag[name][seed] for bag in tests) for seed in seeds]),
             rank=ranks.get(name),
             llm_seconds=statistics.fmean(costs[name]),
         )

@@ -5,26 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autommlab.errors import RequestError
 from autommlab.race.show import draw_curves
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo_overall import mean_curves
 from training_data_gen.benchmarks.hpo_records import HpoBenchResult
+from training_data_gen.benchmarks.stored_result import read_stored
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 def read_result(file: Path) -> HpoBenchResult:
-    """What `autommlab bench hpo` wrote to `file`.
-
-    Raises:
-        RequestError: the file is something else.
-    """
-    try:
-        return HpoBenchResult.model_validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{file} is no result of `autommlab bench hpo`: {error}") from error
+    """What `autommlab bench hpo` wrote to `file`; see `read_stored`."""
+    return read_stored(HpoBenchResult, file, "autommlab bench hpo")
 
 
 def table(result: HpoBenchResult) -> Table:
