@@ -25,13 +25,17 @@ class FaultServer:
     Attributes:
         fault: one of FAULTS; may be changed at any time.
         requests: bodies of the generation requests so far.
+        calls: requests of every kind so far.
         delay_s: of every generation.
+        answering: while clear, no generation is answered.
     """
 
     def __init__(self, fault: str = "works", *, delay_s: float = 0.0, stall_s: float = 30.0) -> None:
         self.fault, self.delay_s, self.stall_s = fault, delay_s, stall_s
         self.requests: list[dict[str, Any]] = []
-        self._stop = threading.Event()
+        self.calls = 0
+        self.answering, self._stop = threading.Event(), threading.Event()
+        self.answering.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +46,7 @@ class FaultServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests.append(body)
                 time.sleep(outer.delay_s)
+                outer.answering.wait()
                 outer._answer(self, outer._completion(body))
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -62,10 +67,12 @@ class FaultServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self.answering.set()
         self._server.shutdown()
         self._server.server_close()
 
     def _answer(self, handler: BaseHTTPRequestHandler, content: Any) -> None:
+        self.calls += 1
         status, text = 200, json.dumps(content)
         if self.fault == "stall":
             self._stop.wait(self.stall_s)

@@ -76,7 +76,7 @@ def test_the_llm_is_asked_ahead_for_its_own_turns_only() -> None:
 
 
 def test_wrong_turns_are_named() -> None:
-    with pytest.raises(SearcherError, match=r"llm_every at least 1, got llm_first=3, llm_every=0"):
+    with pytest.raises(SearcherError, match=r"llm_every at least 1, got llm_first=10, llm_every=0"):
         create("llm+gp", SPACE, metric=METRIC, seed=0, service="http://127.0.0.1:1", llm_every=0)
     with pytest.raises(SearcherError, match=r"option of searcher 'llm\+tpe' 'llm_evry'. Did you mean 'llm_every'"):
         create("llm+tpe", SPACE, metric=METRIC, seed=0, service="http://127.0.0.1:1", llm_evry=2)
