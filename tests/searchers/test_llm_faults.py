@@ -23,7 +23,8 @@ CONTEXT = StudyContext(facts={"task": "classification", "classes": 4})
 
 def make(server: FaultServer | str, name: str = "hpo-llama", **options: Any) -> Any:
     service = server if isinstance(server, str) else server.url
-    options = {"context": CONTEXT, "timeout_s": 5.0, "patience_s": 8.0, **options}
+    turns = {"llm_first": 3} if name.startswith("llm+") else {}  # both have their say within the trials of a test
+    options = {"context": CONTEXT, "timeout_s": 5.0, "patience_s": 8.0, **turns, **options}
     space = options.pop("space", SPACE)
     return create(name, space, metric=METRIC, seed=0, service=service, **options)
 

@@ -22,13 +22,18 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
+def turns(name: str) -> dict[str, int]:
+    """Both have their say within the few trials of a test."""
+    return {"llm_first": 3} if name.startswith("llm+") else {}
+
+
 class TestLlmSearchers(SearcherContract):
     # Each proposal is a call over HTTP.
     many_trials = 60
 
     @pytest.fixture(params=["hpo-llama", "llm+tpe+default", "portfolio"])
     def make_searcher(self, request: pytest.FixtureRequest, server: FaultServer) -> MakeSearcher:
-        return partial(make_llm, request.param, server.url)
+        return partial(make_llm, request.param, server.url, **turns(request.param))
 
 
 @pytest.mark.slow
@@ -40,7 +45,7 @@ class TestLlmBesideGaussianProcess(SearcherContract):
 
     @pytest.fixture
     def make_searcher(self, server: FaultServer) -> MakeSearcher:
-        return partial(make_llm, "llm+gp", server.url)
+        return partial(make_llm, "llm+gp", server.url, **turns("llm+gp"))
 
 
 class TestPrior(SearcherContract):

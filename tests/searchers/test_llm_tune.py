@@ -33,11 +33,11 @@ def study_environment(server: FaultServer) -> Iterator[dict[str, str]]:
 
 @pytest.mark.long
 def test_a_killed_study_goes_on_with_the_same_proposals(tmp_path: Path, study_environment: dict[str, str]) -> None:
-    args = command(tmp_path, "llm+tpe", "none", 6, 0.1)
-    kill_after(subprocess.Popen(args, env=study_environment), tmp_path, trials=4)
+    args = command(tmp_path, "llm+tpe", "none", 14, 0.1)
+    kill_after(subprocess.Popen(args, env=study_environment), tmp_path, trials=12)
     subprocess.run([*args, "restore"], env=study_environment, check=True)
     points = {line["trial"]: line["point"] for line in finished(tmp_path)}
-    assert list(points.values()) == uninterrupted("llm+tpe", 6)
+    assert list(points.values()) == uninterrupted("llm+tpe", 14)
 
 
 def test_a_study_outlives_its_service(tmp_path: Path, study_environment: dict[str, str], server: FaultServer) -> None:

@@ -79,7 +79,7 @@ def test_llm_tpe_ranks_both_kinds_of_candidates_or_none(rank_by: str, origin: st
     with FaultServer() as server:
         searcher: Any = create(
             "llm+tpe", SPACE, metric=METRIC, seed=0, service=server.url, context=CONTEXT,
-            experience=str(file), rank_by=rank_by,
+            experience=str(file), rank_by=rank_by, llm_first=3,
         )  # fmt: skip
         for number in range(5):
             point = propose(searcher, f"t{number}")
