@@ -27,6 +27,18 @@ def at_place(parameter: Parameter, share: float) -> float:
     return math.exp(math.log(parameter.low) + share * (math.log(parameter.high) - math.log(parameter.low)))
 
 
+def coordinates(space: SearchSpace, point: Point) -> list[float]:
+    """Numbers by their place, choices one by one: two that differ are one whole range apart, whichever they are."""
+    found: list[float] = []
+    for parameter in space.parameters:
+        value = point[parameter.name]
+        if isinstance(parameter, ChoiceParameter):
+            found += [(value == choice) / math.sqrt(2) for choice in parameter.choices]
+        else:
+            found.append(place(parameter, value))
+    return found
+
+
 def gaps(space: SearchSpace, one: Point, other: Point) -> list[float]:
     """For each parameter 0 (equal) to 1 (other choice, or the whole range between them)."""
     return [

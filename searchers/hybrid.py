@@ -1,4 +1,4 @@
-"""An LLM beside Optuna: the model opens the study and speaks up now and then, Optuna does the rest.
+"""An LLM beside Optuna: the model opens the study and speaks up now and then, Optuna carries on.
 
 A model that knows the field starts well; a model-based optimiser is better at the numbers once
 there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all results.
@@ -18,6 +18,7 @@ from searchers.learned_score import LearnedScore, ranker_for
 from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.settings import llm_options
 from searchers.space import SearchSpace
+from searchers.tracking import TrackingSearcher
 from serve.client import ServiceClient
 
 _LLM, _OPTUNA = "llm", "optuna"
@@ -44,8 +45,8 @@ class Hybrid(Ensemble):
         self,
         space: SearchSpace,
         *,
-        llm: HpoLlama,
-        optuna: OptunaSearcher,
+        llm: TrackingSearcher,
+        optuna: TrackingSearcher,
         llm_first: int,
         llm_every: int,
         **settings: Any,
@@ -83,7 +84,7 @@ def llm_tpe(
     service: str | ServiceClient | None = None,
     **arguments: Any,
 ) -> Hybrid:
-    """The LLM and TPE (modelling from 3 results on), the candidates of both ranked by past trials (see `ranked_tpe`).
+    """The LLM and TPE, the candidates of both ranked by past trials, TPE's also by this study's (see `ranked_tpe`).
 
     Args:
         space, context, service: see `hpo_llama`.

@@ -3,7 +3,8 @@
 A forest over hyperparameters and the facts of the context, fitted to each trial's place in its own study's
 range. `hpo-llama` ranks the candidates of a call by it, as OptFormer (arXiv 2205.13320) ranks its samples by
 predicted metrics; the searcher `forest` is the same score without an LLM. Results of the present study do not
-enter: with a handful of them the order was not better (45 bags, an eighth left out in turn, 2026-11-26).
+enter: with a handful of them the order of random points was not better (45 bags, an eighth left out in turn,
+2026-11-26); `informed_gp` adds them where the points lie close together.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _TREES = 100
 _FEATURES = 0.6
 #: A fact that a study does not have.
 _UNKNOWN = -1.0
+#: Studies whose range is taken for usual.
+_NEAREST = 6
 #: Decimals of an expected share that decide; forests on two machines agree as far.
 _DECIMALS = 6
 
@@ -39,13 +42,17 @@ class LearnedScore:
 
     Args:
         space, context: of the present study.
-        studies: earlier ones in terms of this space, not empty.
+        studies: earlier ones in terms of this space, not empty, the nearest first.
+
+    Attributes:
+        usual_range: from the worst to the best trial of the nearest studies, in units of the objective.
     """
 
     def __init__(self, space: SearchSpace, context: StudyContext, studies: Sequence[PastStudy]) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
         self._space = space
+        self.usual_range = float(np.median([s.range for s in studies[:_NEAREST] if s.range > 0] or [1.0]))
         every = [study.facts for study in studies]
         self._named = sorted({(n, v) for facts in every for n, v in facts.items() if isinstance(v, str)})
         self._counted = sorted({n for facts in every for n, v in facts.items() if not isinstance(v, str)})

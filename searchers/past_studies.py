@@ -24,11 +24,13 @@ class PastStudy:
         facts: of its context.
         distance: of its context from the present one, see `context_distance`.
         trials: points of the present space and what they reached, 0 (the study's worst, failures) to 1 (its best).
+        range: from the worst to the best, in units of its objective.
     """
 
     facts: Mapping[str, Fact]
     distance: float
     trials: tuple[tuple[Point, float], ...]
+    range: float = 1.0
 
 
 def past_studies(
@@ -49,23 +51,31 @@ def past_studies(
     studies = []
     for trials in grouped.values():
         facts = trials[0].context
-        scored = _scored(space, trials)
+        worst, best = _extremes(trials)
+        scored = _scored(space, trials, worst, best)
         if any(score > 0 for _, score in scored):
-            studies.append(PastStudy(facts, context_distance(context.facts, facts), tuple(scored)))
+            distance = context_distance(context.facts, facts)
+            studies.append(PastStudy(facts, distance, tuple(scored), best - worst))
     return sorted(studies, key=lambda study: study.distance)
 
 
-def _scored(space: SearchSpace, trials: Sequence[Experience]) -> list[tuple[Point, float]]:
-    real = [t.real_score for t in trials if t.real_score is not None]
-    if not real:
-        return []
-    sign = 1 if trials[0].mode == "max" else -1
-    worst, best = min(sign * s for s in real), max(sign * s for s in real)
+def _extremes(trials: Sequence[Experience]) -> tuple[float, float]:
+    """Worst and best score of a study, more is better; both 0 if all its trials failed."""
+    sign = _sign(trials)
+    real = [sign * t.real_score for t in trials if t.real_score is not None]
+    return min(real, default=0.0), max(real, default=0.0)
+
+
+def _sign(trials: Sequence[Experience]) -> int:
+    return 1 if trials[0].mode == "max" else -1
+
+
+def _scored(space: SearchSpace, trials: Sequence[Experience], worst: float, best: float) -> list[tuple[Point, float]]:
     scored = []
     for trial in trials:
         point = _carried_over(space, trial)
         if point is not None:
-            score = trial.real_score
+            score, sign = trial.real_score, _sign(trials)
             share = 0.0 if score is None else 1.0 if best == worst else (sign * score - worst) / (best - worst)
             scored.append((point, share))
     return scored

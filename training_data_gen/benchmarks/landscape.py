@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from autommlab.training.records import TrialStatus
-from searchers.distance import place
-from searchers.space import ChoiceParameter, Point, SearchSpace
+from searchers.distance import coordinates
+from searchers.space import Point, SearchSpace
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import main_seed
 from training_data_gen.triplets.surrogate import Surrogate
-
-#: Distance between two choices of a parameter, in shares of a numeric parameter's range.
-_OTHER_CHOICE = 1.0
 
 
 class Value(NamedTuple):
@@ -51,7 +49,7 @@ class Table:
     def __init__(self, triplets: Sequence[Triplet]) -> None:
         self._rows = main_seed(triplets)
         self._space = SearchSpace(parameters=self._rows[0].parameters)
-        self._places = np.array([self._coordinates(row.point) for row in self._rows])
+        self._places = np.array([coordinates(self._space, row.point) for row in self._rows])
 
     def __call__(self, point: Point) -> Value:
         """See `Landscape`."""
@@ -64,18 +62,35 @@ class Table:
         return float(np.mean([np.partition(self._distances(row.point), 1)[1] for row in self._rows]))
 
     def _distances(self, point: Point) -> np.ndarray:
-        return np.linalg.norm(self._places - self._coordinates(point), axis=1)
+        return np.linalg.norm(self._places - np.array(coordinates(self._space, point)), axis=1)
 
-    def _coordinates(self, point: Point) -> list[float]:
-        """Two choices that differ are one whole range apart, whichever they are."""
-        found: list[float] = []
-        for parameter in self._space.parameters:
-            value = point[parameter.name]
-            if isinstance(parameter, ChoiceParameter):
-                found += [(value == choice) * _OTHER_CHOICE / np.sqrt(2) for choice in parameter.choices]
-            else:
-                found.append(place(parameter, value))
-        return found
+
+class Smooth:
+    """One bag's own trials with a Gaussian process through them, which never fails.
+
+    Args:
+        triplets: of one bag, some ten or more; those of its main seed count.
+    """
+
+    def __init__(self, triplets: Sequence[Triplet]) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+        rows = main_seed(triplets)
+        self._space = SearchSpace(parameters=rows[0].parameters)
+        places = np.array([coordinates(self._space, row.point) for row in rows])
+        lengths = [0.5] * places.shape[1]
+        kernel = ConstantKernel(1.0, (0.05, 20)) * Matern(lengths, (0.1, 5), nu=2.5) + WhiteKernel(0.01, (1e-4, 0.05))
+        self._process = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=1, random_state=0)
+        with warnings.catch_warnings():
+            # A length at its bound is what a hyperparameter that does not matter gets.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._process.fit(places, [value_of(row).score for row in rows])
+
+    def __call__(self, point: Point) -> Value:
+        """See `Landscape`."""
+        return Value(float(self._process.predict([coordinates(self._space, point)])[0]))
 
 
 class Modelled:
