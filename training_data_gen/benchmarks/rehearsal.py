@@ -135,7 +135,8 @@ def rehearse(triplets: Sequence[Triplet], bags: int, seeds: int, tell: Callable[
         tell(f"bag {number} of {len(chosen)}: {name}")
         others = [triplet for bag, own in known.items() if bag != name for triplet in own]
         makers = _makers(known[name][0], others)
-        for kind, landscape in {"gp": Smooth(known[name]), "forest": Modelled(surrogate, name)}.items():
+        landscapes: dict[str, Landscape] = {"gp": Smooth(known[name]), "forest": Modelled(surrogate, name)}
+        for kind, landscape in landscapes.items():
             for seed in range(seeds):
                 for searcher, make in makers.items():
                     scaled = Scaled(landscape, SearchSpace(parameters=known[name][0].parameters), seed)
