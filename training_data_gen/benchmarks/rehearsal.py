@@ -87,12 +87,13 @@ class Scaled:
         landscape: of a bag.
         space: its bounds.
         seed: of the luck.
+        luck: its standard deviation, as a share of the landscape's range.
     """
 
-    def __init__(self, landscape: Landscape, space: SearchSpace, seed: int) -> None:
+    def __init__(self, landscape: Landscape, space: SearchSpace, seed: int, luck: float = LUCK) -> None:
         rng = random.Random(0)
         values = [landscape(space.sample(rng)).score for _ in range(_PROBES)]
-        self._landscape, self._seed = landscape, seed
+        self._landscape, self._seed, self._luck = landscape, seed, luck
         self._low, self._range = min(values), max(values) - min(values)
         #: Share of the range that each trial really was worth.
         self.shares: list[float] = []
@@ -101,7 +102,7 @@ class Scaled:
         """See `Landscape`."""
         value = self._landscape(point).score
         self.shares.append((value - self._low) / self._range)
-        luck = random.Random(f"{self._seed}/{json.dumps(point, sort_keys=True)}").gauss(0, LUCK)
+        luck = random.Random(f"{self._seed}/{json.dumps(point, sort_keys=True)}").gauss(0, self._luck)
         return Value(value + luck * self._range)
 
 
@@ -118,7 +119,9 @@ class Rehearsed(NamedTuple):
     shares: tuple[float, ...]
 
 
-def rehearse(triplets: Sequence[Triplet], bags: int, seeds: int, tell: Callable[[str], None]) -> list[Rehearsed]:
+def rehearse(
+    triplets: Sequence[Triplet], bags: int, seeds: int, tell: Callable[[str], None], luck: float = LUCK
+) -> list[Rehearsed]:
     """All searchers on landscapes of training bags.
 
     Args:
@@ -126,6 +129,7 @@ def rehearse(triplets: Sequence[Triplet], bags: int, seeds: int, tell: Callable[
         bags: how many, drawn at random under a fixed seed.
         seeds: paired.
         tell: told each bag that begins.
+        luck: see `Scaled`.
     """
     known = by_bag(learnable(triplets))
     chosen = random.Random(0).sample(sorted(known), min(bags, len(known)))
@@ -139,7 +143,7 @@ def rehearse(triplets: Sequence[Triplet], bags: int, seeds: int, tell: Callable[
         for kind, landscape in landscapes.items():
             for seed in range(seeds):
                 for searcher, make in makers.items():
-                    scaled = Scaled(landscape, SearchSpace(parameters=known[name][0].parameters), seed)
+                    scaled = Scaled(landscape, SearchSpace(parameters=known[name][0].parameters), seed, luck)
                     scores = [value.score for value in play(make(seed), scaled, TRIALS)]
                     winners = (scaled.shares[int(np.argmax(scores[:trials]))] for trials in SHOWN)
                     found.append(Rehearsed(kind, name, searcher, tuple(winners)))
@@ -203,8 +207,11 @@ def main() -> None:
     parser.add_argument("--triplets", type=Path, default=Path("training_data_gen/data"), help="file or folder")
     parser.add_argument("--bags", type=int, default=52, help="how many training bags")
     parser.add_argument("--seeds", type=int, default=2, help="studies of each searcher on each landscape")
+    parser.add_argument("--luck", type=float, default=LUCK, help="standard deviation of a trial's luck, 1 = the range")
     given = parser.parse_args()
-    print(table(rehearse(read_triplets(given.triplets), given.bags, given.seeds, partial(print, flush=True))))
+    print(
+        table(rehearse(read_triplets(given.triplets), given.bags, given.seeds, partial(print, flush=True), given.luck))
+    )
 
 
 if __name__ == "__main__":
