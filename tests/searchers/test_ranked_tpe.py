@@ -17,7 +17,7 @@ from searchers.experience import Experience
 from searchers.learned_score import LearnedScore, learned_score
 from searchers.optuna_search import tpe_few, tpe_ranked
 from searchers.past_studies import PastStudy
-from searchers.space import ChoiceParameter, FloatParameter, SearchSpace
+from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract, propose, report
 
 
@@ -43,6 +43,17 @@ def test_it_looks_where_this_study_is_good_if_past_trials_are_of_no_help() -> No
     misleading = score_of(past_lines(lite0=0.1))
     late = [p for seed in range(4) for p in _points(misleading, seed, trials=30)[20:]]
     assert sum(worth(p) for p in late) / len(late) > 0.6, "past trials say lr 0.1, which is worth 0.5"
+
+
+def test_what_was_tried_is_not_tried_again_while_there_is_something_new() -> None:
+    sizes = IntParameter(name="batch_size", low=1, high=3)
+    space = SearchSpace(parameters=(sizes, ChoiceParameter(name="optimizer", choices=("SGD", "Adam", "AdamW"))))
+    searcher, points = make_ranked(space, 0), []
+    for number in range(9):
+        point = propose(searcher, f"t{number}")
+        assert number < 3 or point not in points or len({str(p) for p in points}) == 9
+        points.append(point)
+        searcher.on_trial_complete(f"t{number}", report(float(point == {"batch_size": 1, "optimizer": "SGD"})))
 
 
 def _points(score: Any, seed: int, trials: int) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from searchers.space import SearchSpace
 from training_data_gen.benchmarks.landscape import Smooth, value_of
-from training_data_gen.benchmarks.rehearsal import Rehearsed, Scaled, rehearse, table
+from training_data_gen.benchmarks.rehearsal import Rehearsed, Scaled, range_of, rehearse, table
 from training_data_gen.triplets.records import Triplet
 from training_data_gen.triplets.statistics import by_bag, main_seed
 from training_data_gen.triplets.store import read_triplets
@@ -32,7 +32,8 @@ def test_a_smooth_landscape_goes_through_its_trials(triplets: list[Triplet]) -> 
 def test_luck_belongs_to_the_point_and_the_seed(triplets: list[Triplet]) -> None:
     own = main_seed(by_bag(triplets)["classification-00"])
     space, landscape = SearchSpace(parameters=own[0].parameters), Smooth(own)
-    one, again, other = (Scaled(landscape, space, seed) for seed in (0, 0, 1))
+    low, high = range_of(landscape, space)
+    one, again, other = (Scaled(landscape, low, high, seed) for seed in (0, 0, 1))
     assert one(own[0].point) == one(own[0].point) == again(own[0].point)
     assert one(own[0].point) != other(own[0].point)
     assert one.shares == other.shares * 3

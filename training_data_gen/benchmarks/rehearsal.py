@@ -85,16 +85,14 @@ class Scaled:
 
     Args:
         landscape: of a bag.
-        space: its bounds.
+        low, high: its range.
         seed: of the luck.
         luck: its standard deviation, as a share of the landscape's range.
     """
 
-    def __init__(self, landscape: Landscape, space: SearchSpace, seed: int, luck: float = LUCK) -> None:
-        rng = random.Random(0)
-        values = [landscape(space.sample(rng)).score for _ in range(_PROBES)]
+    def __init__(self, landscape: Landscape, low: float, high: float, seed: int, luck: float = LUCK) -> None:
         self._landscape, self._seed, self._luck = landscape, seed, luck
-        self._low, self._range = min(values), max(values) - min(values)
+        self._low, self._range = low, high - low
         #: Share of the range that each trial really was worth.
         self.shares: list[float] = []
 
@@ -104,6 +102,13 @@ class Scaled:
         self.shares.append((value - self._low) / self._range)
         luck = random.Random(f"{self._seed}/{json.dumps(point, sort_keys=True)}").gauss(0, self._luck)
         return Value(value + luck * self._range)
+
+
+def range_of(landscape: Landscape, space: SearchSpace) -> tuple[float, float]:
+    """Least and most of random points."""
+    rng = random.Random(0)
+    values = [landscape(space.sample(rng)).score for _ in range(_PROBES)]
+    return min(values), max(values)
 
 
 class Rehearsed(NamedTuple):
@@ -141,9 +146,10 @@ def rehearse(
         makers = _makers(known[name][0], others)
         landscapes: dict[str, Landscape] = {"gp": Smooth(known[name]), "forest": Modelled(surrogate, name)}
         for kind, landscape in landscapes.items():
+            low, high = range_of(landscape, SearchSpace(parameters=known[name][0].parameters))
             for seed in range(seeds):
                 for searcher, make in makers.items():
-                    scaled = Scaled(landscape, SearchSpace(parameters=known[name][0].parameters), seed, luck)
+                    scaled = Scaled(landscape, low, high, seed, luck)
                     scores = [value.score for value in play(make(seed), scaled, TRIALS)]
                     winners = (scaled.shares[int(np.argmax(scores[:trials]))] for trials in SHOWN)
                     found.append(Rehearsed(kind, name, searcher, tuple(winners)))
