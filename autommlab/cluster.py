@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autommlab import settings
-from autommlab.errors import TrainingError
+from autommlab.common.environment import keep_bytecode
+from autommlab.common.errors import TrainingError
+from autommlab.common.placement import whole
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
 from autommlab.settings import home
-from serve.bytecode import keep_bytecode
-from serve.placement import whole
-from serve.private_ray import prepare_ray_environment, start_private_ray
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
 _NAMESPACE = "autommlab-study-"

@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import io
+import logging
 import sys
 import types
 import warnings
@@ -18,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autommlab.common.private_ray import RAY_ENVIRONMENT, prepare_ray_environment
 from autommlab.tasks import Task
-from serve.private_ray import RAY_ENVIRONMENT, prepare_ray_environment
 
 __all__ = ["REPAIRS", "RAY_ENVIRONMENT", "Repair", "apply_repairs", "import_toolboxes", "prepare_ray_environment"]
 
@@ -200,3 +201,20 @@ def import_toolboxes(*tasks: Task) -> None:
     MMLogger.get_instance("mmengine", log_level="ERROR")  # pages of INFO otherwise, on every model built
     for module in (r"mm(engine|cv|pretrain|det|seg|pose|deploy)\b", r"torch\b", r"timm\b"):
         warnings.filterwarnings("ignore", category=UserWarning, module=module)  # advice to developers, not to users
+
+
+@contextlib.contextmanager
+def quiet_toolboxes() -> Iterator[None]:
+    """Inside the block: nothing on standard output, and loggers of OpenMMLab only tell errors."""
+    from mmengine.logging import MMLogger
+
+    loggers = [logging.getLogger("mmdeploy"), MMLogger.get_current_instance()]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

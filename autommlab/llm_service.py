@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from autommlab.errors import LLMServiceError
+from autommlab.common.errors import LLMServiceError
 
 if TYPE_CHECKING:
     from serve.client import ServiceClient

@@ -12,16 +12,16 @@ from pydantic import BaseModel
 
 from autommlab import settings
 from autommlab.cluster import ray_session
+from autommlab.common.errors import AutoMMLabError
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
-from autommlab.errors import AutoMMLabError
-from autommlab.events import EventLog, Events
 from autommlab.llm_service import service_for, start_ahead
-from autommlab.mirroring import Mirroring
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.run_folder import RunFolder
-from autommlab.run_target import HERE, Where
+from autommlab.progress.events import EventLog, Events
+from autommlab.storage.mirror import Mirroring
+from autommlab.storage.run_folder import RunFolder
+from autommlab.storage.run_target import HERE, Where
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import Ask, Lent, understand
@@ -162,7 +162,7 @@ def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
     """Setup, space, budget and default recipe of the study that a plan asks for."""
     from autommlab.models.recipe import default_recipe
     from autommlab.training.runner_config import TrialSetup
-    from autommlab.training.space import search_space
+    from autommlab.training.search_space import search_space
     from autommlab.training.study import StudyOptions
 
     profile = settings.profile(options.profile)

@@ -10,7 +10,7 @@ import os
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab.errors import RequestError, unknown
+from autommlab.common.errors import RequestError, unknown
 from autommlab.tasks import Task
 from serve.settings import home  # noqa: F401 - known under this name to the rest of the package
 

@@ -2,7 +2,7 @@
 
 `create("tpe", space, metric="score", seed=0)` gives an object for
 `tune.TuneConfig(search_alg=...)`; `names()` lists what there is. Importing this
-package imports neither Ray nor Optuna. `searchers.snapshots` makes a study survive kill -9.
+package imports neither Ray nor Optuna. `searchers.tune.snapshots` makes a study survive kill -9.
 
 With an LLM: `create("hpo-llama", ..., context=StudyContext(...), service=URL)`; `needs_service(name)`
 tells who cannot do without. What came of it: `proposal_details(trial_id)` for a trial's record
@@ -33,7 +33,7 @@ from searchers.registry import (
     takes_context,
     takes_service,
 )
-from searchers.schedulers import create_scheduler, scheduler_names
+from searchers.tune.schedulers import create_scheduler, scheduler_names
 
 __all__ = [
     "SearcherError",

@@ -21,16 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
-from optuna.trial import TrialState, create_trial
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from ray.tune.search.optuna import OptunaSearch
 
 from searchers.errors import SearcherError
-from searchers.gp_sampler import OneThreadGPSampler
-from searchers.learned_score import LearnedScore
-from searchers.ranked_tpe import RankedTPESampler
 from searchers.space import Point, SearchSpace
 from searchers.tracking import TrackingSearcher
+from searchers.transfer.ranked_tpe import RankedTPESampler
+from searchers.transfer.transfer_surrogate import LearnedScore
 
 #: The delegate sees clean scores under this key, whatever the study calls its metric.
 _METRIC = "score"
@@ -232,3 +233,27 @@ def _check_startup(startup_trials: int) -> None:
 def _numpy_seed(seed: int) -> int:
     """NumPy takes seeds of 32 bits."""
     return seed % 2**32
+
+
+class OneThreadGPSampler(GPSampler):
+    """Optuna's `GPSampler`, unchanged but for the number of threads.
+
+    The matrices have a few dozen rows, so a second thread gains nothing, and where trials
+    keep the cores busy torch's threads wait for each other: on 2 busy cores a proposal
+    beside open trials took 17 to 30 s with two threads and 0.6 s with one
+    (2026-11-23). One thread also rounds in the same order on every machine.
+    """
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """See `GPSampler.sample_relative`."""
+        # Only this sampler needs torch, which takes seconds to import.
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return super().sample_relative(study, trial, search_space)
+        finally:
+            torch.set_num_threads(before)

@@ -44,18 +44,18 @@ class Factory(Protocol):
 
 
 _BUILT_IN = {
-    "default": "searchers.default_recipe:DefaultRecipe",
+    "default": "searchers.random_search:DefaultRecipe",
     "random": "searchers.random_search:RandomSearch",
     "tpe": "searchers.optuna_search:tpe",
     "tpe-few": "searchers.optuna_search:tpe_few",
     "gp": "searchers.optuna_search:gp",
     "cmaes": "searchers.optuna_search:cmaes",
-    "prior": "searchers.prior:prior",
-    "forest": "searchers.forest:forest",
-    "hpo-llama": "searchers.hpo_llama:hpo_llama",
-    "llm+tpe": "searchers.hybrid:llm_tpe",
-    "llm+gp": "searchers.hybrid:llm_gp",
-    "portfolio": "searchers.portfolio:portfolio",
+    "prior": "searchers.transfer.zero_shot:prior",
+    "forest": "searchers.transfer.surrogate_search:forest",
+    "hpo-llama": "searchers.llm.hpo_llama:hpo_llama",
+    "llm+tpe": "searchers.ensembles.hybrid:llm_tpe",
+    "llm+gp": "searchers.ensembles.hybrid:llm_gp",
+    "portfolio": "searchers.ensembles.bandit:portfolio",
     "sobol": "searchers.sobol:SobolSearch",
 }
 #: Those that `create` refuses without an LLM service; "portfolio" uses one if there is one.

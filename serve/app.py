@@ -14,9 +14,9 @@ import ray
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
+from autommlab.common.placement import share_of
 from serve.base_models import base_model
 from serve.engine import engine_arguments, engine_environment
-from serve.placement import share_of
 from serve.settings import ServiceSettings, make_settings
 
 APP_NAME = "autommlab-llm"

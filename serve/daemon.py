@@ -20,11 +20,11 @@ from typing import NoReturn
 
 import psutil
 
+from autommlab.common.placement import whole
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
-from serve.placement import whole
-from serve.private_ray import prepare_ray_environment, start_private_ray
 from serve.settings import ServiceSettings
 from serve.state import Phase, ServiceState, boot_id, created_after_boot_s, end_processes, write_state
 

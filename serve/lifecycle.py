@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from serve.bytecode import bytecode_environment
+from autommlab.common.environment import bytecode_environment
 from serve.client import ServiceClient
 from serve.errors import ServiceError, ServiceStartError
 from serve.settings import (

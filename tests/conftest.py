@@ -17,8 +17,8 @@ import pytest
 from PIL import Image, ImageDraw
 from program import EXAMPLES
 
+from autommlab.common.environment import keep_bytecode
 from autommlab.compat import prepare_ray_environment
-from serve.bytecode import keep_bytecode
 
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
 # Ray's hook for uv would otherwise try to build the environment anew in each worker.

@@ -7,12 +7,11 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
-from autommlab.errors import ResumeError, StorageError
-from autommlab.events import Events
-from autommlab.mirror import Mirror
-from autommlab.mirroring import Mirroring
-from autommlab.run_target import run_target
-from autommlab.storage import Place, is_uri, place_of, working_folder
+from autommlab.common.errors import ResumeError, StorageError
+from autommlab.common.storage import Place, is_uri, place_of, working_folder
+from autommlab.progress.events import Events
+from autommlab.storage.mirror import Mirror, Mirroring
+from autommlab.storage.run_target import run_target
 
 
 @pytest.fixture(params=["file", "memory"])

@@ -12,8 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import DeploymentError, RequestError, StorageError
-from autommlab.predicting import load_bundle
+from autommlab.common.errors import DeploymentError, RequestError, StorageError
+from autommlab.deployment.predicting import load_bundle
 
 #: Each finds things by brightness: an answer of the right form that depends on the image.
 _HEAD = """

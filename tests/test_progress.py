@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autommlab.events import Event, Events
-from autommlab.progress import Display, JsonLines
-from autommlab.progress_state import remaining_s, stage_label
-from autommlab.words import duration, one_line
+from autommlab.common.wording import duration, one_line
+from autommlab.progress.display import Display, JsonLines
+from autommlab.progress.events import Event, Events
+from autommlab.progress.state import remaining_s, stage_label
 
 HYPERPARAMETERS = {
     "iterations": 40,
@@ -201,9 +201,7 @@ def test_one_line_is_one_printable_line(text: str) -> None:
 
 
 def test_importing_the_listeners_is_light() -> None:
-    code = (
-        "import sys, autommlab.progress;print([m for m in ('torch', 'ray', 'numpy', 'rich.live') if m in sys.modules])"
-    )
+    code = "import sys, autommlab.progress.display;print([m for m in ('torch', 'ray', 'numpy', 'rich.live') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

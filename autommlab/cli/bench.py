@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from autommlab.cli.bench_e2e import bench_e2e
-from autommlab.cli.bench_hpo import bench_hpo
-from autommlab.cli.bench_ru import bench_ru
 from autommlab.cli.shared import counts_with_commas, names_with_commas, searchers_named
+from training_data_gen.cli.bench_e2e import bench_e2e
+from training_data_gen.cli.bench_hpo import bench_hpo
+from training_data_gen.cli.bench_ru import bench_ru
 
 bench_app = typer.Typer(no_args_is_help=True)
 bench_app.command(name="ru")(bench_ru)
@@ -36,9 +36,9 @@ def overhead(
     """Reused Ray workers against one process per trial, on the same trials."""
     import tempfile
 
-    from autommlab.bench.overhead import measure_overhead
-    from autommlab.events import Events
-    from autommlab.progress import Display
+    from autommlab.progress.display import Display
+    from autommlab.progress.events import Events
+    from autommlab.speed.overhead import measure_overhead
 
     with tempfile.TemporaryDirectory(prefix="autommlab-bench-") as temporary:
         events = Events() if as_json else Events(Display())
@@ -63,7 +63,7 @@ def suggestions(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """How long slots wait for the LLM, and suggestions a second against plain transformers."""
-    from autommlab.bench.suggestions import measure_suggestions
+    from autommlab.speed.suggestions import measure_suggestions
     from serve.base_models import base_model
     from serve.lifecycle import ensure_service
     from serve.settings import load_settings
@@ -101,7 +101,7 @@ def scale(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """What surrounds many trials at once costs: waiting slots, the driver's CPU and memory. Trials only sleep."""
-    from autommlab.bench.scale import measure_scale
+    from autommlab.speed.scale import measure_scale
 
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints there that it starts many processes
         result = measure_scale(searcher=searcher, trials=trials, slots=slots, trial_s=seconds, tell=_tell)
@@ -128,7 +128,7 @@ def growth(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """What a searcher's next proposal costs after many trials. Their results are made up."""
-    from autommlab.bench.growth import measure_growth
+    from autommlab.speed.growth import measure_growth
 
     sizes = counts_with_commas(trials)
     found = measure_growth(searchers_named(searchers), sizes, seconds=seconds, tell=_tell)
@@ -154,10 +154,10 @@ def workers(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Whether a trial learns the same over several processes as in one: the toolbox's recipe, paired seeds."""
-    from autommlab.bench.workers import measure_workers
-    from autommlab.events import Events
     from autommlab.options import RunOptions
-    from autommlab.progress import Display
+    from autommlab.progress.display import Display
+    from autommlab.progress.events import Events
+    from autommlab.speed.workers import measure_workers
 
     options = RunOptions(
         parse=parse.expanduser().resolve(),

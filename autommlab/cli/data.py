@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from autommlab.errors import DataError, unknown
+from autommlab.common.errors import DataError, unknown
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:

@@ -90,9 +90,9 @@ def fetch(
     address: Address = None,
 ) -> None:
     """Bring bundle and report of a job to this machine."""
+    from autommlab.common.storage import is_uri
     from autommlab.jobs.client import OUT, Jobs
     from autommlab.jobs.fetching import fetch as bring
-    from autommlab.storage import is_uri
 
     out = job_or_uri
     if not is_uri(out) and not Path(out).is_dir():
@@ -108,7 +108,7 @@ def fetch(
 
 def _watch(jobs: Jobs, job_id: str) -> None:
     """Stream until the end; a job that failed ends this program with the job's own exit code."""
-    from autommlab.errors import JobError
+    from autommlab.common.errors import JobError
     from autommlab.jobs.following import follow
 
     try:

@@ -9,21 +9,21 @@ import traceback
 import typer
 
 from autommlab.cli.bench import bench_app
+from autommlab.cli.compare import race
 from autommlab.cli.data import data_app
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
-from autommlab.cli.race import race
 from autommlab.cli.run import run
 from autommlab.cli.serve import serve_app
 from autommlab.cli.status import status_command
-from autommlab.cli.trials import trials_command
-from autommlab.cli.tune import tune_app
 from autommlab.cli.understand import understand_command
-from autommlab.errors import AutoMMLabError, RequestError, StorageError
-from autommlab.files import STORAGE_ERRNOS
+from autommlab.common.environment import keep_bytecode
+from autommlab.common.errors import AutoMMLabError, RequestError, StorageError
+from autommlab.common.files import STORAGE_ERRNOS
 from autommlab.settings import home
-from serve.bytecode import keep_bytecode
+from training_data_gen.cli.trials import trials_command
+from training_data_gen.cli.tune import tune_app
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",

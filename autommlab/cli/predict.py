@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from autommlab.predicting import Box, Predicted
+    from autommlab.deployment.predicting import Box, Predicted
 
 
 def predict_command(
@@ -22,8 +22,8 @@ def predict_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
 ) -> None:
     """Predict with a bundle and draw the answers into copies of the images."""
-    from autommlab.errors import DataError
-    from autommlab.predicting import load_bundle, predict_files
+    from autommlab.common.errors import DataError
+    from autommlab.deployment.predicting import load_bundle, predict_files
 
     boxes = [_box(text) for text in box] if box else None
     problems = 0
@@ -59,7 +59,7 @@ def in_words(answer: dict[str, Any]) -> str:
 
 
 def _box(text: str) -> Box:
-    from autommlab.errors import RequestError
+    from autommlab.common.errors import RequestError
 
     try:
         x, y, width, height = (float(part) for part in text.split(","))

@@ -56,9 +56,9 @@ def run(
 ) -> None:
     """Turn one sentence into a trained, tuned, exported and verified vision model."""
     from autommlab import pipeline
-    from autommlab.events import Events
-    from autommlab.run_folder import default_folder
-    from autommlab.run_target import Where, run_target
+    from autommlab.progress.events import Events
+    from autommlab.storage.run_folder import default_folder
+    from autommlab.storage.run_target import Where, run_target
 
     given = {
         "text": request or None,
@@ -107,10 +107,10 @@ def _options(given: dict[str, Any], known: Any) -> Any:
     """The options of this run: from the run to go on with, or from the command line, checked."""
     import searchers
     from autommlab import settings
-    from autommlab.errors import RequestError, ResumeError, unknown
+    from autommlab.common.errors import RequestError, ResumeError, unknown
     from autommlab.options import RunOptions
-    from autommlab.run_folder import RunFolder
-    from searchers import schedulers
+    from autommlab.storage.run_folder import RunFolder
+    from searchers.tune import schedulers
 
     if known is not None:
         options = RunFolder(known.folder).options()
@@ -138,8 +138,8 @@ def _absolute(path: Path | None) -> Path | None:
 
 def _display(as_json: bool) -> tuple[Any, Any]:
     """(who shows the events, who asks the person or None)."""
-    from autommlab.cli.asking import asker
-    from autommlab.progress import Display, JsonLines
+    from autommlab.cli.shared import asker
+    from autommlab.progress.display import Display, JsonLines
 
     if as_json:
         return JsonLines(), None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autommlab.errors import LLMServiceError
+from autommlab.common.errors import LLMServiceError
 
 if TYPE_CHECKING:
     from serve.lifecycle import ServiceAddress

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from autommlab.tasks import Task
+import sys
+from collections.abc import Callable
+
+import typer
 
 _WIDTH_OF_A_LOG = 220
 
@@ -23,7 +27,7 @@ def counts_with_commas(text: str) -> tuple[int, ...]:
     Raises:
         RequestError: none, or what is no whole number above 0.
     """
-    from autommlab.errors import RequestError
+    from autommlab.common.errors import RequestError
 
     asked = names_with_commas(text)
     if not asked or not all(count.isascii() and count.isdigit() and int(count) for count in asked):
@@ -37,7 +41,7 @@ def tasks_named(text: str) -> tuple[Task, ...]:
     Raises:
         RequestError: no such task.
     """
-    from autommlab.errors import RequestError, unknown
+    from autommlab.common.errors import RequestError, unknown
     from autommlab.tasks import Task
 
     for name in names_with_commas(text):
@@ -60,7 +64,7 @@ def searchers_named(text: str) -> tuple[str, ...]:
     Raises:
         RequestError: none, or no such searcher.
     """
-    from autommlab.errors import RequestError, unknown
+    from autommlab.common.errors import RequestError, unknown
     from searchers import names
 
     asked = names_with_commas(text)
@@ -78,3 +82,21 @@ def print_table(table: Table) -> None:
 
     console = Console()
     (console if console.is_terminal else Console(width=_WIDTH_OF_A_LOG)).print(table)
+
+
+def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] | None:
+    """Who puts a question to the person; None where nobody sits at a terminal.
+
+    Args:
+        make_room: called before each question, to stop whatever draws on the terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def ask(question: str) -> str:
+        make_room()
+        # Not typer.prompt: it writes to standard output too, which is for results.
+        typer.echo(f"{question}\nYour answer (empty to stop): ", nl=False, err=True)
+        return sys.stdin.readline().strip()
+
+    return ask

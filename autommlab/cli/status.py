@@ -28,11 +28,11 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show nodes, requests, the LLM service, and how far runs have come."""
+    from autommlab.common.private_ray import prepare_ray_environment
     from autommlab.status.clusters import clusters
     from autommlab.status.records import Status
     from autommlab.status.runs import status_of
     from autommlab.status.service import service_status
-    from serve.private_ray import prepare_ray_environment
 
     prepare_ray_environment()
     looked_into = tuple(status_of(target) for target in runs or [])
@@ -95,8 +95,8 @@ def _used(run: RunStatus) -> str:
 def _runs_table(runs: tuple[RunStatus, ...]) -> Table:
     from rich.table import Table
 
-    from autommlab.progress_state import stage_label
-    from autommlab.words import duration
+    from autommlab.common.wording import duration
+    from autommlab.progress.state import stage_label
 
     table = Table("run", "stage", "trials", "best on val", "failed", "LLM fell back", "used", "left", "last word")
     for run in runs:

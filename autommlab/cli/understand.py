@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab import settings
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 
 if TYPE_CHECKING:
     from autommlab.understanding.batch import BatchOutcome
@@ -47,7 +47,7 @@ def understand_command(
 
 
 def _one(request: str, url: str | None, *, as_json: bool) -> None:
-    from autommlab.cli.asking import asker
+    from autommlab.cli.shared import asker
     from autommlab.understanding.understand import Lent, understand
 
     with _telling() as (tell, make_room):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median_low
 
+from autommlab.common.errors import DataError
 from autommlab.data import bag_choice
 from autommlab.data.bag_files import read_bag, write_bag, write_splits
 from autommlab.data.bag_inspect import with_mask_labels
@@ -14,7 +15,6 @@ from autommlab.data.bag_split import Splits, capped, make_splits, note_left_out
 from autommlab.data.match import BACKGROUND
 from autommlab.data.names import plain
 from autommlab.data.records import SPLITS, Bag, KeypointLayout, KeypointMeta, LoadedDataset
-from autommlab.errors import DataError
 from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest

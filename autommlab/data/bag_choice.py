@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autommlab.common.errors import DataError
 from autommlab.data import registry
 from autommlab.data.closest import closest_classes
 from autommlab.data.match import BACKGROUND, Match, SourceClass, match_classes
@@ -11,7 +12,6 @@ from autommlab.data.names import plain, singular
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.data.senses import concrete
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 _ADD = "Register a set of your own that has them with: autommlab data add FOLDER"

@@ -14,12 +14,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from autommlab.common.errors import DataError, StorageError
+from autommlab.common.files import write_text
 from autommlab.data.bag_inspect import remapped_mask, threads
 from autommlab.data.bag_items import Item
 from autommlab.data.bag_split import Splits
 from autommlab.data.records import SPLITS, Bag, BagSplit, Instance, KeypointLayout, Split
-from autommlab.errors import DataError, StorageError
-from autommlab.files import write_text
 from autommlab.tasks import Task
 
 _BAG = "bag.json"

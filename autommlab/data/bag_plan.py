@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from autommlab.common.errors import DataError
 from autommlab.data.bag_choice import Choice
 from autommlab.data.match import BACKGROUND, Match, SourceClass
 from autommlab.data.names import plain
 from autommlab.data.records import DatasetSpec
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 #: Class of the images that show none of the objects asked for.

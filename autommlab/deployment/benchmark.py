@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab.errors import DeploymentError
+from autommlab.common.errors import DeploymentError
 
 RUNS = 50
 _TIMEOUT_S = 900

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autommlab.common.errors import DeploymentError
 from autommlab.deployment.export import OnnxModel, without_suppression
 from autommlab.deployment.trained import Trained
-from autommlab.errors import DeploymentError
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
 

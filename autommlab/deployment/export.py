@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autommlab.compat import apply_repairs
+from autommlab.common.errors import DeploymentError
+from autommlab.compat import apply_repairs, quiet_toolboxes
 from autommlab.deployment.detector_rules import keep_what_mmdet_keeps, test_rules
-from autommlab.deployment.quiet import quiet_toolboxes
 from autommlab.deployment.trained import Trained
-from autommlab.errors import DeploymentError
 from autommlab.tasks import Task
 
 #: Opset 16 is the first with RoiAlign's half-pixel rule (two-stage detectors), 17 with LayerNormalization.

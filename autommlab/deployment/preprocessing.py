@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from autommlab.common.errors import DeploymentError
 from autommlab.deployment.export import OnnxModel
 from autommlab.deployment.trained import Trained
-from autommlab.errors import DeploymentError
 from autommlab.tasks import Task
 from autommlab.training.data_config import BOX_PADDING, PAD_VALUE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autommlab.deployment.quiet import quiet_toolboxes
+from autommlab.compat import quiet_toolboxes
 from autommlab.deployment.trained import Trained
 from autommlab.metrics import objective
 from autommlab.tasks import Task

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.common.errors import DeploymentError
+from autommlab.common.files import storage_errors
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment, Verification
-from autommlab.errors import DeploymentError
-from autommlab.events import Events
-from autommlab.files import storage_errors
 from autommlab.models.records import ModelChoice
+from autommlab.progress.events import Events
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import Device, Engine, ModelRequest
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autommlab.compat import import_toolboxes
+from autommlab.common.errors import DeploymentError
+from autommlab.compat import import_toolboxes, quiet_toolboxes
 from autommlab.data.records import Bag
-from autommlab.deployment.quiet import quiet_toolboxes
-from autommlab.errors import DeploymentError
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from autommlab.deployment.benchmark import benchmark
 from autommlab.deployment.comparison import Comparison, torch_outputs
+from autommlab.deployment.predicting import load_bundle
 from autommlab.deployment.records import Verification
 from autommlab.deployment.scoring import predict_with_bundle, score
 from autommlab.deployment.trained import Trained
 from autommlab.metrics import objective
-from autommlab.predicting import load_bundle
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
 

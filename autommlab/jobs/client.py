@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab import settings
-from autommlab.errors import JobError, unknown
+from autommlab.common.errors import JobError, unknown
 from autommlab.jobs.entrypoint import PARSE_FILE, JobPlan
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import Any
 
 from typer.core import TyperOption as Option
 
-from autommlab.errors import RequestError, StorageError
-from autommlab.files import storage_errors
-from autommlab.run_folder import default_folder
-from autommlab.storage import is_uri
+from autommlab.common.errors import RequestError, StorageError
+from autommlab.common.files import storage_errors
+from autommlab.common.storage import is_uri
+from autommlab.storage.run_folder import default_folder
 
 #: Name of the parse in the job's own folder.
 PARSE_FILE = "request.json"

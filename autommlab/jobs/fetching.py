@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from autommlab.errors import StorageError
-from autommlab.files import storage_errors
-from autommlab.mirror import names_at
-from autommlab.storage import place_errors, place_of
+from autommlab.common.errors import StorageError
+from autommlab.common.files import storage_errors
+from autommlab.common.storage import place_errors, place_of
+from autommlab.storage.mirror import names_at
 
 #: What a person wants of a run; `everything` brings the trials and weights as well.
 _RESULTS = ("bundle/", "report.html", "deployment.json", "study.json", "request.json", "model.json", "options.json")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from autommlab import settings
-from autommlab.errors import JobError
+from autommlab.common.errors import JobError
 from autommlab.jobs.client import Jobs
 
 if TYPE_CHECKING:

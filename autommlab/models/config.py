@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autommlab.common.errors import ModelError
 from autommlab.compat import import_toolboxes
 from autommlab.data.records import KeypointMeta
-from autommlab.errors import ModelError
 from autommlab.models import fit_classification, fit_detection, fit_keypoint, fit_segmentation
 from autommlab.models.config_tree import (
     bare,

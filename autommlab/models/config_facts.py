@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.tasks import Task
 
 #: Parts that learn from something that no bag holds, and what that is.

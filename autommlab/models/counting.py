@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autommlab.errors import ModelError, StorageError
+from autommlab.common.errors import ModelError, StorageError
 from autommlab.models.index import index_folder
 from autommlab.models.records import ModelEntry
 from autommlab.tasks import Task

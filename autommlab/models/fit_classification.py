@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models.config_tree import bare, dicts, set_class_count, set_image_size
 
 #: Several labels an image, or an embedding instead of classes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models.config_tree import bare, dicts, set_image_size
 
 _NOT_TOPDOWN = "it is not a top-down 2D estimator (one crop per object in, its points out)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models.config_tree import bare, dicts, set_image_size
 
 _SUPPORTED = {"EncoderDecoder", "CascadeEncoderDecoder"}

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models.config_facts import read_facts
 from autommlab.models.records import ModelEntry
 from autommlab.models.zoo_names import split_name, title_of

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autommlab.common.errors import ModelError
 from autommlab.data.records import Bag
-from autommlab.errors import ModelError
 from autommlab.models.config import ModelConfig, build_model, model_config, reason_of
 from autommlab.models.records import Measured, ModelEntry
 from autommlab.tasks import Task

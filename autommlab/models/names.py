@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from autommlab.errors import ModelError, nearest
+from autommlab.common.errors import ModelError, nearest
 from autommlab.models import zoo
 from autommlab.models.name_tokens import SIZE_WORDS, tokens
 from autommlab.models.records import ModelEntry

@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from autommlab import settings
-from autommlab.errors import ModelError, StorageError, unknown
+from autommlab.common.errors import ModelError, StorageError, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models import zoo
 from autommlab.models.limits import Figures, Limit, broken, overshoot, published
 from autommlab.models.records import ModelEntry, Rejection

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autommlab.common.errors import ModelError, RequestError
 from autommlab.data.records import Bag
-from autommlab.errors import ModelError, RequestError
-from autommlab.events import Events
 from autommlab.models import names, zoo
 from autommlab.models.limits import (
     Figures,
@@ -28,6 +27,7 @@ from autommlab.models.limits import (
 from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained, Rejection
 from autommlab.models.refusals import named_breaks_limits, none_fits
 from autommlab.models.zoo_names import split_name
+from autommlab.progress.events import Events
 from autommlab.settings import Profile
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest

@@ -8,8 +8,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from autommlab.common.errors import ModelError
 from autommlab.compat import apply_repairs
-from autommlab.errors import ModelError
 from autommlab.models.records import ModelEntry
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from autommlab import settings
-from autommlab.errors import AutoMMLabError, ModelError
+from autommlab.common.errors import AutoMMLabError, ModelError
 from autommlab.models.packaged_weights import carried_file
 from autommlab.models.records import ModelEntry, Pretrained
 

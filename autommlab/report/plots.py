@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from autommlab.common.wording import hyperparameters_line
 from autommlab.report.svg import Ink, plot
 from autommlab.training.records import TrialRecord
-from autommlab.words import hyperparameters_line
 
 _LOGARITHMIC = ("lr", "weight_decay")
 _NAMES = {

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autommlab.files import write_text
+from autommlab.common.files import write_text
+from autommlab.common.wording import duration
 from autommlab.report import rows
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.verdict import verdict
-from autommlab.words import duration
 
 #: Longest side of a picture in the report, pixels; keeps the file small.
 _PICTURE_SIDE = 720

@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from autommlab.common.wording import duration
 from autommlab.data.records import SPLITS, Bag
 from autommlab.deployment.records import Deployment
 from autommlab.report.content import ReportContent
 from autommlab.training.records import LlmCost, TrialRecord
 from autommlab.understanding.request import ModelRequest
-from autommlab.words import duration
 
 
 @dataclass(frozen=True, slots=True)

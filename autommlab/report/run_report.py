@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from autommlab import machine
+from autommlab.common import provenance as machine
+from autommlab.common.errors import AutoMMLabError, StorageError
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
-from autommlab.errors import AutoMMLabError, StorageError
 from autommlab.models.records import ModelChoice
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.render import write_report
@@ -19,7 +19,7 @@ from autommlab.understanding.request import ModelRequest
 
 if TYPE_CHECKING:
     from autommlab.options import RunOptions
-    from autommlab.run_folder import RunFolder
+    from autommlab.storage.run_folder import RunFolder
 
 _OPTION_OF_FIELD = {"time_min": "time"}
 
@@ -88,7 +88,7 @@ def command_line(options: RunOptions) -> str:
 
 
 def _predicted(bag: Bag, deployment: Deployment) -> tuple[Picture, ...]:
-    from autommlab.predicting import load_bundle
+    from autommlab.deployment.predicting import load_bundle
 
     return predicted_pictures(bag, load_bundle(deployment.bundle).predictor)
 

@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any
 
-from autommlab.errors import TrainingError
+from autommlab.common.errors import TrainingError
 from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus
 
 #: Seconds for a head that is there; one that is not answers nothing at all.

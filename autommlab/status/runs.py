@@ -12,16 +12,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from autommlab import settings
-from autommlab.errors import ResumeError
-from autommlab.events import Event
-from autommlab.progress_state import REAL_SCORES, Watched
-from autommlab.run_folder import RunFolder
+from autommlab.common.errors import ResumeError
+from autommlab.common.storage import is_uri, place_errors, place_of, read_whole
+from autommlab.progress.events import Event
+from autommlab.progress.state import REAL_SCORES, Watched
 from autommlab.status.records import RunStatus
-from autommlab.storage import is_uri, place_errors, place_of
+from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import best_record
 from autommlab.training.records import TrialRecord
 from autommlab.training.usage import COST_FILE, llm_cost, usage_of
-from searchers.stored_file import read_whole
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
 _TRIALS_FILE = "study/trials.jsonl"

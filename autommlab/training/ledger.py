@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autommlab.files import append_text
+from autommlab.common.files import append_text
 from autommlab.training.records import Hyperparameters, TrialRecord
 
 

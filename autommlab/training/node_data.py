@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import filelock
 
+from autommlab.common.errors import DataError
+from autommlab.common.files import storage_errors
+from autommlab.common.storage import Place, place_errors
 from autommlab.data.embedded import load, specs
 from autommlab.data.remote import fetch
-from autommlab.errors import DataError
-from autommlab.files import storage_errors
-from autommlab.mirror import names_at
-from autommlab.storage import Place, place_errors
+from autommlab.storage.mirror import names_at
 
 if TYPE_CHECKING:
     from autommlab.data.records import Bag

@@ -1,5 +1,6 @@
 """Typed records of the training stage."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,3 +120,13 @@ class StudyResult(BaseModel):
     test_metrics: dict[str, float]
     seconds: float
     llm: LlmCost = LlmCost()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShape:
+    """The workers of a trial, and the CPUs, GPUs and custom resources of each."""
+
+    workers: int
+    cpus: float
+    gpus: float
+    custom: dict[str, float] = field(default_factory=dict)

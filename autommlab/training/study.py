@@ -13,22 +13,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
-from autommlab.errors import StorageError, TrainingError
-from autommlab.events import Events
-from autommlab.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
+from autommlab.common.errors import StorageError, TrainingError
+from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
+from autommlab.common.placement import share_of
 from autommlab.metrics import objective
+from autommlab.progress.events import Events
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
 from autommlab.training.usage import COST_FILE, llm_cost
 from searchers.space import Point, SearchSpace
-from serve.placement import share_of
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
-    from autommlab.storage import Place
+    from autommlab.common.storage import Place
     from serve.client import ServiceClient
 
 #: Ray Tune's switches: its loggers write files that nobody reads.
@@ -145,7 +145,7 @@ def _searcher(
     service: ServiceClient | None,
 ) -> Searcher:
     import searchers
-    from autommlab.training.context import study_context
+    from autommlab.training.search_space import study_context
     from autommlab.training.trainable import SCORE
 
     return searchers.create(
@@ -174,9 +174,9 @@ def _search(
 
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from autommlab.training.trainable import SCORE
-    from searchers.fair_share import FairShare
-    from searchers.schedulers import create_scheduler
-    from searchers.snapshots import StudySnapshots, recover, save_often
+    from searchers.tune.fair_share import FairShare
+    from searchers.tune.schedulers import create_scheduler
+    from searchers.tune.snapshots import StudySnapshots, recover, save_often
 
     quiet_tune()
     save_often()
@@ -243,8 +243,8 @@ def _trainable(setup: TrialSetup, options: StudyOptions, finished: dict[str, Tri
         from autommlab.training.trainable import TrialTrainable
 
         return tune.with_parameters(TrialTrainable, setup=setup, finished=finished, place=place)
-    from autommlab.training.group_shape import GroupShape
-    from autommlab.training.group_trainable import GroupTrainable
+    from autommlab.training.distributed.trainable import GroupTrainable
+    from autommlab.training.records import GroupShape
 
     shape = GroupShape(
         options.workers_per_trial, options.cpus_per_trial, options.gpus_per_trial, share_of(options.node_resource)

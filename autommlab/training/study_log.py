@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from autommlab.events import Events
+from autommlab.progress.events import Events
 from autommlab.training.failures import WorkerLostError
 from autommlab.training.ledger import Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus

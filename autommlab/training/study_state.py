@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from autommlab.errors import StorageError
+from autommlab.common.errors import StorageError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-    from autommlab.storage import Place
+    from autommlab.common.storage import Place
 
 #: Name of the state inside the study's folder.
 RAY_FOLDER = "ray"

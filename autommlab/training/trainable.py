@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ray import tune
 
 from autommlab.metrics import objective
-from autommlab.training.failures import TrialFailure, WorkerLostError, trial_failure
+from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
-from autommlab.training.node_faults import fault_of, leave
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 
 if TYPE_CHECKING:
-    from autommlab.storage import Place
+    from autommlab.common.storage import Place
     from autommlab.training.runner_config import TrialSetup
 
 #: Key under which a trial reports the objective on VAL, and the finite worst score of a failed one.

@@ -22,9 +22,9 @@ from autommlab import compat
 from autommlab.metrics import TASK_METRICS, objective
 from autommlab.tasks import Task
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
+from autommlab.training.distributed.data_parallel import shared_out
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup, runner_config
-from autommlab.training.share import shared_out
 from autommlab.training.translate import readback
 
 

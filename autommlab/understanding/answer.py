@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.request import (
     Device,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autommlab.errors import RequestError
-from autommlab.files import storage_errors
+from autommlab.common.errors import RequestError
+from autommlab.common.files import storage_errors
 from autommlab.understanding.outcome import Unclear, Understood
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from rapidfuzz import fuzz
 
 from autommlab.tasks import Task
-from autommlab.understanding.mentions import is_refused, made_for
 from autommlab.understanding.request import Engine, Flops, ModelRequest, Parameters, Speed, SpeedUnit
-from autommlab.understanding.text_numbers import names_number
+from autommlab.understanding.text import is_refused, made_for, names_number
 
 if TYPE_CHECKING:
     import inflect

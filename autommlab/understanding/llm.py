@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab import settings
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.understanding import questions
 from autommlab.understanding.answer import NoTask, answer_schema, parse_answer
 from autommlab.understanding.checks import Finding, findings, repaired
-from autommlab.understanding.clean import clean
 from autommlab.understanding.copying import phrases, shared_nouns
 from autommlab.understanding.outcome import Effort, Unclear, Understood
 from autommlab.understanding.prompt import Message, messages, retry
-from autommlab.understanding.ranges import with_lower_ends
 from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.text import clean, with_lower_ends
 
 if TYPE_CHECKING:
     from serve.client import ServiceClient

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
+from autommlab.common.wording import duration
 from autommlab.understanding.request import ModelRequest
-from autommlab.words import duration
 
 
 class Effort(BaseModel):

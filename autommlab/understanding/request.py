@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.metrics import canonical_metric
 from autommlab.tasks import Task
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.llm_service import connect, service_errors
-from autommlab.understanding.clean import clean
 from autommlab.understanding.llm import Understander
 from autommlab.understanding.outcome import Unclear, UnclearRequest, Understood
 from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.text import clean
 
 #: Puts a question to the person, who may answer "".
 Ask = Callable[[str], str]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from autommlab.bench.growth import measure_growth
 from autommlab.cli.shared import counts_with_commas
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
+from autommlab.speed.growth import measure_growth
 
 
 def test_each_searcher_is_looked_at_at_each_length() -> None:

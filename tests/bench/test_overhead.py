@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from autommlab.bench.overhead import OverheadResult, busy_share, seconds_per_trial
+from autommlab.speed.overhead import OverheadResult, busy_share, seconds_per_trial
 from autommlab.training.records import Hyperparameters, TrialRecord
 
 

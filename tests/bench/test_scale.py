@@ -5,7 +5,7 @@ import json
 import pytest
 from program import autommlab
 
-from autommlab.bench.scale import ScaleResult, last_end
+from autommlab.speed.scale import ScaleResult, last_end
 
 
 def test_overhead_is_what_goes_beyond_the_ideal() -> None:

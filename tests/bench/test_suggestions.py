@@ -2,7 +2,7 @@
 
 import pytest
 
-from autommlab.bench.suggestions import pauses
+from autommlab.speed.suggestions import pauses
 
 
 def report(worker: int, began: float, ended: float) -> dict[str, float]:

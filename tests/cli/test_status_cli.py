@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from program import autommlab
 
-from autommlab.errors import ResumeError
-from autommlab.events import Event, EventLog
+from autommlab.common.errors import ResumeError
 from autommlab.options import RunOptions
-from autommlab.run_folder import RunFolder
+from autommlab.progress.events import Event, EventLog
 from autommlab.status.runs import run_status, status_of
+from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import Hyperparameters, LlmCost, TrialRecord, TrialStatus
 from autommlab.training.usage import usage_of

@@ -13,7 +13,7 @@ import ray
 from tiny import small_space
 
 from autommlab.cluster import ray_session
-from autommlab.events import Event, Events
+from autommlab.progress.events import Event, Events
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study

@@ -14,7 +14,7 @@ import pytest
 import ray
 import yaml
 
-from serve.placement import share_of
+from autommlab.common.placement import share_of
 from serve.settings import make_settings
 
 FILES = Path(__file__).resolve().parents[2] / "autommlab" / "cluster_files"

@@ -14,9 +14,9 @@ from namespace_node import OUTSIDE, Cable, cable, node_behind, why_not
 from ray.cluster_utils import Cluster
 from small_study import HEALTH, disturbed_study, require_same, study
 
+from autommlab.common.environment import keep_bytecode
 from autommlab.settings import home
 from autommlab.training.runner_config import TrialSetup
-from serve.bytecode import keep_bytecode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -13,7 +13,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
-from autommlab.errors import RequestError, TrainingError
+from autommlab.common.errors import RequestError, TrainingError
 from serve.settings import ServiceSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

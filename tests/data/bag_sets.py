@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autommlab.common.errors import DataError
 from autommlab.data import registry
 from autommlab.data.records import DatasetSpec, Instance, KeypointLayout, LoadedDataset, Sample, Split
-from autommlab.errors import DataError
 from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from autommlab.common.errors import DataError, StorageError
 from autommlab.data.bag import read_bag, select_bag
 from autommlab.data.records import SPLITS, Bag, Problem
-from autommlab.errors import DataError, StorageError
 from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
 

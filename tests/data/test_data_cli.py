@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from autommlab.cli.data import data_app
-from autommlab.errors import DataError
+from autommlab.common.errors import DataError
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from autommlab.common.errors import DataError
 from autommlab.data.embedded import catalog, layouts, sets
 from autommlab.data.embedded.animals import draw_animal
 from autommlab.data.embedded.compose import Scene, tight_box
@@ -22,7 +23,6 @@ from autommlab.data.embedded.pose import Body, Limb, Pose, joints_of
 from autommlab.data.embedded.species import SPECIES
 from autommlab.data.embedded.sprites import pictogram
 from autommlab.data.records import KeypointLayout
-from autommlab.errors import DataError
 
 
 def rng_of(seed: int) -> np.random.Generator:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autommlab.common.errors import DataError, StorageError
 from autommlab.data import embedded
 from autommlab.data.embedded import blocks, sets
 from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset
-from autommlab.errors import DataError, StorageError
 from autommlab.tasks import Task
 
 #: Two classes of each set, or its only one.

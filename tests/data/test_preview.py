@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autommlab.common.errors import DataError, StorageError
 from autommlab.data import draw, readers
 from autommlab.data.preview import contact_sheet
 from autommlab.data.recognise import recognise
 from autommlab.data.records import LoadedDataset
-from autommlab.errors import DataError, StorageError
 from autommlab.tasks import Task
 
 

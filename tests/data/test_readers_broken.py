@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autommlab.common.errors import DataError
 from autommlab.data import readers
 from autommlab.data.readers import files
 from autommlab.data.readers.boxes import fault
 from autommlab.data.readers.keypoint_layouts import flip_pairs
 from autommlab.data.recognise import recognise
 from autommlab.data.records import LoadedDataset, Problem
-from autommlab.errors import DataError
 
 Content = dict[str, Any]
 

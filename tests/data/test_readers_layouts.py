@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autommlab.common.errors import DataError
 from autommlab.data import readers
 from autommlab.data.readers.masks import class_mask
 from autommlab.data.recognise import recognise
 from autommlab.data.records import LoadedDataset
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 

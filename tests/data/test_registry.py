@@ -9,8 +9,8 @@ from pathlib import Path
 import layouts
 import pytest
 
+from autommlab.common.errors import DataError, StorageError
 from autommlab.data import registry
-from autommlab.errors import DataError, StorageError
 from autommlab.tasks import Task
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from autommlab.common.errors import DataError, StorageError
+from autommlab.common.storage import place_of
 from autommlab.data import registry, remote
 from autommlab.data.bag import select_bag
 from autommlab.data.remote import SUMS_FILE, fetch
-from autommlab.errors import DataError, StorageError
-from autommlab.mirror import Mirror
 from autommlab.settings import PROFILES
-from autommlab.storage import place_of
+from autommlab.storage.mirror import Mirror
 from autommlab.tasks import Task
 from autommlab.training.node_data import bring_bag
 from autommlab.understanding.request import DataPart, ModelPart, ModelRequest

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from autommlab.common.errors import DataError
 from autommlab.data.wordnet import WordNet, wordnet
-from autommlab.errors import DataError
 
 
 def test_senses_come_in_wordnets_order() -> None:

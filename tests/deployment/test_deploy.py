@@ -14,10 +14,10 @@ import pytest
 from conftest import with_engine
 from tiny_study import Study
 
+from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment import deploy
 from autommlab.deployment.records import Deployment
-from autommlab.errors import DeploymentError, StorageError
-from autommlab.events import Event, Events
+from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
 
@@ -76,7 +76,7 @@ def test_bundle_is_complete(bundle_of: BundleOf, task: Task) -> None:
 def test_same_answers_without_torch(
     bundle_of: BundleOf, study_of: StudyOf, fresh_python: Callable[[Path], Path], task: Task, tmp_path: Path
 ) -> None:
-    from autommlab.predicting import load_bundle
+    from autommlab.deployment.predicting import load_bundle
 
     bundle = tmp_path / "elsewhere"
     shutil.copytree(bundle_of(task, "none").bundle, bundle)

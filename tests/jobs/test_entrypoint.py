@@ -8,7 +8,7 @@ import typer
 from program import EXAMPLES, autommlab
 
 from autommlab.cli.main import app
-from autommlab.errors import RequestError, StorageError
+from autommlab.common.errors import RequestError, StorageError
 from autommlab.jobs.entrypoint import SUBMITTED_FILE, JobPlan, plan_job, require_shared
 
 RUN = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined, arg-type]

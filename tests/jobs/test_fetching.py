@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from program import autommlab
 
-from autommlab.errors import StorageError
+from autommlab.common.errors import StorageError
 from autommlab.jobs.fetching import fetch
 
 FILES = (

@@ -6,8 +6,8 @@ import pytest
 import torch
 from model_batches import losses_of, predictions_of
 
+from autommlab.common.errors import ModelError
 from autommlab.data.records import KeypointMeta
-from autommlab.errors import ModelError
 from autommlab.models.config import build_model, model_config
 from autommlab.models.config_tree import dicts
 from autommlab.models.records import ModelEntry, Pretrained

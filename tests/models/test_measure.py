@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from autommlab.common.errors import ModelError
 from autommlab.data.records import Bag
-from autommlab.errors import ModelError
 from autommlab.models import measure as measuring
 from autommlab.models.measure import measure
 from autommlab.models.records import ModelEntry

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models import names, zoo
 from autommlab.models.name_tokens import tokens
 from autommlab.tasks import Task

@@ -4,8 +4,8 @@ import pytest
 import torch
 from model_batches import losses_of, predictions_of
 
+from autommlab.common.errors import ModelError, StorageError
 from autommlab.data.records import KeypointMeta
-from autommlab.errors import ModelError, StorageError
 from autommlab.models.config import build_model, model_config
 from autommlab.models.packaged import heatmap_codec
 from autommlab.models.packaged_weights import carried_file, converted_file, packaged_backbone

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autommlab.common.errors import ModelError, RequestError
 from autommlab.data.records import Bag, BagSplit
-from autommlab.errors import ModelError, RequestError
-from autommlab.events import Event, Events
 from autommlab.models import zoo
 from autommlab.models.limits import published
 from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained
 from autommlab.models.select import MOST_MEASURED, select_model
+from autommlab.progress.events import Event, Events
 from autommlab.settings import profile
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest

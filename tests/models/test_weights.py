@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import torch
 
-from autommlab.errors import ModelError
+from autommlab.common.errors import ModelError
 from autommlab.models import weights
 from autommlab.models.records import ModelEntry
 from autommlab.tasks import Task

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autommlab.errors import ModelError, StorageError
+from autommlab.common.errors import ModelError, StorageError
 from autommlab.models import zoo
 from autommlab.models.counting import Counted, count, read_counted, with_counted, write_counted
 from autommlab.models.index import build_table, index_folder

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autommlab.race.curves import best_so_far, checkpoints, estimate, normalised_regret, trials_to_match, wins
-from autommlab.race.records import Lap
-from autommlab.race.standings import standings
+from autommlab.compare.curves import best_so_far, checkpoints, estimate, normalised_regret, trials_to_match, wins
+from autommlab.compare.records import Lap
+from autommlab.compare.standings import standings
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 

@@ -8,7 +8,7 @@ from program import autommlab
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import AutoMMLabError
+from autommlab.common.errors import AutoMMLabError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from report_records import SENTENCE, bag, choice, deployment, failed_trials, request, study, trial, trials
 
-from autommlab.errors import StorageError
+from autommlab.common.errors import StorageError
 from autommlab.report import Picture, ReportContent, write_report
 from autommlab.report.verdict import verdict
 from autommlab.training.records import LlmCost

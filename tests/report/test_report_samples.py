@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from autommlab.data.records import Bag, BagSplit, KeypointMeta
-from autommlab.report.drawing import draw_prediction
-from autommlab.report.samples import predicted_pictures, training_pictures
-from autommlab.report.truth import sample_truths
+from autommlab.deployment.drawing import draw_prediction
+from autommlab.report.samples import predicted_pictures, sample_truths, training_pictures
 from autommlab.tasks import Task
 
 SIZE = (80, 60)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from report_records import bag, choice, failed_trials, request, study, trials
 
-from autommlab.errors import StorageError
+from autommlab.common.errors import StorageError
 from autommlab.options import RunOptions
 from autommlab.report.run_report import command_line, gather, write_run_report
-from autommlab.run_folder import RunFolder
+from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
 
 OPTIONS = RunOptions(text="detect 'trains' & buses", trials=8, time_min=5, searcher="random")

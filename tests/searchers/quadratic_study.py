@@ -17,8 +17,8 @@ import ray
 from ray import tune
 
 from searchers import create, create_scheduler
-from searchers.snapshots import StudySnapshots, recover, save_often
 from searchers.testing import METRIC, SPACE, quadratic
+from searchers.tune.snapshots import StudySnapshots, recover, save_often
 
 REPORTS = 3
 

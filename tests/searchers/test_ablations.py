@@ -14,8 +14,8 @@ from searchers.testing import METRIC, SPACE, propose
 from serve.client import Answer, ServiceClient
 from serve.settings import EMBEDDED_MODEL
 from training_data_gen.benchmarks.ablations import ABLATIONS, register_ablations
-from training_data_gen.benchmarks.landscape import Value
-from training_data_gen.benchmarks.playing import Ground, play_lap
+from training_data_gen.benchmarks.ask_tell import Ground, play_lap
+from training_data_gen.benchmarks.surrogate_benchmark import Value
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchers.answer_schema import (
+from autommlab.common.wording import number_text
+from searchers.llm.answer_schema import (
     AnswerError,
     answer_schema,
     format_answer,
@@ -21,7 +22,6 @@ from searchers.answer_schema import (
 )
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import SPACE, spaces
-from searchers.wording import number_text
 
 
 def log_float(low: float, high: float) -> FloatParameter:

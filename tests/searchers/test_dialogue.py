@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autommlab.common.wording import quote
 from searchers import SearcherError, StudyContext
-from searchers.dialogue import PromptLimits, Round, proposal_messages
+from searchers.llm.prompt import PromptLimits, Round, proposal_messages
 from searchers.space import ChoiceParameter, SearchSpace
 from searchers.testing import SPACE, spaces
-from searchers.wording import quote
 
 CONTEXT = StudyContext(facts={"task": "classification", "classes": 4, "params M": 4.652})
 POINT = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033333, "weight_decay": 1e-6}

@@ -10,7 +10,7 @@ from llm_fault_server import FaultServer
 from llm_making import past_trial, write_experience
 
 from searchers import SearcherError, create
-from searchers.portfolio import shares
+from searchers.ensembles.bandit import shares
 from searchers.space import Point
 from searchers.testing import METRIC, SPACE, play, propose, quadratic, report
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from searchers import create
-from searchers.fair_share import FairShare
-from searchers.schedulers import create_scheduler
+from searchers.tune.fair_share import FairShare
+from searchers.tune.schedulers import create_scheduler
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from test_learned_score import past_lines, score_of, worth
 
-from searchers.informed_gp import InformedGP, Result
-from searchers.learned_score import LearnedScore
 from searchers.space import Point
 from searchers.testing import SPACE
+from searchers.transfer.residual_gp import InformedGP, Result
+from searchers.transfer.transfer_surrogate import LearnedScore
 
 
 @pytest.fixture(scope="module")

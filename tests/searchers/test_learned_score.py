@@ -14,12 +14,12 @@ from llm_fault_server import FaultServer
 from llm_making import CONTEXT, make_experienced, make_llm, past_trial, write_experience
 
 from searchers import SearcherError, StudyContext
-from searchers.candidates import Candidate, by_likelihood
-from searchers.experience import Experience
-from searchers.learned_score import LearnedScore, learned_score, ranker_for, score_from
+from searchers.llm.candidates import Candidate, by_likelihood
 from searchers.settings import LlmOptions
 from searchers.space import FloatParameter, Point, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
+from searchers.transfer.transfer_surrogate import LearnedScore, learned_score, ranker_for, score_from
+from searchers.transfer.trial_history import Experience
 
 BEST_LR = 1e-3
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llm_making import CONTEXT, make_llm
 
-from searchers.answer_schema import answer_schema, format_answer, parse_answer
-from searchers.dialogue import proposal_messages
+from searchers.llm.answer_schema import answer_schema, format_answer, parse_answer
+from searchers.llm.prompt import proposal_messages
 from searchers.settings import LlmOptions
 from searchers.space import SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, play, propose, quadratic, report, spaces

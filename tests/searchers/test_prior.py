@@ -13,10 +13,10 @@ from llm_making import CONTEXT, past_trial, write_experience
 from autommlab.tasks import Task
 from searchers import SearcherError, StudyContext, create
 from searchers.context import context_distance
-from searchers.experience import SHIPPED, Experience, load_experience
-from searchers.prior import prior_points
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, Point, SearchSpace
 from searchers.testing import METRIC, SPACE, propose
+from searchers.transfer.trial_history import SHIPPED, Experience, load_experience
+from searchers.transfer.zero_shot import prior_points
 
 GOOD: Point = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
 OTHER: Point = {**GOOD, "lr": 0.03, "optimizer": "SGD"}

@@ -13,12 +13,11 @@ from llm_making import CONTEXT, past_trial, write_experience
 from test_learned_score import past_lines, score_of, worth
 
 from searchers import SearcherError, create
-from searchers.experience import Experience
-from searchers.learned_score import LearnedScore, learned_score
 from searchers.optuna_search import tpe_few, tpe_ranked
-from searchers.past_studies import PastStudy
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract, propose, report
+from searchers.transfer.transfer_surrogate import LearnedScore, learned_score
+from searchers.transfer.trial_history import Experience, PastStudy
 
 
 def reached(make: Any, trials: int = 8) -> float:

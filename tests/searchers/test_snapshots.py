@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from searchers.snapshots import DEAR_SAVE_S, MOST_OF_TIME, PacedSaves
+from searchers.tune.snapshots import DEAR_SAVE_S, MOST_OF_TIME, PacedSaves
 
 
 def manager(period: float | str = "auto") -> PacedSaves:

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from searchers import SearcherError, create
-from searchers.snapshots import recover
 from searchers.space import Point
 from searchers.testing import METRIC, SPACE, propose, quadratic, report
+from searchers.tune.snapshots import recover
 
 STUDY = Path(__file__).with_name("quadratic_study.py")
 REPORTS = 3

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from serve.bytecode import bytecode_environment
+from autommlab.common.environment import bytecode_environment
 
 
 def test_a_process_and_its_children_keep_bytecode_in_the_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("VALUE = 1\n")
     code = (
-        "import sys, subprocess; from pathlib import Path; from serve.bytecode import keep_bytecode;"
+        "import sys, subprocess; from pathlib import Path; from autommlab.common.environment import keep_bytecode;"
         f"keep_bytecode(Path({str(tmp_path / 'kept')!r}));"
         "subprocess.run([sys.executable, '-c', 'import mine'], check=True)"
     )

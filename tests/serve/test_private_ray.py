@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from serve.private_ray import START_ATTEMPTS, start_private_ray
+from autommlab.common.private_ray import START_ATTEMPTS, start_private_ray
 
 #: Where every node of `ray start` has its job agent.
 RAYS_AGENT_PORT = 52365
 CODE = """
 import json, os, time
 import psutil
-from serve.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
 
 prepare_ray_environment()
 start_private_ray(num_cpus=1)

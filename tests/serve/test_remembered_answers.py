@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from autommlab.errors import DataError
+from autommlab.common.errors import DataError
+from autommlab.common.keyed_lines import write_compressed
 from serve.client import Answer, Sampling
 from serve.errors import ServiceRefused
 from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
 from serve.testing import tiny_adapter
-from training_data_gen.benchmarks.remembered import Answers, RememberingClient, read_answers
-from training_data_gen.keyed_lines import write_compressed
+from training_data_gen.benchmarks.response_cache import Answers, RememberingClient, read_answers
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ import pytest
 from tiny import small_space
 
 from autommlab.cluster import ray_session
-from autommlab.errors import StorageError
-from autommlab.events import Event, Events
+from autommlab.common.errors import StorageError
+from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.study import LEDGER_FILE, StudyOptions, run_study

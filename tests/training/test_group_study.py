@@ -11,8 +11,8 @@ import psutil
 import pytest
 from tiny import small_space
 
-from autommlab.errors import TrainingError
-from autommlab.events import Events
+from autommlab.common.errors import TrainingError
+from autommlab.progress.events import Events
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autommlab.errors import StorageError
+from autommlab.common.errors import StorageError
 from autommlab.training.ledger import Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 from autommlab.training.study_log import StopWhenHopeless

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from program import EXAMPLES
 
+from autommlab.common.errors import DataError
+from autommlab.common.storage import place_of
 from autommlab.data.bag import select_bag
-from autommlab.errors import DataError
-from autommlab.mirror import Mirror
 from autommlab.settings import PROFILES
-from autommlab.storage import place_of
+from autommlab.storage.mirror import Mirror
 from autommlab.tasks import Task
 from autommlab.training.node_data import bring_bag
 from autommlab.understanding.request import ModelRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autommlab.training.node_faults import fault_of, leave
+from autommlab.training.failures import fault_of, leave
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 WRITER = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 1977024 vs 1976920")

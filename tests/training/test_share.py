@@ -13,7 +13,7 @@ TASKS = (Task.CLASSIFICATION, Task.DETECTION)
 
 @pytest.mark.parametrize(("batch", "workers", "share"), [(8, 2, 4), (5, 2, 2), (1, 2, 1), (3, 4, 1)])
 def test_each_worker_takes_its_part_of_the_batch_and_at_least_one_image(batch: int, workers: int, share: int) -> None:
-    from autommlab.training.share import share_of
+    from autommlab.training.distributed.data_parallel import share_of
 
     assert share_of(batch, workers) == share
 

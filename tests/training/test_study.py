@@ -12,8 +12,8 @@ import psutil
 import pytest
 from tiny import small_space
 
-from autommlab.errors import StorageError, TrainingError
-from autommlab.events import Event, Events
+from autommlab.common.errors import StorageError, TrainingError
+from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study

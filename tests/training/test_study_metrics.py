@@ -24,7 +24,7 @@ RECORD = TrialRecord(
 #: Counts a trial in a Ray of its own and prints what the endpoint says once it says it.
 _SCRAPE = """
 import sys, time, urllib.request
-from serve.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
 prepare_ray_environment()
 from autommlab.training.records import TrialRecord
 from autommlab.training.study_metrics import StudyMetrics

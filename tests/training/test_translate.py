@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autommlab import settings as defaults
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
-from autommlab.training.space import LEARNING_RATE, WEIGHT_DECAY, choices, search_space
+from autommlab.training.search_space import LEARNING_RATE, WEIGHT_DECAY, choices, search_space
 from autommlab.training.translate import optimisation_config, warm_up_iterations
 
 

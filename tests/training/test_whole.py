@@ -7,7 +7,7 @@ from pathlib import Path
 from autommlab.metrics import objective
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
-from autommlab.training.whole import train_whole
+from autommlab.training.run_once import train_whole
 
 POINT = Hyperparameters(
     iterations=6, batch_size=4, optimizer="AdamW", lr=1e-3, weight_decay=1e-4, lr_schedule="CosineAnnealingLR"

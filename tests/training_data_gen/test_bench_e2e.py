@@ -11,14 +11,14 @@ from program import autommlab
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
+from autommlab.common.errors import RequestError
 from autommlab.data import registry
 from autommlab.deployment.records import LimitCheck
-from autommlab.errors import RequestError
-from autommlab.events import Events
 from autommlab.options import RunOptions
+from autommlab.progress.events import Events
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e, same_things
-from training_data_gen.benchmarks.ru import Example, read_set
+from training_data_gen.benchmarks.request_sets import Example, read_set
 
 FORGOTTEN = {"request": "Tell unicorns and dragons apart with an accuracy of 0.9.", "object": ["unicorn", "dragon"]}
 

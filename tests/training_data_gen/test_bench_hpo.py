@@ -12,20 +12,18 @@ from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import RequestError
-from autommlab.race.records import Lap, RaceResult
-from autommlab.race.standings import standings
+from autommlab.common.errors import RequestError
+from autommlab.common.keyed_lines import KeyedFile, write_compressed
+from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
+from autommlab.compare.across_show import contrast_table, draw, table
+from autommlab.compare.across_tasks import contrasts, joined, mean_curves, overall
+from autommlab.compare.records import Lap, RaceResult
+from autommlab.compare.standings import standings
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.hpo import TRAININGS_FILE, held_out_bags
-from training_data_gen.benchmarks.hpo_contrasts import contrasts
-from training_data_gen.benchmarks.hpo_join import joined
-from training_data_gen.benchmarks.hpo_overall import mean_curves, overall
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
-from training_data_gen.benchmarks.hpo_show import contrast_table, draw, table
-from training_data_gen.keyed_lines import KeyedFile, write_compressed
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.store import read_triplets
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.store import read_triplets
 
 SEARCHERS = ("random", "better")
 

@@ -10,18 +10,18 @@ from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import DataError
+from autommlab.common.errors import DataError
+from autommlab.common.keyed_lines import write_compressed
+from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
+from autommlab.compare.across_show import table
 from autommlab.tasks import Task
 from searchers import create
 from searchers.space import SearchSpace
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
-from training_data_gen.benchmarks.hpo_show import table
-from training_data_gen.benchmarks.landscape import Table, Value
-from training_data_gen.benchmarks.playing import play
+from training_data_gen.benchmarks.ask_tell import play
 from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
-from training_data_gen.keyed_lines import write_compressed
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.surrogate import Surrogate, surrogate_error
+from training_data_gen.benchmarks.surrogate_benchmark import Table, Value
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.surrogate import Surrogate, surrogate_error
 
 PLAN = make_plan([Task.CLASSIFICATION])
 HELD_OUT = next(bag for bag in PLAN if bag.held_out)

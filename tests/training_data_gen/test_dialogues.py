@@ -11,17 +11,17 @@ from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
+from autommlab.common.keyed_lines import write_compressed
 from autommlab.tasks import Task
-from searchers.answer_schema import format_answer
+from searchers.llm.answer_schema import format_answer
 from searchers.space import SearchSpace
-from training_data_gen.dialogues import DialogueSettings, dialogue_examples
-from training_data_gen.finetune.examples import Example
-from training_data_gen.hpo_data import hpo_data
-from training_data_gen.keyed_lines import write_compressed
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.tune_on_gpu import read_examples, settings_of, tune, write_examples
+from training_data_gen.adapters.examples import Example
+from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
+from training_data_gen.adapters.hpo_examples import hpo_data
+from training_data_gen.adapters.tune_on_gpu import read_examples, settings_of, tune, write_examples
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.records import Triplet
 
 PLAN = make_plan([Task.DETECTION, Task.KEYPOINT])
 BAG = next(bag for bag in PLAN if not bag.held_out)

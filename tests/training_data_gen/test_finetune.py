@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.testing import tiny_llama
-from training_data_gen.finetune.examples import IGNORED, Encoded, Example, batches, encode, split_by_group
+from training_data_gen.adapters.examples import IGNORED, Encoded, Example, batches, encode, split_by_group
 
 ANIMALS = ("cat", "dog", "horse", "sheep", "goat", "cow", "duck", "goose")
 
@@ -62,7 +62,7 @@ def test_a_group_lies_on_one_side_of_the_split() -> None:
 
 @pytest.mark.slow
 def test_training_learns_stops_the_same_after_a_crash_and_names_no_path(base: Path, tmp_path: Path) -> None:
-    from training_data_gen.finetune.lora import LOG_FILE, LoraSettings, finetune
+    from training_data_gen.adapters.lora import LOG_FILE, LoraSettings, finetune
 
     train = [example(animal, f"t{number}") for number, animal in enumerate(ANIMALS * 3)]
     held_out = [example(animal, "held out") for animal in ANIMALS[:3]]
@@ -93,7 +93,7 @@ def test_training_learns_stops_the_same_after_a_crash_and_names_no_path(base: Pa
 def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_last_snapshot(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training_data_gen.finetune import lora
+    from training_data_gen.adapters import lora
 
     train = [example(animal, f"t{number}") for number, animal in enumerate(ANIMALS * 3)]
     settings = lora.LoraSettings(rank=4, lr=2e-2, epochs=1, batch_tokens=200, evaluations=1)
@@ -124,7 +124,7 @@ def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_l
 
 @pytest.mark.slow
 def test_a_group_on_both_sides_is_refused(base: Path, tmp_path: Path) -> None:
-    from training_data_gen.finetune.lora import LoraSettings, finetune
+    from training_data_gen.adapters.lora import LoraSettings, finetune
 
     with pytest.raises(ValueError, match=r"share groups \['a'\]"):
         finetune(base, [example("cat", "a")], [example("dog", "a")], tmp_path, LoraSettings(), base_name="tiny")
@@ -137,7 +137,7 @@ def test_the_loss_is_the_models_own(base: Path, tmp_path: Path, kind: str, mixed
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from training_data_gen.finetune.lora import LoraSettings, finetune
+    from training_data_gen.adapters.lora import LoraSettings, finetune
 
     folder = base if kind == "llama" else capped_model(base, tmp_path / "capped")
     held_out = example("cat", "held out")

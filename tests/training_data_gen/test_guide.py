@@ -10,13 +10,13 @@ import pytest
 from triplet_making import made_up
 
 from autommlab.tasks import Task
-from searchers.answer_schema import parse_answer
+from searchers.llm.answer_schema import parse_answer
 from searchers.space import FloatParameter, SearchSpace
-from training_data_gen.dialogues import DialogueSettings, dialogue_examples
-from training_data_gen.guide import Guide, _best_of
-from training_data_gen.hpo_data import hpo_data
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.records import Triplet
+from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
+from training_data_gen.adapters.hpo_examples import hpo_data
+from training_data_gen.adapters.hpo_guide import Guide, _best_of
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.records import Triplet
 
 PLAN = make_plan([Task.CLASSIFICATION])
 OPEN = [bag for bag in PLAN if not bag.held_out][:4]

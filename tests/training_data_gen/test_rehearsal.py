@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from searchers.space import SearchSpace
-from training_data_gen.benchmarks.landscape import Smooth, value_of
-from training_data_gen.benchmarks.rehearsal import Rehearsed, Scaled, range_of, rehearse, table
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.statistics import by_bag, main_seed
-from training_data_gen.triplets.store import read_triplets
+from training_data_gen.benchmarks.source_task_ablation import Rehearsed, Scaled, range_of, rehearse, table
+from training_data_gen.benchmarks.surrogate_benchmark import Smooth, value_of
+from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.statistics import by_bag, main_seed
+from training_data_gen.trials.store import read_triplets
 
 DATA = Path(__file__).parents[2] / "training_data_gen" / "data"
 

@@ -14,8 +14,8 @@ from autommlab.tasks import Task
 from autommlab.understanding.answer import answer_text, parse_answer
 from autommlab.understanding.checks import findings
 from autommlab.understanding.request import Engine, ModelRequest
-from autommlab.understanding.text_numbers import names_number
-from training_data_gen.benchmarks.ru import read_set
+from autommlab.understanding.text import names_number
+from training_data_gen.benchmarks.request_sets import read_set
 from training_data_gen.requests.corpus import corpus
 from training_data_gen.requests.draft import SPELLINGS
 from training_data_gen.requests.generate import Pair, generate, split, write_jsonl

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from autommlab.cli.bench import bench_app
-from autommlab.errors import AutoMMLabError, RequestError
+from autommlab.common.errors import AutoMMLabError, RequestError
 from autommlab.understanding.request import ModelRequest
-from training_data_gen.benchmarks.ru import Example, Prediction, read_predictions, read_set
-from training_data_gen.ru_compare import KEY_FIELDS, same_name, same_things
-from training_data_gen.ru_score import Share, judge, judge_all, report, wilson, worst
+from training_data_gen.benchmarks.parse_compare import KEY_FIELDS, same_name, same_things
+from training_data_gen.benchmarks.parse_score import Share, judge, judge_all, report, wilson, worst
+from training_data_gen.benchmarks.request_sets import Example, Prediction, read_predictions, read_set
 
 ASKED: dict[str, Any] = {
     "data": {"object": ["cat", "traffic light"], "modality": "thermal", "specific": ["COCO"]},

@@ -12,7 +12,7 @@ from autommlab.metrics import TASK_METRICS, canonical_metric
 from autommlab.tasks import Task
 from autommlab.understanding.checks import findings
 from autommlab.understanding.request import Device, Engine
-from training_data_gen.benchmarks.ru import SETS, Example, read_set
+from training_data_gen.benchmarks.request_sets import SETS, Example, read_set
 
 TRAINING = Path(__file__).resolve().parents[2] / "training_data_gen" / "requests"
 #: Percent; unrelated requests of this length come up to 61.

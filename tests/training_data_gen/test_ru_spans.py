@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autommlab.tasks import Task
-from autommlab.understanding.text_numbers import names_number
+from autommlab.understanding.text import names_number
 from training_data_gen.requests.corpus import Written, corpus
 from training_data_gen.requests.names import MODELS, draw_model, stem
 from training_data_gen.requests.nouns import an, plural

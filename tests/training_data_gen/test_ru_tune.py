@@ -9,16 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.understanding.answer import NoTask, parse_answer
 from autommlab.understanding.prompt import messages
 from serve.shipped import FOLDER
-from training_data_gen.adapter_card import CARD_FILE, PLOT_FILE
-from training_data_gen.finetune.examples import TuningData
-from training_data_gen.finetune.start import read_start
+from training_data_gen.adapters.card import CARD_FILE, PLOT_FILE
+from training_data_gen.adapters.examples import TuningData
+from training_data_gen.adapters.state import read_start
+from training_data_gen.adapters.tune_on_gpu import BASE_NAME, read_examples, settings_of, tune, write_examples
+from training_data_gen.adapters.understanding_examples import ru_data
 from training_data_gen.requests.no_task import NO_TASK
-from training_data_gen.ru_data import ru_data
-from training_data_gen.tune_on_gpu import BASE_NAME, read_examples, settings_of, tune, write_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = 440
@@ -67,7 +67,7 @@ def test_a_folder_without_examples_says_how_to_get_them(tmp_path: Path) -> None:
 
 def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
     code = (
-        "import sys, training_data_gen.tune_on_gpu, training_data_gen.finetune.lora, training_data_gen.adapter_card\n"
+        "import sys, training_data_gen.adapters.tune_on_gpu, training_data_gen.adapters.lora, training_data_gen.adapters.card\n"
         "ours = {'ray', 'vllm', 'mmengine', 'openai', 'autommlab', 'serve', 'searchers', 'rapidfuzz', 'typer'}\n"
         "print(sorted(ours & {name.split('.')[0] for name in sys.modules}))"
     )
@@ -76,7 +76,7 @@ def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
 
 
 def test_the_bare_entry_explains_itself_without_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None\nfrom training_data_gen.tune_on_gpu import main\nmain(['--help'])"
+    code = "import sys; sys.modules['torch'] = None\nfrom training_data_gen.adapters.tune_on_gpu import main\nmain(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "--examples" in done.stdout
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from triplet_making import score_of, setup_of
 
-from autommlab.errors import TrainingError
+from autommlab.common.errors import TrainingError
 from autommlab.metrics import objective
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.space import search_space
+from autommlab.training.search_space import search_space
 from searchers.space import Point
-from training_data_gen.benchmarks.landscape import Value
+from training_data_gen.benchmarks.surrogate_benchmark import Value
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.quasi import plan_points
-from training_data_gen.triplets.store import read_triplets
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.quasi import plan_points
+from training_data_gen.trials.store import read_triplets
 
 PLANNED = next(bag for bag in make_plan([Task.CLASSIFICATION]) if bag.held_out)
 BAG = RealBag(PLANNED, setup_of(PLANNED), search_space(PLANNED.budget()))

@@ -9,12 +9,12 @@ from program import autommlab
 from triplet_making import made_up
 
 from autommlab.tasks import Task
-from searchers.experience import load_experience
-from training_data_gen.triplets.card import write_card
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.statistics import explained, explained_together, noise, spread, task_figures
-from training_data_gen.triplets.store import TripletFile, read_triplets
+from searchers.transfer.trial_history import load_experience
+from training_data_gen.trials.card import write_card
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.statistics import explained, explained_together, noise, spread, task_figures
+from training_data_gen.trials.store import TripletFile, read_triplets
 
 BAGS = [bag for bag in make_plan([Task.SEGMENTATION]) if not bag.held_out][:4]
 OTHER = make_plan([Task.DETECTION])[0]

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from program import autommlab
 
+from autommlab.common.errors import DataError, RequestError
 from autommlab.data import registry
 from autommlab.data.match import match_classes
-from autommlab.errors import DataError, RequestError
 from autommlab.models import zoo
 from autommlab.tasks import Task
-from training_data_gen.triplets.menus import MENUS
-from training_data_gen.triplets.plan import LEFT_OUT_SETS, make_plan
-from training_data_gen.triplets.planned import PlannedBag
-from training_data_gen.triplets.themes import POOLS
+from training_data_gen.trials.menus import MENUS
+from training_data_gen.trials.plan import LEFT_OUT_SETS, make_plan
+from training_data_gen.trials.planned import PlannedBag
+from training_data_gen.trials.themes import POOLS
 
 PLAN = make_plan()
 TRAINING = [bag for bag in PLAN if not bag.held_out]
@@ -95,7 +95,7 @@ def test_a_plan_cut_short_has_all_tasks_and_held_out_bags() -> None:
 
 
 def test_the_plan_is_the_same_in_another_process_and_for_fewer_tasks() -> None:
-    code = "from training_data_gen.triplets.plan import *; print([b.model_dump_json() for b in make_plan()])"
+    code = "from training_data_gen.trials.plan import *; print([b.model_dump_json() for b in make_plan()])"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([bag.model_dump_json() for bag in PLAN])

@@ -9,12 +9,12 @@ import pytest
 
 import searchers
 from autommlab.settings import TaskBudget
-from autommlab.training.space import search_space
+from autommlab.training.search_space import search_space
 from searchers.distance import place
 from searchers.sobol import SobolSearch, sobol_point, unit_point
 from searchers.space import ChoiceParameter, Point, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract
-from training_data_gen.triplets.quasi import SEARCHER, near_points, plan_points, register_near, register_searcher
+from training_data_gen.trials.quasi import SEARCHER, near_points, plan_points, register_near, register_searcher
 
 
 def make(space: SearchSpace, seed: int) -> SobolSearch:

@@ -14,10 +14,10 @@ from program import autommlab, command
 
 from autommlab.tasks import Task
 from searchers.space import SearchSpace
-from training_data_gen.triplets.menus import MENUS
-from training_data_gen.triplets.quasi import near_points, plan_points
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.store import read_triplets
+from training_data_gen.trials.menus import MENUS
+from training_data_gen.trials.quasi import near_points, plan_points
+from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.store import read_triplets
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 from triplet_making import made_up, setup_of
 
-from autommlab.errors import DataError
-from autommlab.training.space import search_space
+from autommlab.common.errors import DataError
+from autommlab.common.keyed_lines import write_compressed
+from autommlab.training.search_space import search_space
 from searchers.context import StudyContext
-from searchers.experience import load_experience
-from searchers.prior import prior_points
-from training_data_gen.keyed_lines import write_compressed
-from training_data_gen.triplets.experience import experience, learnable, write_experience
-from training_data_gen.triplets.jobs import Job, trained_elsewhere
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.prepare import SEED
-from training_data_gen.triplets.store import TripletFile, read_triplets
+from searchers.transfer.trial_history import load_experience
+from searchers.transfer.zero_shot import prior_points
+from training_data_gen.trials.jobs import Job, trained_elsewhere
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.prepare import SEED
+from training_data_gen.trials.store import TripletFile, experience, learnable, read_triplets, write_experience
 
 PLAN = make_plan()
 BAG, OTHER = PLAN[0], PLAN[1]

@@ -11,10 +11,10 @@ from autommlab.models import zoo
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.space import search_space
-from training_data_gen.triplets.planned import PlannedBag
-from training_data_gen.triplets.quasi import plan_points
-from training_data_gen.triplets.records import Triplet, triplets_of
+from autommlab.training.search_space import search_space
+from training_data_gen.trials.planned import PlannedBag
+from training_data_gen.trials.quasi import plan_points
+from training_data_gen.trials.records import Triplet, triplets_of
 
 
 def setup_of(planned: PlannedBag, seed: int = 0) -> TrialSetup:

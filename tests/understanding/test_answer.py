@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from request_strategies import requests
 
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.answer import NoTask, answer_schema, no_task_answer, without_descriptions
 from autommlab.understanding.prompt import answer_text, messages, parse_answer, retry

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from faulty_llm import FaultyLLM
 
-from autommlab.errors import RequestError, StorageError
+from autommlab.common.errors import RequestError, StorageError
 from autommlab.understanding.answer import answer_text, no_task_answer
 from autommlab.understanding.batch import BatchOutcome, done_ids, read_lines, understand_lines
 from autommlab.understanding.llm import Understander

@@ -9,11 +9,9 @@ import pytest
 from autommlab.tasks import Task
 from autommlab.understanding.answer import answer_schema, answer_text
 from autommlab.understanding.checks import findings, names_thing, repaired
-from autommlab.understanding.clean import clean
-from autommlab.understanding.mentions import is_refused, made_for
 from autommlab.understanding.questions import essentials
 from autommlab.understanding.request import ModelRequest
-from autommlab.understanding.text_numbers import names_number
+from autommlab.understanding.text import clean, is_refused, made_for, names_number
 
 
 def parse(task: str = "detection", things: tuple[str, ...] = ("cat",), **model: object) -> ModelRequest:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autommlab.errors import RequestError
-from autommlab.understanding.clean import clean
+from autommlab.common.errors import RequestError
+from autommlab.understanding.text import clean
 
 
 @pytest.mark.parametrize(

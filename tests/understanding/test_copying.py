@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from test_answer import grammar_takes
 
 from autommlab.understanding.answer import answer_schema, answer_text, no_task_answer
-from autommlab.understanding.clean import clean
 from autommlab.understanding.copying import phrases, shared_nouns
-from training_data_gen.benchmarks.ru import read_set
+from autommlab.understanding.text import clean
+from training_data_gen.benchmarks.request_sets import read_set
 from training_data_gen.requests.corpus import corpus
 
 MANY_WORDS = " ".join(f"word{number}" for number in range(900))

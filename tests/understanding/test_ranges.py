@@ -2,8 +2,8 @@
 
 import pytest
 
-from autommlab.understanding.ranges import with_lower_ends
 from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.text import with_lower_ends
 
 
 def score(text: str, given: float) -> float:

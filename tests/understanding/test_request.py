@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from request_strategies import quantity, requests
 
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.request import (
     DataPart,

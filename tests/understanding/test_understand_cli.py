@@ -57,7 +57,7 @@ def test_options_that_do_not_go_together_are_explained(tmp_path: Path) -> None:
 
 
 def test_a_question_reaches_the_person_at_a_terminal_and_nobody_else() -> None:
-    code = "from autommlab.cli.asking import asker; ask = asker(); print('heard', ask and ask('Which things?'))"
+    code = "from autommlab.cli.shared import asker; ask = asker(); print('heard', ask and ask('Which things?'))"
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert piped.stdout == "heard None\n"
 

@@ -4,7 +4,7 @@ import pytest
 from faulty_llm import FaultyLLM
 
 from autommlab import settings
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.understanding import understand as seam
 from autommlab.understanding.answer import answer_text, no_task_answer
 from autommlab.understanding.llm import CUT_OFF, Understander, described, tidy
@@ -171,7 +171,7 @@ def test_rubbish_never_reaches_a_service(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_outage_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     lend(monkeypatch, FaultyLLM(ServiceUnreachable("http://127.0.0.1:1 cannot be reached")))
-    from autommlab.errors import LLMServiceError
+    from autommlab.common.errors import LLMServiceError
 
     with pytest.raises(LLMServiceError, match=r"127\.0\.0\.1:1 cannot be reached[\s\S]*--parse FILE"):
         seam.understand(TEXT)

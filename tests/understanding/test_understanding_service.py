@@ -15,13 +15,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from autommlab.errors import RequestError
+from autommlab.common.errors import RequestError
 from autommlab.understanding.answer import answer_schema
 from autommlab.understanding.checks import findings
-from autommlab.understanding.clean import clean
 from autommlab.understanding.llm import Understander
 from autommlab.understanding.outcome import Unclear, Understood
 from autommlab.understanding.prompt import messages
+from autommlab.understanding.text import clean
 from serve.client import Sampling
 from serve.lifecycle import ServiceAddress, find_service, stop_service
 

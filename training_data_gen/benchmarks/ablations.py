@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from searchers import StudyContext, names, register
-from searchers.hpo_llama import HpoLlama, service_client
+from searchers.llm.hpo_llama import HpoLlama, service_client
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import Point, SearchSpace
 from serve.client import ServiceClient

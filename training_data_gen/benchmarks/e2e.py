@@ -12,24 +12,24 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from autommlab import machine
+from autommlab.common import provenance as machine
+from autommlab.common.errors import AutoMMLabError, DataError
+from autommlab.common.files import storage_errors, write_text
+from autommlab.common.provenance import read_stored
 from autommlab.data.bag import plan_for
 from autommlab.data.records import Bag
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import Deployment, LimitCheck
-from autommlab.errors import AutoMMLabError, DataError
-from autommlab.events import Events
-from autommlab.files import storage_errors, write_text
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.pipeline import run
-from autommlab.run_folder import RunFolder
+from autommlab.progress.events import Events
+from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
-from training_data_gen.benchmarks.ru import Example, Prediction
-from training_data_gen.benchmarks.stored_result import read_stored
-from training_data_gen.ru_score import Mistake, judge
+from training_data_gen.benchmarks.parse_score import Mistake, judge
+from training_data_gen.benchmarks.request_sets import Example, Prediction
 
 RESULT_FILE = "bench-e2e.json"
 _PARSE_FILE = "labelled-parse.json"

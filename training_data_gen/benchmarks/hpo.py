@@ -16,26 +16,26 @@ import filelock
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
-from autommlab.errors import StorageError
-from autommlab.events import Events
-from autommlab.files import storage_errors, write_text
+from autommlab.common.errors import StorageError
+from autommlab.common.files import storage_errors, write_text
+from autommlab.common.keyed_lines import write_compressed
+from autommlab.common.placement import share_of
+from autommlab.common.wording import duration
+from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
+from autommlab.compare.across_tasks import summed_up
+from autommlab.compare.records import Lap, RaceResult
+from autommlab.compare.run_compare import Raced, lap_folder
+from autommlab.compare.run_compare import summed_up as race_of
 from autommlab.llm_service import service_for
-from autommlab.race.records import Lap, RaceResult
-from autommlab.race.run_race import Raced, lap_folder
-from autommlab.race.run_race import summed_up as race_of
-from autommlab.words import duration
+from autommlab.progress.events import Events
 from serve.client import ServiceClient
-from serve.placement import share_of
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult
-from training_data_gen.benchmarks.hpo_summary import summed_up
-from training_data_gen.benchmarks.playing import play_lap
-from training_data_gen.benchmarks.remembered import Answers, RememberedAnswer, RememberingClient, read_answers
+from training_data_gen.benchmarks.ask_tell import play_lap
+from training_data_gen.benchmarks.response_cache import Answers, RememberedAnswer, RememberingClient, read_answers
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings, on_ray, real_bag
-from training_data_gen.keyed_lines import write_compressed
-from training_data_gen.triplets.plan import make_plan
-from training_data_gen.triplets.planned import PlannedBag
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.store import read_triplets
+from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.planned import PlannedBag
+from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.store import read_triplets
 
 RESULT_FILE, TRAININGS_FILE, ANSWERS_FILE = "bench-hpo.json", "trainings.jsonl", "answers.jsonl"
 _PACKED = "hpo_{}.gz"

@@ -12,22 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from autommlab.errors import DataError
-from autommlab.files import write_text
+from autommlab.common.errors import DataError
+from autommlab.common.files import write_text
+from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
+from autommlab.compare.across_tasks import summed_up as benchmark_of
+from autommlab.compare.records import Lap, RaceResult
+from autommlab.compare.run_compare import Raced, summed_up
 from autommlab.models import zoo
 from autommlab.models.recipe import default_recipe
-from autommlab.race.records import Lap, RaceResult
-from autommlab.race.run_race import Raced, summed_up
 from searchers import takes_service
 from searchers.context import StudyContext
 from searchers.space import SearchSpace
-from training_data_gen.benchmarks.hpo_records import HpoBenchOptions, HpoBenchResult, Source
-from training_data_gen.benchmarks.hpo_summary import summed_up as benchmark_of
-from training_data_gen.benchmarks.landscape import Landscape, Modelled, Table
-from training_data_gen.benchmarks.playing import Ground, play_lap
-from training_data_gen.triplets.records import Triplet
-from training_data_gen.triplets.statistics import by_bag, main_seed
-from training_data_gen.triplets.surrogate import Surrogate, surrogate_error
+from training_data_gen.benchmarks.ask_tell import Ground, play_lap
+from training_data_gen.benchmarks.surrogate_benchmark import Landscape, Modelled, Table
+from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.statistics import by_bag, main_seed
+from training_data_gen.trials.surrogate import Surrogate, surrogate_error
 
 if TYPE_CHECKING:
     from serve.client import ServiceClient

@@ -12,22 +12,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autommlab.errors import TrainingError
+from autommlab.common.errors import TrainingError
 from autommlab.models.recipe import default_recipe
-from autommlab.training.context import study_context
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.space import search_space
+from autommlab.training.search_space import search_space, study_context
 from autommlab.training.study_log import HOPELESS_AFTER
 from searchers.space import Point, SearchSpace
-from training_data_gen.benchmarks.landscape import Value, value_of
-from training_data_gen.benchmarks.playing import Ground
-from training_data_gen.triplets.planned import PlannedBag
-from training_data_gen.triplets.prepare import prepare
-from training_data_gen.triplets.records import Triplet, triplet_key, triplets_of
-from training_data_gen.triplets.store import TripletFile
+from training_data_gen.benchmarks.ask_tell import Ground
+from training_data_gen.benchmarks.surrogate_benchmark import Value, value_of
+from training_data_gen.trials.planned import PlannedBag
+from training_data_gen.trials.prepare import prepare
+from training_data_gen.trials.records import Triplet, triplet_key, triplets_of
+from training_data_gen.trials.store import TripletFile
 
-#: Trains a point on Ray: (setup, point) -> (record, figures on TEST). See `autommlab.training.whole`.
+#: Trains a point on Ray: (setup, point) -> (record, figures on TEST). See `autommlab.training.run_once`.
 Train = Callable[[TrialSetup, Hyperparameters], tuple[TrialRecord, dict[str, float]]]
 
 
@@ -146,7 +145,7 @@ def on_ray(*, cpus: float, gpus: float, resources: dict[str, float]) -> Train:
     import ray
     from ray.exceptions import NodeDiedError, OutOfMemoryError, WorkerCrashedError
 
-    from autommlab.training.whole import training_task
+    from autommlab.training.run_once import training_task
 
     task: Any = training_task(cpus=cpus, gpus=gpus, resources=resources)
 

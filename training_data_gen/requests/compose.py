@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autommlab.understanding.request import ModelRequest
-from autommlab.understanding.text_numbers import names_number
+from autommlab.understanding.text import names_number
 from training_data_gen.requests import clauses, noise
 from training_data_gen.requests.cast import cast, recast
 from training_data_gen.requests.draft import Draft, draw_metric, draw_score

@@ -7,7 +7,7 @@ import random
 import re
 from decimal import Decimal
 
-from autommlab.understanding.text_numbers import ONES, TENS, VALUES
+from autommlab.understanding.text import ONES, TENS, VALUES
 
 _WORD = "|".join([*sorted(VALUES, key=len, reverse=True), "hundred"])
 _WORDS = rf"(?:{_WORD})(?:(?:[\s-]|\sand\s)(?:{_WORD}))*(?:\sand\sa\shalf)?"

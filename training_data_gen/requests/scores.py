@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from autommlab.metrics import canonical_metric
-from autommlab.understanding.text_numbers import ONES
+from autommlab.understanding.text import ONES
 from training_data_gen.requests.corpus import Written
 from training_data_gen.requests.numbers import NUMBER, same, value_of
 from training_data_gen.requests.slots import Claims, Slot

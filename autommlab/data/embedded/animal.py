@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from autommlab.data.embedded.colours import Colour, shade
-from autommlab.data.embedded.figure import Capsule, Part
+from autommlab.data.embedded.figure import DOWN, Capsule, Part, pitch, roll, yaw
 from autommlab.data.embedded.pose import LEFT, RIGHT
-from autommlab.data.embedded.space import DOWN, pitch, roll, yaw
 from autommlab.data.embedded.species import Species
 
 _LETTERS = {LEFT: "L", RIGHT: "R"}

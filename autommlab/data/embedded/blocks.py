@@ -16,9 +16,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from autommlab.common.errors import StorageError
 from autommlab.data.embedded.drawn import Drawn
 from autommlab.data.records import Instance, Sample
-from autommlab.errors import StorageError
 
 INDEX = "index.json"
 #: Of JPEG, 1..95.

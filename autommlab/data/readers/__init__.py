@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from autommlab.common.errors import DataError, unknown
 from autommlab.data.readers import (
     ap10k,
     cityscapes,
@@ -13,7 +14,6 @@ from autommlab.data.readers import (
     pascal_voc,
 )
 from autommlab.data.readers.reader import Reader
-from autommlab.errors import DataError, unknown
 from autommlab.tasks import Task
 
 #: Layout -> reader, in the order of `--help`. A new layout is a module with a READER and a line here.

@@ -6,11 +6,11 @@ Classes are species; all share 17 points.
 
 from pathlib import Path
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers.coco_json import CocoFile
 from autommlab.data.readers.coco_keypoints import read_files
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 

@@ -6,11 +6,11 @@ Ready-made `_labelTrainIds.png` are preferred where they lie.
 
 from pathlib import Path
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images
 from autommlab.data.readers.masks import UNLABELLED, class_mask
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 #: Class -> label id; the position is the training id.

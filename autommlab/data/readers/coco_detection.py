@@ -4,11 +4,11 @@
 
 from pathlib import Path
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers.coco_files import annotation_files, mentions
 from autommlab.data.readers.coco_json import CocoSet
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec, LoadedDataset
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 _PREFIX = "instances"

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images, keypoint_layouts
 from autommlab.data.readers.coco_annotations import Annotations, is_id
 from autommlab.data.records import Instance, KeypointLayout, Problem, Sample, Split
-from autommlab.errors import DataError
 
 
 @dataclass(slots=True)

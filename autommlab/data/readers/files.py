@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from autommlab.common.errors import DataError
 from autommlab.data.records import Problem, Split
-from autommlab.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 CLASS_FILES = ("classes.txt", "labels.txt", "names.txt")

@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.readers.synsets import readable_classes
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 

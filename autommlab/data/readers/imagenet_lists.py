@@ -7,11 +7,11 @@ a split without a list may be class folders instead (`train/n01440764/*.JPEG`), 
 import re
 from pathlib import Path
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.readers.synsets import imagenet_synsets, is_synset, readable_classes
 from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset, Problem, Sample, Split
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 _WORD_FILES = ("synset_words.txt", "LOC_synset_mapping.txt")

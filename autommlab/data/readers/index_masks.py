@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images
 from autommlab.data.readers.masks import UNLABELLED, raw_mask
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 _PAIRS = tuple(

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from autommlab.common.errors import DataError
 from autommlab.data.records import KeypointLayout
-from autommlab.errors import DataError
 
 UNIFORM_SIGMA = 0.05
 _COCO = {

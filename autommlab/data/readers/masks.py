@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from autommlab.errors import DataError
+from autommlab.common.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,11 +9,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Literal
 
+from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.readers.voc_xml import VocBox, read_xml
 from autommlab.data.records import DatasetSpec, Instance, LoadedDataset, Problem, Sample, Split
-from autommlab.errors import DataError
 from autommlab.tasks import Task
 
 CLASSES = (

@@ -1,0 +1,64 @@
+"""`autommlab race`: searchers compared on the same bag and model, under equal budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autommlab.cli.shared import command_line, print_table, searchers_named
+
+
+def race(
+    request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
+    searchers: Annotated[
+        str, typer.Option(help="Names with commas; the others are tested against the first.")
+    ] = "random,default,tpe,tpe+default",
+    seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim, 8 if trials are cheap.")] = 5,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of each study. [default: the profile's]")] = None,
+    parse: Annotated[Path | None, typer.Option(help="JSON file with the finished parse of the request.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set (name or folder) instead of the request's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
+    profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
+    scheduler: Annotated[str, typer.Option(help="Who stops hopeless trials: none, asha or median.")] = "none",
+    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/race"),
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Compare searchers with equal budgets and paired seeds: a table, race.json and race.png."""
+    from autommlab.compare.records import RaceOptions
+    from autommlab.compare.run_compare import RESULT_FILE, run_race
+    from autommlab.compare.show import PLOT_FILE, draw, table
+    from autommlab.options import RunOptions
+    from autommlab.progress.display import Display
+    from autommlab.progress.events import Events
+
+    asked = searchers_named(searchers)
+    run = RunOptions(
+        text=request,
+        parse=None if parse is None else parse.expanduser().resolve(),
+        data=data,
+        model=model,
+        weights=None if weights is None else weights.expanduser().resolve(),
+        profile=profile,
+        scheduler=scheduler,
+        trials=trials,
+        concurrent=concurrent,
+    )
+    options = RaceOptions(run=run, searchers=asked, seeds=seeds)
+    command = command_line()
+    events = Events() if as_json else Events(Display())
+    result = run_race(options, out.resolve(), events, address=address, command=command)
+    plot = draw(result, out / PLOT_FILE)
+    if as_json:
+        print(result.model_dump_json())
+        return
+    print_table(table(result))
+    print(f"{out / RESULT_FILE} holds every figure, {plot} the curves.")
+    if seeds < 5:
+        print(f"{seeds} seeds are too few for a claim: published rankings flipped between 3 and 8.")

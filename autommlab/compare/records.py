@@ -1,0 +1,115 @@
+"""What a race was asked to do and what came out of it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from autommlab.compare.curves import Estimate
+from autommlab.options import RunOptions
+from autommlab.tasks import Task
+
+#: Proposals under these origins came from nobody's model.
+FALLBACK_MARK = ":fallback"
+
+
+class RaceOptions(BaseModel):
+    """A race: one request, several searchers.
+
+    Attributes:
+        run: request, data, model, profile and budget, the same for all; its seed is that of the data split.
+        searchers: names known to `searchers`.
+        seeds: how many; seed k of one searcher is paired with seed k of every other, and sets the
+            initialisation of the model and the searcher's own randomness.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: RunOptions
+    searchers: tuple[str, ...] = Field(min_length=1)
+    seeds: int = Field(ge=1)
+
+
+class Lap(BaseModel):
+    """One study: one searcher with one seed.
+
+    Attributes:
+        scores: objective on VAL in order of completion, failed trials as 0.
+        budget: trials that it was given, which may be fewer than the race's; None = the race's.
+        statuses: how each trial ended, in the same order.
+        proposed_by: origin -> number of trials.
+        test: objective on TEST of the best trial by VAL, measured once; None where nothing was trained.
+        seconds: of the whole study.
+        llm_seconds, llm_tokens: what the language model cost, prompt and answer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    searcher: str
+    seed: int
+    scores: tuple[float, ...]
+    statuses: tuple[str, ...]
+    proposed_by: dict[str, int]
+    test: float | None
+    seconds: float
+    llm_seconds: float = 0.0
+    llm_tokens: int = 0
+    budget: int | None = None
+
+    @property
+    def fallbacks(self) -> int:
+        """Trials that a searcher's stand-in proposed."""
+        return sum(count for origin, count in self.proposed_by.items() if FALLBACK_MARK in origin)
+
+
+class Standing(BaseModel):
+    """One searcher's line of the table.
+
+    Attributes:
+        best_after: number of trials -> best score on VAL so far, over seeds; as far as its budget goes. The other
+            figures are those at the end of its budget.
+        test: of the winners, over seeds; None where nothing was trained.
+        regret: distance to the race's best, as a share of all scores' range.
+        wins: seeds in which it ended best, ties shared.
+        failed: share of trials that failed.
+        fallbacks: share of trials that a stand-in proposed.
+        p_value: Wilcoxon against the race's first searcher on the final best; None if not testable.
+        trials_to_match: of the median seed, to reach the first searcher's mean final best; None = never.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    searcher: str
+    best_after: dict[int, Estimate]
+    test: Estimate | None
+    regret: Estimate
+    wins: float
+    failed: float
+    fallbacks: float
+    p_value: float | None
+    trials_to_match: int | None
+    seconds: float
+    llm_seconds: float
+    llm_tokens: int
+
+
+class RaceResult(BaseModel):
+    """Everything that a table or plot of a race needs, and how to run it again.
+
+    Attributes:
+        command: what reproduces it.
+        date, machine: when and where it was run, with versions.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    objective: str
+    data: str
+    model: str
+    trials: int
+    seeds: int
+    laps: tuple[Lap, ...]
+    standings: tuple[Standing, ...]
+    command: str
+    date: str
+    machine: dict[str, str] = {}

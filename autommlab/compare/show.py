@@ -1,0 +1,89 @@
+"""A race as a table for the terminal and as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autommlab.compare.curves import estimate
+from autommlab.compare.records import RaceResult, Standing
+from autommlab.compare.standings import curve_of, paired
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PLOT_FILE = "race.png"
+
+
+def table(result: RaceResult) -> Table:
+    """One line per searcher: best so far on VAL after some trials, TEST, regret, wins, failures, cost."""
+    from rich.table import Table
+
+    drawn = Table(title=f"{result.objective}, mean over {result.seeds} seeds [95 % bootstrap interval]")
+    drawn.add_column("searcher")
+    for count in result.standings[0].best_after if result.standings else ():
+        drawn.add_column(f"val after {count}", justify="right")
+    for name in ("test", "regret", "wins", "p", "failed", "fallback", "LLM s"):
+        drawn.add_column(name, justify="right")
+    for standing in result.standings:
+        drawn.add_row(*cells(standing))
+    return drawn
+
+
+def cells(standing: Standing) -> list[str]:
+    """The texts of one line of the table."""
+    return [
+        standing.searcher,
+        *(str(value) for value in standing.best_after.values()),
+        "" if standing.test is None else str(standing.test),
+        str(standing.regret),
+        f"{standing.wins:.1f}",
+        "" if standing.p_value is None else f"{standing.p_value:.3f}",
+        f"{standing.failed:.0%}",
+        f"{standing.fallbacks:.0%}",
+        f"{standing.llm_seconds:.1f}" if standing.llm_tokens else "",
+    ]
+
+
+def draw(result: RaceResult, file: Path) -> Path:
+    """Best-so-far curves with their intervals, as a PNG.
+
+    Args:
+        result: a finished race.
+        file: where to.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    shown = paired(result.laps, [standing.searcher for standing in result.standings])
+    draw_curves(axes, {name: [curve_of(lap, result.trials) for lap in laps] for name, laps in shown.items()})
+    axes.set_ylabel(f"best {result.objective} on val so far")
+    axes.set_title(f"{result.model} on {result.data}, {result.seeds} seeds", fontsize=9, wrap=True)
+    axes.legend()
+    figure.savefig(file)
+    return file
+
+
+def draw_curves(axes: Any, curves: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """Mean and 95 % interval over seeds, one line a searcher.
+
+    Args:
+        axes: of matplotlib.
+        curves: searcher -> for each seed the value after each trial.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    for name, own in curves.items():
+        values = [estimate(at_once) for at_once in zip(*own, strict=True)]
+        numbers = list(range(1, len(values) + 1))
+        (line,) = axes.plot(numbers, [v.mean for v in values], marker="o", markersize=3, label=name)
+        if values and values[0].low is not None:
+            lows, highs = [v.low or 0.0 for v in values], [v.high or 0.0 for v in values]
+            axes.fill_between(numbers, lows, highs, alpha=0.15, color=line.get_color(), linewidth=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial (failed ones count)")
+    axes.grid(alpha=0.3)

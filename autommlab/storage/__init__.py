@@ -1,0 +1,1 @@
+"""Where a run lies: its folder, and the copy of it on a storage."""

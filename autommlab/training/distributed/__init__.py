@@ -1,0 +1,1 @@
+"""A trial over several workers, through Ray Train."""

@@ -1,0 +1,1 @@
+"""Searchers that are made of searchers."""

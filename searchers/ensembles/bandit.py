@@ -1,0 +1,158 @@
+"""Several searchers compete for the trials of one study; a bandit deals them out.
+
+The bandit: each member proposes once, in order. From then on a member's credit is the mean, over
+its last `WINDOW` finished proposals, of how much each raised the best score of the whole study
+(as a share of the range of scores seen; failures and no improvement count 0, a first score does
+too, because nothing was there to be improved on). The next trial is drawn: every member keeps a
+minimum share of the probability, the rest is dealt out by credit, evenly while nobody has any.
+Draws come from the seed and the number of the trial.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from searchers.context import StudyContext
+from searchers.ensembles.ensemble import MEMBER_METRIC, Ensemble
+from searchers.errors import SearcherError, unknown
+from searchers.llm.hpo_llama import HpoLlama, has_service, service_client
+from searchers.optuna_search import cmaes, gp, tpe, tpe_few
+from searchers.random_search import RandomSearch
+from searchers.settings import llm_options
+from searchers.space import Point, SearchSpace
+from searchers.tracking import TrackingSearcher
+from searchers.transfer.zero_shot import prior
+from serve.client import ServiceClient
+
+WINDOW = 5
+#: What all members together keep whatever their credit; divided evenly.
+_KEPT_SHARE = 0.4
+
+_LLM, _PRIOR = "hpo-llama", "prior"
+_PLAIN: dict[str, Any] = {"tpe": tpe, "tpe-few": tpe_few, "gp": gp, "cmaes": cmaes, "random": RandomSearch}
+_MEMBERS = (_LLM, _PRIOR, *_PLAIN)
+_DEFAULT = (_LLM, _PRIOR, "tpe-few", "random")
+
+
+def shares(members: Sequence[str], finished: Sequence[tuple[str, float | None]], *, mode: str) -> dict[str, float]:
+    """Probability of each member to give the next point; see the module's docstring.
+
+    Args:
+        members: their names.
+        finished: (member, score) in the order in which trials ended; None = failed. Names that are
+            no members' (first points) set the best score without earning credit.
+        mode: "max" or "min".
+    """
+    sign = 1 if mode == "max" else -1
+    scores = [sign * score for _, score in finished if score is not None]
+    spread = (max(scores) - min(scores)) if scores else 0.0
+    best: float | None = None
+    gains: dict[str, list[float]] = {name: [] for name in members}
+    for member, score in finished:
+        gain = 0.0
+        if score is not None:
+            if best is not None and spread > 0:
+                gain = max(0.0, sign * score - best) / spread
+            best = sign * score if best is None else max(best, sign * score)
+        if member in gains:
+            gains[member].append(gain)
+    credit = {name: sum(g[-WINDOW:]) / len(g[-WINDOW:]) if g else 0.0 for name, g in gains.items()}
+    total = sum(credit.values())
+    even = 1 / len(members)
+    return {
+        name: _KEPT_SHARE * even + (1 - _KEPT_SHARE) * (value / total if total > 0 else even)
+        for name, value in credit.items()
+    }
+
+
+class Portfolio(Ensemble):
+    """See the module's docstring.
+
+    Args:
+        space: what may be proposed.
+        members: at least one, see `Ensemble`.
+        settings: see `TrackingSearcher`.
+
+    Raises:
+        SearcherError: no members.
+    """
+
+    def __init__(self, space: SearchSpace, *, members: Mapping[str, TrackingSearcher], **settings: Any) -> None:
+        if not members:
+            raise SearcherError("a portfolio needs at least one member")
+        super().__init__(space, members=members, name="portfolio", **settings)
+        self._ended: list[str] = []
+
+    def _turn(self) -> str:
+        proposed = {attempt.details.get("member") for attempt in self._attempts.values()}
+        for name in self._members:
+            if name not in proposed:
+                return name
+        ended = [self._attempts[trial_id] for trial_id in self._ended]
+        finished = [(a.details.get("member", ""), None if a.failed else a.score) for a in ended]
+        chances = shares(list(self._members), finished, mode=str(self._mode))
+        rng = random.Random(f"{self.seed}/portfolio/{len(self._attempts)}")
+        return rng.choices(list(chances), weights=list(chances.values()))[0]
+
+    def _soon(self) -> Iterable[str]:
+        return self._members  # the bandit may choose any
+
+    def _learn(self, trial_id: str, score: float) -> None:
+        self._ended.append(trial_id)
+        super()._learn(trial_id, score)
+
+    def get_state(self) -> dict[str, Any]:
+        """Also the order in which trials ended."""
+        return {**super().get_state(), "ended": list(self._ended)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """See `BaseSearcher.set_state`."""
+        super().set_state(state)
+        self._ended = list(state["ended"])
+
+
+def portfolio(
+    space: SearchSpace,
+    *,
+    metric: str | None = None,
+    mode: str = "max",
+    seed: int,
+    first_points: Sequence[Point] = (),
+    context: StudyContext | None = None,
+    service: str | ServiceClient | None = None,
+    **options: Any,
+) -> Portfolio:
+    """The members that can take part: "hpo-llama" with a service, "prior" with experience, the others always.
+
+    Args:
+        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        context, service: see `hpo_llama`.
+        **options: members (names; hpo-llama, prior, tpe-few, random), and those of `hpo_llama`.
+
+    Raises:
+        SearcherError: a member that does not exist, one that was asked for and cannot take part, or
+            an option that is unknown or not allowed.
+    """
+    names = options.pop("members", None) or _available(service)
+    checked = llm_options("portfolio", options, "members")
+    for name in names:
+        if name not in _MEMBERS:
+            raise SearcherError(unknown("member of searcher 'portfolio'", name, _MEMBERS))
+    shared: dict[str, Any] = {"metric": MEMBER_METRIC, "mode": mode, "seed": seed}
+    members: dict[str, TrackingSearcher] = {}
+    for name in names:
+        if name == _LLM:
+            client = service_client("portfolio", service, checked.timeout_s)
+            members[name] = HpoLlama(space, client=client, context=context, options=checked, asks_ahead=False, **shared)
+        elif name == _PRIOR:
+            members[name] = prior(space, context=context, experience=checked.experience, **shared)
+        else:
+            members[name] = _PLAIN[name](space, **shared)
+    return Portfolio(space, members=members, metric=metric, mode=mode, seed=seed, first_points=first_points)
+
+
+def _available(service: str | ServiceClient | None) -> list[str]:
+    """The default members, the LLM if there is a service to ask."""
+    return [name for name in _DEFAULT if name != _LLM or has_service(service)]

@@ -1,0 +1,139 @@
+"""An LLM beside Optuna: the model opens the study and speaks up now and then, Optuna carries on.
+
+A model that knows the field starts well; a model-based optimiser is better at the numbers once
+there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from searchers.context import StudyContext
+from searchers.ensembles.ensemble import MEMBER_METRIC, Ensemble
+from searchers.errors import SearcherError
+from searchers.llm.candidates import Ranker
+from searchers.llm.hpo_llama import HpoLlama, service_client
+from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
+from searchers.settings import llm_options
+from searchers.space import SearchSpace
+from searchers.tracking import TrackingSearcher
+from searchers.transfer.transfer_surrogate import LearnedScore, ranker_for
+from serve.client import ServiceClient
+
+_LLM, _OPTUNA = "llm", "optuna"
+#: Optuna's samplers draw their first 10 at random. With 3 for the LLM, TPE's trials 4 and 5 lost what it never made
+#: up for (8 held-out bags, 2026-11-27).
+_TURNS = {"llm_first": 10, "llm_every": 4}
+
+
+class Hybrid(Ensemble):
+    """The LLM proposes the first `llm_first` trials after the first points and then every `llm_every`-th.
+
+    Args:
+        space: what may be proposed.
+        llm, optuna: the members.
+        llm_first: at least 0.
+        llm_every: at least 1.
+        settings: see `TrackingSearcher`.
+
+    Raises:
+        SearcherError: a number is too small.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        llm: TrackingSearcher,
+        optuna: TrackingSearcher,
+        llm_first: int,
+        llm_every: int,
+        **settings: Any,
+    ) -> None:
+        if llm_first < 0 or llm_every < 1:
+            raise SearcherError(
+                f"llm_first must be at least 0 and llm_every at least 1, got llm_first={llm_first}, "
+                f"llm_every={llm_every}"
+            )
+        super().__init__(space, members={_LLM: llm, _OPTUNA: optuna}, **settings)
+        self._llm_first, self._llm_every = llm_first, llm_every
+
+    def _turn(self) -> str:
+        return self._member(len(self._attempts) - len(self._first_points))
+
+    def _soon(self) -> Iterable[str]:
+        number = len(self._attempts) - len(self._first_points)
+        return {self._member(number + ahead) for ahead in range(max(1, self._running()))}
+
+    def _member(self, number: int) -> str:
+        """Whose turn the `number`-th proposal after the first points is."""
+        if number < self._llm_first or (number - self._llm_first + 1) % self._llm_every == 0:
+            return _LLM
+        return _OPTUNA
+
+    def settings(self) -> dict[str, Any]:
+        """See `BaseSearcher.settings`."""
+        return {**super().settings(), "llm_first": self._llm_first, "llm_every": self._llm_every}
+
+
+def llm_tpe(
+    space: SearchSpace,
+    *,
+    context: StudyContext | None = None,
+    service: str | ServiceClient | None = None,
+    **arguments: Any,
+) -> Hybrid:
+    """The LLM and TPE, the candidates of both ranked by past trials, TPE's also by this study's (see `ranked_tpe`).
+
+    Args:
+        space, context, service: see `hpo_llama`.
+        **arguments: metric, mode, seed, first_points (see `TrackingSearcher`), llm_first (10),
+            llm_every (4), and the options of `hpo_llama`.
+
+    Raises:
+        SearcherError: no service, or an option that is unknown or not allowed.
+    """
+    return _hybrid("llm+tpe", _tpe, space, context, service, **arguments)
+
+
+def llm_gp(
+    space: SearchSpace,
+    *,
+    context: StudyContext | None = None,
+    service: str | ServiceClient | None = None,
+    **arguments: Any,
+) -> Hybrid:
+    """The LLM and a Gaussian process (modelling from 3 results on); arguments as in `llm_tpe`."""
+    return _hybrid("llm+gp", _gp, space, context, service, **arguments)
+
+
+def _tpe(space: SearchSpace, ranker: Ranker, **shared: Any) -> OptunaSearcher:
+    if isinstance(ranker, LearnedScore):
+        return tpe_ranked(space, score=ranker, **shared)
+    return tpe_few(space, **shared)
+
+
+def _gp(space: SearchSpace, _: Ranker, **shared: Any) -> OptunaSearcher:
+    return gp(space, startup_trials=3, **shared)
+
+
+def _hybrid(
+    name: str,
+    optuna: Callable[..., OptunaSearcher],
+    space: SearchSpace,
+    context: StudyContext | None,
+    service: str | ServiceClient | None,
+    **arguments: Any,
+) -> Hybrid:
+    settings = {key: arguments.pop(key) for key in ("metric", "mode", "seed", "first_points") if key in arguments}
+    turns = {key: arguments.pop(key, default) for key, default in _TURNS.items()}
+    checked = llm_options(name, arguments, *turns)
+    shared: dict[str, Any] = {
+        "metric": MEMBER_METRIC,
+        **{key: settings[key] for key in ("mode", "seed") if key in settings},
+    }
+    client = service_client(name, service, checked.timeout_s)
+    ranker = ranker_for(space, context or StudyContext(), checked, str(settings.get("mode", "max")))
+    llm = HpoLlama(space, client=client, context=context, options=checked, ranker=ranker, asks_ahead=False, **shared)
+    return Hybrid(space, llm=llm, optuna=optuna(space, ranker, **shared), name=name, **turns, **settings)

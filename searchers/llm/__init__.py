@@ -1,0 +1,1 @@
+"""HPO-LLaMA: the language model as a searcher."""

@@ -1,0 +1,1 @@
+"""What trials of earlier studies are worth in a new one."""

@@ -1,0 +1,1 @@
+"""What Ray Tune needs beside a searcher: schedulers, fair shares of a cluster, snapshots of a study."""

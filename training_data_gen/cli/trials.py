@@ -1,0 +1,120 @@
+"""`autommlab trials`: real trainings over many bags, what HPO-LLaMA and the prior learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autommlab.cli.shared import names_with_commas, print_table, tasks_named
+
+if TYPE_CHECKING:
+    from training_data_gen.trials.run import TrialsSummary
+
+
+def trials_command(
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/triplets"),
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be trained.")] = False,
+    card: Annotated[
+        Path | None, typer.Option(help="Only write the data card and plots of this folder's triplets.")
+    ] = None,
+    experience: Annotated[
+        Path | None, typer.Option(help="Only write the bags that may be learnt from, for the searcher prior.")
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(help="Only write all triplets compressed (.jsonl.gz), to keep.")] = None,
+    per_bag: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each bag.")] = 20,
+    bags: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only the held-out bags; with --per-bag 200 dense tables to search on.")
+    ] = False,
+    tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
+    data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
+    known: Annotated[
+        Path | None, typer.Option(help="Triplets of another folder or file, whose finished studies are taken over.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
+    recipe: Annotated[bool, typer.Option(help="Also train the toolbox's own recipe in each bag.")] = True,
+    near: Annotated[int, typer.Option(min=0, help="Configurations of each bag around that recipe.")] = 8,
+    noise: Annotated[bool, typer.Option(help="Also train some configurations under other seeds.")] = True,
+    test_all: Annotated[
+        bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a bag alone.")
+    ] = False,
+    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
+    gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of a trial, may be fractional.")] = 0,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Train quasi-random configurations in many bags; resumable, nothing is trained twice."""
+    if _written(out, card, experience, pack):
+        return
+    from autommlab.progress.events import Events
+    from training_data_gen.trials.plan import make_plan
+
+    planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))
+    planned = [bag for bag in planned if bag.held_out or not held_out][:bags]
+    if plan:
+        from training_data_gen.trials.plan import plan_table
+
+        if as_json:
+            print("[" + ",\n".join(bag.model_dump_json() for bag in planned) + "]")
+            return
+        print_table(plan_table(planned, per_bag, near))
+        return
+    from autommlab.progress.display import Display
+    from training_data_gen.trials.jobs import TrialsOptions
+    from training_data_gen.trials.run import run_trials
+    from training_data_gen.trials.store import read_triplets
+
+    options = TrialsOptions(
+        per_bag=per_bag,
+        default_recipe=recipe,
+        near=near,
+        noise=noise,
+        test_all=test_all,
+        hours=hours,
+        concurrent=concurrent,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+    )
+    events = Events() if as_json else Events(Display())
+    folder = out.expanduser().resolve()
+    taken = read_triplets(known.expanduser()) if known is not None else []
+    summary = run_trials(planned, options, folder, events, address=address, known=taken)
+    print(summary.model_dump_json() if as_json else _told(summary, out))
+
+
+def _written(out: Path, card: Path | None, experience: Path | None, pack: Path | None) -> bool:
+    """Whether one of the options that only write something was given; it is then written."""
+    if card is not None:
+        from training_data_gen.trials.card import write_card
+
+        print(write_card(card))
+    if experience is not None or pack is not None:
+        from autommlab.common.keyed_lines import write_compressed
+        from training_data_gen.trials.store import read_triplets, write_experience
+
+        triplets = read_triplets(out)
+        if experience is not None:
+            print(write_experience(triplets, experience))
+        if pack is not None:
+            print(write_compressed(triplets, pack))
+    return any(file is not None for file in (card, experience, pack))
+
+
+def _told(summary: TrialsSummary, out: Path) -> str:
+    """What a person wants to know at the end, and what to type next."""
+    from autommlab.common.wording import duration
+
+    lines = [
+        f"{summary.studies_done} of {summary.studies} studies done, {summary.triplets} triplets in {summary.file} "
+        f"({duration(summary.seconds)})"
+    ]
+    lines += [f"{name} could not run: {reason}" for name, reason in summary.failed.items()]
+    if summary.out_of_time:
+        lines.append("The time is up; the same command goes on.")
+    lines.append(f"Data card: autommlab trials --card {out}")
+    return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""`autommlab tune`: fine-tune the LLM's adapters.
+
+Like `bench`, it joins packages: what an adapter learns from is in `training_data_gen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autommlab.cli.shared import names_with_commas
+
+if TYPE_CHECKING:
+    from training_data_gen.adapters.examples import TuningData
+
+tune_app = typer.Typer(help="Fine-tune adapters of the LLM.", no_args_is_help=True)
+
+
+@tune_app.callback()
+def _group() -> None:
+    """Fine-tune adapters of the LLM."""
+
+
+Out = Annotated[Path, typer.Option(help="Folder of the adapter; the same command again goes on with it.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Most passes over the examples. [default: 4]")]
+Rank = Annotated[int | None, typer.Option(min=1, help="Of the LoRA matrices. [default: 16]")]
+Rate = Annotated[float | None, typer.Option(min=1e-7, help="Peak learning rate. [default: 0.0005]")]
+BatchTokens = Annotated[int | None, typer.Option(min=64, help="Tokens of a step. [default: 4096]")]
+Base = Annotated[str | None, typer.Option(help="Base model: name or folder. [default: the embedded one]")]
+Start = Annotated[
+    str | None,
+    typer.Option("--from", help="Adapter to go on from, which keeps its rank: a folder, or one of ours by name."),
+]
+Mixed = Annotated[
+    bool | None,
+    typer.Option("--mixed/--no-mixed", help="Matrix products in bfloat16. [default: where the processor has them]"),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of data and training.")]
+ExamplesOnly = Annotated[
+    bool,
+    typer.Option(
+        "--examples-only", help="Only write the examples, for `python -m training_data_gen.adapters.tune_on_gpu`."
+    ),
+]
+
+
+@tune_app.command()
+def ru(
+    out: Out,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="Generated requests, the handwritten ones first. [default: 12000]")
+    ] = None,
+    held_out: Annotated[
+        int | None, typer.Option(min=1, help="Most held-out requests, of voices never trained on. [default: 200]")
+    ] = None,
+    epochs: Epochs = None,
+    rank: Rank = None,
+    lr: Rate = None,
+    batch_tokens: BatchTokens = None,
+    base: Base = None,
+    start: Start = None,
+    mixed: Mixed = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    examples_only: ExamplesOnly = False,
+) -> None:
+    """Fine-tune RU-LLaMA, which turns a request into its parse, on generated requests."""
+    from training_data_gen.adapters.understanding_examples import DEFAULT_HELD_OUT, DEFAULT_PAIRS, ru_data
+
+    def make() -> TuningData:
+        return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT)
+
+    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
+    _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
+
+
+@tune_app.command()
+def hpo(
+    out: Out,
+    triplets: Annotated[Path, typer.Option(help="Folder of `autommlab trials`, or a .jsonl or .jsonl.gz file.")],
+    per_bag: Annotated[int | None, typer.Option(min=1, help="Most dialogues about a bag. [default: 32]")] = None,
+    without: Annotated[str, typer.Option(help="Data sets to leave out, names with commas.")] = "",
+    guided: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of answers by a surrogate of the bags, not by a trial. [default: 0.7]"),
+    ] = None,
+    epochs: Epochs = None,
+    rank: Rank = None,
+    lr: Rate = None,
+    batch_tokens: BatchTokens = None,
+    base: Base = None,
+    start: Start = None,
+    mixed: Mixed = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    examples_only: ExamplesOnly = False,
+) -> None:
+    """Fine-tune HPO-LLaMA, which proposes hyperparameters, on dialogues about finished trials."""
+    from training_data_gen.adapters.hpo_dialogues import DialogueSettings
+    from training_data_gen.adapters.hpo_examples import hpo_data
+    from training_data_gen.trials.store import read_triplets
+
+    def make() -> TuningData:
+        known = read_triplets(triplets)
+        return hpo_data(
+            known,
+            per_bag=per_bag or DialogueSettings.per_bag,
+            without=names_with_commas(without),
+            guided=DialogueSettings.guided if guided is None else guided,
+            seed=seed,
+        )
+
+    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
+    _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
+
+
+def _tune(
+    make: Callable[[], TuningData],
+    out: Path,
+    settings: dict[str, float | None],
+    *,
+    base: str | None,
+    start: str | None,
+    device: str,
+    examples_only: bool,
+) -> None:
+    """Make the examples, and unless only they are wanted, the adapter."""
+    from autommlab.common.errors import RequestError, unknown
+    from training_data_gen.adapters.tune_on_gpu import settings_of, summary, tune, write_examples
+
+    devices = ("auto", "cpu", "cuda")
+    if device not in devices:
+        raise RequestError(unknown("device", device, devices))
+    folder = out / "examples"
+    try:
+        if not examples_only:  # what cannot be trained is said before the examples are made
+            path, name = _base(base)
+            chosen = settings_of(**settings, start=_adapter(start, name))
+        data = make()
+        write_examples(folder, data.train, data.held_out, data.facts)
+        if examples_only:
+            typer.echo(f"{len(data.train)} examples to learn from and {len(data.held_out)} held out: {folder}")
+            return
+        result = tune(folder, path, out, chosen, base_name=name, device=device, say=typer.echo)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    typer.echo(summary(result))
+
+
+def _base(asked: str | None) -> tuple[Path, str]:
+    """Folder of the base model, and its name for the adapter."""
+    from autommlab.common.errors import RequestError
+    from serve.base_models import base_model
+    from serve.errors import BaseModelError
+    from serve.settings import EMBEDDED_MODEL
+
+    name = asked or EMBEDDED_MODEL
+    try:
+        found = Path(base_model(name))
+    except BaseModelError as error:
+        raise RequestError(str(error)) from error
+    return found, name if name == EMBEDDED_MODEL or name.count("/") == 1 else found.name
+
+
+def _adapter(asked: str | None, base_name: str) -> Path | None:
+    """Folder of the adapter to go on from."""
+    from autommlab.common.errors import RequestError, unknown
+    from serve.shipped import FOLDER
+
+    if asked is None or Path(asked).is_dir():
+        return Path(asked) if asked else None
+    ours = {folder.name: folder for folder in sorted((FOLDER / base_name).glob("*"))}
+    if asked not in ours:
+        raise RequestError(f"{unknown('adapter', asked, list(ours))} A folder will do as well.")
+    return ours[asked]
