@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from program import EXAMPLES
 
 from autommlab.common.environment import keep_bytecode
 from autommlab.compat import prepare_ray_environment
+from tests.helpers.program import EXAMPLES
 
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
 # Ray's hook for uv would otherwise try to build the environment anew in each worker.

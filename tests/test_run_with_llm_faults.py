@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import autommlab, command
-from service_processes import REPLICA, processes, send
 
 from autommlab.training.records import TrialRecord
 from serve.client import ServiceClient
 from serve.errors import ServiceError
 from serve.settings import ServiceSettings
 from serve.testing import running_service, tiny_settings
+from tests.helpers.program import autommlab, command
+from tests.helpers.service_processes import REPLICA, processes, send
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from program import EXAMPLES, autommlab, command
+
+from tests.helpers.program import EXAMPLES, autommlab, command
 
 pytestmark = pytest.mark.slow
 

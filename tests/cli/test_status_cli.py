@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from program import autommlab
 
 from autommlab.common.errors import ResumeError
 from autommlab.options import RunOptions
@@ -18,6 +17,7 @@ from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import Hyperparameters, LlmCost, TrialRecord, TrialStatus
 from autommlab.training.usage import usage_of
+from tests.helpers.program import autommlab
 
 #: Seconds since 1970 at which training began, and that each trial took.
 BEGAN, TRIAL_S = 1_000_000.0, 10.0

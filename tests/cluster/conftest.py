@@ -1,16 +1,10 @@
 """Set-ups shared by the tests of clusters."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-
-from tiny import make_setup
 
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
+from tests.helpers.tiny_trials import make_setup
 
 
 @pytest.fixture(scope="session")

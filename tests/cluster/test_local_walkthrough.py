@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 import yaml
-from program import command
+
+from tests.helpers.program import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 MACHINES = Path(__file__).resolve().parents[2] / "autommlab" / "cluster_files" / "machines.yaml"

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import pytest
 import ray
-from namespace_node import OUTSIDE, Cable, cable, node_behind, why_not
 from ray.cluster_utils import Cluster
-from small_study import HEALTH, disturbed_study, require_same, study
 
 from autommlab.common.environment import keep_bytecode
 from autommlab.settings import home
 from autommlab.training.runner_config import TrialSetup
+from tests.helpers.namespace_node import OUTSIDE, Cable, cable, node_behind, why_not
+from tests.helpers.small_study import HEALTH, disturbed_study, require_same, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

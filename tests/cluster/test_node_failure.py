@@ -16,14 +16,14 @@ from typing import Any
 import psutil
 import pytest
 import ray
-from fault_in_worker import BROKEN_GPU, SLOW_AND_LATE, environment_with
 from ray.cluster_utils import Cluster
-from small_study import HEALTH, Studied, disturbed_study, require_same, study
 
 from autommlab.common.environment import keep_bytecode
 from autommlab.settings import home
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
+from tests.helpers.fault_in_worker import BROKEN_GPU, SLOW_AND_LATE, environment_with
+from tests.helpers.small_study import HEALTH, Studied, disturbed_study, require_same, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from program import autommlab
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
 from autommlab.common.errors import AutoMMLabError
+from tests.helpers.program import autommlab
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

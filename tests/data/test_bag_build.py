@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from bag_sets import Zoo, boxed, budget, classified, masked, only_these, picture, request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,6 +16,7 @@ from autommlab.data.bag import read_bag, select_bag
 from autommlab.data.records import SPLITS, Bag, Problem
 from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
+from tests.helpers.bag_sets import Zoo, boxed, budget, classified, masked, only_these, picture, request
 
 CLASSIFY, DETECT, SEGMENT, KEYPOINT = Task.CLASSIFICATION, Task.DETECTION, Task.SEGMENTATION, Task.KEYPOINT
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from bag_sets import Zoo, boxed, budget, classified, only_these, request
 
 from autommlab.common.errors import DataError
 from autommlab.data.bag import select_bag
 from autommlab.data.records import SPLITS, Bag
 from autommlab.tasks import Task
+from tests.helpers.bag_sets import Zoo, boxed, budget, classified, only_these, request
 
 CLASSIFY, DETECT, KEYPOINT = Task.CLASSIFICATION, Task.DETECTION, Task.KEYPOINT
 

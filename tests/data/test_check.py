@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import layouts
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +16,7 @@ from autommlab.data.check import check
 from autommlab.data.recognise import recognise
 from autommlab.data.records import Instance, LoadedDataset, Problem, Sample
 from autommlab.tasks import Task
+from tests.helpers import layouts
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import layouts
 import pytest
 from typer.testing import CliRunner, Result
 
 from autommlab.cli.data import data_app
 from autommlab.common.errors import DataError
+from tests.helpers import layouts
 
 
 @pytest.fixture(autouse=True)

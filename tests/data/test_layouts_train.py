@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import layouts
 import pytest
 
 from autommlab import settings
@@ -14,6 +13,7 @@ from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup
 from autommlab.understanding.request import DataPart, ModelPart, ModelRequest
+from tests.helpers import layouts
 
 SIZE = (64, 64)
 POINT = Hyperparameters(iterations=2, batch_size=2, optimizer="AdamW", lr=1e-3, weight_decay=1e-4, lr_schedule="PolyLR")

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from pathlib import Path
 
-import layouts
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +13,7 @@ from autommlab.data.preview import contact_sheet
 from autommlab.data.recognise import recognise
 from autommlab.data.records import LoadedDataset
 from autommlab.tasks import Task
+from tests.helpers import layouts
 
 
 def load(root: Path, task: Task | None = None) -> LoadedDataset:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import layouts
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from autommlab.data.readers.boxes import fault
 from autommlab.data.readers.keypoint_layouts import flip_pairs
 from autommlab.data.recognise import recognise
 from autommlab.data.records import LoadedDataset, Problem
+from tests.helpers import layouts
 
 Content = dict[str, Any]
 

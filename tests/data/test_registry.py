@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import layouts
 import pytest
 
 from autommlab.common.errors import DataError, StorageError
 from autommlab.data import registry
 from autommlab.tasks import Task
+from tests.helpers import layouts
 
 
 @pytest.fixture(autouse=True)

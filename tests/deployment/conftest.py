@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_study import Study, make_study
 
 from autommlab.deployment.records import Deployment
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest
+from tests.helpers.tiny_study import Study, make_study
 
 
 @pytest.fixture(scope="session")

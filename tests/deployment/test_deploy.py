@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from conftest import with_engine
-from tiny_study import Study
 
 from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment import deploy
@@ -20,6 +19,7 @@ from autommlab.deployment.records import Deployment
 from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
+from tests.helpers.tiny_study import Study
 
 pytestmark = pytest.mark.slow
 TASKS = list(Task)
@@ -134,8 +134,8 @@ def test_another_models_weights_do_not_pass(bundle_of: BundleOf, study_of: Study
 
 
 def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path) -> None:
-    from tiny_models import two_stage_detector
-    from tiny_study import make_study
+    from tests.helpers.tiny_models import two_stage_detector
+    from tests.helpers.tiny_study import make_study
 
     study = make_study(Task.DETECTION, tmp_path / "study", model=two_stage_detector(), iterations=0)
     told: list[Event] = []

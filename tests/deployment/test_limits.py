@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_study import study_records
 
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import LimitCheck, Verification
 from autommlab.deployment.stage import delivered_device
 from autommlab.tasks import Task
 from autommlab.understanding.request import Device, Engine
+from tests.helpers.tiny_study import study_records
 
 CHECK = Verification(
     images=10, max_difference=0, tolerance=1e-3, metric="accuracy", torch_metric=0.8, bundle_metric=0.8,

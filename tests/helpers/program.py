@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "autommlab" / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "autommlab" / "examples"
 
 
 def command(home: Path, *arguments: object) -> tuple[list[str], dict[str, str]]:

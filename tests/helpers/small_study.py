@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import pytest
 import ray
-from tiny import small_space
 
 from autommlab.cluster import ray_session
 from autommlab.progress.events import Event, Events
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
+from tests.helpers.tiny_trials import small_space
 
 SPACE = small_space(iterations=(24, 30), batch_size=(4, 8))
 TRIALS = 3

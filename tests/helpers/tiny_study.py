@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
-from tiny_models import INPUT_SIZES, small_model
 
 from autommlab.data.records import Bag, BagSplit, KeypointMeta, Split
 from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters, StudyResult, TrialRecord
 from autommlab.understanding.request import ModelRequest
+from tests.helpers.tiny_models import INPUT_SIZES, small_model
 
 CLASSES = {
     Task.CLASSIFICATION: ("circle", "square"),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import typer
-from program import EXAMPLES, autommlab
 
 from autommlab.cli.main import app
 from autommlab.common.errors import RequestError, StorageError
 from autommlab.jobs.entrypoint import SUBMITTED_FILE, JobPlan, plan_job, require_shared
+from tests.helpers.program import EXAMPLES, autommlab
 
 RUN = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined, arg-type]
 PARSE = str(EXAMPLES / "classify_animals.json")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from program import autommlab
 
 from autommlab.common.errors import StorageError
 from autommlab.jobs.fetching import fetch
+from tests.helpers.program import autommlab
 
 FILES = (
     "bundle/bundle.json",

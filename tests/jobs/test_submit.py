@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from dropping_proxy import DroppingProxy
-from program import EXAMPLES, autommlab
-from ray_head import BIN, TOKEN, ray_head
 
 from autommlab.jobs.client import OURS, Jobs
 from autommlab.jobs.following import follow
+from tests.helpers.dropping_proxy import DroppingProxy
+from tests.helpers.program import EXAMPLES, autommlab
+from tests.helpers.ray_head import BIN, TOKEN, ray_head
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 

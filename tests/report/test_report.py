@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from report_records import SENTENCE, bag, choice, deployment, failed_trials, request, study, trial, trials
 
 from autommlab.common.errors import StorageError
 from autommlab.report import Picture, ReportContent, write_report
 from autommlab.report.verdict import verdict
 from autommlab.training.records import LlmCost
+from tests.helpers.report_records import SENTENCE, bag, choice, deployment, failed_trials, request, study, trial, trials
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from report_records import bag, choice, failed_trials, request, study, trials
 
 from autommlab.common.errors import StorageError
 from autommlab.options import RunOptions
 from autommlab.report.run_report import command_line, gather, write_run_report
 from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
+from tests.helpers.report_records import bag, choice, failed_trials, request, study, trials
 
 OPTIONS = RunOptions(text="detect 'trains' & buses", trials=8, time_min=5, searcher="random")
 

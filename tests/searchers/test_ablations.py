@@ -6,13 +6,13 @@ import random
 from typing import Any
 
 import pytest
-from llm_fault_server import FaultServer
 
 from searchers import SearcherError, StudyContext, create, names, needs_service
 from searchers.settings import LlmOptions
 from searchers.testing import METRIC, SPACE, propose
 from serve.client import Answer, ServiceClient
 from serve.settings import EMBEDDED_MODEL
+from tests.helpers.llm_fault_server import FaultServer
 from training_data_gen.benchmarks.ablations import ABLATIONS, register_ablations
 from training_data_gen.benchmarks.ask_tell import Ground, play_lap
 from training_data_gen.benchmarks.surrogate_benchmark import Value

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_fault_server import FaultServer
-from llm_making import past_trial, write_experience
 
 from searchers import SearcherError, create
 from searchers.ensembles.bandit import shares
 from searchers.space import Point
 from searchers.testing import METRIC, SPACE, play, propose, quadratic, report
+from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.llm_making import past_trial, write_experience
 
 RECIPE: Point = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
 

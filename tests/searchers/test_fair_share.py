@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +10,9 @@ from searchers import create
 from searchers.tune.fair_share import FairShare
 from searchers.tune.schedulers import create_scheduler
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-
 
 def limited(slots: int, shares: list[float]) -> FairShare:
-    from tiny import small_space
+    from tests.helpers.tiny_trials import small_space
 
     return FairShare(create("random", small_space(), metric="score", mode="max", seed=0), slots, lambda: shares[0])
 

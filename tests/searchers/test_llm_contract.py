@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llm_making import CONTEXT, make_llm
 
 from searchers.llm.answer_schema import answer_schema, format_answer, parse_answer
 from searchers.llm.prompt import proposal_messages
@@ -20,6 +19,7 @@ from searchers.space import SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, play, propose, quadratic, report, spaces
 from serve.client import Sampling, ServiceClient
 from serve.testing import running_service, tiny_adapter, tiny_settings
+from tests.helpers.llm_making import CONTEXT, make_llm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

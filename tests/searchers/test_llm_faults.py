@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from llm_fault_server import FaultServer
 from ray import cloudpickle
 
 from searchers import SearcherError, StudyContext, create, needs_service, takes_context, takes_service
 from searchers.space import FloatParameter, Point, SearchSpace
 from searchers.testing import METRIC, SPACE, play, propose, quadratic, report
+from tests.helpers.llm_fault_server import FaultServer
 
 CONTEXT = StudyContext(facts={"task": "classification", "classes": 4})
 

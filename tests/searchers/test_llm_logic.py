@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from llm_fault_server import FaultServer
-from llm_making import make_experienced, make_llm, past_trial, write_experience
 
 from searchers.testing import MakeSearcher, SearcherContract
+from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.llm_making import make_experienced, make_llm, past_trial, write_experience
 
 
 @pytest.fixture(scope="module")

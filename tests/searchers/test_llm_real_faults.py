@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_making import make_llm
-from service_processes import BACK_WITHIN_S, ENGINE, send, wait_for
 
 from searchers.testing import SPACE, propose, quadratic, report
 from serve.settings import ServiceSettings
 from serve.state import processes_of
 from serve.testing import running_service, tiny_settings
+from tests.helpers.llm_making import make_llm
+from tests.helpers.service_processes import BACK_WITHIN_S, ENGINE, send, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

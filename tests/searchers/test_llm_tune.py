@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from llm_fault_server import FaultServer
-from test_tune import command, environment_with, finished, kill_after, uninterrupted
+
+from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.tune_study import command, environment_with, finished, kill_after, uninterrupted
 
 pytestmark = pytest.mark.slow
 

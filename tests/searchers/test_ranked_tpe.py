@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_fault_server import FaultServer
-from llm_making import CONTEXT, past_trial, write_experience
-from test_learned_score import past_lines, score_of, worth
 
 from searchers import SearcherError, create
 from searchers.optuna_search import tpe_few, tpe_ranked
@@ -18,6 +15,9 @@ from searchers.space import ChoiceParameter, FloatParameter, IntParameter, Searc
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract, propose, report
 from searchers.transfer.transfer_surrogate import LearnedScore, learned_score
 from searchers.transfer.trial_history import Experience, PastStudy
+from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.llm_making import CONTEXT, past_trial, write_experience
+from tests.helpers.past_trials import past_lines, score_of, worth
 
 
 def reached(make: Any, trials: int = 8) -> float:

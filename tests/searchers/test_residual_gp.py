@@ -6,12 +6,12 @@ import random
 
 import numpy as np
 import pytest
-from test_learned_score import past_lines, score_of, worth
 
 from searchers.space import Point
 from searchers.testing import SPACE
 from searchers.transfer.residual_gp import InformedGP, Result
 from searchers.transfer.transfer_surrogate import LearnedScore
+from tests.helpers.past_trials import past_lines, score_of, worth
 
 
 @pytest.fixture(scope="module")

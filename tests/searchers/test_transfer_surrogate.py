@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from llm_fault_server import FaultServer
-from llm_making import CONTEXT, make_experienced, make_llm, past_trial, write_experience
 
 from searchers import SearcherError, StudyContext
 from searchers.llm.candidates import Candidate, by_likelihood
 from searchers.settings import LlmOptions
-from searchers.space import FloatParameter, Point, SearchSpace
+from searchers.space import FloatParameter, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
 from searchers.transfer.transfer_surrogate import LearnedScore, learned_score, ranker_for, score_from
 from searchers.transfer.trial_history import Experience
-
-BEST_LR = 1e-3
-
-
-def worth(point: Point, best_lr: float = BEST_LR) -> float:
-    """1 at the best learning rate, a quarter less for each factor of ten."""
-    return 1 - 0.25 * abs(math.log10(float(point["lr"]) / best_lr))
-
-
-def past_lines(studies: int = 6, trials: int = 20, **best: float) -> list[dict[str, Any]]:
-    """Random trials of several studies; `best` = model -> its best learning rate."""
-    rng = random.Random(0)
-    lines = []
-    for number in range(studies):
-        model = sorted(best)[number % len(best)] if best else "lite0"
-        for _ in range(trials):
-            point = SPACE.sample(rng)
-            score = worth(point, best.get(model, BEST_LR)) + rng.gauss(0, 0.02)
-            lines.append(past_trial(point, score, dataset=f"set-{number}", model=model))
-    return lines
-
-
-def score_of(lines: list[dict[str, Any]], context: StudyContext = CONTEXT, **more: Any) -> LearnedScore:
-    made = learned_score(SPACE, context, [Experience.model_validate(line) for line in lines], **more)
-    assert made is not None
-    return made
+from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.llm_making import CONTEXT, make_experienced, make_llm, write_experience
+from tests.helpers.past_trials import BEST_LR, past_lines, score_of, worth
 
 
 def test_it_expects_most_where_studies_not_seen_before_are_best() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_making import CONTEXT, past_trial, write_experience
 
 from autommlab.tasks import Task
 from searchers import SearcherError, StudyContext, create
@@ -17,6 +16,7 @@ from searchers.space import ChoiceParameter, FloatParameter, IntParameter, Point
 from searchers.testing import METRIC, SPACE, propose
 from searchers.transfer.trial_history import SHIPPED, Experience, load_experience
 from searchers.transfer.zero_shot import prior_points
+from tests.helpers.llm_making import CONTEXT, past_trial, write_experience
 
 GOOD: Point = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
 OTHER: Point = {**GOOD, "lr": 0.03, "optimizer": "SGD"}

@@ -9,12 +9,12 @@ import time
 from typing import Any
 
 import pytest
-from fault_server import fault_server
 
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
 from serve.lifecycle import ensure_service, find_service
 from serve.settings import KEY_VARIABLE, URL_VARIABLE
+from tests.helpers.fault_server import fault_server
 
 ASKED = [{"role": "user", "content": "hello"}]
 

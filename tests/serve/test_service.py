@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from service_processes import ENGINE, REPLICA, processes, send
 
 from serve.client import Answer, Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceRefused
@@ -20,6 +19,7 @@ from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
 from serve.state import processes_of
 from serve.testing import tiny_adapter
+from tests.helpers.service_processes import ENGINE, REPLICA, processes, send
 
 pytestmark = pytest.mark.slow
 

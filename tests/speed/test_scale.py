@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from program import autommlab
 
 from autommlab.speed.scale import ScaleResult, last_end
+from tests.helpers.program import autommlab
 
 
 def test_overhead_is_what_goes_beyond_the_ideal() -> None:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from program import autommlab
+
+from tests.helpers.program import autommlab
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from program import autommlab, command
+
+from tests.helpers.program import autommlab, command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 

@@ -1,15 +1,9 @@
 """Set-ups shared by the tests of training."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import make_setup
-
 from autommlab.tasks import Task
+from tests.helpers.tiny_trials import make_setup
 
 
 @pytest.fixture(scope="session")

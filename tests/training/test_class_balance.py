@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import make_bag, make_setup
 
 from autommlab.tasks import Task
 from autommlab.training.class_balance import class_weights, weigh_classes
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import runner_config
 from autommlab.training.trial import Trial, prepare_toolbox
+from tests.helpers.tiny_trials import make_bag, make_setup
 
 POINT = Hyperparameters(iterations=2, batch_size=2, optimizer="SGD", lr=1e-2, weight_decay=1e-4, lr_schedule="PolyLR")
 

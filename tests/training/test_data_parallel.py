@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from two_workers import POINT, trained, worker
 
 from autommlab.tasks import Task
+from tests.helpers.two_workers import POINT, trained, worker
 
 TASKS = (Task.CLASSIFICATION, Task.DETECTION)
 

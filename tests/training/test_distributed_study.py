@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny import small_space
 
 from autommlab.common.errors import TrainingError
 from autommlab.progress.events import Events
@@ -17,6 +16,7 @@ from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
+from tests.helpers.tiny_trials import small_space
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import small_space
 
 from autommlab.cluster import ray_session
 from autommlab.common.errors import StorageError
@@ -14,6 +13,7 @@ from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.study import LEDGER_FILE, StudyOptions, run_study
+from tests.helpers.tiny_trials import small_space
 
 pytestmark = pytest.mark.slow
 

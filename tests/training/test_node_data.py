@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from program import EXAMPLES
 
 from autommlab.common.errors import DataError
 from autommlab.common.storage import place_of
@@ -14,6 +13,7 @@ from autommlab.storage.mirror import Mirror
 from autommlab.tasks import Task
 from autommlab.training.node_data import bring_bag
 from autommlab.understanding.request import ModelRequest
+from tests.helpers.program import EXAMPLES
 
 
 def content(folder: Path) -> dict[str, bytes]:

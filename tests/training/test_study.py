@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny import small_space
 
 from autommlab.common.errors import StorageError, TrainingError
 from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
+from tests.helpers.tiny_trials import small_space
 
 pytestmark = pytest.mark.slow
 

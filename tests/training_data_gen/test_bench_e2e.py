@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from program import autommlab
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
@@ -17,6 +16,7 @@ from autommlab.deployment.records import LimitCheck
 from autommlab.options import RunOptions
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
+from tests.helpers.program import autommlab
 from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e, same_things
 from training_data_gen.benchmarks.request_sets import Example, read_set
 

@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from program import autommlab
-from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
@@ -20,6 +18,8 @@ from autommlab.compare.across_tasks import contrasts, joined, mean_curves, overa
 from autommlab.compare.records import Lap, RaceResult
 from autommlab.compare.standings import standings
 from autommlab.tasks import Task
+from tests.helpers.program import autommlab
+from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.hpo import TRAININGS_FILE, held_out_bags
 from training_data_gen.trials.plan import make_plan
 from training_data_gen.trials.records import Triplet

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
@@ -17,6 +16,7 @@ from autommlab.compare.across_show import table
 from autommlab.tasks import Task
 from searchers import create
 from searchers.space import SearchSpace
+from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.ask_tell import play
 from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
 from training_data_gen.benchmarks.surrogate_benchmark import Table, Value

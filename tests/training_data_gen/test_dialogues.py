@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from triplet_making import made_up
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
@@ -16,6 +15,7 @@ from autommlab.common.keyed_lines import write_compressed
 from autommlab.tasks import Task
 from searchers.llm.answer_schema import format_answer
 from searchers.space import SearchSpace
+from tests.helpers.trial_making import made_up
 from training_data_gen.adapters.examples import Example
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_examples import hpo_data

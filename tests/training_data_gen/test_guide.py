@@ -7,11 +7,11 @@ import math
 import random
 
 import pytest
-from triplet_making import made_up
 
 from autommlab.tasks import Task
 from searchers.llm.answer_schema import parse_answer
 from searchers.space import FloatParameter, SearchSpace
+from tests.helpers.trial_making import made_up
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_examples import hpo_data
 from training_data_gen.adapters.hpo_guide import Guide, _best_of

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from triplet_making import score_of, setup_of
 
 from autommlab.common.errors import TrainingError
 from autommlab.metrics import objective
@@ -16,6 +15,7 @@ from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
 from searchers.space import Point
+from tests.helpers.trial_making import score_of, setup_of
 from training_data_gen.benchmarks.surrogate_benchmark import Value
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings
 from training_data_gen.trials.plan import make_plan

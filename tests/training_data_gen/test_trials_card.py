@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from program import autommlab
-from triplet_making import made_up
 
 from autommlab.tasks import Task
 from searchers.transfer.trial_history import load_experience
+from tests.helpers.program import autommlab
+from tests.helpers.trial_making import made_up
 from training_data_gen.trials.card import write_card
 from training_data_gen.trials.plan import make_plan
 from training_data_gen.trials.records import Triplet

@@ -10,13 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from program import autommlab
 
 from autommlab.common.errors import DataError, RequestError
 from autommlab.data import registry
 from autommlab.data.match import match_classes
 from autommlab.models import zoo
 from autommlab.tasks import Task
+from tests.helpers.program import autommlab
 from training_data_gen.trials.menus import MENUS
 from training_data_gen.trials.plan import LEFT_OUT_SETS, make_plan
 from training_data_gen.trials.planned import PlannedBag

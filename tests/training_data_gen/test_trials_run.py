@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from program import autommlab, command
 
 from autommlab.tasks import Task
 from searchers.space import SearchSpace
+from tests.helpers.program import autommlab, command
 from training_data_gen.trials.menus import MENUS
 from training_data_gen.trials.quasi import near_points, plan_points
 from training_data_gen.trials.records import Triplet

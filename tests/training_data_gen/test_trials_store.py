@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from triplet_making import made_up, setup_of
 
 from autommlab.common.errors import DataError
 from autommlab.common.keyed_lines import write_compressed
@@ -14,6 +13,7 @@ from autommlab.training.search_space import search_space
 from searchers.context import StudyContext
 from searchers.transfer.trial_history import load_experience
 from searchers.transfer.zero_shot import prior_points
+from tests.helpers.trial_making import made_up, setup_of
 from training_data_gen.trials.jobs import Job, trained_elsewhere
 from training_data_gen.trials.plan import make_plan
 from training_data_gen.trials.prepare import SEED

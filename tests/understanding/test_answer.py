@@ -2,19 +2,19 @@
 
 import json
 import string
-from typing import Any
 
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from request_strategies import requests
 
 from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.answer import NoTask, answer_schema, no_task_answer, without_descriptions
 from autommlab.understanding.prompt import answer_text, messages, parse_answer, retry
 from autommlab.understanding.request import DataPart, Metric, ModelPart, ModelRequest, Speed
+from tests.helpers.grammar import grammar_takes
+from tests.helpers.request_strategies import requests
 
 any_text = st.text(max_size=30)
 any_name = st.text(min_size=1, max_size=30)
@@ -40,16 +40,6 @@ def test_only_descriptions_are_lost_on_the_way_there_and_back(request_: ModelReq
 @given(usual_request)
 def test_what_people_ask_for_can_be_generated(request_: ModelRequest) -> None:
     jsonschema.validate(json.loads(answer_text(request_)), answer_schema())
-
-
-def grammar_takes(answer: str, schema: dict[str, Any] | None = None) -> bool:
-    """Whether vLLM could generate `answer`, by default under the plain schema; its backend is called as vLLM does."""
-    xgrammar = pytest.importorskip("xgrammar", reason="comes with vLLM (--extra cpu or --extra gpu)")
-    from xgrammar.testing import _is_grammar_accept_string
-
-    written = json.dumps(schema or answer_schema())
-    grammar = xgrammar.Grammar.from_json_schema(written, any_whitespace=False, separators=(",", ":"))
-    return bool(_is_grammar_accept_string(grammar, answer))
 
 
 @settings(deadline=None)  # the first example pays for importing xgrammar

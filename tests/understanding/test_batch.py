@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from faulty_llm import FaultyLLM
 
 from autommlab.common.errors import RequestError, StorageError
 from autommlab.understanding.answer import answer_text, no_task_answer
@@ -12,6 +11,7 @@ from autommlab.understanding.batch import BatchOutcome, done_ids, read_lines, un
 from autommlab.understanding.llm import Understander
 from autommlab.understanding.request import ModelRequest
 from serve.errors import ServiceUnreachable
+from tests.helpers.faulty_llm import FaultyLLM
 
 CAT = answer_text(ModelRequest.parse({"data": {"object": ["cat"]}, "model": {"task": "detection"}}))
 

@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_answer import grammar_takes
 
 from autommlab.understanding.answer import answer_schema, answer_text, no_task_answer
 from autommlab.understanding.copying import phrases, shared_nouns
 from autommlab.understanding.text import clean
+from tests.helpers.grammar import grammar_takes
 from training_data_gen.benchmarks.request_sets import read_set
 from training_data_gen.requests.corpus import corpus
 

@@ -7,7 +7,6 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from request_strategies import quantity, requests
 
 from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
@@ -25,6 +24,7 @@ from autommlab.understanding.request import (
     request_schema,
 )
 from autommlab.understanding.understand import understand
+from tests.helpers.request_strategies import quantity, requests
 
 positive = st.floats(min_value=1e-6, max_value=1e9)
 names = st.text(min_size=1, max_size=20).filter(str.strip)

@@ -1,7 +1,6 @@
 """The retry, the questions and the errors, with faults injected in the LLM's place."""
 
 import pytest
-from faulty_llm import FaultyLLM
 
 from autommlab import settings
 from autommlab.common.errors import RequestError
@@ -11,6 +10,7 @@ from autommlab.understanding.llm import CUT_OFF, Understander, described, tidy
 from autommlab.understanding.outcome import Unclear, UnclearRequest, Understood
 from autommlab.understanding.request import ModelRequest
 from serve.errors import ServiceRefused, ServiceTimeout, ServiceUnreachable
+from tests.helpers.faulty_llm import FaultyLLM
 
 TEXT = "Find cats, mAP over 0.5"
 

@@ -1,0 +1,1 @@
+"""All tests; `helpers` is the one package that test modules import from."""

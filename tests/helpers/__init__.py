@@ -1,0 +1,1 @@
+"""What several test modules share: inputs, tiny models, studies, services, and put-in faults."""
