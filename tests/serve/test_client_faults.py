@@ -45,9 +45,11 @@ def test_it_hangs_up_in_the_middle() -> None:
 
 
 def test_a_stalled_service_is_not_waited_for() -> None:
-    with fault_server(completion("late"), stall_s=30) as url:
-        with pytest.raises(ServiceTimeout, match="no answer in time"):
-            chat(url, timeout_s=0.5)
+    with (
+        fault_server(completion("late"), stall_s=30) as url,
+        pytest.raises(ServiceTimeout, match="no answer in time"),
+    ):
+        chat(url, timeout_s=0.5)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 500, 503])
