@@ -29,7 +29,7 @@ def overall(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: i
 
 def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> dict[str, list[list[float]]]:
     """Searcher -> for each seed that all bags have, the mean share after each trial."""
-    bags = [shares(race, searchers, trials) for race in races]
+    bags = [normalised_curves(race, searchers, trials) for race in races]
     seeds = common_seeds(bags)
     return {
         name: [
@@ -41,12 +41,12 @@ def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: i
     }
 
 
-def shares(race: RaceResult, searchers: Sequence[str], trials: int) -> Curves:
+def normalised_curves(race: RaceResult, searchers: Sequence[str], trials: int) -> Curves:
     """A bag's curves between its worst trial (0) and its best one (1), whoever proposed them."""
     laps = paired(race.laps, searchers)
-    share = _share_of_range(laps)
+    normalise = _normaliser(laps)
     return {
-        name: {lap.seed: [share(score) for score in curve_of(lap, trials)] for lap in own} for name, own in laps.items()
+        name: {lap.seed: [normalise(score) for score in curve_of(lap, trials)] for lap in own} for name, own in laps.items()
     }
 
 
@@ -56,9 +56,9 @@ def tested(race: RaceResult, searchers: Sequence[str]) -> dict[str, dict[int, fl
     NaN where it was not measured.
     """
     laps = paired(race.laps, searchers)
-    share = _share_of_range(laps)
+    normalise = _normaliser(laps)
     return {
-        name: {lap.seed: math.nan if lap.test is None else share(lap.test) for lap in own} for name, own in laps.items()
+        name: {lap.seed: math.nan if lap.test is None else normalise(lap.test) for lap in own} for name, own in laps.items()
     }
 
 
@@ -67,7 +67,7 @@ def if_all_known(values: Sequence[float]) -> Estimate | None:
     return None if any(map(math.isnan, values)) else estimate(values)
 
 
-def _share_of_range(laps: Mapping[str, Sequence[Lap]]) -> Callable[[float], float]:
+def _normaliser(laps: Mapping[str, Sequence[Lap]]) -> Callable[[float], float]:
     """From a score to its place between the worst and the best trial of all these laps."""
     scores = [score for own in laps.values() for lap in own for score in lap.scores] or [0.0]
     worst, width = min(scores), (max(scores) - min(scores)) or 1.0
@@ -78,7 +78,7 @@ def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[s
     curves = mean_curves(races, searchers, trials)
     if not curves:
         return []
-    bags = [shares(race, searchers, trials) for race in races]
+    bags = [normalised_curves(race, searchers, trials) for race in races]
     tests = [tested(race, searchers) for race in races]
     seeds = common_seeds(tests)
     ranks = _ranks(bags, [name for name, own in curves.items() if all(len(curve) == trials for curve in own)])
@@ -151,7 +151,7 @@ def contrasts(races: Mapping[str, RaceResult], searchers: Sequence[str], trials:
 
     A difference is taken on each bag with each seed, in shares of the bag's range; its interval is over seeds.
     """
-    bags = [shares(race, searchers, trials) for race in races.values()]
+    bags = [normalised_curves(race, searchers, trials) for race in races.values()]
     seeds = common_seeds(bags)
     if not seeds:
         return ()

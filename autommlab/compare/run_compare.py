@@ -87,7 +87,7 @@ def run_lap(
     if stored.exists():
         return Lap.model_validate_json(stored.read_bytes())
     events.emit("note", "training", title)
-    study = run_study(
+    result = run_study(
         inputs.setup.model_copy(update={"seed": seed}),
         inputs.space,
         inputs.options.model_copy(update={"searcher": searcher}),
@@ -96,7 +96,7 @@ def run_lap(
         default_point=inputs.default_point,
         service=service,
     )
-    done = lap(searcher, seed, study)
+    done = study_summary(searcher, seed, result)
     write_text(stored, done.model_dump_json(indent=1))
     return done
 
@@ -106,18 +106,18 @@ def lap_folder(out: Path, searcher: str, seed: int) -> Path:
     return out / "studies" / searcher / f"seed-{seed}"
 
 
-def lap(searcher: str, seed: int, study: StudyResult) -> Lap:
-    """What a race keeps of a finished study."""
+def study_summary(searcher: str, seed: int, result: StudyResult) -> Lap:
+    """What a race keeps of a finished result."""
     return Lap(
         searcher=searcher,
         seed=seed,
-        scores=tuple(trial.score for trial in study.trials),
-        statuses=tuple(trial.status for trial in study.trials),
-        proposed_by=dict(Counter(trial.proposed_by for trial in study.trials)),
-        test=study.test_metrics[study.objective],
-        seconds=study.seconds,
-        llm_seconds=study.llm.seconds,
-        llm_tokens=study.llm.prompt_tokens + study.llm.tokens,
+        scores=tuple(trial.score for trial in result.trials),
+        statuses=tuple(trial.status for trial in result.trials),
+        proposed_by=dict(Counter(trial.proposed_by for trial in result.trials)),
+        test=result.test_metrics[result.objective],
+        seconds=result.seconds,
+        llm_seconds=result.llm.seconds,
+        llm_tokens=result.llm.prompt_tokens + result.llm.tokens,
     )
 
 

@@ -28,7 +28,7 @@ from serve.client import ServiceClient
 
 WINDOW = 5
 #: What all members together keep whatever their credit; divided evenly.
-_KEPT_SHARE = 0.4
+_KEPT = 0.4
 
 _LLM, _PRIOR = "hpo-llama", "prior"
 _PLAIN: dict[str, Any] = {"tpe": tpe, "tpe-few": tpe_few, "gp": gp, "cmaes": cmaes, "random": RandomSearch}
@@ -36,7 +36,7 @@ _MEMBERS = (_LLM, _PRIOR, *_PLAIN)
 _DEFAULT = (_LLM, _PRIOR, "tpe-few", "random")
 
 
-def shares(members: Sequence[str], finished: Sequence[tuple[str, float | None]], *, mode: str) -> dict[str, float]:
+def probabilities(members: Sequence[str], finished: Sequence[tuple[str, float | None]], *, mode: str) -> dict[str, float]:
     """Probability of each member to give the next point; see the module's docstring.
 
     Args:
@@ -62,7 +62,7 @@ def shares(members: Sequence[str], finished: Sequence[tuple[str, float | None]],
     total = sum(credit.values())
     even = 1 / len(members)
     return {
-        name: _KEPT_SHARE * even + (1 - _KEPT_SHARE) * (value / total if total > 0 else even)
+        name: _KEPT * even + (1 - _KEPT) * (value / total if total > 0 else even)
         for name, value in credit.items()
     }
 
@@ -92,7 +92,7 @@ class Portfolio(Ensemble):
                 return name
         ended = [self._attempts[trial_id] for trial_id in self._ended]
         finished = [(a.details.get("member", ""), None if a.failed else a.score) for a in ended]
-        chances = shares(list(self._members), finished, mode=str(self._mode))
+        chances = probabilities(list(self._members), finished, mode=str(self._mode))
         rng = random.Random(f"{self.seed}/portfolio/{len(self._attempts)}")
         return rng.choices(list(chances), weights=list(chances.values()))[0]
 

@@ -51,7 +51,7 @@ def made_up(planned: PlannedBag, count: int, *, seed: int = 0) -> list[Triplet]:
     """Triplets of the plan's first configurations; those with a rate above 0.05 have diverged."""
     setup, space = setup_of(planned, seed), search_space(planned.budget())
     trials = []
-    for number, values in enumerate(plan_points(space, count, planned.points), start=1):
+    for number, values in enumerate(plan_points(space, count, planned.sequence), start=1):
         point = Hyperparameters.model_validate(values)
         diverged = point.lr > 0.05
         score = 0.0 if diverged else score_of(point, seed)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from searchers import SearcherError, create
-from searchers.ensembles.bandit import shares
+from searchers.ensembles.bandit import probabilities
 from searchers.space import Point
 from searchers.testing import METRIC, SPACE, play, propose, quadratic, report
 from tests.helpers.llm_fault_server import FaultServer
@@ -84,19 +84,19 @@ def test_wrong_turns_are_named() -> None:
 
 def test_credit_goes_to_those_who_raised_the_best() -> None:
     finished = [("a", 0.2), ("b", 0.3), ("a", 0.25), ("b", 0.8), ("c", None), ("first point", 0.7)]
-    dealt = shares("abc", finished, mode="max")
+    dealt = probabilities("abc", finished, mode="max")
     assert sum(dealt.values()) == pytest.approx(1)
     assert dealt == pytest.approx({"a": 0.4 / 3, "b": 0.4 / 3 + 0.6, "c": 0.4 / 3})
     even = dict.fromkeys("abc", 1 / 3)
-    assert shares("abc", [], mode="max") == pytest.approx(even)
-    assert shares("abc", [("a", 0.5), ("b", 0.5)], mode="max") == pytest.approx(even)
+    assert probabilities("abc", [], mode="max") == pytest.approx(even)
+    assert probabilities("abc", [("a", 0.5), ("b", 0.5)], mode="max") == pytest.approx(even)
     losses = [(member, None if score is None else 1 - score) for member, score in finished]
-    assert shares("abc", losses, mode="min") == pytest.approx(dealt)
+    assert probabilities("abc", losses, mode="min") == pytest.approx(dealt)
 
 
 def test_old_merits_fade() -> None:
     finished = [("a", 0.1), ("a", 0.9), *[("a", 0.2)] * 5, ("b", 0.1), ("b", 0.95)]
-    assert shares("ab", finished, mode="max")["b"] == pytest.approx(0.8)
+    assert probabilities("ab", finished, mode="max")["b"] == pytest.approx(0.8)
 
 
 def test_the_default_members_are_those_that_can_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

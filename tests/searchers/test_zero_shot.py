@@ -22,12 +22,12 @@ GOOD: Point = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.
 OTHER: Point = {**GOOD, "lr": 0.03, "optimizer": "SGD"}
 
 
-def experience(*lines: dict[str, Any]) -> list[Experience]:
+def past_trials(*lines: dict[str, Any]) -> list[Experience]:
     return [Experience.model_validate(line) for line in lines]
 
 
 def test_the_best_of_the_nearest_study_comes_first() -> None:
-    past = experience(
+    past = past_trials(
         past_trial(OTHER, 0.9, dataset="cells", classes=400), past_trial(GOOD, 0.1, dataset="cells", classes=400),
         past_trial(GOOD, 0.7), past_trial(OTHER, 0.3),
     )  # fmt: skip
@@ -38,7 +38,7 @@ def test_the_best_of_the_nearest_study_comes_first() -> None:
 
 def test_a_portfolio_covers_studies_that_disagree() -> None:
     near = {**GOOD, "lr": 0.0011}
-    past = experience(
+    past = past_trials(
         past_trial(GOOD, 0.9, dataset="a"), past_trial(near, 0.89, dataset="a"), past_trial(OTHER, 0.2, dataset="a"),
         past_trial(GOOD, 0.2, dataset="b"), past_trial(OTHER, 0.9, dataset="b"),
     )  # fmt: skip
@@ -46,9 +46,9 @@ def test_a_portfolio_covers_studies_that_disagree() -> None:
 
 
 def test_failures_are_the_worst_and_lower_may_be_better() -> None:
-    past = experience(past_trial(GOOD, 0.0, status="diverged"), past_trial(OTHER, 0.5))
+    past = past_trials(past_trial(GOOD, 0.0, status="diverged"), past_trial(OTHER, 0.5))
     assert prior_points(SPACE, CONTEXT, past) == [OTHER]
-    losses = experience(*({**past_trial(p, s), "mode": "min"} for p, s in ((GOOD, 0.1), (OTHER, 2.0))))
+    losses = past_trials(*({**past_trial(p, s), "mode": "min"} for p, s in ((GOOD, 0.1), (OTHER, 2.0))))
     assert prior_points(SPACE, CONTEXT, losses, mode="min") == [GOOD]
     assert prior_points(SPACE, CONTEXT, losses, mode="max") == []
 
@@ -61,9 +61,9 @@ def test_values_go_over_by_their_place_where_the_bounds_differ() -> None:
             ChoiceParameter(name="optimizer", choices=("AdamW", "Lion")),
         )
     )
-    (point,) = prior_points(small, CONTEXT, experience(past_trial({**GOOD, "iterations": 45}, 0.9)))
+    (point,) = prior_points(small, CONTEXT, past_trials(past_trial({**GOOD, "iterations": 45}, 0.9)))
     assert point == {"iterations": 3250, "lr": 0.001, "optimizer": "AdamW"}
-    assert prior_points(small, CONTEXT, experience(past_trial(OTHER, 0.9))) == [], "SGD is not there"
+    assert prior_points(small, CONTEXT, past_trials(past_trial(OTHER, 0.9))) == [], "SGD is not there"
 
 
 def test_after_its_points_it_draws_at_random(tmp_path: Path) -> None:

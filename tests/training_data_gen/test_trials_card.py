@@ -51,7 +51,7 @@ def test_the_spread_is_that_of_one_seed(triplets: list[Triplet]) -> None:
     own = [t for t in triplets if t.planned == BAGS[0].id]
     scores = [t.score for t in own if t.seed == 0]
     assert (spread(own).lowest, spread(own).highest) == (min(scores), max(scores))
-    recipe = own[0].model_copy(update={"config": None, "score": sorted(scores)[-2]})
+    recipe = own[0].model_copy(update={"sobol_number": None, "score": sorted(scores)[-2]})
     with_recipe = spread([t for t in own if t.seed == 0] + [recipe])
     assert with_recipe.recipe == recipe.score
     assert with_recipe.better == pytest.approx(1 / 24)

@@ -43,13 +43,13 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
     triplets = read_triplets(out)
     assert len({t.key for t in triplets}) == len(triplets) == 4
     assert {t.planned for t in triplets} == {"materials-0"}
-    assert {t.config for t in triplets} == {None, 0, 1}
+    assert {t.sobol_number for t in triplets} == {None, 0, 1}
     assert sum(t.test is not None for t in triplets) == 2, "the winner of each study"
     (near,) = [t for t in triplets if t.near]
-    (recipe,) = [t for t in triplets if t.config is None and not t.near]
+    (recipe,) = [t for t in triplets if t.sobol_number is None and not t.near]
     assert near.point == near_points(_space(near), recipe.point, 1, sequence=0)[0]
     points = plan_points(_space(triplets[0]), 2)
-    assert [next(t.point for t in triplets if t.config == n) for n in range(2)] == points
+    assert [next(t.point for t in triplets if t.sobol_number == n) for n in range(2)] == points
     for triplet in triplets:
         assert triplet.held_out
         assert triplet.left_out

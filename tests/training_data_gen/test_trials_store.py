@@ -17,7 +17,7 @@ from tests.helpers.trial_making import made_up, setup_of
 from training_data_gen.trials.jobs import Job, trained_elsewhere
 from training_data_gen.trials.plan import make_plan
 from training_data_gen.trials.prepare import SEED
-from training_data_gen.trials.store import TripletFile, experience, learnable, read_triplets, write_experience
+from training_data_gen.trials.store import TripletFile, past_trial, learnable, read_triplets, write_experience
 
 PLAN = make_plan()
 BAG, OTHER = PLAN[0], PLAN[1]
@@ -38,7 +38,7 @@ def test_a_line_is_complete_and_names_no_machine() -> None:
     line = json.loads(triplet.model_dump_json())
     assert line["test"] == pytest.approx(triplet.score - 0.02)
     assert sum(t.test is not None for t in made_up(BAG, 20)) == 1
-    assert {t.config for t in made_up(BAG, 20)} == set(range(20))
+    assert {t.sobol_number for t in made_up(BAG, 20)} == set(range(20))
     assert {p["name"] for p in line["parameters"]} == set(line["point"])
     assert line["context"]["dataset"] == BAG.dataset
     assert line["versions"]["torch"]
@@ -92,7 +92,7 @@ def test_errors_name_the_file_the_line_and_the_remedy(tmp_path: Path) -> None:
 
 def test_a_searcher_sees_val_only() -> None:
     winner = next(t for t in made_up(BAG, 8) if t.test is not None)
-    seen = experience(winner)
+    seen = past_trial(winner)
     assert seen.score == winner.score
     assert "test" not in seen.model_dump_json().replace("test images", "")
     assert not set(seen.model_dump()) & {"test", "test_metrics", "metrics"}
@@ -109,7 +109,7 @@ def test_held_out_bags_and_left_out_sets_are_not_learnt_from(tmp_path: Path) -> 
 def test_the_prior_finds_the_best_point_of_the_same_bag() -> None:
     triplets = made_up(BAG, 16)
     context = StudyContext(facts=triplets[0].context)
-    (first, *_) = prior_points(search_space(BAG.budget()), context, [experience(t) for t in triplets])
+    (first, *_) = prior_points(search_space(BAG.budget()), context, [past_trial(t) for t in triplets])
     best = max(triplets, key=lambda t: t.score)
     assert first == best.point
     assert setup_of(BAG).bag.datasets == (BAG.dataset,)

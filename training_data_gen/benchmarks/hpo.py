@@ -43,7 +43,7 @@ _PACKED = "hpo_{}.gz"
 _STUDIES_PER_SLOT = 2
 
 
-class _Study(NamedTuple):
+class _Job(NamedTuple):
     """One study of the benchmark."""
 
     seed: int
@@ -139,18 +139,18 @@ class _Bench:
         self._options, self._out, self._events, self._command = options, out, events, command
         self._known, self._answers = known, answers
         self._bags = {bag.id: real_bag(bag, out / bag.id) for bag in held_out_bags(options)}
-        self._laps: dict[_Study, Lap] = {}
+        self._laps: dict[_Job, Lap] = {}
 
     def run(self, address: str | None) -> HpoBenchResult:
         missing = []
-        for study in self._order():
-            stored = study.file(self._out, self._options)
+        for job in self._order():
+            stored = job.file(self._out, self._options)
             if stored.exists():
-                self._laps[study] = Lap.model_validate_json(stored.read_bytes())
+                self._laps[job] = Lap.model_validate_json(stored.read_bytes())
             else:
-                missing.append(study)
+                missing.append(job)
         if missing:
-            asking = {study.searcher for study in missing}
+            asking = {job.searcher for job in missing}
             service = service_for(asking, tell=lambda words: self._events.emit("progress", "training", words))
             if service is not None:
                 service = RememberingClient(service, Answers(self._out / ANSWERS_FILE, self._answers))
@@ -158,14 +158,14 @@ class _Bench:
                 self._play(missing, service)
         return self._result()
 
-    def _order(self) -> Iterator[_Study]:
+    def _order(self) -> Iterator[_Job]:
         """Seed by seed and bag by bag, so that an interrupted benchmark is still a paired one."""
         for seed in range(self._options.seeds):
             for bag in self._bags:
                 for searcher in self._options.searchers:
-                    yield _Study(seed, bag, searcher)
+                    yield _Job(seed, bag, searcher)
 
-    def _play(self, missing: Sequence[_Study], service: ServiceClient | None) -> None:
+    def _play(self, missing: Sequence[_Job], service: ServiceClient | None) -> None:
         asked = self._options
         need = TrialNeed(asked.cpus_per_trial, asked.gpus_per_trial, resource=settings.trial_resource())
         require_resources(need)
@@ -173,48 +173,48 @@ class _Bench:
         trainings = Trainings(self._out / TRAININGS_FILE, train, self._known)
         began = time.monotonic()
 
-        def play(study: _Study) -> Lap:
-            bag = self._bags[study.bag]
-            trained = Trained(trainings, bag, study.seed)
+        def play(job: _Job) -> Lap:
+            bag = self._bags[job.bag]
+            trained = Trained(trainings, bag, job.seed)
             lap = play_lap(
-                bag.ground, trained, study.searcher, study.seed,
-                trials=asked.budget(study.searcher), at_once=asked.concurrent, service=service,
+                bag.ground, trained, job.searcher, job.seed,
+                trials=asked.budget(job.searcher), at_once=asked.concurrent, service=service,
             )  # fmt: skip
             return lap.model_copy(update={"test": trained.test()})
 
         pool = ThreadPoolExecutor(_STUDIES_PER_SLOT * trial_slots(need), thread_name_prefix="study")
         try:
-            running = {pool.submit(play, study): study for study in missing}
+            running = {pool.submit(play, job): job for job in missing}
             for number, future in enumerate(as_completed(running), start=1):
-                study, lap = running[future], future.result()
-                stored = study.file(self._out, asked)
+                job, lap = running[future], future.result()
+                stored = job.file(self._out, asked)
                 stored.parent.mkdir(parents=True, exist_ok=True)
                 write_text(stored, lap.model_dump_json(indent=1))
-                self._laps[study] = lap
+                self._laps[job] = lap
                 left = (time.monotonic() - began) / number * (len(missing) - number)
-                self._tell(study, lap, trainings, left)
+                self._tell(job, lap, trainings, left)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _tell(self, study: _Study, lap: Lap, trainings: Trainings, left_s: float) -> None:
+    def _tell(self, job: _Job, lap: Lap, trainings: Trainings, left_s: float) -> None:
         done, total = len(self._laps), len(self._bags) * self._options.seeds * len(self._options.searchers)
         self._events.emit(
             "note",
             "training",
-            f"study {done} of {total}, {study}: best {max(lap.scores, default=0.0):.3f}; {trainings.trained} trained, "
+            f"study {done} of {total}, {job}: best {max(lap.scores, default=0.0):.3f}; {trainings.trained} trained, "
             f"{trainings.taken} known already, about {duration(left_s)} left",
             done=done,
             total=total,
             trained=trainings.trained,
             eta_s=left_s,
         )
-        if study.searcher == self._options.searchers[-1]:
+        if job.searcher == self._options.searchers[-1]:
             self._result()
 
     def _result(self) -> HpoBenchResult:
         races = {}
         for name, bag in self._bags.items():
-            laps = [lap for study, lap in self._laps.items() if study.bag == name]
+            laps = [lap for job, lap in self._laps.items() if job.bag == name]
             if laps:
                 races[name] = self._race(bag, laps)
         result = summed_up(self._options, races, self._command)

@@ -32,7 +32,7 @@ from training_data_gen.benchmarks.ask_tell import play
 from training_data_gen.benchmarks.surrogate_benchmark import Landscape, Modelled, Smooth, Value
 from training_data_gen.trials.records import Triplet
 from training_data_gen.trials.statistics import by_bag
-from training_data_gen.trials.store import experience, learnable, read_triplets
+from training_data_gen.trials.store import past_trial, learnable, read_triplets
 from training_data_gen.trials.surrogate import Surrogate
 
 #: Standard deviation of a trial's luck, as a share of the landscape's range.
@@ -157,7 +157,7 @@ def rehearse(
 
 def _makers(bag: Triplet, others: Sequence[Triplet]) -> dict[str, Callable[[int], TrackingSearcher]]:
     space, context = SearchSpace(parameters=bag.parameters), StudyContext(facts=bag.context)
-    studies = past_studies(space, context, [experience(triplet) for triplet in others], "max")
+    studies = past_studies(space, context, [past_trial(triplet) for triplet in others], "max")
     score = LearnedScore(space, context, studies)
     good = [point for study in studies[:_ALIKE] for point, share in study.trials if share > _GOOD]
     first: dict[str, Any] = {"metric": "score", "mode": "max"}

@@ -136,7 +136,7 @@ def trained_elsewhere(job: Job, known: Iterable[Triplet]) -> list[Triplet]:
     if job.near:
         return own if len(own) >= job.configs else []
     wanted: set[int | None] = {*range(job.configs), *([None] if job.recipe else [])}
-    return own if wanted <= {t.config for t in own} else []
+    return own if wanted <= {t.sobol_number for t in own} else []
 
 
 class Pace:

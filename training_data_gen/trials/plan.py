@@ -64,7 +64,7 @@ def _training_bags(task: Task) -> list[PlannedBag]:
         taken.add((pair, frozenset(classes)))
         bag = _bag(f"{task}-{number:02d}", task, pair, classes, bounds, menu)
         repeated = NOISE_SEEDS if number < NOISE_BAGS else ()
-        bags.append(bag.model_copy(update={"points": number, "noise_seeds": repeated}))
+        bags.append(bag.model_copy(update={"sequence": number, "noise_seeds": repeated}))
     return bags
 
 
@@ -78,7 +78,7 @@ def _held_out_bags(task: Task) -> list[PlannedBag]:
         subsets = [s for s in POOLS[pair.dataset].reserved if fewest <= len(s) <= max(menu.classes)]
         classes = subsets[number % len(subsets)]
         bag = _bag(f"{task}-held-out-{number}", task, pair, classes, bounds[number], menu)
-        bags.append(bag.model_copy(update={"held_out": True, "points": menu.bags + number}))
+        bags.append(bag.model_copy(update={"held_out": True, "sequence": menu.bags + number}))
     return bags
 
 
@@ -137,7 +137,7 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     bounds = list(zip(*_bounds(menu, 2, rng), strict=True))
     return [
         _bag(f"{spec.name}-{number}", spec.task, Pair(spec.name, model), (), bounds[number], menu).model_copy(
-            update={"held_out": True, "left_out": True, "points": number}
+            update={"held_out": True, "left_out": True, "sequence": number}
         )
         for number, model in enumerate((models[0], models[-1]))
     ]

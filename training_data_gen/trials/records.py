@@ -70,7 +70,7 @@ class Triplet(BaseModel):
         context: what a searcher is told about the study.
         parameters: the search space with its bounds.
         point: the hyperparameters.
-        config: number of the quasi-random configuration, from 0; None for the toolbox's own recipe and those near it.
+        sobol_number: number of the quasi-random configuration, from 0; None for the toolbox's own recipe and those near it.
         near: drawn around the toolbox's own recipe.
         score: the objective on VAL, 0 if the trial failed.
         test: the objective on TEST, measured for the winner of a study, of all trials if asked for.
@@ -96,7 +96,7 @@ class Triplet(BaseModel):
     status: TrialStatus
     mode: str = "max"
     objective: str
-    config: int | None
+    sobol_number: int | None
     near: bool = False
     seed: int
     test: float | None = None
@@ -142,7 +142,7 @@ def triplets_of(
         near: they were drawn around the toolbox's own recipe.
     """
     numbers = (
-        {} if near else {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.points))}
+        {} if near else {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.sequence))}
     )
     measured = objective(planned.task).name
     versions = _versions(setup.choice)
@@ -167,7 +167,7 @@ def triplets_of(
             point=trial.hyperparameters.model_dump(),
             score=round(trial.score, _DECIMALS),
             status=trial.status,
-            config=numbers.get(trial_key(trial.hyperparameters.model_dump())),
+            sobol_number=numbers.get(trial_key(trial.hyperparameters.model_dump())),
             test=round(test_metrics[trial.number][measured], _DECIMALS) if trial.number in test_metrics else None,
             metrics=_rounded(trial.metrics),
             test_metrics=_rounded(test_metrics.get(trial.number, {})),

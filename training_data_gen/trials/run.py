@@ -222,8 +222,8 @@ class _Work:
 def _searcher(job: Job, space: SearchSpace, recipe: Point) -> str:
     """Name of what proposes the study's configurations."""
     if job.near:
-        return register_near(near_points(space, recipe, job.configs, job.planned.points), job.planned.id)
-    return register_searcher(job.planned.points) + (DEFAULT_SUFFIX if job.recipe else "")
+        return register_near(near_points(space, recipe, job.configs, job.planned.sequence), job.planned.id)
+    return register_searcher(job.planned.sequence) + (DEFAULT_SUFFIX if job.recipe else "")
 
 
 def _outcome(result: StudyResult) -> str:

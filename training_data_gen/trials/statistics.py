@@ -96,8 +96,8 @@ def main_seed(triplets: Sequence[Triplet]) -> list[Triplet]:
 def spread(triplets: Sequence[Triplet]) -> Spread:
     """Of one bag's triplets, which are not empty."""
     own = main_seed(triplets)
-    scores = [t.score for t in own if t.config is not None] or [t.score for t in own]
-    recipe = next((t.score for t in own if t.config is None and not t.near), None)
+    scores = [t.score for t in own if t.sobol_number is not None] or [t.score for t in own]
+    recipe = next((t.score for t in own if t.sobol_number is None and not t.near), None)
     return Spread(
         lowest=min(scores),
         median=statistics.median(scores),

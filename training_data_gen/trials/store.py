@@ -47,7 +47,7 @@ def _file_in(path: Path) -> Path:
     return packed if packed.exists() and not plain.exists() else plain
 
 
-def experience(triplet: Triplet) -> Experience:
+def past_trial(triplet: Triplet) -> Experience:
     """The part of a triplet that a searcher may see: VAL only."""
     return Experience.model_validate(triplet.model_dump(include=set(Experience.model_fields)))
 
@@ -69,7 +69,7 @@ def write_experience(triplets: Iterable[Triplet], path: Path, *, without: Iterab
     Raises:
         StorageError: the file cannot be written.
     """
-    text = "".join(experience(t).model_dump_json() + "\n" for t in learnable(triplets, without=without))
+    text = "".join(past_trial(t).model_dump_json() + "\n" for t in learnable(triplets, without=without))
     if path.suffix != ".gz":
         return write_text(path, text)
     with storage_errors(path):
