@@ -4,7 +4,7 @@ Who calls what: Ray Tune's controller, in the driver process, in one thread.
 
 `suggest(trial_id)`: before each trial, inside the controller's loop, so a slow
     answer stalls every running trial. At most `max_concurrent_trials` proposals
-    are open at a time. Return a point; None means "ask me later" (Tune sleeps a
+    are open at a time. Return a configuration; None means "ask me later" (Tune sleeps a
     second when nothing else runs); `FINISHED` ends the study early.
 `on_trial_result(trial_id, result)`: after each report but the last; does nothing here.
 `on_trial_complete(trial_id, result, error)`: once a trial, after its last report.
@@ -32,7 +32,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import _has_unresolved_values
 
 from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from searchers.state_file import read_state, write_state
 
 
@@ -75,8 +75,8 @@ class BaseSearcher(Searcher, ABC):
         self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[mode]
 
     @abstractmethod
-    def suggest(self, trial_id: str) -> Point | str | None:  # type: ignore[override] # Ray forgot FINISHED
-        """A point inside the space, None (later) or `FINISHED`; the same point if asked twice."""
+    def suggest(self, trial_id: str) -> Configuration | str | None:  # type: ignore[override] # Ray forgot FINISHED
+        """A configuration inside the space, None (later) or `FINISHED`; the same configuration if asked twice."""
 
     @abstractmethod
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -91,7 +91,7 @@ class BaseSearcher(Searcher, ABC):
         """Take over what `get_state` gave, whatever this instance has done before."""
 
     def proposed_by(self, trial_id: str) -> str:
-        """Who chose this trial's point: the searcher's name, unless it has several sources."""
+        """Who chose this trial's configuration: the searcher's name, unless it has several sources."""
         return self.name
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:

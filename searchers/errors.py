@@ -8,7 +8,7 @@ from rapidfuzz import process
 
 
 class SearcherError(ValueError):
-    """A name, option, point or state file that a searcher or scheduler cannot work with."""
+    """A name, option, configuration or state file that a searcher or scheduler cannot work with."""
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:

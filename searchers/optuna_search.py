@@ -28,10 +28,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from ray.tune.search.optuna import OptunaSearch
 
 from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.ranked_tpe import RankedTPESampler
-from searchers.transfer.transfer_surrogate import LearnedScore
+from searchers.transfer.transfer_surrogate import TransferSurrogate
 
 #: The delegate sees clean scores under this key, whatever the study calls its metric.
 _METRIC = "score"
@@ -54,10 +54,10 @@ class OptunaSearcher(TrackingSearcher):
         *,
         sampler: BaseSampler,
         startup_trials: int,
-        first_points: Sequence[Point] = (),
+        first_configs: Sequence[Configuration] = (),
         **settings: Any,
     ) -> None:
-        super().__init__(space, first_points=first_points, **settings)
+        super().__init__(space, first_configs=first_configs, **settings)
         # Optuna announces each study and trial on stderr, where the run shows its own progress.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._startup_trials = startup_trials
@@ -66,23 +66,23 @@ class OptunaSearcher(TrackingSearcher):
             metric=_METRIC,
             mode=self._mode,
             sampler=sampler,
-            points_to_evaluate=[dict(point) for point in first_points],
+            points_to_evaluate=[dict(config) for config in first_configs],
         )
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         finished = sum(attempt.score is not None for attempt in self._attempts.values())
         origin = self.name if finished >= self._startup_trials else f"{self.name}:start-up"
         # exp(log(x)) may miss a bound by one unit in the last place.
         return self.space.clip(dict(self._delegate.suggest(trial_id) or {})), origin
 
-    def _adopt(self, trial_id: str, point: Point) -> None:
+    def _adopt(self, trial_id: str, config: Configuration) -> None:
         self._delegate.suggest(trial_id)
 
-    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
-        # Asking for an enqueued point would make the sampler propose one first, which costs GP 0.4 s.
+    def _adopt_foreign(self, trial_id: str, config: Configuration) -> None:
+        # Asking for an enqueued configuration would make the sampler propose one first, which costs GP 0.4 s.
         delegate: Any = self._delegate
         study: optuna.Study = delegate._ot_study
-        study.add_trial(create_trial(state=TrialState.RUNNING, params=point, distributions=delegate._space))
+        study.add_trial(create_trial(state=TrialState.RUNNING, params=config, distributions=delegate._space))
         delegate._ot_trials[trial_id] = len(study.get_trials(deepcopy=False)) - 1
 
     def _learn(self, trial_id: str, score: float) -> None:
@@ -114,7 +114,7 @@ def tpe(
     metric: str | None = None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     startup_trials: int = 10,
 ) -> OptunaSearcher:
     """Tree-structured Parzen estimator, all parameters jointly (multivariate).
@@ -123,10 +123,10 @@ def tpe(
     trials are penalised (constant liar), so parallel trials spread out.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
         startup_trials: finished trials before the model takes over; Optuna's default is 10.
     """
-    return _tpe("tpe", space, metric, mode, seed, first_points, startup_trials)
+    return _tpe("tpe", space, metric, mode, seed, first_configs, startup_trials)
 
 
 def tpe_few(
@@ -135,25 +135,25 @@ def tpe_few(
     metric: str | None = None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     startup_trials: int = 3,
 ) -> OptunaSearcher:
     """`tpe` that starts modelling after 3 trials: the fair rival at small budgets."""
-    return _tpe("tpe-few", space, metric, mode, seed, first_points, startup_trials)
+    return _tpe("tpe-few", space, metric, mode, seed, first_configs, startup_trials)
 
 
 def tpe_ranked(
     space: SearchSpace,
     *,
-    score: LearnedScore,
+    score: TransferSurrogate,
     metric: str | None = None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     startup_trials: int = 3,
 ) -> OptunaSearcher:
     """`tpe_few` with its draws ranked by past trials, see `ranked_tpe`; `score` is of this space and this mode."""
-    return _tpe("tpe-ranked", space, metric, mode, seed, first_points, startup_trials, score)
+    return _tpe("tpe-ranked", space, metric, mode, seed, first_configs, startup_trials, score)
 
 
 def gp(
@@ -162,7 +162,7 @@ def gp(
     metric: str | None = None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     startup_trials: int = 10,
 ) -> OptunaSearcher:
     """Gaussian process with log expected improvement; choices enter by Hamming distance.
@@ -170,13 +170,13 @@ def gp(
     Imports torch. A proposal takes about 0.4 s at 40 trials on one core.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
         startup_trials: finished trials before the model takes over.
     """
     _check_startup(startup_trials)
     sampler = OneThreadGPSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials)
     return OptunaSearcher(
-        space, metric=metric, mode=mode, seed=seed, name="gp", first_points=first_points,
+        space, metric=metric, mode=mode, seed=seed, name="gp", first_configs=first_configs,
         sampler=sampler, startup_trials=startup_trials,
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def cmaes(
     metric: str | None = None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     startup_trials: int = 1,
 ) -> OptunaSearcher:
     """CMA-ES over the numeric parameters; choices are drawn at random beside it.
@@ -195,13 +195,13 @@ def cmaes(
     With fewer than two numeric parameters Optuna draws everything at random.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
         startup_trials: finished trials before CMA-ES starts; Optuna's default is 1.
     """
     _check_startup(startup_trials)
     sampler = CmaEsSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials, warn_independent_sampling=False)
     return OptunaSearcher(
-        space, metric=metric, mode=mode, seed=seed, name="cmaes", first_points=first_points,
+        space, metric=metric, mode=mode, seed=seed, name="cmaes", first_configs=first_configs,
         sampler=sampler, startup_trials=startup_trials,
     )  # fmt: skip
 
@@ -212,15 +212,15 @@ def _tpe(
     metric: str | None,
     mode: str,
     seed: int,
-    first_points: Sequence[Point],
+    first_configs: Sequence[Configuration],
     startup_trials: int,
-    score: LearnedScore | None = None,
+    score: TransferSurrogate | None = None,
 ) -> OptunaSearcher:
     _check_startup(startup_trials)
     make = partial(RankedTPESampler, space, score) if score is not None else TPESampler
     sampler = make(seed=_numpy_seed(seed), n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
     return OptunaSearcher(
-        space, metric=metric, mode=mode, seed=seed, name=name, first_points=first_points,
+        space, metric=metric, mode=mode, seed=seed, name=name, first_configs=first_configs,
         sampler=sampler, startup_trials=startup_trials,
     )  # fmt: skip
 

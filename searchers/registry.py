@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from searchers.context import StudyContext
 from searchers.errors import SearcherError, unknown
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Packages declare `name = "module:factory"` under this group.
 ENTRY_POINT_GROUP = "autommlab.searchers"
 
-#: "tpe+default" is "tpe" that tries the toolbox's own recipe first.
+#: "tpe+default" is "tpe" that tries the default configuration first.
 DEFAULT_SUFFIX = "+default"
 
 
@@ -37,31 +37,31 @@ class Factory(Protocol):
         metric: str | None,
         mode: str,
         seed: int,
-        first_points: Sequence[Point],
+        first_configs: Sequence[Configuration],
     ) -> Searcher:
         """A searcher that has proposed nothing yet."""
         ...
 
 
 _BUILT_IN = {
-    "default": "searchers.random_search:DefaultRecipe",
+    "default": "searchers.random_search:DefaultSearch",
     "random": "searchers.random_search:RandomSearch",
     "tpe": "searchers.optuna_search:tpe",
     "tpe-few": "searchers.optuna_search:tpe_few",
     "gp": "searchers.optuna_search:gp",
     "cmaes": "searchers.optuna_search:cmaes",
-    "prior": "searchers.transfer.zero_shot:prior",
-    "forest": "searchers.transfer.surrogate_search:forest",
+    "zero-shot": "searchers.transfer.zero_shot:zero_shot",
+    "surrogate": "searchers.transfer.surrogate_search:surrogate",
     "hpo-llama": "searchers.llm.hpo_llama:hpo_llama",
     "llm+tpe": "searchers.ensembles.hybrid:llm_tpe",
     "llm+gp": "searchers.ensembles.hybrid:llm_gp",
-    "portfolio": "searchers.ensembles.bandit:portfolio",
+    "bandit": "searchers.ensembles.bandit:bandit",
     "sobol": "searchers.sobol:SobolSearch",
 }
-#: Those that `create` refuses without an LLM service; "portfolio" uses one if there is one.
+#: Those that `create` refuses without an LLM service; "bandit" uses one if there is one.
 _NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
 #: Parameters of a factory that are no options of its searcher.
-_SHARED = {"space", "metric", "mode", "seed", "first_points", "context", "service"}
+_SHARED = {"space", "metric", "mode", "seed", "first_configs", "context", "service"}
 _registered: dict[str, Factory] = {}
 
 
@@ -84,8 +84,8 @@ def names() -> tuple[str, ...]:
     return plain + tuple(name + DEFAULT_SUFFIX for name in plain if name != "default")
 
 
-def needs_first_points(name: str) -> bool:
-    """Whether `create` refuses `name` without `first_points`."""
+def needs_first_configs(name: str) -> bool:
+    """Whether `create` refuses `name` without `first_configs`."""
     return name == "default" or name.endswith(DEFAULT_SUFFIX)
 
 
@@ -120,7 +120,7 @@ def create(
     metric: str | None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
     **options: Any,
@@ -133,25 +133,27 @@ def create(
         metric: key of the objective in a result.
         mode: "max" or "min".
         seed: whole number from which all randomness comes.
-        first_points: proposed before anything else, whatever the name; the names for which
-            `needs_first_points` holds cannot do without.
+        first_configs: proposed before anything else, whatever the name; the names for which
+            `needs_first_configs` holds cannot do without.
         context: what the study is about, handed to those that take it.
         service: LLM service, handed to those that take it; None = what AUTOMMLAB_LLM_URL names.
         options: the searcher's own, e.g. `startup_trials` of "tpe".
 
     Raises:
-        SearcherError: unknown name or option, missing or illegal first points.
+        SearcherError: unknown name or option, missing or illegal first configurations.
     """
     _known(name)
-    if needs_first_points(name) and not first_points:
-        raise SearcherError(f"the searcher {name!r} needs first_points: the toolbox's recipe as a point of the space")
+    if needs_first_configs(name) and not first_configs:
+        raise SearcherError(
+            f"the searcher {name!r} needs first_configs: the default configuration as a configuration of the space"
+        )
     base = name.removesuffix(DEFAULT_SUFFIX)
     factory = _factory(base)
     _check_options(base, factory, options)
     for extra, value in (("context", context), ("service", service)):
         if value is not None and _takes(factory, extra):
             options[extra] = value
-    searcher = factory(space, metric=metric, mode=mode, seed=seed, first_points=first_points, **options)
+    searcher = factory(space, metric=metric, mode=mode, seed=seed, first_configs=first_configs, **options)
     return _checked(base, searcher)
 
 
@@ -168,8 +170,8 @@ def _takes(factory: Factory, parameter: str) -> bool:
 def _sources() -> dict[str, str]:
     """Name -> where it comes from; ours first, nothing imported."""
     sources = dict(_BUILT_IN)
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        sources.setdefault(point.name, point.value)
+    for config in entry_points(group=ENTRY_POINT_GROUP):
+        sources.setdefault(config.name, config.value)
     for name, factory in _registered.items():
         sources.setdefault(name, getattr(factory, "__module__", repr(factory)))
     return sources
@@ -178,11 +180,11 @@ def _sources() -> dict[str, str]:
 def _factory(name: str) -> Factory:
     if name in _registered:
         return _registered[name]
-    point = EntryPoint(name, _sources()[name], ENTRY_POINT_GROUP)
+    config = EntryPoint(name, _sources()[name], ENTRY_POINT_GROUP)
     try:
-        factory: Factory = point.load()
+        factory: Factory = config.load()
     except (ImportError, AttributeError) as error:
-        raise SearcherError(f"searcher {name!r} ({point.value}) cannot be imported: {error}") from error
+        raise SearcherError(f"searcher {name!r} ({config.value}) cannot be imported: {error}") from error
     return factory
 
 

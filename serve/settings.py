@@ -64,8 +64,8 @@ class ServiceSettings(BaseModel):
         tensor_parallel: GPUs that one replica splits the model over, all on one node.
         gpus_per_replica: None = `tensor_parallel` where Ray sees GPUs, else 0; 0 runs on the CPU.
         cpus_per_replica: what Ray sets aside; 0 takes no slot away from trials.
-        node_resource: custom resource of the nodes that may hold replicas (`autommlab.common.placement`); the default is
-            AUTOMMLAB_LLM_RESOURCE, None = any node.
+        node_resource: custom resource of the nodes that may hold replicas (`autommlab.common.placement`); the default
+            is AUTOMMLAB_LLM_RESOURCE, None = any node.
         replicas: fewest; `max_replicas` above it turns autoscaling on.
         target_requests: requests in flight per replica that autoscaling aims at.
         max_adapters: LoRA adapters active in one batch; more can be registered, and are swapped in.

@@ -48,7 +48,7 @@ def measure_growth(
     seconds: float = 60.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Growth, ...]:
-    """Let each searcher work through made-up results (a smooth function of the point) and look at its cost.
+    """Let each searcher work through made-up results (a smooth function of the configuration) and look at its cost.
 
     Args:
         searchers: names of those that need no LLM.
@@ -75,8 +75,8 @@ def measure_growth(
 
 
 def _one_trial(searcher: Any, number: int) -> int:
-    point = searcher.suggest(f"t{number}")
-    made_up = 0.9 - 0.1 * (math.log10(point["lr"]) + 3) ** 2
+    config = searcher.suggest(f"t{number}")
+    made_up = 0.9 - 0.1 * (math.log10(config["lr"]) + 3) ** 2
     searcher.on_trial_complete(f"t{number}", {_METRIC: made_up})
     return 1
 

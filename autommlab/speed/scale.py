@@ -39,7 +39,7 @@ class ScaleResult(BaseModel):
             each slot takes depends on the machine, not on the driver.
         slots_used: slots that ran at least one trial.
         start_s: from the call to the first trial's begin, and on until all slots had begun one.
-        waiting: share of the slots' time between two trials.
+        waiting: fraction of the slots' time between two trials.
         longest_s: longest such pause.
         driver_cpu: CPU seconds of the driver per trial, Tune, searcher and snapshots together.
         memory_mb: the driver's resident memory when a quarter, a half, three quarters and all trials had ended.
@@ -66,7 +66,7 @@ class ScaleResult(BaseModel):
 
     @property
     def overhead(self) -> float:
-        """Share of the ideal time that was needed beyond it, the processes' start included."""
+        """Fraction of the ideal time that was needed beyond it, the processes' start included."""
         return self.seconds / self.ideal_s - 1
 
     @property
@@ -86,7 +86,7 @@ def measure_scale(
     """Run one study of sleeping trials on a private Ray that believes it has `slots` CPUs.
 
     Args:
-        searcher: proposes the points; one that needs no LLM.
+        searcher: proposes the configurations; one that needs no LLM.
         trials, slots, trial_s: budget, trials at once, seconds that each sleeps.
         tell: told what is being done.
     """

@@ -38,9 +38,9 @@ class SlotUse(BaseModel):
     """How the slots of one study spent their time.
 
     Attributes:
-        waiting: share of the slots' time between the end of one trial and the start of the next one.
+        waiting: fraction of the slots' time between the end of one trial and the start of the next one.
         longest_s: longest such pause.
-        fallbacks: trials that the searcher's stand-in proposed.
+        fallbacks: trials that the searcher's fallback proposed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -111,7 +111,7 @@ def measure_suggestions(
 
 
 def pauses(reports: list[dict[str, Any]]) -> tuple[float, float]:
-    """(share of the slots' time between trials, longest pause in seconds) from began/ended/worker of each trial."""
+    """(fraction of the slots' time between trials, longest pause in seconds) from began/ended/worker of each trial."""
     by_worker: dict[int, list[dict[str, Any]]] = {}
     for report in sorted(reports, key=lambda r: r["began"]):
         by_worker.setdefault(report["worker"], []).append(report)

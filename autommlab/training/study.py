@@ -23,7 +23,7 @@ from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
 from autommlab.training.usage import COST_FILE, llm_cost
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -86,7 +86,7 @@ def run_study(
     *,
     folder: Path,
     events: Events,
-    default_point: Point | None = None,
+    default_configuration: Configuration | None = None,
     service: ServiceClient | None = None,
     place: Place | None = None,
 ) -> StudyResult:
@@ -98,7 +98,7 @@ def run_study(
         options: searcher and budget.
         folder: gets `trials.jsonl`, `best/` and Ray's own state.
         events: told of every finished trial.
-        default_point: the toolbox's own recipe, for searchers that start from it.
+        default_configuration: the toolbox's own recipe, for searchers that start from it.
         service: the LLM service, for searchers that ask one.
         place: a storage that all nodes reach, for Ray's own state and the checkpoints of running trials;
             None = `folder`, which serves nodes that share its disk.
@@ -118,7 +118,7 @@ def run_study(
     state = state_of(folder, place)
     ledger = Ledger(folder / LEDGER_FILE)
     if len(ledger.records) < options.trials:
-        searcher = _searcher(setup, space, options, default_point, service)
+        searcher = _searcher(setup, space, options, default_configuration, service)
         _search(setup, searcher, options, folder, state, ledger, events)
     best = best_record(ledger.records)
     if best is None:
@@ -141,7 +141,7 @@ def _searcher(
     setup: TrialSetup,
     space: SearchSpace,
     options: StudyOptions,
-    default_point: Point | None,
+    default_configuration: Configuration | None,
     service: ServiceClient | None,
 ) -> Searcher:
     import searchers
@@ -154,7 +154,9 @@ def _searcher(
         metric=SCORE,
         mode="max",
         seed=setup.seed,
-        first_points=[default_point] if default_point and searchers.needs_first_points(options.searcher) else [],
+        first_configs=[default_configuration]
+        if default_configuration and searchers.needs_first_configs(options.searcher)
+        else [],
         context=study_context(setup),
         service=service,
     )

@@ -1,4 +1,4 @@
-"""Several searchers in one study: one gives the next point, all see every point and result."""
+"""Several searchers in one study: one gives the next configuration, all see every configuration and result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 
 #: The members see scores under this key, whatever the study calls its metric.
@@ -14,7 +14,7 @@ MEMBER_METRIC = "score"
 
 
 class Ensemble(TrackingSearcher):
-    """Its members are searchers of this study alone, without first points, with metric `MEMBER_METRIC`.
+    """Its members are searchers of this study alone, without first configurations, with metric `MEMBER_METRIC`.
 
     Args:
         space: what may be proposed.
@@ -29,7 +29,7 @@ class Ensemble(TrackingSearcher):
 
     @abstractmethod
     def _turn(self) -> str:
-        """The member that gives the next point: a function of the ledger, asked as often as one likes."""
+        """The member that gives the next configuration: a function of the ledger, asked as often as one likes."""
 
     def _soon(self) -> Iterable[str]:
         """Members whose turn may come before a trial that begins now has ended."""
@@ -38,31 +38,31 @@ class Ensemble(TrackingSearcher):
     def _running(self) -> int:
         return sum(attempt.score is None for attempt in self._attempts.values())
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         name = self._turn()
         chosen = self._members[name]
-        point: Any = chosen.suggest(trial_id)
+        config: Any = chosen.suggest(trial_id)
         details = chosen.proposal_details(trial_id)
         origin = details.pop("proposed_by")
         self._why = {"member": name, **details}
-        self._tell_all(trial_id, point, origin)
-        return point, origin
+        self._tell_all(trial_id, config, origin)
+        return config, origin
 
     def _explain(self) -> dict[str, Any]:
         return self._why
 
-    def _adopt(self, trial_id: str, point: Point) -> None:
-        self._tell_all(trial_id, point, self._first_origin)
+    def _adopt(self, trial_id: str, config: Configuration) -> None:
+        self._tell_all(trial_id, config, self._first_origin)
 
-    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
-        self._tell_all(trial_id, point, "elsewhere")
+    def _adopt_foreign(self, trial_id: str, config: Configuration) -> None:
+        self._tell_all(trial_id, config, "elsewhere")
 
-    def _tell_all(self, trial_id: str, point: Point, origin: str) -> None:
+    def _tell_all(self, trial_id: str, config: Configuration, origin: str) -> None:
         for member in self._members.values():
-            member.observe(trial_id, point, origin)
+            member.observe(trial_id, config, origin)
 
     def _entered(self, trial_id: str) -> None:
-        if len(self._attempts) >= len(self._first_points):
+        if len(self._attempts) >= len(self._first_configs):
             for name in self._soon():
                 self._members[name].prepare()
 

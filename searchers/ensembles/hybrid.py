@@ -1,7 +1,7 @@
 """An LLM beside Optuna: the model opens the study and speaks up now and then, Optuna carries on.
 
 A model that knows the field starts well; a model-based optimiser is better at the numbers once
-there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all results.
+there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all configurations and all results.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.settings import llm_options
 from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher
-from searchers.transfer.transfer_surrogate import LearnedScore, ranker_for
+from searchers.transfer.transfer_surrogate import TransferSurrogate, ranker_for
 from serve.client import ServiceClient
 
 _LLM, _OPTUNA = "llm", "optuna"
 #: Optuna's samplers draw their first 10 at random. With 3 for the LLM, TPE's trials 4 and 5 lost what it never made
-#: up for (8 held-out bags, 2026-11-27).
+#: up for (8 held-out tasks, 2026-11-27).
 _TURNS = {"llm_first": 10, "llm_every": 4}
 
 
 class Hybrid(Ensemble):
-    """The LLM proposes the first `llm_first` trials after the first points and then every `llm_every`-th.
+    """The LLM proposes the first `llm_first` trials after the first configurations and then every `llm_every`-th.
 
     Args:
         space: what may be proposed.
@@ -60,14 +60,14 @@ class Hybrid(Ensemble):
         self._llm_first, self._llm_every = llm_first, llm_every
 
     def _turn(self) -> str:
-        return self._member(len(self._attempts) - len(self._first_points))
+        return self._member(len(self._attempts) - len(self._first_configs))
 
     def _soon(self) -> Iterable[str]:
-        number = len(self._attempts) - len(self._first_points)
+        number = len(self._attempts) - len(self._first_configs)
         return {self._member(number + ahead) for ahead in range(max(1, self._running()))}
 
     def _member(self, number: int) -> str:
-        """Whose turn the `number`-th proposal after the first points is."""
+        """Whose turn the `number`-th proposal after the first configurations is."""
         if number < self._llm_first or (number - self._llm_first + 1) % self._llm_every == 0:
             return _LLM
         return _OPTUNA
@@ -88,7 +88,7 @@ def llm_tpe(
 
     Args:
         space, context, service: see `hpo_llama`.
-        **arguments: metric, mode, seed, first_points (see `TrackingSearcher`), llm_first (10),
+        **arguments: metric, mode, seed, first_configs (see `TrackingSearcher`), llm_first (10),
             llm_every (4), and the options of `hpo_llama`.
 
     Raises:
@@ -109,7 +109,7 @@ def llm_gp(
 
 
 def _tpe(space: SearchSpace, ranker: Ranker, **shared: Any) -> OptunaSearcher:
-    if isinstance(ranker, LearnedScore):
+    if isinstance(ranker, TransferSurrogate):
         return tpe_ranked(space, score=ranker, **shared)
     return tpe_few(space, **shared)
 
@@ -126,7 +126,7 @@ def _hybrid(
     service: str | ServiceClient | None,
     **arguments: Any,
 ) -> Hybrid:
-    settings = {key: arguments.pop(key) for key in ("metric", "mode", "seed", "first_points") if key in arguments}
+    settings = {key: arguments.pop(key) for key in ("metric", "mode", "seed", "first_configs") if key in arguments}
     turns = {key: arguments.pop(key, default) for key, default in _TURNS.items()}
     checked = llm_options(name, arguments, *turns)
     shared: dict[str, Any] = {

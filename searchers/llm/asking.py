@@ -1,4 +1,4 @@
-"""From a question to new points: one batch of samples a call, a few retries, never an exception."""
+"""From a question to new configurations: one batch of samples a call, a few retries, never an exception."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from searchers.context import StudyContext
 from searchers.llm.answer_schema import AnswerError, answer_schema, longest_answer, parse_answer
 from searchers.llm.candidates import Candidate, Ranker, new_ones
 from searchers.settings import ADAPTER, LlmOptions
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from serve.client import Answer, Sample, Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
 
@@ -79,7 +79,7 @@ class Reply:
     """What came of a request.
 
     Attributes:
-        candidates: new points, the best first; those that are used up are taken out.
+        candidates: new configurations, the best first; those that are used up are taken out.
         failure: why there are none, "kind" or "kind: more".
         near: they may be close to a trial, because nothing farther off came.
         model: the adapter or base model that answered last.
@@ -122,8 +122,8 @@ class Asker:
         self._breaker = Breaker(f"LLM service {client.url}", options.probe_every_s)
         self._model = options.adapter or ""
 
-    def ask(self, request: Request, tried: Sequence[Point]) -> Reply:
-        """New points for `request`, or the reason why there are none; takes at most `patience_s`."""
+    def ask(self, request: Request, tried: Sequence[Configuration]) -> Reply:
+        """New configurations for `request`, or the reason why there are none; takes at most `patience_s`."""
         reply = Reply()
         try:
             self._ask(request, tried, reply)
@@ -132,7 +132,7 @@ class Asker:
             reply.failure = f"{type(error).__name__}: {error}"
         return reply
 
-    def _ask(self, request: Request, tried: Sequence[Point], reply: Reply) -> None:
+    def _ask(self, request: Request, tried: Sequence[Configuration], reply: Reply) -> None:
         deadline = time.monotonic() + self._options.patience_s
         if self._breaker.is_open and not self._breaker.may_probe():
             reply.failure = self._breaker.reason
@@ -198,7 +198,9 @@ class Asker:
             self._model = next((name for name in [*wanted, ADAPTER] if name in served), served[0])
         return self._model
 
-    def _usable(self, answer: Answer, tried: Sequence[Point], *, near_allowed: bool) -> tuple[list[Candidate], str]:
+    def _usable(
+        self, answer: Answer, tried: Sequence[Configuration], *, near_allowed: bool
+    ) -> tuple[list[Candidate], str]:
         """New candidates in order, or why there are none."""
         read, problems = [], []
         for sample in answer.samples:
@@ -212,7 +214,7 @@ class Asker:
             return fresh, ""
         if not read:
             return [], f"no usable answer: {problems[0]}"[:300]
-        return [], "no new point among the answers"
+        return [], "no new configuration among the answers"
 
 
 def _cut_off(sample: Sample) -> str:

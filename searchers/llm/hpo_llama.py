@@ -33,11 +33,11 @@ from searchers.llm.asking import Asker, Cost, Reply, Request
 from searchers.llm.candidates import Candidate, Ranker, new_ones
 from searchers.llm.prompt import PromptLimits, Round, proposal_messages
 from searchers.settings import LlmOptions, llm_options
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.transfer_surrogate import ranker_for
-from searchers.transfer.trial_history import experience_file, load_experience
-from searchers.transfer.zero_shot import prior_points
+from searchers.transfer.trial_history import history_file, load_history
+from searchers.transfer.zero_shot import zero_shot_configs
 from serve.client import ServiceClient
 from serve.settings import KEY_VARIABLE, URL_VARIABLE
 
@@ -47,7 +47,7 @@ _DRAWS = 100
 
 
 class HpoLlama(TrackingSearcher):
-    """Proposals of the model; of the prior or at random where it has none, and then it says so.
+    """Proposals of the model; of the zero-shot portfolio or at random where it has none, and then it says so.
 
     Args:
         space: what may be proposed.
@@ -76,8 +76,10 @@ class HpoLlama(TrackingSearcher):
         ranker = ranker or ranker_for(space, self._context, self._options, str(self._mode))
         self._asker = Asker(client, space, self._context, self._options, seed=self.seed, ranker=ranker)
         self._asks_ahead = asks_ahead
-        file = experience_file(self._options.experience)
-        self._prior = prior_points(space, self._context, load_experience(file), mode=str(self._mode)) if file else []
+        file = history_file(self._options.trial_history)
+        self._zero_shot = (
+            zero_shot_configs(space, self._context, load_history(file), mode=str(self._mode)) if file else []
+        )
         self._grid_size = grid_size(space)
         self._asked = 0
         self._known_at_last = 0
@@ -88,9 +90,9 @@ class HpoLlama(TrackingSearcher):
         self._why: dict[str, Any] = {}
         self._told = ""
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         if self._grid_used_up():
-            return self._fallback(trial_id, "every point that the model can name has been tried")
+            return self._fallback(trial_id, "every configuration that the model can name has been tried")
         request, reply, chosen = self._choose()
         self._why = {
             "prompt_hash": request.prompt_hash(), "adapter": reply.model, "request": request.number,
@@ -98,9 +100,9 @@ class HpoLlama(TrackingSearcher):
         }  # fmt: skip
         reply.cost = Cost()  # told with the first trial that came of the request
         if chosen is None:
-            return self._fallback(trial_id, reply.failure or "no new point among the answers")
+            return self._fallback(trial_id, reply.failure or "no new configuration among the answers")
         self._why |= {"logprob": chosen.logprob, "expected": chosen.expected}
-        return chosen.point, self.name
+        return chosen.config, self.name
 
     def _choose(self) -> tuple[Request, Reply, Candidate | None]:
         """A candidate of a reply that is recent enough, else of a new one; see the module's docstring."""
@@ -172,12 +174,13 @@ class HpoLlama(TrackingSearcher):
     def _entered(self, trial_id: str) -> None:
         self._slots = max(self._slots, self._pending())
         self._known_at_last = self._known()
-        if self._asks_ahead and len(self._attempts) >= len(self._first_points):
+        if self._asks_ahead and len(self._attempts) >= len(self._first_configs):
             self.prepare()
 
     def _request(self) -> Request:
         history = [
-            Round(a.point, None if a.failed else a.score, a.reason if a.failed else "") for a in self._attempts.values()
+            Round(a.config, None if a.failed else a.score, a.reason if a.failed else "")
+            for a in self._attempts.values()
         ]
         messages = proposal_messages(self._context, self.space, history, mode=str(self._mode), limits=self._limits)
         samples = max(self._options.samples, self._slots + self._slots // 2)
@@ -185,28 +188,28 @@ class HpoLlama(TrackingSearcher):
         self._asked += 1
         return request
 
-    def _fallback(self, trial_id: str, reason: str) -> tuple[Point, str]:
-        point, source = self._substitute()
+    def _fallback(self, trial_id: str, reason: str) -> tuple[Configuration, str]:
+        config, source = self._substitute()
         self._why = {**self._why, "fallback": reason, "source": source}
-        message = "%s has no proposal for trial %s (%s); a point of %s takes its place"
+        message = "%s has no proposal for trial %s (%s); a configuration of %s takes its place"
         level = logging.INFO if reason == self._told else logging.WARNING
         logger.log(level, message, self.name, trial_id, reason, source)
         self._told = reason
-        return point, f"{self.name}:fallback"
+        return config, f"{self.name}:fallback"
 
-    def _substitute(self) -> tuple[Point, str]:
-        """The prior's next point, else a random one; new if the space still holds a new one."""
+    def _substitute(self) -> tuple[Configuration, str]:
+        """The zero-shot portfolio's next configuration, else a random one; new if the space still holds a new one."""
         tried = self._tried()
-        for point in self._prior:
-            if not is_near(self.space, point, tried):
-                return dict(point), "prior"
+        for config in self._zero_shot:
+            if not is_near(self.space, config, tried):
+                return dict(config), "zero-shot"
         rng = random.Random(f"{self.seed}/fallback/{len(tried)}")
         drawn = [self.space.sample(rng) for _ in range(_DRAWS)]
-        far = (point for point in drawn if not is_near(self.space, point, tried))
-        return next(far, next((point for point in drawn if point not in tried), drawn[0])), "random"
+        far = (config for config in drawn if not is_near(self.space, config, tried))
+        return next(far, next((config for config in drawn if config not in tried), drawn[0])), "random"
 
-    def _tried(self) -> list[Point]:
-        return [attempt.point for attempt in self._attempts.values()]
+    def _tried(self) -> list[Configuration]:
+        return [attempt.config for attempt in self._attempts.values()]
 
     def _known(self) -> int:
         return sum(attempt.score is not None for attempt in self._attempts.values())
@@ -217,7 +220,7 @@ class HpoLlama(TrackingSearcher):
     def _grid_used_up(self) -> bool:
         if len(self._attempts) < self._grid_size:
             return False
-        named = {repr(snap(self.space, attempt.point)) for attempt in self._attempts.values()}
+        named = {repr(snap(self.space, attempt.config)) for attempt in self._attempts.values()}
         return len(named) >= self._grid_size
 
     def _count(self, reply: Reply | None) -> None:
@@ -265,8 +268,8 @@ class HpoLlama(TrackingSearcher):
 
     def settings(self) -> dict[str, Any]:
         """See `BaseSearcher.settings`; the service's address may change between two sessions."""
-        options = self._options.model_dump(mode="json", exclude={"experience"})
-        return {**super().settings(), "context": self._context.facts, "options": options, "prior": self._prior}
+        options = self._options.model_dump(mode="json", exclude={"trial_history"})
+        return {**super().settings(), "context": self._context.facts, "options": options, "zero-shot": self._zero_shot}
 
 
 def has_service(service: str | ServiceClient | None) -> bool:
@@ -297,7 +300,7 @@ def hpo_llama(
     metric: str | None = None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
     **options: Any,
@@ -305,7 +308,7 @@ def hpo_llama(
     """`HpoLlama` by name.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
         context: what the study is about.
         service: address of the LLM service, or a client; None = AUTOMMLAB_LLM_URL.
         **options: see `LlmOptions`.
@@ -316,6 +319,6 @@ def hpo_llama(
     checked = llm_options("hpo-llama", options)
     client = service_client("hpo-llama", service, checked.timeout_s)
     return HpoLlama(
-        space, metric=metric, mode=mode, seed=seed, first_points=first_points,
+        space, metric=metric, mode=mode, seed=seed, first_configs=first_configs,
         client=client, context=context, options=checked,
     )  # fmt: skip

@@ -40,7 +40,7 @@ from searchers.errors import SearcherError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-#: Seconds from which a save is dear, and the share of the driver's time that dear ones may take (Tune's own).
+#: Seconds from which a save is dear, and the fraction of the driver's time that dear ones may take (Tune's own).
 DEAR_SAVE_S, MOST_OF_TIME = 0.1, 0.05
 
 _BUNDLE = "snapshot.zip"

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 import searchers
-from searchers import SearcherError, create, names, needs_first_points, register, registry
+from searchers import SearcherError, create, names, needs_first_configs, register, registry
 from searchers.base import BaseSearcher
 from searchers.random_search import RandomSearch
-from searchers.space import ChoiceParameter, FloatParameter, Point, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, propose, quadratic, report
 
-RECIPE: Point = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
+RECIPE: Configuration = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
 
 
 def make(name: str, **options: Any) -> Any:
@@ -31,8 +31,8 @@ def test_names_are_those_the_command_line_offers() -> None:
     assert names()[:6] == ("default", "random", "tpe", "tpe-few", "gp", "cmaes")
     assert "tpe+default" in names()
     assert "default+default" not in names()
-    assert names()[6:13] == ("prior", "forest", "hpo-llama", "llm+tpe", "llm+gp", "portfolio", "sobol")
-    assert [n for n in names() if needs_first_points(n)] == ["default", *(n for n in names() if "+default" in n)]
+    assert names()[6:13] == ("zero-shot", "surrogate", "hpo-llama", "llm+tpe", "llm+gp", "bandit", "sobol")
+    assert [n for n in names() if needs_first_configs(n)] == ["default", *(n for n in names() if "+default" in n)]
 
 
 def test_importing_the_package_imports_no_heavy_library() -> None:
@@ -57,14 +57,14 @@ def test_unknown_option_lists_the_allowed_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "tpe+default"])
-def test_default_needs_a_recipe(name: str) -> None:
-    with pytest.raises(SearcherError, match=rf"'{name.replace('+', '.')}' needs first_points"):
+def test_default_needs_a_default(name: str) -> None:
+    with pytest.raises(SearcherError, match=rf"'{name.replace('+', '.')}' needs first_configs"):
         make(name)
 
 
 def test_illegal_values_are_named() -> None:
     with pytest.raises(SearcherError, match=r"outside the search space: lr=7 is outside"):
-        make("random", first_points=[{**RECIPE, "lr": 7}])
+        make("random", first_configs=[{**RECIPE, "lr": 7}])
     with pytest.raises(SearcherError, match=r"startup_trials must be at least 1, got 0"):
         make("gp", startup_trials=0)
     with pytest.raises(SearcherError, match=r"mode must be 'max' or 'min', got 'best'"):
@@ -83,7 +83,7 @@ def test_outsiders_register_a_factory() -> None:
     register("mine", RandomSearch)
     assert "mine" in names()
     assert "mine+default" in names()
-    searcher: Any = make("mine+default", first_points=[RECIPE])
+    searcher: Any = make("mine+default", first_configs=[RECIPE])
     assert propose(searcher, "a") == RECIPE
     with pytest.raises(SearcherError, match=r"'mine' is already there \(searchers.random_search\)"):
         register("mine", RandomSearch)
@@ -103,12 +103,12 @@ def test_a_factory_must_return_a_searcher() -> None:
         make("broken")
 
 
-def test_other_packages_join_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [
+def test_other_packages_join_by_entry_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = [
         EntryPoint("theirs", "searchers.random_search:RandomSearch", registry.ENTRY_POINT_GROUP),
         EntryPoint("gone", "no_such_package:Searcher", registry.ENTRY_POINT_GROUP),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: configs)
     assert propose(make("theirs"), "a") == propose(make("random"), "a")
     with pytest.raises(SearcherError, match=r"'gone' \(no_such_package:Searcher\) cannot be imported"):
         make("gone")
@@ -121,31 +121,31 @@ def test_the_base_is_truly_abstract() -> None:
 
 def origins(searcher: Any, trials: int) -> list[str]:
     for number in range(trials):
-        point = propose(searcher, f"t{number}")
-        searcher.on_trial_complete(f"t{number}", report(quadratic(point)))
+        config = propose(searcher, f"t{number}")
+        searcher.on_trial_complete(f"t{number}", report(quadratic(config)))
     return [searcher.proposed_by(f"t{number}") for number in range(trials)]
 
 
 def test_every_proposal_tells_its_origin() -> None:
-    assert origins(make("default", first_points=[RECIPE]), 3) == ["default", "random", "random"]
+    assert origins(make("default", first_configs=[RECIPE]), 3) == ["default", "random", "random"]
     assert origins(make("tpe-few", startup_trials=2), 4) == ["tpe-few:start-up"] * 2 + ["tpe-few"] * 2
-    with_recipe = origins(make("tpe-few+default", startup_trials=2, first_points=[RECIPE]), 4)
-    assert with_recipe == ["first-point", "tpe-few:start-up", "tpe-few", "tpe-few"]
+    with_default = origins(make("tpe-few+default", startup_trials=2, first_configs=[RECIPE]), 4)
+    assert with_default == ["first configuration", "tpe-few:start-up", "tpe-few", "tpe-few"]
     with pytest.raises(SearcherError, match=r"trial 'x' was not suggested by random"):
         make("random").proposed_by("x")
 
 
 @pytest.mark.parametrize("name", ["default", "tpe+default", "cmaes+default", "gp+default"])
-def test_first_points_come_first_and_unchanged(name: str) -> None:
+def test_first_configs_come_first_and_unchanged(name: str) -> None:
     other = {**RECIPE, "optimizer": "AdamW", "lr": 0.001}
-    searcher = make(name, first_points=[RECIPE, other])
+    searcher = make(name, first_configs=[RECIPE, other])
     assert [propose(searcher, "a"), propose(searcher, "b")] == [RECIPE, other]
     assert propose(searcher, "c") not in (RECIPE, other)
 
 
 def test_default_draws_what_random_draws() -> None:
-    default, blind = make("default", first_points=[RECIPE]), make("random")
-    propose(default, "recipe")
+    default, blind = make("default", first_configs=[RECIPE]), make("random")
+    propose(default, "default")
     assert [propose(default, i) for i in "abc"] == [propose(blind, i) for i in "abc"]
 
 

@@ -1,7 +1,7 @@
 """Variants of HPO-LLaMA that only a benchmark asks for: what does each of its parts add?
 
-- `hpo-llama-likely`: 4 candidates, the one tried first that the model finds likeliest; without the learned score.
-- `hpo-llama-untuned`: the embedded base model without the adapter `hpo`; with the learned score.
+- `hpo-llama-likely`: 4 candidates, the one tried first that the model finds likeliest; without the transfer surrogate.
+- `hpo-llama-untuned`: the embedded base model without the adapter `hpo`; with the transfer surrogate.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from searchers import StudyContext, names, register
 from searchers.llm.hpo_llama import HpoLlama, service_client
 from searchers.settings import LlmOptions, llm_options
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from serve.client import ServiceClient
 from serve.settings import EMBEDDED_MODEL
 
@@ -37,7 +37,7 @@ class _Variant:
         metric: str | None,
         mode: str = "max",
         seed: int,
-        first_points: Sequence[Point] = (),
+        first_configs: Sequence[Configuration] = (),
         context: StudyContext | None = None,
         service: str | ServiceClient | None = None,
         **options: Any,
@@ -46,7 +46,7 @@ class _Variant:
         client = service_client(self._name, service, varied.timeout_s)
         return HpoLlama(
             space, client=client, context=context, options=varied, name=self._name,
-            metric=metric, mode=mode, seed=seed, first_points=first_points,
+            metric=metric, mode=mode, seed=seed, first_configs=first_configs,
         )  # fmt: skip
 
 

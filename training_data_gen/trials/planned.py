@@ -22,10 +22,10 @@ class PlannedBag(BaseModel):
         images: most images of (train, val, test).
         iterations, batch_size: bounds of the search space.
         reports: validations per trial.
-        held_out: kept away from everything that learns from triplets.
+        held_out: kept away from everything that learns from trials.
         left_out: its data set is the one that the leave-one-dataset-out split keeps away.
         sequence: which quasi-random sequence its configurations are taken from.
-        noise_seeds: seeds beside the plan's under which its first points are trained again.
+        noise_seeds: seeds beside the plan's under which its first configurations are trained again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""A triplet: request (bag and model), hyperparameters, performance. One line of `triplets.jsonl`."""
+"""A trial: request (bag and model), hyperparameters, performance. One line of `trials.jsonl`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import study_context
 from searchers.context import Fact
-from searchers.space import Parameter, Point, SearchSpace
+from searchers.space import Configuration, Parameter, SearchSpace
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.quasi import plan_points
+from training_data_gen.trials.quasi import plan_configs
 
 #: Packages whose versions a line carries: what the figures depend on.
 _PACKAGES = ("torch", "onedl-mmengine", "onedl-mmcv", "ray")
@@ -32,7 +32,7 @@ _DECIMALS, _SECONDS_DECIMALS = 5, 2
 
 
 class BagFacts(BaseModel):
-    """What a triplet says of its data."""
+    """What a trial says of its data."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +45,7 @@ class BagFacts(BaseModel):
 
 
 class ModelFacts(BaseModel):
-    """What a triplet says of its model; `score` is the zoo's on its own benchmark."""
+    """What a trial says of its model; `score` is the zoo's on its own benchmark."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,8 +60,9 @@ class ModelFacts(BaseModel):
     score_dataset: str = ""
 
 
-class Triplet(BaseModel):
-    """One trial with everything that it was about; `context` to `mode` are a `searchers.transfer.trial_history.Experience`.
+class RecordedTrial(BaseModel):
+    """One trial with everything that it was about; `context` to `mode` are a
+    `searchers.transfer.trial_history.PastTrial`.
 
     Attributes:
         key: of the content; equal keys are the same training.
@@ -69,9 +70,10 @@ class Triplet(BaseModel):
         held_out, left_out: see `PlannedBag`.
         context: what a searcher is told about the study.
         parameters: the search space with its bounds.
-        point: the hyperparameters.
-        sobol_number: number of the quasi-random configuration, from 0; None for the toolbox's own recipe and those near it.
-        near: drawn around the toolbox's own recipe.
+        config: the hyperparameters.
+        sobol_number: number of the quasi-random configuration, from 0; None for the default configuration and those
+            near it.
+        near: drawn around the default configuration.
         score: the objective on VAL, 0 if the trial failed.
         test: the objective on TEST, measured for the winner of a study, of all trials if asked for.
         metrics, test_metrics: all figures, fractions.
@@ -91,7 +93,7 @@ class Triplet(BaseModel):
     model: ModelFacts
     context: dict[str, Fact]
     parameters: tuple[Parameter, ...]
-    point: Point
+    config: Configuration
     score: float
     status: TrialStatus
     mode: str = "max"
@@ -122,7 +124,7 @@ class Triplet(BaseModel):
         return self.train_s + self.val_s + self.setup_s
 
 
-def triplets_of(
+def recorded_trials(
     planned: PlannedBag,
     setup: TrialSetup,
     space: SearchSpace,
@@ -130,7 +132,7 @@ def triplets_of(
     *,
     test_metrics: Mapping[int, dict[str, float]],
     near: bool = False,
-) -> list[Triplet]:
+) -> list[RecordedTrial]:
     """The lines of one study.
 
     Args:
@@ -139,10 +141,12 @@ def triplets_of(
         space: its bounds.
         trials: all of them.
         test_metrics: number of a trial -> its figures on TEST.
-        near: they were drawn around the toolbox's own recipe.
+        near: they were drawn around the default configuration.
     """
     numbers = (
-        {} if near else {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.sequence))}
+        {}
+        if near
+        else {trial_key(config): n for n, config in enumerate(plan_configs(space, len(trials), planned.sequence))}
     )
     measured = objective(planned.task).name
     versions = _versions(setup.choice)
@@ -161,10 +165,10 @@ def triplets_of(
         "versions": versions,
     }
     return [
-        Triplet(
+        RecordedTrial(
             **shared,
-            key=triplet_key(setup, trial.hyperparameters),
-            point=trial.hyperparameters.model_dump(),
+            key=training_key(setup, trial.hyperparameters),
+            config=trial.hyperparameters.model_dump(),
             score=round(trial.score, _DECIMALS),
             status=trial.status,
             sobol_number=numbers.get(trial_key(trial.hyperparameters.model_dump())),
@@ -183,15 +187,15 @@ def triplets_of(
     ]
 
 
-def triplet_key(setup: TrialSetup, point: Hyperparameters) -> str:
-    """A digest of all that decides a training: data, model, initial weights, input size, point, seed."""
+def training_key(setup: TrialSetup, config: Hyperparameters) -> str:
+    """A digest of all that decides a training: data, model, initial weights, input size, configuration, seed."""
     choice = setup.choice
     content = {
         "bag": setup.bag.digest,
         "model": choice.entry.name,
         "weights": choice.pretrained.kind,
         "input": choice.input_size,
-        "point": point.model_dump(),
+        "config": config.model_dump(),
         "seed": setup.seed,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
