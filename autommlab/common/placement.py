@@ -18,11 +18,11 @@ def llm_resource() -> str | None:
     return os.environ.get(LLM_RESOURCE_VARIABLE) or None
 
 
-def share_of(resource: str | None) -> dict[str, float]:
+def resource_request(resource: str | None) -> dict[str, float]:
     """What to ask Ray for so that a trial or replica lands on a node that carries `resource`; None asks for nothing."""
     return {resource: NODE_FRACTION} if resource else {}
 
 
-def whole(resource: str | None) -> dict[str, float]:
+def resources_of_node(resource: str | None) -> dict[str, float]:
     """What a node carries for that; a private Ray is one node for everything."""
     return {resource: 1.0} if resource else {}

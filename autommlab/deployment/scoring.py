@@ -6,8 +6,7 @@ from typing import Any
 
 from autommlab.compat import quiet_toolboxes
 from autommlab.deployment.trained import Trained
-from autommlab.metrics import objective
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 
 
 def score(trained: Trained, samples: list[Any]) -> float:

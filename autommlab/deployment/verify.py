@@ -11,8 +11,7 @@ from autommlab.deployment.predicting import load_bundle
 from autommlab.deployment.records import Verification
 from autommlab.deployment.scoring import predict_with_bundle, score
 from autommlab.deployment.trained import Trained
-from autommlab.metrics import objective
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 from autommlab.understanding.request import Engine
 
 #: Most test images (keypoints: images whose objects) that are compared.

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autommlab.common.errors import RequestError
-from autommlab.metrics import canonical_metric
-from autommlab.tasks import Task
+from autommlab.tasks import Task, canonical_metric
 
 
 class SpeedUnit(StrEnum):

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from searchers.candidates import Candidate, Ranker, by_likelihood
 from searchers.context import Fact, StudyContext
 from searchers.distance import unit_value
-from searchers.llm.candidates import Candidate, Ranker, by_likelihood
 from searchers.settings import LlmOptions
 from searchers.space import ChoiceParameter, Configuration, SearchSpace
 from searchers.transfer.trial_history import PastStudy, PastTrial, history_or_shipped, load_history, past_studies
