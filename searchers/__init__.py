@@ -22,22 +22,25 @@ How a searcher joins, HPO-LLaMA included:
    with one fixture.
 """
 
-from searchers.context import StudyContext
-from searchers.errors import SearcherError
+from searchers.context import StudyContext, StudySettings
+from autommlab.common.errors import SearcherError
 from searchers.registry import (
     create,
     names,
     needs_first_configs,
     needs_service,
     register,
+    summaries,
     takes_context,
     takes_service,
+    today,
 )
 from searchers.tune.schedulers import create_scheduler, scheduler_names
 
 __all__ = [
     "SearcherError",
     "StudyContext",
+    "StudySettings",
     "create",
     "create_scheduler",
     "names",
@@ -45,6 +48,8 @@ __all__ = [
     "needs_service",
     "register",
     "scheduler_names",
+    "summaries",
     "takes_context",
     "takes_service",
+    "today",
 ]

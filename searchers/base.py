@@ -31,7 +31,8 @@ from typing import Any
 from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import _has_unresolved_values
 
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError
+from searchers.context import StudySettings
 from searchers.space import Configuration, SearchSpace
 from searchers.state_file import read_state, write_state
 
@@ -41,15 +42,10 @@ class BaseSearcher(Searcher, ABC):
 
     Args:
         space: what may be proposed.
-        metric: key of the objective in a result; None lets Tune give it later.
-        mode: "max" or "min".
-        seed: whole number from which all randomness comes.
+        study: metric, mode and seed.
         name: how the searcher is called in records; part of the saved state.
         worst_score: what a failed trial counts as; None: 0 for "max", 1 for "min",
             the worst of a figure that is a fraction.
-
-    Raises:
-        SearcherError: `mode` is neither "max" nor "min".
     """
 
     #: Raise it when the meaning of the state changes; older files are then refused by name.
@@ -57,22 +53,13 @@ class BaseSearcher(Searcher, ABC):
     CKPT_FILE_TMPL = "searcher-state-{}.json"
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        name: str,
-        worst_score: float | None = None,
+        self, space: SearchSpace, study: StudySettings, *, name: str, worst_score: float | None = None
     ) -> None:
-        if mode not in ("max", "min"):
-            raise SearcherError(f"mode must be 'max' or 'min', got {mode!r}")
-        super().__init__(metric=metric, mode=mode)
+        super().__init__(metric=study.metric, mode=study.mode)
         self.space = space
-        self.seed = seed
+        self.seed = study.seed
         self.name = name
-        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[mode]
+        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[study.mode]
 
     @abstractmethod
     def suggest(self, trial_id: str) -> Configuration | str | None:  # type: ignore[override] # Ray forgot FINISHED

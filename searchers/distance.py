@@ -19,7 +19,7 @@ def unit_value(parameter: Parameter, value: float | str) -> float:
 
 
 def from_unit_value(parameter: Parameter, fraction: float) -> float:
-    """The number at that fraction of the range; the reverse of `place`, not yet rounded."""
+    """The number at that fraction of the range; the reverse of `unit_value`, not yet rounded."""
     if isinstance(parameter, ChoiceParameter):
         raise TypeError(f"{parameter.name} has no range")
     if not parameter.log:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from typing import Any
 
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError
+from searchers.context import StudySettings
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 
@@ -17,16 +18,8 @@ class RandomSearch(TrackingSearcher):
     same draws whatever their first configurations or results were.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        first_configs: Sequence[Configuration] = (),
-    ) -> None:
-        super().__init__(space, metric=metric, mode=mode, seed=seed, first_configs=first_configs, name="random")
+    def __init__(self, space: SearchSpace, study: StudySettings, *, name: str = "random", **settings: Any) -> None:
+        super().__init__(space, study, name=name, **settings)
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         number = len(self._attempts) - len(self._first_configs)
@@ -34,32 +27,13 @@ class RandomSearch(TrackingSearcher):
 
 
 class DefaultSearch(RandomSearch):
-    """Tries the given default configuration(s), then draws what `RandomSearch` of the same seed draws.
-
-    Args:
-        space: what may be proposed.
-        metric: key of the objective in a result.
-        mode: "max" or "min".
-        seed: whole number from which all randomness comes.
-        first_configs: the default configuration, translated into the space by the caller; at least one.
+    """Tries the first configurations of the study, then draws what `RandomSearch` of the same seed draws.
 
     Raises:
-        SearcherError: `first_configs` is empty or leaves the space.
+        SearcherError: the study has no first configuration, or one leaves the space.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        first_configs: Sequence[Configuration] = (),
-    ) -> None:
-        if not first_configs:
-            raise SearcherError(
-                "the searcher 'default' needs first_configs: the default configuration as a configuration of the space"
-            )
-        super().__init__(space, metric=metric, mode=mode, seed=seed, first_configs=first_configs)
-        self.name = "default"
-        self._first_origin = "default"
+    def __init__(self, space: SearchSpace, study: StudySettings) -> None:
+        if not study.first_configs:
+            raise SearcherError("the searcher 'default' needs first_configs: the default configuration of the study")
+        super().__init__(space, study, name="default", first_origin="default")

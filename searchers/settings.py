@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from searchers.errors import SearcherError, unknown
+from autommlab.common.errors import SearcherError, invalid, unknown
 
 HISTORY_VARIABLE = "AUTOMMLAB_TRIAL_HISTORY"
 
@@ -76,7 +76,4 @@ def llm_options(name: str, given: dict[str, object], *others: str) -> LlmOptions
     try:
         return LlmOptions.model_validate(given)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors()
-        )
-        raise SearcherError(f"options of searcher {name!r}: {problems}") from error
+        raise SearcherError(f"options of searcher {name!r}: {invalid(error)}") from error

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+from searchers.context import StudySettings
 from searchers.distance import from_unit_value
 from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
 from searchers.tracking import TrackingSearcher
@@ -44,16 +45,8 @@ class SobolSearch(TrackingSearcher):
     Two studies with the same seed see the same configurations whatever their first configurations or results were.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        first_configs: Sequence[Configuration] = (),
-    ) -> None:
-        super().__init__(space, metric=metric, mode=mode, seed=seed, first_configs=first_configs, name="sobol")
+    def __init__(self, space: SearchSpace, study: StudySettings) -> None:
+        super().__init__(space, study, name="sobol")
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         return sobol_config(self.space, len(self._attempts) - len(self._first_configs), self.seed), "sobol"

@@ -29,6 +29,7 @@ from ray import cloudpickle
 from ray.tune.search import ConcurrencyLimiter, Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
+from autommlab.common.trial_status import SCORE
 from searchers.space import (
     ChoiceParameter,
     Configuration,
@@ -41,7 +42,7 @@ from searchers.space import (
 MakeSearcher = Callable[[SearchSpace, int], Searcher]
 
 #: The key under which the tests report the objective.
-METRIC = "score"
+METRIC = SCORE
 
 #: A space like the real one: log integers, log floats, choices.
 SPACE = SearchSpace(

@@ -13,18 +13,16 @@ import math
 import numbers
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autommlab.common.trial_status import is_scored
 from searchers.base import BaseSearcher
-from searchers.errors import SearcherError
+from searchers.context import StudySettings
+from autommlab.common.errors import SearcherError
 from searchers.space import Configuration, SearchSpace
 
 logger = logging.getLogger(__name__)
-
-#: What a result may say under "status" without being a failure; "reason" may tell more.
-_REAL_STATUS = ("ok", "stopped")
 
 
 @dataclass
@@ -49,11 +47,11 @@ class Attempt:
 
 
 class TrackingSearcher(BaseSearcher):
-    """Keeps the ledger; `first_configs` are proposed before anything else.
+    """Keeps the ledger of proposals.
 
     Args:
         space: what may be proposed.
-        first_configs: complete configurations inside the space, tried in this order.
+        study: see `StudySettings`; its first configurations are proposed before anything else.
         first_origin: what `proposed_by` says of them.
         settings: see `BaseSearcher`.
 
@@ -62,21 +60,16 @@ class TrackingSearcher(BaseSearcher):
     """
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        first_configs: Sequence[Configuration] = (),
-        first_origin: str = "first configuration",
-        **settings: Any,
+        self, space: SearchSpace, study: StudySettings, *, first_origin: str = "first configuration", **settings: Any
     ) -> None:
-        super().__init__(space, **settings)
-        for config in first_configs:
+        super().__init__(space, study, **settings)
+        for config in study.first_configs:
             if problems := space.violations(config):
                 raise SearcherError(
                     f"first configuration {config} lies outside the search space: {'; '.join(problems)}. "
                     "Clip it with SearchSpace.clip or widen the bounds"
                 )
-        self._first_configs = [dict(config) for config in first_configs]
+        self._first_configs = [dict(config) for config in study.first_configs]
         self._first_origin = first_origin
         self._attempts: dict[str, Attempt] = {}
 
@@ -156,7 +149,7 @@ class TrackingSearcher(BaseSearcher):
         if error or not result:
             return None, str(result.get("reason") or "no result")
         status = result.get("status", "ok")
-        if status not in _REAL_STATUS:
+        if not is_scored(status):
             return None, str(result.get("reason") or status)
         if self._metric not in result:
             keys = ", ".join(sorted(result))

@@ -10,7 +10,7 @@ import typer
 from autommlab.cli.shared import command_line, print_table, searchers_named
 
 
-def comparison(
+def compare(
     request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
     searchers: Annotated[
         str, typer.Option(help="Names with commas; the others are tested against the first.")
@@ -24,9 +24,7 @@ def comparison(
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
     scheduler: Annotated[str, typer.Option(help="Who stops hopeless trials: none, asha or median.")] = "none",
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path(
-        "runs/compare"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/compare"),
     address: Annotated[
         str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
     ] = None,

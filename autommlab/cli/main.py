@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 from autommlab.cli.bench import bench_app
-from autommlab.cli.compare import race
+from autommlab.cli.compare import compare
 from autommlab.cli.data import data_app
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
@@ -32,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
-app.command()(race)
+app.command()(compare)
 app.command(context_settings=FOR_RUN)(submit)
 app.command(name="jobs")(list_jobs)
 app.command()(logs)
@@ -104,11 +104,6 @@ def main() -> None:
         _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
         sys.exit(StorageError.exit_code)
     except Exception as error:
-        from searchers.errors import SearcherError
-
-        if isinstance(error, SearcherError):
-            _complain(str(error))
-            sys.exit(RequestError.exit_code)
         traceback.print_exc()
         _complain("this is a fault of autommlab, not yours; please report it with the lines above")
         sys.exit(_UNEXPECTED)

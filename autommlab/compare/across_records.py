@@ -14,7 +14,8 @@ from autommlab.tasks import Task
 
 #: The paper's rivals, and those that it left out (design: section 5).
 SEARCHERS = (
-    "default", "random", "tpe", "tpe+default", "tpe-few", "gp", "zero-shot", "surrogate", "hpo-llama", "llm+tpe", "bandit",
+    "default", "random", "tpe", "tpe+default", "tpe-few", "gp",
+    "zero-shot", "surrogate", "hpo-llama", "llm+tpe", "bandit",
 )  # fmt: skip
 
 
@@ -69,14 +70,15 @@ class HpoBenchOptions(BaseModel):
 
 
 class Overall(BaseModel):
-    """One searcher over several bags; scores as normalised scores, 0 its worst trial, 1 its best.
+    """One searcher over several bags; scores are normalised: 0 the worst trial of a bag, 1 its best known.
 
     Attributes:
         task: None = over all tasks.
         bags, seeds: that every searcher has finished.
-        after: number of trials -> mean normalised score over datasets, with its interval over seeds; as far as its budget goes.
-        test: figure on TEST of the winner by VAL at the end of the budget, in fractions of the same range, so that 0 and 1
-            are no bounds; None where one was not measured.
+        after: number of trials -> mean normalised score over bags, with its interval over seeds; as far as its
+            budget goes.
+        test: figure on TEST of the winner by VAL at the end of the budget, normalised alike, so 0 and 1 are no bounds;
+            None where one was not measured.
         rank: mean place among the searchers at the end of the budget, 1 the best, ties shared; None for one with a
             smaller budget.
         llm_seconds: of a study.

@@ -138,7 +138,7 @@ def _continue(file: Path, options: CompareOptions) -> int:
         lost = [name for name in before.searchers if name not in options.searchers]
         if lost or options.seeds < before.seeds:
             raise ResumeError(
-                f"{file.parent} holds a comparison of {', '.join(before.searchers)} with {before.seeds} seeds, now asked: "
+                f"{file.parent} holds a comparison of {', '.join(before.searchers)} with {before.seeds} seeds, not: "
                 f"{', '.join(options.searchers)} with {options.seeds}. Name at least those, or use another --out"
             )
     write_text(file, options.model_dump_json(indent=1))

@@ -14,12 +14,13 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from searchers.context import StudyContext
-from searchers.ensembles.ensemble import MEMBER_METRIC, Ensemble
-from searchers.errors import SearcherError, unknown
+from searchers.context import StudyContext, StudySettings
+from searchers.ensembles.ensemble import Ensemble, member_settings
+from autommlab.common.errors import SearcherError, unknown
 from searchers.llm.hpo_llama import HpoLlama, has_service, service_client
 from searchers.optuna_search import cmaes, gp, tpe, tpe_few
 from searchers.random_search import RandomSearch
+from searchers.registry import today
 from searchers.settings import llm_options
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
@@ -70,18 +71,17 @@ class Bandit(Ensemble):
     """See the module's docstring.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         members: at least one, see `Ensemble`.
-        settings: see `TrackingSearcher`.
 
     Raises:
         SearcherError: no members.
     """
 
-    def __init__(self, space: SearchSpace, *, members: Mapping[str, TrackingSearcher], **settings: Any) -> None:
+    def __init__(self, space: SearchSpace, study: StudySettings, *, members: Mapping[str, TrackingSearcher]) -> None:
         if not members:
             raise SearcherError("a bandit needs at least one member")
-        super().__init__(space, members=members, name="bandit", **settings)
+        super().__init__(space, study, members=members, name="bandit")
         self._ended: list[str] = []
 
     def _turn(self) -> str:
@@ -92,6 +92,7 @@ class Bandit(Ensemble):
         ended = [self._attempts[trial_id] for trial_id in self._ended]
         finished = [(a.details.get("member", ""), None if a.failed else a.score) for a in ended]
         chances = probabilities(list(self._members), finished, mode=str(self._mode))
+        # The searcher's first name stays in the seed, which belongs to published figures.
         rng = random.Random(f"{self.seed}/portfolio/{len(self._attempts)}")
         return rng.choices(list(chances), weights=list(chances.values()))[0]
 
@@ -114,19 +115,16 @@ class Bandit(Ensemble):
 
 def bandit(
     space: SearchSpace,
+    study: StudySettings,
     *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
     **options: Any,
 ) -> Bandit:
-    """The members that can take part: "hpo-llama" with a service, "zero-shot" with trial history, the others always.
+    """The members that can take part: "hpo-llama" with a service, the others always.
 
     Args:
-        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         context, service: see `hpo_llama`.
         **options: members (names; hpo-llama, zero-shot, tpe-few, random), and those of `hpo_llama`.
 
@@ -134,22 +132,22 @@ def bandit(
         SearcherError: a member that does not exist, one that was asked for and cannot take part, or
             an option that is unknown or not allowed.
     """
-    names = options.pop("members", None) or _available(service)
+    names = [today(name) for name in options.pop("members", None) or _available(service)]
     checked = llm_options("bandit", options, "members")
     for name in names:
         if name not in _MEMBERS:
             raise SearcherError(unknown("member of searcher 'bandit'", name, _MEMBERS))
-    shared: dict[str, Any] = {"metric": MEMBER_METRIC, "mode": mode, "seed": seed}
+    own = member_settings(study)
     members: dict[str, TrackingSearcher] = {}
     for name in names:
         if name == _LLM:
             client = service_client("bandit", service, checked.timeout_s)
-            members[name] = HpoLlama(space, client=client, context=context, options=checked, asks_ahead=False, **shared)
+            members[name] = HpoLlama(space, own, client=client, context=context, options=checked, asks_ahead=False)
         elif name == _ZERO_SHOT:
-            members[name] = zero_shot(space, context=context, trial_history=checked.trial_history, **shared)
+            members[name] = zero_shot(space, own, context=context, trial_history=checked.trial_history)
         else:
-            members[name] = _PLAIN[name](space, **shared)
-    return Bandit(space, members=members, metric=metric, mode=mode, seed=seed, first_configs=first_configs)
+            members[name] = _PLAIN[name](space, own)
+    return Bandit(space, study, members=members)
 
 
 def _available(service: str | ServiceClient | None) -> list[str]:

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from autommlab.common.trial_status import SCORE
+from searchers.context import StudySettings
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 
-#: The members see scores under this key, whatever the study calls its metric.
-MEMBER_METRIC = "score"
+
+def member_settings(study: StudySettings) -> StudySettings:
+    """What the members of a study are told: they see clean scores, and first configurations as everybody's."""
+    return replace(study, metric=SCORE, first_configs=())
 
 
 class Ensemble(TrackingSearcher):
-    """Its members are searchers of this study alone, without first configurations, with metric `MEMBER_METRIC`.
+    """Its members are searchers of this study alone, with `member_settings`.
 
     Args:
-        space: what may be proposed.
-        members: name -> searcher; their modes and seeds are those of the ensemble.
-        settings: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
+        members: name -> searcher.
+        name: see `BaseSearcher`.
     """
 
-    def __init__(self, space: SearchSpace, *, members: Mapping[str, TrackingSearcher], **settings: Any) -> None:
-        super().__init__(space, **settings)
+    def __init__(
+        self, space: SearchSpace, study: StudySettings, *, members: Mapping[str, TrackingSearcher], name: str
+    ) -> None:
+        super().__init__(space, study, name=name)
         self._members = dict(members)
         self._why: dict[str, Any] = {}
 
@@ -70,7 +77,7 @@ class Ensemble(TrackingSearcher):
         attempt = self._attempts[trial_id]
         status = {"status": "failed", "reason": attempt.reason} if attempt.failed else {}
         for member in self._members.values():
-            member.on_trial_complete(trial_id, {MEMBER_METRIC: score, **status})
+            member.on_trial_complete(trial_id, {SCORE: score, **status})
 
     def usage(self) -> dict[str, Any]:
         """Also what a member tells of its costs."""

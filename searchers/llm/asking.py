@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from autommlab.common.llm_usage import LlmUsage
 from searchers.candidates import Candidate, Ranker, new_ones
 from searchers.context import StudyContext
 from searchers.llm.answer_schema import AnswerError, answer_schema, longest_answer, parse_answer
@@ -54,27 +55,6 @@ class Request:
 
 
 @dataclass
-class Cost:
-    """What questions have taken; seconds are those of the calls, whoever waited for them."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def add(self, other: Cost) -> None:
-        """Sum up."""
-        self.calls += other.calls
-        self.prompt_tokens += other.prompt_tokens
-        self.tokens += other.tokens
-        self.spend(other.seconds)
-
-    def spend(self, seconds: float) -> None:
-        """A call took them."""
-        self.seconds = round(self.seconds + seconds, 3)
-
-
-@dataclass
 class Reply:
     """What came of a request.
 
@@ -83,14 +63,14 @@ class Reply:
         failure: why there are none, "kind" or "kind: more".
         near: they may be close to a trial, because nothing farther off came.
         model: the adapter or base model that answered last.
-        cost: of all its calls.
+        usage: of all its calls.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
     failure: str = ""
     near: bool = False
     model: str = ""
-    cost: Cost = field(default_factory=Cost)
+    usage: LlmUsage = LlmUsage()
 
 
 class Asker:
@@ -163,7 +143,6 @@ class Asker:
 
     def _call(self, request: Request, attempt: int, temperature: float, left_s: float, reply: Reply) -> Answer:
         started = time.monotonic()
-        reply.cost.calls += 1
         try:
             answer = self._client.chat(
                 request.messages,
@@ -178,11 +157,10 @@ class Asker:
                 timeout_s=min(left_s, self._options.timeout_s),
             )
         except ServiceError:
-            reply.cost.spend(time.monotonic() - started)
+            reply.usage = reply.usage.plus(LlmUsage(calls=1, seconds=time.monotonic() - started))
             raise
-        reply.cost.spend(answer.seconds)
-        reply.cost.prompt_tokens += answer.prompt_tokens
-        reply.cost.tokens += answer.tokens
+        told = {"prompt_tokens": answer.prompt_tokens, "tokens": answer.tokens, "seconds": answer.seconds}
+        reply.usage = reply.usage.plus(LlmUsage(calls=1, **told))
         return answer
 
     def _chosen_model(self) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from autommlab.common.wording import quote, score_text, value_text
 from searchers.context import StudyContext
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError
 from searchers.settings import LlmOptions
 from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
 

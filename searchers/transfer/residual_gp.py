@@ -106,7 +106,7 @@ class ResidualGP:
 
 
 def _slope(normalised: np.ndarray, values: np.ndarray, usual_range: float) -> float:
-    """What a normalised score is worth in this study: least squares that start from the range of past studies; never below 0."""
+    """What a normalised score is worth here: least squares that start from the range of past studies; at least 0."""
     x, y = normalised - normalised.mean(), values - values.mean()
     noise = max(float(np.mean((y - usual_range * x) ** 2)), (_LEAST_SPREAD * usual_range) ** 2)
     before = 1 / (_RANGE_DOUBT * usual_range) ** 2

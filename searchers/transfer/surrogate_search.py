@@ -6,10 +6,8 @@ What `hpo-llama` must beat for the LLM, and not the score that ranks its candida
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from typing import Any
 
-from searchers.context import StudyContext
+from searchers.context import StudyContext, StudySettings
 from searchers.distance import is_near
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
@@ -25,17 +23,17 @@ class SurrogateSearch(TrackingSearcher):
     nothing.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         score: of any configuration; None = there are no earlier studies.
-        settings: see `TrackingSearcher`.
     """
 
-    def __init__(self, space: SearchSpace, *, score: TransferSurrogate | None, **settings: Any) -> None:
-        super().__init__(space, name="surrogate", **settings)
+    def __init__(self, space: SearchSpace, study: StudySettings, *, score: TransferSurrogate | None) -> None:
+        super().__init__(space, study, name="surrogate")
         self._score = score
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         tried = [attempt.config for attempt in self._attempts.values()]
+        # The searcher's first name stays in the seed, which belongs to published figures.
         rng = random.Random(f"{self.seed}/forest/{len(tried)}")
         if self._score is None:
             return self.space.sample(rng), f"{self.name}:random"
@@ -46,24 +44,17 @@ class SurrogateSearch(TrackingSearcher):
 
 
 def surrogate(
-    space: SearchSpace,
-    *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_configs: Sequence[Configuration] = (),
-    context: StudyContext | None = None,
-    trial_history: str | None = None,
+    space: SearchSpace, study: StudySettings, *, context: StudyContext | None = None, trial_history: str | None = None
 ) -> SurrogateSearch:
     """`SurrogateSearch` over a trial history.
 
     Args:
-        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         context: what the study is about; without it all earlier studies count alike.
         trial_history: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_TRIAL_HISTORY, else that of this package.
 
     Raises:
         SearcherError: the file cannot be used.
     """
-    score = surrogate_from(history_or_shipped(trial_history), space, context or StudyContext(), mode)
-    return SurrogateSearch(space, score=score, metric=metric, mode=mode, seed=seed, first_configs=first_configs)
+    score = surrogate_from(history_or_shipped(trial_history), space, context or StudyContext(), study.mode)
+    return SurrogateSearch(space, study, score=score)

@@ -12,13 +12,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autommlab.common.trial_status import is_scored
 from searchers.context import Fact, StudyContext, context_distance
 from searchers.distance import from_unit_value, unit_value
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError, invalid, tell_renamed
 from searchers.settings import HISTORY_VARIABLE
 from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
 
-SHIPPED = Path(__file__).with_name("trial history.jsonl.gz")
+_OLD_VARIABLE = "AUTOMMLAB_" + "EXPERIENCE"
+SHIPPED = Path(__file__).with_name("trial_history.jsonl.gz")
 
 
 class PastTrial(BaseModel):
@@ -45,12 +47,14 @@ class PastTrial(BaseModel):
     @property
     def real_score(self) -> float | None:
         """The score, None if the trial failed."""
-        return self.score if self.status in ("ok", "stopped") else None
+        return self.score if is_scored(self.status) else None
 
 
 def history_file(given: str | None) -> Path | None:
     """The file to read: the one given, else that of AUTOMMLAB_TRIAL_HISTORY, else none."""
     name = given or os.environ.get(HISTORY_VARIABLE)
+    if not name and (name := os.environ.get(_OLD_VARIABLE)):
+        tell_renamed("environment variable", _OLD_VARIABLE, HISTORY_VARIABLE)
     return Path(name).expanduser() if name else None
 
 
@@ -81,9 +85,7 @@ def load_history(path: Path) -> list[PastTrial]:
         try:
             read.append(PastTrial.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "line"
-            raise SearcherError(f"{path}, line {number}: {where}: {first['msg']}. {HOW_TO_MAKE_ONE}") from error
+            raise SearcherError(f"{path}, line {number}: {invalid(error)}. {HOW_TO_MAKE_ONE}") from error
     if not read:
         raise SearcherError(f"the trial history {path} is empty. {HOW_TO_MAKE_ONE}")
     return read
@@ -91,7 +93,7 @@ def load_history(path: Path) -> list[PastTrial]:
 
 HOW_TO_MAKE_ONE = (
     'a trial history has one JSON object per finished trial: {"context": {...}, "parameters": [bounds], '
-    '"configuration": {...}, "score": 0.8, "status": "ok"} (searchers.transfer.trial_history.PastTrial); '
+    '"config": {...}, "score": 0.8, "status": "ok"} (searchers.transfer.trial_history.PastTrial); '
     f"name it by trial_history=FILE or the environment variable {HISTORY_VARIABLE}"
 )
 

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from searchers.context import StudyContext
+from searchers.context import StudyContext, StudySettings
 from searchers.distance import gaps, is_near
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
@@ -102,13 +102,12 @@ class ZeroShotSearch(TrackingSearcher):
     """The portfolio's configurations, then random ones; results of the present study change nothing.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         configs: what `zero_shot_configs` gave.
-        settings: see `TrackingSearcher`.
     """
 
-    def __init__(self, space: SearchSpace, *, configs: Sequence[Configuration], **settings: Any) -> None:
-        super().__init__(space, name="zero-shot", **settings)
+    def __init__(self, space: SearchSpace, study: StudySettings, *, configs: Sequence[Configuration]) -> None:
+        super().__init__(space, study, name="zero-shot")
         self._configs = [dict(config) for config in configs]
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
@@ -116,6 +115,7 @@ class ZeroShotSearch(TrackingSearcher):
         for config in self._configs:
             if not is_near(self.space, config, tried):
                 return dict(config), self.name
+        # The searcher's first name stays in the seed, which belongs to published figures.
         return self.space.sample(random.Random(f"{self.seed}/prior/{len(tried)}")), f"{self.name}:random"
 
     def settings(self) -> dict[str, Any]:
@@ -125,11 +125,8 @@ class ZeroShotSearch(TrackingSearcher):
 
 def zero_shot(
     space: SearchSpace,
+    study: StudySettings,
     *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     trial_history: str | None = None,
     size: int = 10,
@@ -137,7 +134,7 @@ def zero_shot(
     """`ZeroShotSearch` over a trial history.
 
     Args:
-        space, metric, mode, seed, first_configs: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         context: what the study is about; without it all earlier studies are equally near.
         trial_history: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_TRIAL_HISTORY, else that of this package.
         size: most configurations before it draws at random.
@@ -146,5 +143,5 @@ def zero_shot(
         SearcherError: the file cannot be used.
     """
     known = load_history(history_or_shipped(trial_history))
-    configs = zero_shot_configs(space, context or StudyContext(), known, mode=mode, size=size)
-    return ZeroShotSearch(space, configs=configs, metric=metric, mode=mode, seed=seed, first_configs=first_configs)
+    configs = zero_shot_configs(space, context or StudyContext(), known, mode=study.mode, size=size)
+    return ZeroShotSearch(space, study, configs=configs)

@@ -35,7 +35,7 @@ from ray.tune.search.search_generator import SearchGenerator
 
 from autommlab.common.storage import open_whole, read_whole
 from searchers.base import BaseSearcher
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

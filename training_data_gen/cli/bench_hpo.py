@@ -18,8 +18,8 @@ def bench_hpo(
     searchers: Annotated[
         str,
         typer.Option(
-            help="Names with commas, here also hpo-llama-likely (no transfer surrogate), hpo-llama-untuned; zero-shot:3 gives "
-            "it 3 trials only. [default: eleven, from default to bandit]",
+            help="Names with commas, here also hpo-llama-likely (no transfer surrogate), hpo-llama-untuned; "
+            "zero-shot:3 gives it 3 trials only. [default: eleven, from default to bandit]",
             show_default=False,
         ),
     ] = "",
