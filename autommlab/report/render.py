@@ -57,7 +57,7 @@ def render(content: ReportContent) -> str:
         verdict=verdict(content),
         title=_title(content),
         tiles=rows.tiles(content),
-        parse=rows.parse_rows(content.request) if content.request else [],
+        parse=content.request.rows() if content.request else [],
         counts=rows.class_counts(content.bag) if content.bag else [],
         trials=rows.trial_rows(content),
         llm_note=rows.llm_note(content),

@@ -5,14 +5,12 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from autommlab.common.wording import duration
 from autommlab.data.records import SPLITS, Bag
 from autommlab.deployment.records import Deployment
 from autommlab.report.content import ReportContent
 from autommlab.training.records import LlmCost, TrialRecord
-from autommlab.understanding.request import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +91,6 @@ def tiles(content: ReportContent) -> list[Tile]:
     if content.stage_seconds:
         found.append(Tile("whole run", duration(sum(content.stage_seconds.values()))))
     return found
-
-
-def parse_rows(request: ModelRequest) -> list[tuple[str, str]]:
-    """What was understood: (field, value), "" where nothing was asked."""
-    data, model, deploy = request.data, request.model, request.deploy
-    return [
-        ("Task", model.task.value),
-        ("Objects", ", ".join(data.object)),
-        ("Scene", data.scenario),
-        ("Kind of picture", data.modality),
-        ("Data sets named", ", ".join(data.specific)),
-        ("Model named", _asked(model.specific_model)),
-        ("Quality", ", ".join(f"{metric.name} at least {metric.value:g}" for metric in model.metrics)),
-        ("Parameters", _limit("at most", model.parameters)),
-        ("Computation", _limit("at most", model.flops)),
-        ("Speed", _limit("at least" if model.speed.unit == "fps" else "at most", model.speed)),
-        ("Device", _asked(deploy.gpu.value)),
-        ("Inference engine", _asked(deploy.inference_engine.value)),
-    ]
 
 
 def class_counts(bag: Bag) -> list[ClassCount]:
@@ -218,14 +197,6 @@ def commands(content: ReportContent) -> list[tuple[str, str]]:
 
 def _device(deployment: Deployment) -> str:
     return "cpu" if deployment.device.value == "none" else deployment.device.value
-
-
-def _asked(value: str) -> str:
-    return "" if value == "none" else value
-
-
-def _limit(words: str, quantity: Any) -> str:
-    return "" if quantity.unit == "none" else f"{words} {quantity.value:g} {quantity.unit}"
 
 
 def percent(share: float) -> str:

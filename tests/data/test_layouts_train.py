@@ -7,7 +7,7 @@ import pytest
 from autommlab import settings
 from autommlab.data.bag import select_bag
 from autommlab.data.readers import candidates
-from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters

@@ -273,3 +273,8 @@ def _result(task: Task, folder: Path, checkpoint: Path) -> StudyResult:
         test_metrics={name: 0.85},
         seconds=1.0,
     )
+
+
+def with_engine(request: ModelRequest, engine: str) -> ModelRequest:
+    plain = request.to_dict()
+    return ModelRequest.parse({**plain, "deploy": {**plain["deploy"], "inference engine": engine}})
