@@ -22,8 +22,8 @@ How a searcher joins, HPO-LLaMA included:
    with one fixture.
 """
 
-from searchers.context import StudyContext, StudySettings
 from autommlab.common.errors import SearcherError
+from searchers.context import StudyContext, StudySettings
 from searchers.registry import (
     create,
     names,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from autommlab.common.errors import SearcherError
 from searchers.context import StudySettings
@@ -18,8 +17,8 @@ class RandomSearch(TrackingSearcher):
     same draws whatever their first configurations or results were.
     """
 
-    def __init__(self, space: SearchSpace, study: StudySettings, *, name: str = "random", **settings: Any) -> None:
-        super().__init__(space, study, name=name, **settings)
+    def __init__(self, space: SearchSpace, study: StudySettings) -> None:
+        super().__init__(space, study, name="random")
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         number = len(self._attempts) - len(self._first_configs)
@@ -36,4 +35,5 @@ class DefaultSearch(RandomSearch):
     def __init__(self, space: SearchSpace, study: StudySettings) -> None:
         if not study.first_configs:
             raise SearcherError("the searcher 'default' needs first_configs: the default configuration of the study")
-        super().__init__(space, study, name="default", first_origin="default")
+        super().__init__(space, study)
+        self.name = self._first_origin = "default"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from searchers.context import StudyContext, StudySettings
 from autommlab.common.errors import SearcherError, tell_renamed, unknown
+from searchers.context import StudyContext, StudySettings
 from searchers.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ _BUILT_IN = {
     ),
     "llm+gp": _BuiltIn("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
     "bandit": _BuiltIn(
-        "searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE and random search; whoever improves most gets more trials"
+        "searchers.ensembles.bandit:bandit",
+        "LLM, zero-shot, TPE and random search; who improves most gets more trials",
     ),
     "sobol": _BuiltIn("searchers.sobol:SobolSearch", "quasi-random: fills the space more evenly than random search"),
 }

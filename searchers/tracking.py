@@ -16,10 +16,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from autommlab.common.errors import SearcherError
 from autommlab.common.trial_status import is_scored
 from searchers.base import BaseSearcher
 from searchers.context import StudySettings
-from autommlab.common.errors import SearcherError
 from searchers.space import Configuration, SearchSpace
 
 logger = logging.getLogger(__name__)

@@ -96,11 +96,13 @@ def unknown(what: str, name: str, known: Sequence[str]) -> str:
 
 
 def invalid(error: ValidationError) -> str:
-    """What pydantic found, in one line: "samples = 0: input should be greater than or equal to 1; ..."."""
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'value'} = {repr(e['input'])[:60]}: {e['msg'][:1].lower()}{e['msg'][1:]}"
-        for e in error.errors()
-    )
+    """What pydantic found, in one line: "samples = 0: input should be greater than or equal to 1; seed is missing"."""
+    found = []
+    for problem in error.errors():
+        where, said = ".".join(map(str, problem["loc"])) or "value", problem["msg"]
+        value = f"{where} = {repr(problem['input'])[:60]}: {said[:1].lower()}{said[1:]}"
+        found.append(f"{where} is missing" if problem["type"] == "missing" else value)
+    return "; ".join(found)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from autommlab.common.errors import RequestError, unknown
 from autommlab.compare.curves import Estimate
 from autommlab.compare.records import Comparison
+from autommlab.options import SearcherName
 from autommlab.tasks import Task
 
 #: The paper's rivals, and those that it left out (design: section 5).
@@ -38,7 +39,7 @@ class HpoBenchOptions(BaseModel):
     tasks: tuple[Task, ...] = tuple(Task)
     datasets: tuple[str, ...] = ()
     bags: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
-    searchers: tuple[str, ...] = Field(default=SEARCHERS, min_length=1)
+    searchers: tuple[SearcherName, ...] = Field(default=SEARCHERS, min_length=1)
     trials: int = Field(default=20, ge=1)
     budgets: dict[str, int] = {}
     seeds: int = Field(default=5, ge=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.compare.curves import Estimate
-from autommlab.options import RunOptions
+from autommlab.options import RunOptions, SearcherName
 from autommlab.tasks import Task
 
 #: Proposals under these origins came from nobody's model.
@@ -25,7 +25,7 @@ class CompareOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: RunOptions
-    searchers: tuple[str, ...] = Field(min_length=1)
+    searchers: tuple[SearcherName, ...] = Field(min_length=1)
     seeds: int = Field(ge=1)
 
 
@@ -44,7 +44,7 @@ class StudySummary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    searcher: str
+    searcher: SearcherName
     seed: int
     scores: tuple[float, ...]
     statuses: tuple[str, ...]
@@ -78,7 +78,7 @@ class Standing(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    searcher: str
+    searcher: SearcherName
     best_after: dict[int, Estimate]
     test: Estimate | None
     regret: Estimate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from autommlab.common.trial_status import is_scored
 from autommlab.compare.curves import (
     Estimate,
     best_so_far,
@@ -16,8 +17,6 @@ from autommlab.compare.curves import (
     wins,
 )
 from autommlab.compare.records import Standing, StudySummary
-
-_GOOD = {"ok", "stopped"}
 
 
 def standings(studies: Sequence[StudySummary], searchers: Sequence[str], trials: int) -> tuple[Standing, ...]:
@@ -43,7 +42,7 @@ def standings(studies: Sequence[StudySummary], searchers: Sequence[str], trials:
             test=_tested(own),
             regret=regrets[name],
             wins=won[name],
-            failed=_share([status not in _GOOD for study in own for status in study.statuses]),
+            failed=_share([not is_scored(status) for study in own for status in study.statuses]),
             fallbacks=sum(study.fallbacks for study in own) / max(1, sum(len(study.scores) for study in own)),
             p_value=None if name == searchers[0] else paired_p_value(finals[name], finals[searchers[0]]),
             trials_to_match=_median_trials(curves[name], target),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from autommlab import settings
 from autommlab.common.errors import TrainingError
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.trial_status import SCORE
 from autommlab.speed.suggestions import pauses
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
@@ -110,7 +111,7 @@ def measure_scale(
 def _study(searcher: str, trials: int, slots: int, trial_s: float, folder: Path) -> list[dict[str, Any]]:
     from ray import tune
 
-    from autommlab.speed.sleeping_trial import SCORE, SleepingTrial
+    from autommlab.speed.sleeping_trial import SleepingTrial
     from autommlab.training.study_log import Silent
     from searchers.tune.fair_share import FairShare
     from searchers.tune.schedulers import create_scheduler

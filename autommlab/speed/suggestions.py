@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.trial_status import SCORE
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
 from autommlab.training.study import quiet_tune
@@ -130,7 +131,7 @@ def _slot_use(
     import ray
     from ray import tune
 
-    from autommlab.speed.sleeping_trial import SCORE, SleepingTrial
+    from autommlab.speed.sleeping_trial import SleepingTrial
     from autommlab.training.study_log import Silent
 
     start_private_ray(num_cpus=slots)

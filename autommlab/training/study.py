@@ -16,13 +16,14 @@ from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial
 from autommlab.common.errors import StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
+from autommlab.common.trial_status import SCORE
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
-from autommlab.training.usage import COST_FILE, llm_cost
+from autommlab.training.usage import LLM_FILE, llm_usage
 from searchers.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def run_study(
         val_metrics=best.metrics,
         test_metrics=_test_once(setup, folder, state),
         seconds=time.monotonic() - started,
-        llm=llm_cost(folder),
+        llm=llm_usage(folder),
     )
 
 
@@ -146,7 +147,6 @@ def _searcher(
 ) -> Searcher:
     import searchers
     from autommlab.training.search_space import study_context
-    from autommlab.training.trainable import SCORE
 
     return searchers.create(
         options.searcher,
@@ -175,7 +175,6 @@ def _search(
     from ray.tune.error import TuneError
 
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
-    from autommlab.training.trainable import SCORE
     from searchers.tune.fair_share import FairShare
     from searchers.tune.schedulers import create_scheduler
     from searchers.tune.snapshots import StudySnapshots, recover, save_often
@@ -218,7 +217,7 @@ def _search(
         )
         usage: dict[str, Any] = getattr(searcher, "usage", dict)()
         if "llm" in usage:
-            write_text(folder / COST_FILE, json.dumps(usage["llm"]))
+            write_text(folder / LLM_FILE, json.dumps(usage["llm"]))
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):

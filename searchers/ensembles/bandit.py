@@ -14,15 +14,15 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from autommlab.common.errors import SearcherError, unknown
 from searchers.context import StudyContext, StudySettings
 from searchers.ensembles.ensemble import Ensemble, member_settings
-from autommlab.common.errors import SearcherError, unknown
 from searchers.llm.hpo_llama import HpoLlama, has_service, service_client
 from searchers.optuna_search import cmaes, gp, tpe, tpe_few
 from searchers.random_search import RandomSearch
 from searchers.registry import today
 from searchers.settings import llm_options
-from searchers.space import Configuration, SearchSpace
+from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.zero_shot import zero_shot
 from serve.client import ServiceClient

@@ -13,8 +13,8 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from autommlab.common.wording import number_text
 from autommlab.common.errors import SearcherError
+from autommlab.common.wording import number_text
 from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, Parameter, SearchSpace
 
 #: IEC 60063: 24 values a decade, each about a tenth above the one before.

@@ -70,7 +70,7 @@ class Reply:
     failure: str = ""
     near: bool = False
     model: str = ""
-    usage: LlmUsage = LlmUsage()
+    usage: LlmUsage = field(default_factory=LlmUsage)
 
 
 class Asker:

@@ -7,11 +7,11 @@ import os
 import random
 from typing import Any
 
+from autommlab.common.errors import SearcherError
+from autommlab.common.llm_usage import LlmUsage
 from searchers.candidates import Ranker
 from searchers.context import StudyContext, StudySettings
 from searchers.distance import is_near
-from autommlab.common.errors import SearcherError
-from autommlab.common.llm_usage import LlmUsage
 from searchers.llm.answer_schema import grid_size, snap
 from searchers.llm.asking import Asker
 from searchers.llm.prompt import PromptLimits, Round, proposal_messages

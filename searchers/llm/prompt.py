@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autommlab.common.errors import SearcherError
 from autommlab.common.wording import quote, score_text, value_text
 from searchers.context import StudyContext
-from autommlab.common.errors import SearcherError
 from searchers.settings import LlmOptions
 from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
 

@@ -158,11 +158,7 @@ class ProposalBuffer:
 
     def _takes_over(self, ahead: AskAhead | None, now: Progress) -> bool:
         """Whether a request was made so long ago that its answer is there and better than the one at hand."""
-        return (
-            ahead is not None
-            and not self._options.fresh
-            and len(now.tried) - ahead.request.tried >= self._slots - 1
-        )
+        return ahead is not None and not self._options.fresh and len(now.tried) - ahead.request.tried >= self._slots - 1
 
     def _candidate_of(self, reply: Reply, now: Progress) -> Candidate | None:
         """The best one that is still new; it and those before it are used up."""

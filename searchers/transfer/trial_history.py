@@ -12,14 +12,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autommlab.common.errors import SearcherError, invalid, tell_renamed
 from autommlab.common.trial_status import is_scored
 from searchers.context import Fact, StudyContext, context_distance
 from searchers.distance import from_unit_value, unit_value
-from autommlab.common.errors import SearcherError, invalid, tell_renamed
 from searchers.settings import HISTORY_VARIABLE
 from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
 
-_OLD_VARIABLE = "AUTOMMLAB_" + "EXPERIENCE"
+_OLD_VARIABLE = "AUTOMMLAB_EXPERIENCE"
 SHIPPED = Path(__file__).with_name("trial_history.jsonl.gz")
 
 
@@ -92,7 +92,7 @@ def load_history(path: Path) -> list[PastTrial]:
 
 
 HOW_TO_MAKE_ONE = (
-    'a trial history has one JSON object per finished trial: {"context": {...}, "parameters": [bounds], '
+    'A trial history has one JSON object per finished trial: {"context": {...}, "parameters": [bounds], '
     '"config": {...}, "score": 0.8, "status": "ok"} (searchers.transfer.trial_history.PastTrial); '
     f"name it by trial_history=FILE or the environment variable {HISTORY_VARIABLE}"
 )

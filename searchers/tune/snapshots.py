@@ -33,9 +33,9 @@ from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search.search_generator import SearchGenerator
 
+from autommlab.common.errors import SearcherError
 from autommlab.common.storage import open_whole, read_whole
 from searchers.base import BaseSearcher
-from autommlab.common.errors import SearcherError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

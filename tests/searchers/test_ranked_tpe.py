@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from searchers import SearcherError, create
+from searchers import SearcherError, StudySettings, create
 from searchers.optuna_search import tpe_few, tpe_ranked
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract, propose, report
@@ -24,7 +24,7 @@ def reached(make: Any, trials: int = 8) -> float:
     """Mean worth, over 8 seeds, of what is proposed after three trials at random."""
     found = []
     for seed in range(8):
-        searcher = make(SPACE, metric=METRIC, seed=seed)
+        searcher = make(SPACE, StudySettings(METRIC, seed=seed))
         for number in range(trials):
             config = propose(searcher, f"t{number}")
             searcher.on_trial_complete(f"t{number}", report(worth(config)))
@@ -56,7 +56,7 @@ def test_what_was_tried_is_not_tried_again_while_there_is_something_new() -> Non
 
 
 def _configs(score: Any, seed: int, trials: int) -> list[Any]:
-    searcher = tpe_ranked(SPACE, score=score, metric=METRIC, seed=seed)
+    searcher = tpe_ranked(SPACE, StudySettings(METRIC, seed=seed), score=score)
     configs = []
     for number in range(trials):
         configs.append(propose(searcher, f"t{number}"))
@@ -76,7 +76,7 @@ def test_a_parameter_with_one_value_is_no_hindrance() -> None:
         line["parameters"] = [parameter.model_dump() for parameter in space.parameters]
     score = fit_surrogate(space, CONTEXT, [PastTrial.model_validate(line) for line in lines])
     assert score is not None
-    searcher = tpe_ranked(space, score=score, metric=METRIC, seed=0)
+    searcher = tpe_ranked(space, StudySettings(METRIC, seed=0), score=score)
     for number in range(6):
         config = propose(searcher, f"t{number}")
         assert config["optimizer"] == "SGD"
@@ -99,13 +99,13 @@ def test_llm_tpe_ranks_both_kinds_of_candidates_or_none(rank_by: str, origin: st
 
 def test_too_few_trials_to_begin_with_are_refused() -> None:
     with pytest.raises(SearcherError, match="startup_trials must be at least 1, got 0"):
-        tpe_ranked(SPACE, score=score_of(past_lines()), metric=METRIC, seed=0, startup_trials=0)
+        tpe_ranked(SPACE, StudySettings(METRIC, seed=0), score=score_of(past_lines()), startup_trials=0)
 
 
 def make_ranked(space: SearchSpace, seed: int) -> Any:
     rng = random.Random(0)
     past = PastStudy(CONTEXT.facts, 0.0, tuple((space.sample(rng), rng.random()) for _ in range(20)))
-    return tpe_ranked(space, score=TransferSurrogate(space, CONTEXT, [past]), metric=METRIC, seed=seed)
+    return tpe_ranked(space, StudySettings(METRIC, seed=seed), score=TransferSurrogate(space, CONTEXT, [past]))
 
 
 class TestContract(SearcherContract):

@@ -51,7 +51,7 @@ def test_the_unit_of_the_objective_does_not_matter(score: TransferSurrogate, uni
     plain = ResidualGP(SPACE, score, here).improvement(GRID)
     usual, score.usual_range = score.usual_range, score.usual_range * unit
     try:
-        other = [Result(r.config, r.value * unit + shift, r.share) for r in here]
+        other = [Result(r.config, r.value * unit + shift, r.normalised) for r in here]
         np.testing.assert_allclose(ResidualGP(SPACE, score, other).improvement(GRID), plain * unit, rtol=1e-6)
     finally:
         score.usual_range = usual

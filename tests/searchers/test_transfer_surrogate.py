@@ -92,17 +92,17 @@ def test_an_llm_searcher_tries_its_most_promising_candidate_and_tells_what_is_ex
     assert likely.proposal_details("t0")["expected"] is None
 
 
-class TestForest(SearcherContract):
+class TestSurrogate(SearcherContract):
     # Each proposal draws and rates 512 configurations.
     many_trials = 60
 
-    @pytest.fixture(params=["surrogate", "forest+default"])
+    @pytest.fixture(params=["surrogate", "surrogate+default"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
         file = write_history(tmp_path / "past.jsonl", past_lines())
         return partial(make_experienced, request.param, str(file))
 
 
-def test_the_forest_proposes_good_configs_from_the_first_trial_on(tmp_path: Path) -> None:
+def test_it_proposes_good_configs_from_the_first_trial_on(tmp_path: Path) -> None:
     file = write_history(tmp_path / "past.jsonl", past_lines())
     searcher = make_experienced("surrogate", str(file), SPACE, 0)
     configs = [propose(searcher, f"t{n}") for n in range(5)]
@@ -114,4 +114,4 @@ def test_without_earlier_studies_it_says_that_it_draws_at_random(tmp_path: Path)
     other = [{**line, "mode": "min"} for line in past_lines()]
     searcher = make_experienced("surrogate", str(write_history(tmp_path / "past.jsonl", other)), SPACE, 0)
     propose(searcher, "a")
-    assert searcher.proposed_by("a") == "forest:random"
+    assert searcher.proposed_by("a") == "surrogate:random"

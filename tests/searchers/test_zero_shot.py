@@ -101,9 +101,9 @@ def test_the_shipped_history_is_that_of_all_tasks_and_scores_are_fractions() -> 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"is empty\. a trial history has one JSON object per finished trial"),
-        (b'{"context": {}}\n', r"line 1: parameters: Field required"),
-        (b"\n{nonsense\n", r"line 2: line: Invalid JSON"),
+        (b"", r"is empty\. A trial history has one JSON object per finished trial"),
+        (b'{"context": {}}\n', r"line 1: parameters is missing; config is missing"),
+        (b"\n{nonsense\n", r"line 2: value = '{nonsense': invalid JSON"),
         (b"\xff\xfe", r"cannot be read: .*utf-8"),
     ],
 )

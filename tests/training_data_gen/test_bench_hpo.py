@@ -260,11 +260,12 @@ def test_wrong_bags_are_refused_before_anything_is_made(tmp_path: Path) -> None:
     for given, said in [
         ("detection-held-out-9", r"unknown held-out task 'detection-held-out-9'. Did you mean 'detection-held-out-0'"),
         ("keypoint-held-out-1", r"unknown held-out task 'keypoint-held-out-1'.*Known: detection-held-out-0, "),
-        ("0", "--bags is 0, must be at least 1"),
+        ("0", "--datasets is 0, must be at least 1"),
     ]:
         out = tmp_path / "bench"
         done = CliRunner().invoke(
-            app, ["bench", "hpo", "--bags", given, "--tasks", "detection", "--searchers", "random", "--out", str(out)]
+            app,
+            ["bench", "hpo", "--datasets", given, "--tasks", "detection", "--searchers", "random", "--out", str(out)],
         )
         assert isinstance(done.exception, RequestError)
         assert re.search(said, str(done.exception)), done.exception
@@ -277,7 +278,7 @@ def test_a_benchmark_that_fails_packs_what_it_has(tmp_path: Path) -> None:
     known = write_compressed(rows[:2], tmp_path / "known.jsonl.gz")
     out.mkdir()
     KeyedFile(out / TRAININGS_FILE, RecordedTrial, "training").add(rows[2:])
-    options = ["--known", known, "--pack", packed, "--out", out, "--searchers", "random", "--bags", "no-such-bag"]
+    options = ["--known", known, "--pack", packed, "--out", out, "--searchers", "random", "--datasets", "no-such-bag"]
     done = CliRunner().invoke(app, ["bench", "hpo", *map(str, options)])
     assert isinstance(done.exception, RequestError)
     assert {row.key for row in read_trials(packed / "hpo_trainings.jsonl.gz")} == {row.key for row in rows}
@@ -296,7 +297,7 @@ def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
 def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_path: Path) -> None:
     assert autommlab(home, "data", "add", shapes, "--name", "materials").returncode == 0
     out = tmp_path / "bench"
-    asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--bags", 1, "--trials", 1)
+    asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--datasets", 1, "--trials", 1)
     first = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out)
     assert first.returncode == 0, first.stderr
     assert "of each bag's range" in first.stdout

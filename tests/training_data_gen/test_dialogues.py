@@ -120,7 +120,7 @@ def test_too_few_bags_are_refused(trials: list[RecordedTrial], tmp_path: Path) -
 
 def test_the_command_writes_the_examples(table: list[RecordedTrial], tmp_path: Path) -> None:
     file = write_compressed(table, tmp_path / "trials.jsonl.gz")
-    words = ["tune", "hpo", "--trials", str(file), "--out", str(tmp_path / "out"), "--per-bag", "4"]
+    words = ["tune", "hpo", "--trials", str(file), "--out", str(tmp_path / "out"), "--per-dataset", "4"]
     done = CliRunner().invoke(app, [*words, "--examples-only"])
     assert done.exit_code == 0, done.output
     train, held_out, facts = read_examples(tmp_path / "out" / "examples")

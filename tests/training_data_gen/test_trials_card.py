@@ -85,8 +85,8 @@ def test_the_command_writes_card_history_and_the_packed_file(
     recorded: list[RecordedTrial], home: Path, tmp_path: Path
 ) -> None:
     TrialsFile(tmp_path / "trials.jsonl").add(recorded)
-    packed, learnt = tmp_path / "packed" / "trials.jsonl.gz", tmp_path / "trial history.jsonl"
-    written = autommlab(home, "trials", "--out", tmp_path, "--pack", packed, "--trial history", learnt)
+    packed, learnt = tmp_path / "packed" / "trials.jsonl.gz", tmp_path / "trial_history.jsonl"
+    written = autommlab(home, "trials", "--out", tmp_path, "--pack", packed, "--trial-history", learnt)
     assert written.returncode == 0, written.stderr
     assert len(read_trials(packed)) == len(load_history(learnt)) == len(recorded)
     card = autommlab(home, "trials", "--card", packed.parent)

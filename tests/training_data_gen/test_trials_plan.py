@@ -123,7 +123,7 @@ def test_what_cannot_be_added_is_named() -> None:
 
 
 def test_the_command_shows_the_plan(home: Path, tmp_path: Path) -> None:
-    shown = autommlab(home, "trials", "--plan", "--tasks", "detection", "--bags", 3)
+    shown = autommlab(home, "trials", "--plan", "--tasks", "detection", "--datasets", 3)
     assert shown.returncode == 0, shown.stderr
     assert "3 bags x (20 + 8 configurations)" in shown.stdout
     assert "detection-02" in shown.stdout

@@ -10,6 +10,7 @@ import pytest
 import searchers
 from autommlab.settings import TaskBudget
 from autommlab.training.search_space import search_space
+from searchers import StudySettings
 from searchers.distance import unit_value
 from searchers.sobol import SobolSearch, sobol_config, unit_point
 from searchers.space import ChoiceParameter, Configuration, SearchSpace
@@ -18,7 +19,7 @@ from training_data_gen.trials.quasi import SEARCHER, near_configs, plan_configs,
 
 
 def make(space: SearchSpace, seed: int) -> SobolSearch:
-    return SobolSearch(space, metric=METRIC, seed=seed)
+    return SobolSearch(space, StudySettings(METRIC, seed=seed))
 
 
 class TestSobol(SearcherContract):

@@ -28,15 +28,15 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
     added = autommlab(home, "data", "add", shapes, "--name", "materials")
     assert added.returncode == 0, added.stderr
     out = tmp_path / "recorded"
-    asked = ("trials", "--data", "materials", "--tasks", "classification", "--bags", 1, "--near", 1, "--out", out)
+    asked = ("trials", "--data", "materials", "--tasks", "classification", "--datasets", 1, "--near", 1, "--out", out)
 
-    _kill_after_trial(home, out, *asked, "--per-bag", 2)
+    _kill_after_trial(home, out, *asked, "--per-dataset", 2)
     ledger = out / "bags" / "materials-0" / "seed-0" / "trials.jsonl"
     survived = ledger.read_text().splitlines()
     assert survived
     assert not (out / "trials.jsonl").exists(), "a bag's trials come when it is done"
 
-    done = autommlab(home, *asked, "--per-bag", 2)
+    done = autommlab(home, *asked, "--per-dataset", 2)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 studies done, 4 trials" in done.stdout
     assert ledger.read_text().splitlines()[: len(survived)] == survived
@@ -59,12 +59,12 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
         assert trial.readback["optimizer"] == trial.config["optimizer"]
 
     before = (out / "trials.jsonl").read_text()
-    again = autommlab(home, *asked, "--per-bag", 2, "--json")
+    again = autommlab(home, *asked, "--per-dataset", 2, "--json")
     assert json.loads(again.stdout)["recorded"] == 4
     assert (out / "trials.jsonl").read_text() == before
 
     elsewhere = tmp_path / "elsewhere"
-    moved = autommlab(home, *asked[:-1], elsewhere, "--per-bag", 2, "--known", out, "--json")
+    moved = autommlab(home, *asked[:-1], elsewhere, "--per-dataset", 2, "--known", out, "--json")
     assert json.loads(moved.stdout)["studies_done"] == 2, moved.stderr
     assert {t.key for t in read_trials(elsewhere)} == {t.key for t in recorded}
     assert not list(elsewhere.rglob("trials.jsonl")), "it was trained again"

@@ -102,7 +102,7 @@ def test_held_out_bags_and_left_out_sets_are_not_learnt_from(tmp_path: Path) -> 
     recorded = [*made_up(BAG, 8), *made_up(HELD_OUT, 8), *made_up(LEFT_OUT, 8)]
     assert {t.planned for t in learnable(recorded)} == {BAG.id, LEFT_OUT.id}
     assert {t.planned for t in learnable(recorded, without=[LEFT_OUT.dataset])} == {BAG.id}
-    written = write_history(recorded, tmp_path / "trial history.jsonl")
+    written = write_history(recorded, tmp_path / "trial_history.jsonl")
     assert {e.context["dataset"] for e in load_history(written)} == {BAG.dataset, LEFT_OUT.dataset}
 
 

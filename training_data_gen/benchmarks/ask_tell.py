@@ -7,8 +7,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.trial_status import SCORE
 from autommlab.compare.records import StudySummary
-from autommlab.training.records import LlmCost
 from searchers import create, needs_first_configs, takes_service
 from searchers.context import StudyContext
 from searchers.space import Configuration, SearchSpace
@@ -17,7 +18,6 @@ from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, Value
 if TYPE_CHECKING:
     from serve.client import ServiceClient
 
-_SCORE = "score"
 #: Seconds for a call and for a proposal: a slow machine must not give the LLM's trials to a fallback.
 _PATIENCE: dict[str, Any] = {"timeout_s": 600.0, "patience_s": 900.0}
 
@@ -67,8 +67,8 @@ def ask_and_tell(searcher: Any, black_box: BlackBox, trials: int, at_once: int =
 
 def _report(value: Value) -> dict[str, Any]:
     if value.failure:
-        return {_SCORE: 0.0, "status": value.status, "reason": value.failure}
-    return {_SCORE: value.score}
+        return {SCORE: 0.0, "status": value.status, "reason": value.failure}
+    return {SCORE: value.score}
 
 
 def ask_tell_study(
@@ -95,7 +95,7 @@ def ask_tell_study(
     searcher: Any = create(
         name,
         problem.space,
-        metric=_SCORE,
+        metric=SCORE,
         seed=seed,
         first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
         context=problem.context,
@@ -104,7 +104,7 @@ def ask_tell_study(
     )
     values = ask_and_tell(searcher, black_box, trials, at_once)
     usage = searcher.usage() if hasattr(searcher, "usage") else {}
-    cost = LlmCost.model_validate(usage.get("llm", {}))
+    llm = LlmUsage.model_validate(usage.get("llm", {}))
     return StudySummary(
         searcher=name,
         seed=seed,
@@ -113,7 +113,7 @@ def ask_tell_study(
         proposed_by=usage.get("by_origin", {}),
         test=None,
         seconds=time.monotonic() - began,
-        llm_seconds=cost.seconds,
-        llm_tokens=cost.prompt_tokens + cost.tokens,
+        llm_seconds=llm.seconds,
+        llm_tokens=llm.prompt_tokens + llm.tokens,
         budget=trials,
     )

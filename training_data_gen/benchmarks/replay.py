@@ -1,6 +1,6 @@
 """`bench hpo --replay`: searchers on held-out tasks without training, hundreds of seeds in minutes.
 
-Where the trials hold a dense table of a bag (`autommlab trials --held-out --per-bag 200`), a proposal is worth what
+Where the trials hold a dense table of a bag (`autommlab trials --held-out --per-dataset 200`), a proposal is worth what
 its nearest real training reached; else a surrogate fitted to all trials answers. Which of the two it was, and how
 wrong it is, stands in the result. For developing searchers; claims need real trials.
 """

@@ -2,7 +2,7 @@
 
 A bag's own trials become a black box, in two ways: a Gaussian process over them, and the surrogate of all bags. Each
 configuration has a noise of its own on top, so that the best of many trials is partly noisy, as it is in real studies.
-The adapter has learnt from these bags, so a fallback takes the LLM's place: it knows other bags only.
+The adapter has learnt from these bags, so a simulated LLM takes its place: it knows other bags only.
 
     python -m training_data_gen.benchmarks.source_task_ablation --bags 52 --seeds 2
 """
@@ -16,11 +16,12 @@ import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from searchers.context import StudyContext
+from autommlab.common.trial_status import SCORE
+from searchers.context import StudyContext, StudySettings
 from searchers.distance import from_unit_value, is_near, unit_value
 from searchers.ensembles.hybrid import Hybrid
 from searchers.optuna_search import tpe_few, tpe_ranked
@@ -40,7 +41,7 @@ NOISE = 0.02
 TRIALS, SHOWN = 20, (5, 10, 20)
 #: Random configurations that show a black box's range.
 _PROBES = 2000
-#: The fallback: alike bags, normalised score that makes a trial of theirs good, candidates, and how far
+#: The simulated LLM: alike bags, normalised score that makes a trial of theirs good, candidates, and how far
 #: they lie from a good trial.
 _ALIKE, _GOOD, _CANDIDATES, _STEP, _OTHER = 6, 0.85, 12, 0.08, 0.1
 
@@ -50,16 +51,15 @@ class SimulatedLlm(TrackingSearcher):
     promising.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         good: trials of the most alike bags that were good there.
         score: ranks the candidates.
-        settings: see `TrackingSearcher`.
     """
 
     def __init__(
-        self, space: SearchSpace, good: Sequence[Configuration], score: TransferSurrogate, **settings: Any
+        self, space: SearchSpace, study: StudySettings, *, good: Sequence[Configuration], score: TransferSurrogate
     ) -> None:
-        super().__init__(space, **{"name": "fallback", **settings})
+        super().__init__(space, study, name="simulated-llm")
         self._good, self._score = good, score
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
@@ -166,23 +166,21 @@ def _makers(bag: RecordedTrial, others: Sequence[RecordedTrial]) -> dict[str, Ca
     studies = past_studies(space, context, [past_trial(trial) for trial in others], "max")
     score = TransferSurrogate(space, context, studies)
     good = [config for study in studies[:_ALIKE] for config, normalised in study.trials if normalised > _GOOD]
-    first: dict[str, Any] = {"metric": "score", "mode": "max"}
 
     def alone(seed: int) -> TrackingSearcher:
-        return SimulatedLlm(space, good, score, seed=seed, **first)
+        return SimulatedLlm(space, StudySettings(SCORE, seed=seed), good=good, score=score)
 
     def beside(optuna: Callable[..., TrackingSearcher], llm_first: int) -> Callable[[int], TrackingSearcher]:
         def make(seed: int) -> TrackingSearcher:
-            members = {"llm": alone(seed), "optuna": optuna(space, seed=seed, **first)}
-            return Hybrid(space, **members, llm_first=llm_first, llm_every=4, name="mixed", seed=seed, **first)
+            study = StudySettings(SCORE, seed=seed)
+            members = {"llm": alone(seed), "optuna": optuna(space, study)}
+            return Hybrid(space, study, **members, llm_first=llm_first, llm_every=4, name="mixed")
 
         return make
 
-    def ranked(space: SearchSpace, **settings: Any) -> TrackingSearcher:
-        return tpe_ranked(space, score=score, **settings)
-
+    ranked = partial(tpe_ranked, score=score)
     return {
-        "fallback alone": alone,
+        "simulated LLM alone": alone,
         "then tpe-few": beside(tpe_few, 10),
         "then tpe-ranked": beside(ranked, 10),
         "tpe-few from 4 on": beside(tpe_few, 3),

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from autommlab.training.records import TrialStatus
+from autommlab.common.trial_status import TrialStatus
 from searchers.distance import coordinates
 from searchers.space import Configuration, SearchSpace
 from training_data_gen.trials.records import RecordedTrial

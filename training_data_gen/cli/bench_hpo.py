@@ -1,4 +1,4 @@
-"""`autommlab bench hpo`: all searchers on bags that no adapter has learnt from."""
+"""`autommlab bench hpo`: all searchers on held-out tasks, which no adapter has learnt from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bench_hpo(
     ] = "",
     trials: Annotated[int, typer.Option(min=1, help="Trials of each study.")] = 20,
     seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim.")] = 5,
-    bags: Annotated[
+    datasets: Annotated[
         str,
         typer.Option(help="Most held-out tasks of each task, or names with commas. [default: all]", show_default=False),
     ] = "",
@@ -95,7 +95,7 @@ def bench_hpo(
     options = HpoBenchOptions(
         tasks=tasks_named(tasks),
         datasets=names_with_commas(data),
-        bags=_count_or_names(bags),
+        bags=_count_or_names(datasets),
         searchers=names or SEARCHERS,
         trials=trials,
         budgets=budgets,
@@ -151,7 +151,7 @@ def _count_or_names(text: str) -> int | tuple[str, ...] | None:
     if not text.isdecimal():
         return names_with_commas(text) or None
     if int(text) == 0:
-        raise RequestError("--bags is 0, must be at least 1, or names of held-out tasks with commas")
+        raise RequestError("--datasets is 0, must be at least 1, or names of held-out tasks with commas")
     return int(text)
 
 

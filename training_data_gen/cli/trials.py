@@ -1,4 +1,4 @@
-"""`autommlab trials`: real trainings over many bags, what HPO-LLaMA and the transfer searchers learn from."""
+"""`autommlab trials`: real trainings over many datasets, what HPO-LLaMA and the transfer searchers learn from."""
 
 from __future__ import annotations
 
@@ -20,25 +20,29 @@ def trials_command(
         Path | None, typer.Option(help="Only write the data card and plots of this folder's trials.")
     ] = None,
     trial_history: Annotated[
-        Path | None, typer.Option(help="Only write the bags that may be learnt from, for the searcher zero-shot.")
+        Path | None,
+        typer.Option(help="Only write the trials that may be learnt from, for the searchers zero-shot and surrogate."),
     ] = None,
     pack: Annotated[Path | None, typer.Option(help="Only write all trials compressed (.jsonl.gz), to keep.")] = None,
-    per_bag: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each bag.")] = 20,
-    bags: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
+    per_dataset: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each dataset.")] = 20,
+    datasets: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Only the held-out tasks; with --per-bag 200 dense tables to search on.")
+        bool,
+        typer.Option("--held-out", help="Only the held-out tasks; with --per-dataset 200 dense tables to search on."),
     ] = False,
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
     known: Annotated[
         Path | None, typer.Option(help="Trials of another folder or file, whose finished studies are taken over.")
     ] = None,
-    hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
-    default: Annotated[bool, typer.Option(help="Also train the default configuration in each bag.")] = True,
-    near: Annotated[int, typer.Option(min=0, help="Configurations of each bag around that default configuration.")] = 8,
+    hours: Annotated[
+        float | None, typer.Option(min=0.01, help="Begin no dataset that would probably end later.")
+    ] = None,
+    default: Annotated[bool, typer.Option(help="Also train the default configuration on each dataset.")] = True,
+    near: Annotated[int, typer.Option(min=0, help="Configurations of each dataset around the default one.")] = 8,
     noise: Annotated[bool, typer.Option(help="Also train some configurations under other seeds.")] = True,
     test_all: Annotated[
-        bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a bag alone.")
+        bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a dataset alone.")
     ] = False,
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
     cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
@@ -48,21 +52,21 @@ def trials_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Train quasi-random configurations in many bags; resumable, nothing is trained twice."""
+    """Train quasi-random configurations on many datasets; resumable, nothing is trained twice."""
     if _written(out, card, trial_history, pack):
         return
     from autommlab.progress.events import Events
     from training_data_gen.trials.plan import make_plan
 
     planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))
-    planned = [bag for bag in planned if bag.held_out or not held_out][:bags]
+    planned = [bag for bag in planned if bag.held_out or not held_out][:datasets]
     if plan:
         from training_data_gen.trials.plan import plan_table
 
         if as_json:
             print("[" + ",\n".join(bag.model_dump_json() for bag in planned) + "]")
             return
-        print_table(plan_table(planned, per_bag, near))
+        print_table(plan_table(planned, per_dataset, near))
         return
     from autommlab.progress.display import Display
     from training_data_gen.trials.jobs import TrialsOptions
@@ -70,7 +74,7 @@ def trials_command(
     from training_data_gen.trials.store import read_trials
 
     options = TrialsOptions(
-        per_bag=per_bag,
+        per_bag=per_dataset,
         default_configuration=default,
         near=near,
         noise=noise,

@@ -82,12 +82,14 @@ def ru(
 def hpo(
     out: Out,
     trials: Annotated[Path, typer.Option(help="Folder of `autommlab trials`, or a .jsonl or .jsonl.gz file.")],
-    per_bag: Annotated[int | None, typer.Option(min=1, help="Most dialogues about a bag. [default: 32]")] = None,
+    per_dataset: Annotated[
+        int | None, typer.Option(min=1, help="Most dialogues about a dataset. [default: 32]")
+    ] = None,
     without: Annotated[str, typer.Option(help="Data sets to leave out, names with commas.")] = "",
     guided: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Fraction of answers by a surrogate of the bags, not by a trial. [default: 0.7]"
+            min=0, max=1, help="Fraction of answers by a surrogate of the datasets, not by a trial. [default: 0.7]"
         ),
     ] = None,
     epochs: Epochs = None,
@@ -110,7 +112,7 @@ def hpo(
         known = read_trials(trials)
         return hpo_data(
             known,
-            per_bag=per_bag or DialogueSettings.per_bag,
+            per_bag=per_dataset or DialogueSettings.per_bag,
             without=names_with_commas(without),
             guided=DialogueSettings.guided if guided is None else guided,
             seed=seed,

@@ -10,10 +10,11 @@ be learnt near it.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import searchers
+from searchers import StudySettings
 from searchers.distance import from_unit_value, is_near, unit_value
 from searchers.sobol import SobolSearch, sobol_config
 from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
@@ -59,17 +60,7 @@ def _moved(parameter: Parameter, value: float | str, rng: random.Random) -> floa
 
 def register_near(configs: Sequence[Configuration], bag: str) -> str:
     """Make a searcher known that proposes these configurations, and give its name."""
-    name = f"{SEARCHER}-near-{bag}"
-    if name not in searchers.names():
-        searchers.register(name, partial(_given, tuple(configs)))
-    return name
-
-
-def _given(
-    configs: Sequence[Configuration], space: SearchSpace, *, metric: str | None, mode: str, seed: int,
-    first_configs: Sequence[Configuration],
-) -> SobolSearch:  # fmt: skip
-    return SobolSearch(space, metric=metric, mode=mode, seed=seed, first_configs=configs)
+    return _registered(f"{SEARCHER}-near-{bag}", lambda study: replace(study, first_configs=configs))
 
 
 def register_searcher(sequence: int = 0) -> str:
@@ -78,19 +69,10 @@ def register_searcher(sequence: int = 0) -> str:
     A study's own seed decides the initialisation only, so that a configuration repeated under other seeds is the same
     one.
     """
-    name = f"{SEARCHER}-{sequence}"
+    return _registered(f"{SEARCHER}-{sequence}", lambda study: replace(study, seed=sequence))
+
+
+def _registered(name: str, settings: Callable[[StudySettings], StudySettings]) -> str:
     if name not in searchers.names():
-        searchers.register(name, partial(_configs, sequence))
+        searchers.register(name, lambda space, study: SobolSearch(space, settings(study)))
     return name
-
-
-def _configs(
-    sequence: int,
-    space: SearchSpace,
-    *,
-    metric: str | None,
-    mode: str,
-    seed: int,
-    first_configs: Sequence[Configuration],
-) -> SobolSearch:
-    return SobolSearch(space, metric=metric, mode=mode, seed=sequence, first_configs=first_configs)

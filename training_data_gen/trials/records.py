@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.common.trial_status import TrialStatus, is_scored
 from autommlab.data.records import SPLITS, Bag
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task, objective
 from autommlab.training.ledger import trial_key
-from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import study_context
 from searchers.context import Fact
@@ -114,7 +115,7 @@ class RecordedTrial(BaseModel):
     @property
     def failed(self) -> bool:
         """Whether the score is none that the model reached."""
-        return self.status not in ("ok", "stopped")
+        return not is_scored(self.status)
 
     @property
     def seconds(self) -> float:

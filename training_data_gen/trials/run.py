@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from autommlab.cluster import ray_session
 from autommlab.common.errors import DataError, ModelError, StorageError, TrainingError
 from autommlab.common.files import storage_errors, write_text
+from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
 from autommlab.progress.events import Events
 from autommlab.training.ledger import Ledger
@@ -229,7 +230,7 @@ def _searcher(job: Job, space: SearchSpace, default: Configuration) -> str:
 def _outcome(result: StudyResult) -> str:
     """The spread on VAL, the winner on TEST, the failures; one line."""
     scores = sorted(trial.score for trial in result.trials)
-    failed = sum(trial.status not in ("ok", "stopped") for trial in result.trials)
+    failed = sum(not is_scored(trial.status) for trial in result.trials)
     return (
         f"{result.objective} on val {scores[0]:.3f} to {scores[-1]:.3f} (median {scores[len(scores) // 2]:.3f}), "
         f"winner on test {result.test_metrics[result.objective]:.3f}, {failed} of {len(scores)} failed"
