@@ -1,4 +1,4 @@
-"""The figures of a study: best so far, learning curves, score against each hyperparameter."""
+"""The figures of a study as inline SVG: best so far, learning curves, score against each hyperparameter."""
 
 from __future__ import annotations
 

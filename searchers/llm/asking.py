@@ -1,4 +1,7 @@
-"""From a question to new configurations: one batch of samples a call, a few retries, never an exception."""
+"""From a question to new configurations: one batch of samples a call, a few retries, never an exception.
+
+A service that is down is not waited for at every proposal (`Breaker`).
+"""
 
 from __future__ import annotations
 
