@@ -92,7 +92,7 @@ def replay_bags(options: HpoBenchOptions, recorded: Sequence[RecordedTrial]) -> 
         tables = {name: Table(own) for name, own in chosen.items()}
         coarse = sum(table.spacing() for table in tables.values()) / len(tables)
         rows = min(len(main_seed(own)) for own in chosen.values())
-        source = Source(kind="table", figures={"trainings a bag, at least": rows, "mean spacing": round(coarse, 3)})
+        source = Source(kind="table", figures={"trainings a task, at least": rows, "mean spacing": round(coarse, 3)})
         return {name: _bag(own, tables[name]) for name, own in chosen.items()}, source
     try:
         error = surrogate_error(recorded)
