@@ -21,7 +21,7 @@ SEARCHERS = (
 
 
 class HpoBenchOptions(BaseModel):
-    """A comparison on each held-out task (a bag: dataset, classes and model). Another call on the same folder may ask for more of anything.
+    """A comparison on each held-out task (bag: dataset, classes, model). Another call may ask for more of anything.
 
     Attributes:
         tasks, datasets: as `plan.make_plan` takes them; only held-out tasks are used.

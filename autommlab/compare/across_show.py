@@ -71,7 +71,6 @@ def draw(result: HpoBenchResult, file: Path) -> Path:
         result: finished or not.
         file: where to.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     groups = {
@@ -80,7 +79,6 @@ def draw(result: HpoBenchResult, file: Path) -> Path:
     }
     groups = {name: own for name, own in {**groups, "all kinds": list(result.comparisons.values())}.items() if own}
     figure = Figure(figsize=(4.2 * len(groups), 4.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     for number, (name, comparisons) in enumerate(groups.items(), start=1):
         axes = figure.add_subplot(1, len(groups), number)
         draw_curves(axes, mean_curves(comparisons, result.searchers, result.trials))
