@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from autommlab.models.default import default_configuration
-
 from autommlab.common.errors import DataError
 from autommlab.common.files import write_text
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
@@ -21,6 +19,7 @@ from autommlab.compare.across_tasks import summed_up as benchmark_of
 from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.run_compare import ComparedOn, summed_up
 from autommlab.models import zoo
+from autommlab.models.recipe import default_configuration
 from searchers import takes_service
 from searchers.context import StudyContext
 from searchers.space import SearchSpace

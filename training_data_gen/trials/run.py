@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from autommlab.models.default import default_configuration
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.cluster import ray_session
@@ -15,6 +14,7 @@ from autommlab.common.errors import DataError, ModelError, TrainingError
 from autommlab.common.files import exclusive, storage_errors, write_text
 from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
+from autommlab.models.recipe import default_configuration
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
