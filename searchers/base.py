@@ -4,7 +4,7 @@ Who calls what: Ray Tune's controller, in the driver process, in one thread.
 
 `suggest(trial_id)`: before each trial, inside the controller's loop, so a slow
     answer stalls every running trial. At most `max_concurrent_trials` proposals
-    are open at a time. Return a point; None means "ask me later" (Tune sleeps a
+    are open at a time. Return a configuration; None means "ask me later" (Tune sleeps a
     second when nothing else runs); `FINISHED` ends the study early.
 `on_trial_result(trial_id, result)`: after each report but the last; does nothing here.
 `on_trial_complete(trial_id, result, error)`: once a trial, after its last report.
@@ -24,6 +24,7 @@ Every random number comes from a generator made from `seed`.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,12 @@ from typing import Any
 from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import _has_unresolved_values
 
-from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
-from searchers.state_file import read_state, write_state
+from autommlab.common.errors import SearcherError
+from autommlab.common.files import replacing
+from searchers.context import StudySettings
+from searchers.space import Configuration, SearchSpace
+
+_FORMAT = "autommlab.searcher"
 
 
 class BaseSearcher(Searcher, ABC):
@@ -41,15 +45,10 @@ class BaseSearcher(Searcher, ABC):
 
     Args:
         space: what may be proposed.
-        metric: key of the objective in a result; None lets Tune give it later.
-        mode: "max" or "min".
-        seed: whole number from which all randomness comes.
+        study: metric, mode and seed.
         name: how the searcher is called in records; part of the saved state.
         worst_score: what a failed trial counts as; None: 0 for "max", 1 for "min",
             the worst of a figure that is a fraction.
-
-    Raises:
-        SearcherError: `mode` is neither "max" nor "min".
     """
 
     #: Raise it when the meaning of the state changes; older files are then refused by name.
@@ -57,26 +56,17 @@ class BaseSearcher(Searcher, ABC):
     CKPT_FILE_TMPL = "searcher-state-{}.json"
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        name: str,
-        worst_score: float | None = None,
+        self, space: SearchSpace, study: StudySettings, *, name: str, worst_score: float | None = None
     ) -> None:
-        if mode not in ("max", "min"):
-            raise SearcherError(f"mode must be 'max' or 'min', got {mode!r}")
-        super().__init__(metric=metric, mode=mode)
+        super().__init__(metric=study.metric, mode=study.mode)
         self.space = space
-        self.seed = seed
+        self.seed = study.seed
         self.name = name
-        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[mode]
+        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[study.mode]
 
     @abstractmethod
-    def suggest(self, trial_id: str) -> Point | str | None:  # type: ignore[override] # Ray forgot FINISHED
-        """A point inside the space, None (later) or `FINISHED`; the same point if asked twice."""
+    def suggest(self, trial_id: str) -> Configuration | str | None:  # type: ignore[override] # Ray forgot FINISHED
+        """A configuration inside the space, None (later) or `FINISHED`; the same configuration if asked twice."""
 
     @abstractmethod
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -91,7 +81,7 @@ class BaseSearcher(Searcher, ABC):
         """Take over what `get_state` gave, whatever this instance has done before."""
 
     def proposed_by(self, trial_id: str) -> str:
-        """Who chose this trial's point: the searcher's name, unless it has several sources."""
+        """Who chose this trial's configuration: the searcher's name, unless it has several sources."""
         return self.name
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
@@ -112,7 +102,7 @@ class BaseSearcher(Searcher, ABC):
 
     def save(self, checkpoint_path: str) -> None:
         """Write settings and state as JSON; a crash leaves the previous file whole."""
-        write_state(Path(checkpoint_path), self.settings(), self.get_state())
+        _write_state(Path(checkpoint_path), self.settings(), self.get_state())
 
     def restore(self, checkpoint_path: str) -> None:
         """Go on from a file of `save`, made by a searcher with the same settings.
@@ -120,7 +110,7 @@ class BaseSearcher(Searcher, ABC):
         Raises:
             SearcherError: the file is no such state or was made with other settings.
         """
-        self.set_state(read_state(Path(checkpoint_path), self.settings()))
+        self.set_state(_read_state(Path(checkpoint_path), self.settings()))
 
     def settings(self) -> dict[str, Any]:
         """What must be equal between the searcher that saves and the one that restores (JSON values)."""
@@ -132,3 +122,33 @@ class BaseSearcher(Searcher, ABC):
             "worst_score": self.worst_score,
             "space": self.space.model_dump(mode="json"),
         }
+
+
+def _write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write `settings` and `state`, swapped in as a whole."""
+    content = {"format": _FORMAT, "settings": settings, "state": state}
+    with replacing(target) as draft:
+        draft.write_text(json.dumps(content, allow_nan=False))
+
+
+def _read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The state in `source`, if it was written with equal `settings`.
+
+    Raises:
+        SearcherError: the file is no searcher state, or its settings differ (each with both values).
+    """
+    try:
+        content = json.loads(source.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise KeyError(f"format {content['format']!r} instead of {_FORMAT!r}")
+        saved, state = content["settings"], content["state"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SearcherError(
+            f"{source} is not a searcher state ({error!r}); restore an older one or start the study anew"
+        ) from error
+    mine = json.loads(json.dumps(settings))
+    changed = [key for key in sorted({*mine, *saved}) if mine.get(key) != saved.get(key)]
+    if changed:
+        diff = "; ".join(f"{key}: saved {saved.get(key)!r}, now {mine.get(key)!r}" for key in changed)
+        raise SearcherError(f"{source} belongs to other settings ({diff}); resume with the saved ones")
+    return dict(state)

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from autommlab.training.records import TrialStatus
+from autommlab.common.trial_status import TrialStatus
 
 _TRACEBACK_LINES = 12
 _REASON_CHARACTERS = 300
