@@ -104,7 +104,7 @@ def test_dense_bags_are_read_off_tables_and_thin_ones_off_a_surrogate() -> None:
     options = HpoBenchOptions(tasks=(Task.CLASSIFICATION,))
     _, source = replay_bags(options, made_up(HELD_OUT, DENSE))
     assert source.kind == "table"
-    assert source.figures["trainings a bag, at least"] == DENSE
+    assert source.figures["trainings a task, at least"] == DENSE
     _, source = replay_bags(options, made_up(HELD_OUT, 20))
     assert source.kind == "surrogate"
     assert source.figures["r2"] <= 1
