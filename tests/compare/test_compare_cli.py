@@ -17,7 +17,7 @@ def test_a_comparison_is_paired_resumable_and_draws_its_plot(
     home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "comparison"
-    asked = ("comparison", "which material", "--parse", parse, "--data", shapes, "--trials", 1, "--out", out)
+    asked = ("compare", "which material", "--parse", parse, "--data", shapes, "--trials", 1, "--out", out)
     first = autommlab(home, *asked, "--searchers", "random", "--seeds", 1)
     assert first.returncode == 0, first.stderr
     studies = sorted(str(path.parent.relative_to(out / "studies")) for path in out.glob("studies/*/*/study.json"))
@@ -44,7 +44,7 @@ def test_a_comparison_is_paired_resumable_and_draws_its_plot(
 
 
 def test_an_unknown_searcher_is_named_before_anything_runs(home: Path, tmp_path: Path) -> None:
-    done = autommlab(home, "comparison", "x", "--searchers", "random,tpo", "--out", tmp_path / "comparison")
+    done = autommlab(home, "compare", "x", "--searchers", "random,tpo", "--out", tmp_path / "comparison")
     assert done.returncode == 2
     assert "unknown searcher 'tpo'" in done.stderr
     assert not (tmp_path / "comparison").exists()

@@ -22,7 +22,7 @@ def make_llm(name: str, service: str, space: SearchSpace, seed: int, **options: 
     )  # fmt: skip
 
 
-def make_experienced(name: str, file: str, space: SearchSpace, seed: int, **options: Any) -> Any:
+def make_with_history(name: str, file: str, space: SearchSpace, seed: int, **options: Any) -> Any:
     first = {p.name: p.choices[0] if p.kind == "choice" else p.low for p in space.parameters}
     configs = [first] if needs_first_configs(name) else []
     return create(

@@ -13,7 +13,7 @@ import pytest
 
 from searchers.testing import MakeSearcher, SearcherContract
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import make_experienced, make_llm, past_trial, write_history
+from tests.helpers.llm_making import make_llm, make_with_history, past_trial, write_history
 
 
 @pytest.fixture(scope="module")
@@ -54,4 +54,4 @@ class TestPrior(SearcherContract):
         good = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
         poor = {**good, "lr": 0.1, "optimizer": "SGD"}
         file = write_history(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
-        return partial(make_experienced, request.param, str(file), size=2)
+        return partial(make_with_history, request.param, str(file), size=2)

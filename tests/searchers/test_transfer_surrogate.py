@@ -17,7 +17,7 @@ from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
 from searchers.transfer.transfer_surrogate import TransferSurrogate, fit_surrogate, ranker_for, surrogate_from
 from searchers.transfer.trial_history import PastTrial
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import CONTEXT, make_experienced, make_llm, write_history
+from tests.helpers.llm_making import CONTEXT, make_llm, make_with_history, write_history
 from tests.helpers.past_trials import BEST_LR, past_lines, score_of, worth
 
 
@@ -99,12 +99,12 @@ class TestSurrogate(SearcherContract):
     @pytest.fixture(params=["surrogate", "surrogate+default"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
         file = write_history(tmp_path / "past.jsonl", past_lines())
-        return partial(make_experienced, request.param, str(file))
+        return partial(make_with_history, request.param, str(file))
 
 
 def test_it_proposes_good_configs_from_the_first_trial_on(tmp_path: Path) -> None:
     file = write_history(tmp_path / "past.jsonl", past_lines())
-    searcher = make_experienced("surrogate", str(file), SPACE, 0)
+    searcher = make_with_history("surrogate", str(file), SPACE, 0)
     configs = [propose(searcher, f"t{n}") for n in range(5)]
     assert min(map(worth, configs)) > 0.8
     assert searcher.proposed_by("t0") == "surrogate"
@@ -112,6 +112,6 @@ def test_it_proposes_good_configs_from_the_first_trial_on(tmp_path: Path) -> Non
 
 def test_without_earlier_studies_it_says_that_it_draws_at_random(tmp_path: Path) -> None:
     other = [{**line, "mode": "min"} for line in past_lines()]
-    searcher = make_experienced("surrogate", str(write_history(tmp_path / "past.jsonl", other)), SPACE, 0)
+    searcher = make_with_history("surrogate", str(write_history(tmp_path / "past.jsonl", other)), SPACE, 0)
     propose(searcher, "a")
     assert searcher.proposed_by("a") == "surrogate:random"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,10 @@ def test_after_its_configs_it_draws_at_random(tmp_path: Path) -> None:
 def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOMMLAB_TRIAL_HISTORY", str(write_history(tmp_path / "p.jsonl", [past_trial(GOOD, 0.5)])))
     assert propose(create("zero-shot", SPACE, metric=METRIC, seed=0), "a") == GOOD
+    monkeypatch.setenv("AUTOMMLAB_EXPERIENCE", os.environ["AUTOMMLAB_TRIAL_HISTORY"])
     monkeypatch.delenv("AUTOMMLAB_TRIAL_HISTORY")
+    assert propose(create("zero-shot", SPACE, metric=METRIC, seed=0), "a") == GOOD
+    monkeypatch.delenv("AUTOMMLAB_EXPERIENCE")
     shipped: Any = create("zero-shot", SPACE, metric=METRIC, seed=0)
     assert propose(shipped, "a") != GOOD
     assert shipped.proposed_by("a") == "zero-shot"
