@@ -159,7 +159,7 @@ class StudyInputs(NamedTuple):
 
 
 def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
-    """Setup, space, budget and default recipe of the study that a plan asks for."""
+    """Setup, space, budget and default configuration of the study that a plan asks for."""
     from autommlab.models.recipe import default_configuration
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.search_space import search_space

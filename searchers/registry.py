@@ -61,8 +61,7 @@ _BUILT_IN = {
     ),
     "llm+gp": _BuiltIn("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
     "bandit": _BuiltIn(
-        "searchers.ensembles.bandit:bandit",
-        "LLM, zero-shot, TPE and random search; who improves most gets more trials",
+        "searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE and random search; who improves most gets more trials"
     ),
     "sobol": _BuiltIn("searchers.sobol:SobolSearch", "quasi-random: fills the space more evenly than random search"),
 }

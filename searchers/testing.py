@@ -30,14 +30,7 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
 from autommlab.common.trial_status import SCORE
-from searchers.space import (
-    ChoiceParameter,
-    Configuration,
-    FloatParameter,
-    IntParameter,
-    Parameter,
-    SearchSpace,
-)
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, Parameter, SearchSpace
 
 MakeSearcher = Callable[[SearchSpace, int], Searcher]
 

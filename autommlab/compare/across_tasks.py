@@ -21,9 +21,7 @@ Curves = dict[str, dict[int, list[float]]]
 def overall(comparisons: Mapping[str, Comparison], searchers: Sequence[str], trials: int) -> tuple[Overall, ...]:
     """Lines per task, then over all of them; only seeds that every searcher has finished on every bag count."""
     groups: list[tuple[Task | None, list[Comparison]]] = [
-        (task, own)
-        for task in Task
-        if (own := [comparison for comparison in comparisons.values() if comparison.task is task])
+        (task, own) for task in Task if (own := [one for one in comparisons.values() if one.task is task])
     ]
     groups.append((None, list(comparisons.values())))
     return tuple(line for task, own in groups for line in _lines(task, own, searchers, trials))
@@ -33,7 +31,7 @@ def mean_curves(
     comparisons: Sequence[Comparison], searchers: Sequence[str], trials: int
 ) -> dict[str, list[list[float]]]:
     """Searcher -> for each seed that all bags have, the mean normalised score after each trial."""
-    bags = [normalised_curves(comparison, searchers, trials) for comparison in comparisons]
+    bags = [normalised_curves(one, searchers, trials) for one in comparisons]
     seeds = common_seeds(bags)
     return {
         name: [
@@ -86,14 +84,12 @@ def _lines(
     curves = mean_curves(comparisons, searchers, trials)
     if not curves:
         return []
-    bags = [normalised_curves(comparison, searchers, trials) for comparison in comparisons]
-    tests = [tested(comparison, searchers) for comparison in comparisons]
+    bags = [normalised_curves(one, searchers, trials) for one in comparisons]
+    tests = [tested(one, searchers) for one in comparisons]
     seeds = common_seeds(tests)
     ranks = _ranks(bags, [name for name, own in curves.items() if all(len(curve) == trials for curve in own)])
     costs = {
-        name: [
-            study.llm_seconds for comparison in comparisons for study in comparison.studies if study.searcher == name
-        ]
+        name: [study.llm_seconds for one in comparisons for study in one.studies if study.searcher == name]
         for name in curves
     }
     return [
@@ -164,7 +160,7 @@ def contrasts(comparisons: Mapping[str, Comparison], searchers: Sequence[str], t
 
     A difference is taken on each bag with each seed, in normalised score; its interval is over seeds.
     """
-    bags = [normalised_curves(comparison, searchers, trials) for comparison in comparisons.values()]
+    bags = [normalised_curves(one, searchers, trials) for one in comparisons.values()]
     seeds = common_seeds(bags)
     if not seeds:
         return ()
@@ -176,7 +172,7 @@ def contrasts(comparisons: Mapping[str, Comparison], searchers: Sequence[str], t
             for bag in bags
         ]
 
-    tests = [tested(comparison, searchers) for comparison in comparisons.values()]
+    tests = [tested(one, searchers) for one in comparisons.values()]
     found = []
     reached = {name: min(len(bag[name][seed]) for bag in bags for seed in seeds) for name in searchers}
     for one, other in QUESTIONS:
@@ -240,7 +236,7 @@ def joined(results: Sequence[HpoBenchResult], command: str) -> HpoBenchResult:
             comparisons[bag] = (
                 _with_more_studies(bag, comparisons[bag], comparison) if bag in comparisons else comparison
             )
-    ran = [{study.searcher for study in comparison.studies} for comparison in comparisons.values()]
+    ran = [{study.searcher for study in one.studies} for one in comparisons.values()]
     common = [name for name in dict.fromkeys(n for r in results for n in r.searchers) if all(name in r for r in ran)]
     if not common:
         raise RequestError("--join: the results have no searcher in common")

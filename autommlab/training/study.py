@@ -99,7 +99,7 @@ def run_study(
         options: searcher and budget.
         folder: gets `trials.jsonl`, `best/` and Ray's own state.
         events: told of every finished trial.
-        default_configuration: the toolbox's own recipe, for searchers that start from it.
+        default_configuration: for searchers that start from it.
         service: the LLM service, for searchers that ask one.
         place: a storage that all nodes reach, for Ray's own state and the checkpoints of running trials;
             None = `folder`, which serves nodes that share its disk.

@@ -33,12 +33,7 @@ _LEAST_MEAN = 0.5
 
 
 def zero_shot_configs(
-    space: SearchSpace,
-    context: StudyContext,
-    trial_history: Sequence[PastTrial],
-    *,
-    mode: str = "max",
-    size: int = 10,
+    space: SearchSpace, context: StudyContext, trial_history: Sequence[PastTrial], *, mode: str = "max", size: int = 10
 ) -> list[Configuration]:
     """Configurations worth trying first, the best one first; fewer than `size` if more would add nothing.
 

@@ -13,15 +13,7 @@ import pytest
 
 from searchers import SearcherError
 from searchers.tune.snapshots import recover
-from tests.helpers.tune_study import (
-    REPORTS,
-    command,
-    environment_with,
-    finished,
-    kill_after,
-    reports,
-    uninterrupted,
-)
+from tests.helpers.tune_study import REPORTS, command, environment_with, finished, kill_after, reports, uninterrupted
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The HPO benchmark: shares and ranks over bags from known studies, and a tiny real run through the command line."""
+"""The HPO benchmark: scores and ranks over bags from known studies, and a tiny real run through the command line."""
 
 from __future__ import annotations
 
@@ -36,20 +36,12 @@ def study(searcher: str, seed: int, *scores: float) -> StudySummary:
 
 def comparison(task: Task, *studies: StudySummary) -> Comparison:
     return Comparison(
-        task=task,
-        objective="x",
-        data="d",
-        model="m",
-        trials=3,
-        seeds=2,
-        studies=studies,
-        standings=(),
-        command="c",
+        task=task, objective="x", data="d", model="m", trials=3, seeds=2, studies=studies, standings=(), command="c",
         date="d",
-    )
+    )  # fmt: skip
 
 
-RACES = {
+KNOWN = {
     "wide": comparison(
         Task.DETECTION,
         study("random", 0, 0.0, 0.4, 0.2),
@@ -66,15 +58,15 @@ RACES = {
 }
 
 
-def test_scores_become_shares_of_their_bags_range() -> None:
-    assert mean_curves([RACES["wide"]], SEARCHERS, 3) == {
+def test_scores_are_normalised_by_bag() -> None:
+    assert mean_curves([KNOWN["wide"]], SEARCHERS, 3) == {
         "random": [[0.0, 0.5, 0.5], [0.5, 0.5, 0.5]],
         "better": [[0.25, 0.25, 1.0], [pytest.approx(0.75)] * 3],
     }
 
 
 def test_a_seed_that_one_bag_lacks_counts_only_where_it_is_complete() -> None:
-    lines = {(line.task, line.searcher): line for line in overall(RACES, SEARCHERS, 3)}
+    lines = {(line.task, line.searcher): line for line in overall(KNOWN, SEARCHERS, 3)}
     assert lines[Task.DETECTION, "better"].seeds == 2
     assert lines[None, "better"].seeds == 1
     assert lines[None, "better"].bags == 2
@@ -175,30 +167,26 @@ def test_on_test_the_winners_at_the_end_of_the_budgets_are_compared() -> None:
 
 def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) -> None:
     assert overall({"wide": comparison(Task.DETECTION, study("random", 0, 0.1))}, SEARCHERS, 3) == ()
-    lines = overall(RACES, SEARCHERS, 3)
-    result = HpoBenchResult(searchers=SEARCHERS, trials=3, comparisons=RACES, overall=lines, command="c", date="d")
+    lines = overall(KNOWN, SEARCHERS, 3)
+    result = HpoBenchResult(searchers=SEARCHERS, trials=3, comparisons=KNOWN, overall=lines, command="c", date="d")
     assert table(result).row_count == len(lines) == 6
     assert draw(result, tmp_path / "plot.png").stat().st_size > 10_000
 
 
 def result_of(*bags: str, trials: int = 3) -> HpoBenchResult:
-    comparisons = {bag: RACES[bag] for bag in bags}
+    comparisons = {bag: KNOWN[bag] for bag in bags}
+    lines = overall(comparisons, SEARCHERS, 3)
     return HpoBenchResult(
-        searchers=SEARCHERS,
-        trials=trials,
-        comparisons=comparisons,
-        overall=overall(comparisons, SEARCHERS, 3),
-        command=bags[0],
-        date="d",
+        searchers=SEARCHERS, trials=trials, comparisons=comparisons, overall=lines, command=bags[0], date="d"
     )
 
 
 def alone(bag: str, searcher: str, **facts: str) -> HpoBenchResult:
     """The studies of `random` as another searcher's."""
     studies = [
-        study.model_copy(update={"searcher": searcher}) for study in RACES[bag].studies if study.searcher == "random"
+        study.model_copy(update={"searcher": searcher}) for study in KNOWN[bag].studies if study.searcher == "random"
     ]
-    ran = RACES[bag].model_copy(update={"studies": tuple(studies), "command": f"{searcher} alone", **facts})
+    ran = KNOWN[bag].model_copy(update={"studies": tuple(studies), "command": f"{searcher} alone", **facts})
     return result_of(bag).model_copy(update={"searchers": (searcher,), "comparisons": {bag: ran}})
 
 
@@ -215,16 +203,16 @@ def test_other_searchers_on_the_same_bag_join_its_comparison() -> None:
 
 
 def test_parts_of_a_benchmark_are_joined_into_the_same_figures(tmp_path: Path) -> None:
-    files = [tmp_path / f"{bag}.json" for bag in RACES]
-    for bag, file in zip(RACES, files, strict=True):
+    files = [tmp_path / f"{bag}.json" for bag in KNOWN]
+    for bag, file in zip(KNOWN, files, strict=True):
         file.write_text(result_of(bag).model_dump_json())
     asked = ["bench", "hpo", "--join", ",".join(map(str, files)), "--out", str(tmp_path / "joined")]
     shown = CliRunner().invoke(app, asked)
     assert shown.exit_code == 0
     stored = tmp_path / "joined" / "bench-hpo.json"
     whole = HpoBenchResult.model_validate_json(stored.read_bytes())
-    assert whole.overall == overall(RACES, SEARCHERS, 3)
-    assert whole.comparisons["wide"].command == RACES["wide"].command
+    assert whole.overall == overall(KNOWN, SEARCHERS, 3)
+    assert whole.comparisons["wide"].command == KNOWN["wide"].command
     assert (tmp_path / "joined" / "bench-hpo.png").exists()
     assert f"{stored} holds every figure" in shown.stdout
     again = CliRunner().invoke(app, ["bench", "hpo", "--plot", str(stored), "--json"])

@@ -112,11 +112,7 @@ def _explained_table(figures: dict[Task, TaskFigures]) -> str:
     if not names:
         return "Too few trials to say."
     rows = [
-        [
-            task,
-            *(f"{f.explained[n]:.2f}" if n in f.explained else "-" for n in names),
-            _or_dash(f.together, 2),
-        ]
+        [task, *(f"{f.explained[n]:.2f}" if n in f.explained else "-" for n in names), _or_dash(f.together, 2)]
         for task, f in figures.items()
     ]
     return _table(["kind", *names, "all together"], rows)
