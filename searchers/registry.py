@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from autommlab.common.errors import SearcherError, tell_renamed, unknown
 from searchers.context import StudyContext, StudySettings
@@ -35,35 +35,21 @@ class Factory(Protocol):
         ...
 
 
-class _BuiltIn(NamedTuple):
-    source: str
-    summary: str
-
-
+#: Name -> where it comes from, and one line of explanation.
 _BUILT_IN = {
-    "default": _BuiltIn(
-        "searchers.random_search:DefaultSearch", "the model's default configuration, then random search"
-    ),
-    "random": _BuiltIn("searchers.random_search:RandomSearch", "independent random draws"),
-    "tpe": _BuiltIn("searchers.optuna_search:tpe", "Optuna's tree-structured Parzen estimator; 10 random trials first"),
-    "tpe-few": _BuiltIn("searchers.optuna_search:tpe_few", "the same after 3 random trials, for small budgets"),
-    "gp": _BuiltIn("searchers.optuna_search:gp", "Optuna's Gaussian process; 10 random trials first"),
-    "cmaes": _BuiltIn("searchers.optuna_search:cmaes", "Optuna's CMA-ES on the numbers; choices are drawn at random"),
-    "zero-shot": _BuiltIn(
-        "searchers.transfer.zero_shot:zero_shot", "what did best in the most similar earlier studies; no LLM"
-    ),
-    "surrogate": _BuiltIn(
-        "searchers.transfer.surrogate_search:surrogate", "what a model of earlier studies expects most of; no LLM"
-    ),
-    "hpo-llama": _BuiltIn("searchers.llm.hpo_llama:hpo_llama", "a fine-tuned language model proposes every trial"),
-    "llm+tpe": _BuiltIn(
-        "searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials and every fourth later one, TPE the others"
-    ),
-    "llm+gp": _BuiltIn("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
-    "bandit": _BuiltIn(
-        "searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE and random search; who improves most gets more trials"
-    ),
-    "sobol": _BuiltIn("searchers.sobol:SobolSearch", "quasi-random: fills the space more evenly than random search"),
+    "default": ("searchers.random_search:DefaultSearch", "the model's default configuration, then random search"),
+    "random": ("searchers.random_search:RandomSearch", "independent random draws"),
+    "tpe": ("searchers.optuna_search:tpe", "Optuna's tree-structured Parzen estimator; 10 random trials first"),
+    "tpe-few": ("searchers.optuna_search:tpe_few", "the same after 3 random trials, for small budgets"),
+    "gp": ("searchers.optuna_search:gp", "Optuna's Gaussian process; 10 random trials first"),
+    "cmaes": ("searchers.optuna_search:cmaes", "Optuna's CMA-ES on the numbers; choices are drawn at random"),
+    "zero-shot": ("searchers.transfer.zero_shot:zero_shot", "what did best in the most similar earlier studies"),
+    "surrogate": ("searchers.transfer.surrogate_search:surrogate", "what a model of earlier studies expects most of"),
+    "hpo-llama": ("searchers.llm.hpo_llama:hpo_llama", "a fine-tuned language model proposes every trial"),
+    "llm+tpe": ("searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials, then every fourth; TPE the others"),
+    "llm+gp": ("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
+    "bandit": ("searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE, random: who improves most goes on most"),
+    "sobol": ("searchers.random_search:SobolSearch", "quasi-random draws, more even than random ones"),
 }
 #: What a searcher or an option was called before; both work until the next release.
 _ALIASES = {"portfolio": "bandit", "prior": "zero-shot", "forest": "surrogate"}
@@ -96,7 +82,7 @@ def names() -> tuple[str, ...]:
 
 def summaries() -> dict[str, str]:
     """One line of explanation for each searcher; their "+default" variants are not listed."""
-    own = {name: built_in.summary for name, built_in in _BUILT_IN.items()}
+    own = {name: summary for name, (_, summary) in _BUILT_IN.items()}
     return {name: own.get(name) or (inspect.getdoc(_factory(name)) or "").partition("\n")[0] for name in _sources()}
 
 
@@ -196,7 +182,7 @@ def _takes(factory: Factory, parameter: str) -> bool:
 
 def _sources() -> dict[str, str]:
     """Name -> where it comes from; ours first, nothing imported."""
-    sources = {name: built_in.source for name, built_in in _BUILT_IN.items()}
+    sources = {name: source for name, (source, _) in _BUILT_IN.items()}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         sources.setdefault(point.name, point.value)
     for name, factory in _registered.items():

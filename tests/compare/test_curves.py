@@ -27,6 +27,8 @@ def test_best_so_far_never_falls_and_ends_at_the_best(values: list[float]) -> No
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=12))
 def test_an_interval_holds_its_mean_and_stays_within_the_values(values: list[float]) -> None:
     found = estimate(values)
+    assert found.low is not None
+    assert found.high is not None
     assert min(values) - 1e-12 <= found.low <= found.mean + 1e-12
     assert found.mean - 1e-12 <= found.high <= max(values) + 1e-12
 

@@ -93,7 +93,9 @@ class FaultServer:
     def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
         schema = body["response_format"]["json_schema"]["schema"]
         samples = body.get("n", 1)
-        seeds = [0] * samples if self.fault == "same" else [f"{body['seed']}/{n}" for n in range(samples)]
+        seeds: list[int | str] = (
+            [0] * samples if self.fault == "same" else [f"{body['seed']}/{n}" for n in range(samples)]
+        )
         choices = [self._choice(number, schema, random.Random(seed)) for number, seed in enumerate(seeds)]
         usage = {"prompt_tokens": 100, "completion_tokens": 3 * samples, "total_tokens": 100 + 3 * samples}
         return {

@@ -20,7 +20,7 @@ from searchers.llm.answer_schema import (
     parse_answer,
     snap,
 )
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import SPACE, spaces
 
 
@@ -105,7 +105,9 @@ def test_any_config_is_moved_onto_the_grid(space: SearchSpace, seed: Any) -> Non
 
 
 def test_reals_are_short_text_because_the_grammar_engine_prints_numbers_with_17_digits() -> None:
-    config = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033, "weight_decay": 1e-6}
+    config: Configuration = {
+        "iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033, "weight_decay": 1e-6
+    }  # fmt: skip
     assert format_answer(SPACE, config) == (
         '{"iterations":60,"batch_size":16,"optimizer":"SGD","lr":"3.3e-4","weight_decay":"1e-6"}'
     )

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from autommlab.common.wording import quote
 from searchers import SearcherError, StudyContext
 from searchers.llm.prompt import PromptLimits, Round, proposal_messages
-from searchers.space import ChoiceParameter, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, SearchSpace
 from searchers.testing import SPACE, spaces
 
 CONTEXT = StudyContext(facts={"task": "classification", "classes": 4, "params M": 4.652})
-POINT = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033333, "weight_decay": 1e-6}
+CONFIG: Configuration = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033333, "weight_decay": 1e-6}
 
 
 def asked(history: list[Round], **options: object) -> str:
@@ -35,7 +35,7 @@ def test_the_first_round_tells_context_and_bounds() -> None:
 
 
 def test_later_rounds_tell_results_failures_and_what_runs() -> None:
-    history = [Round(POINT, 0.812345), Round(POINT, None, "out of memory"), Round(POINT), Round(POINT, 0.5)]
+    history = [Round(CONFIG, 0.812345), Round(CONFIG, None, "out of memory"), Round(CONFIG), Round(CONFIG, 0.5)]
     text = asked(history)
     assert "Trials (2 finished, 1 failed, 1 running)" in text
     assert "1. 60, 16, SGD, 3.33e-4, 1e-6 -> 0.8123 (best)" in text
@@ -46,13 +46,13 @@ def test_later_rounds_tell_results_failures_and_what_runs() -> None:
 
 
 def test_a_long_history_keeps_the_best_and_the_latest() -> None:
-    history = [Round(POINT, number / 1000) for number in (999, *range(50), 998, *range(50, 100))]
+    history = [Round(CONFIG, number / 1000) for number in (999, *range(50), 998, *range(50, 100))]
     rows = re.findall(r"^(\d+)\. ", asked(history, limits=PromptLimits(best=2, last=3)), re.MULTILINE)
     assert rows == ["1", "52", "100", "101", "102"]
 
 
 def test_the_unchanging_part_comes_first() -> None:
-    first, second = asked([Round(POINT)]), asked([Round(POINT, 0.5), Round(POINT)])
+    first, second = asked([Round(CONFIG)]), asked([Round(CONFIG, 0.5), Round(CONFIG)])
     assert first.partition("Trials")[0] == second.partition("Trials")[0] != ""
 
 

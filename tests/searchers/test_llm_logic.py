@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from searchers.space import Configuration
 from searchers.testing import MakeSearcher, SearcherContract
 from tests.helpers.llm_fault_server import FaultServer
 from tests.helpers.llm_making import make_llm, make_with_history, past_trial, write_history
@@ -22,7 +24,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def turns(name: str) -> dict[str, int]:
+def turns(name: str) -> dict[str, Any]:
     """Both have their say within the few trials of a test."""
     return {"llm_first": 3} if name.startswith("llm+") else {}
 
@@ -48,10 +50,16 @@ class TestLlmBesideGaussianProcess(SearcherContract):
         return partial(make_llm, "llm+gp", server.url, **turns("llm+gp"))
 
 
-class TestPrior(SearcherContract):
+class TestZeroShot(SearcherContract):
     @pytest.fixture(params=["zero-shot", "zero-shot+default"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
-        good = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
+        good: Configuration = {
+            "iterations": 60,
+            "batch_size": 8,
+            "optimizer": "AdamW",
+            "lr": 0.001,
+            "weight_decay": 1e-4,
+        }
         poor = {**good, "lr": 0.1, "optimizer": "SGD"}
         file = write_history(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
         return partial(make_with_history, request.param, str(file), size=2)

@@ -47,7 +47,8 @@ def test_it_looks_where_this_study_is_good_if_past_trials_are_of_no_help() -> No
 def test_what_was_tried_is_not_tried_again_while_there_is_something_new() -> None:
     sizes = IntParameter(name="batch_size", low=1, high=3)
     space = SearchSpace(parameters=(sizes, ChoiceParameter(name="optimizer", choices=("SGD", "Adam", "AdamW"))))
-    searcher, configs = make_ranked(space, 0), []
+    searcher = make_ranked(space, 0)
+    configs: list[Any] = []
     for number in range(9):
         config = propose(searcher, f"t{number}")
         assert number < 3 or config not in configs or len({str(p) for p in configs}) == 9

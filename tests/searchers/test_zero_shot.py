@@ -14,7 +14,7 @@ import pytest
 
 from autommlab.tasks import Task
 from searchers import SearcherError, StudyContext, create
-from searchers.context import context_distance
+from searchers.context import Fact, context_distance
 from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, propose
 from searchers.transfer.trial_history import SHIPPED, PastTrial, load_history
@@ -120,7 +120,7 @@ def test_unusable_files_are_named(tmp_path: Path, content: bytes, message: str) 
 
 
 def test_contexts_differ_by_names_and_by_ratios() -> None:
-    facts = {"task": "detection", "images": 100}
+    facts: dict[str, Fact] = {"task": "detection", "images": 100}
     assert context_distance(facts, facts) == 0
     assert context_distance({}, {}) == 0
     assert context_distance(facts, {"task": "detection", "images": 1000}) == pytest.approx(1 / 6)

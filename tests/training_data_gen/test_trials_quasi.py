@@ -12,7 +12,7 @@ from autommlab.settings import TaskBudget
 from autommlab.training.search_space import search_space
 from searchers import StudySettings
 from searchers.distance import unit_value
-from searchers.sobol import SobolSearch, sobol_config, unit_point
+from searchers.random_search import SobolSearch, sobol_config, unit_point
 from searchers.space import ChoiceParameter, Configuration, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract
 from training_data_gen.trials.quasi import SEARCHER, near_configs, plan_configs, register_near, register_searcher

@@ -16,7 +16,7 @@ from dataclasses import replace
 import searchers
 from searchers import StudySettings
 from searchers.distance import from_unit_value, is_near, unit_value
-from searchers.sobol import SobolSearch, sobol_config
+from searchers.random_search import SobolSearch, sobol_config
 from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
 
 #: Name under which the plan's configurations are known as a searcher, in this process; a sequence's number comes
