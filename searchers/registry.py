@@ -82,8 +82,10 @@ def names() -> tuple[str, ...]:
 
 def summaries() -> dict[str, str]:
     """One line of explanation for each searcher; their "+default" variants are not listed."""
-    own = {name: summary for name, (_, summary) in _BUILT_IN.items()}
-    return {name: own.get(name) or (inspect.getdoc(_factory(name)) or "").partition("\n")[0] for name in _sources()}
+    found = {name: summary for name, (_, summary) in _BUILT_IN.items()}
+    for name, source in _sources().items():
+        found.setdefault(name, (inspect.getdoc(_factory(name)) or f"from {source}").partition("\n")[0])
+    return found
 
 
 def today(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_a_studys_seed_changes_nothing_and_the_default_comes_first() -> None:
     assert register_searcher(7) == name == f"{SEARCHER}-7"
     default: Configuration = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
     for seed in (0, 5):
-        searcher = searchers.create(f"{name}+default", SPACE, metric=METRIC, seed=seed, first_configs=[default])
+        searcher: Any = searchers.create(f"{name}+default", SPACE, metric=METRIC, seed=seed, first_configs=[default])
         proposed = [searcher.suggest(f"t{n}") for n in range(4)]
         assert proposed == [default, *plan_configs(SPACE, 3, 7)]
         assert searcher.proposed_by("t1") == "sobol"

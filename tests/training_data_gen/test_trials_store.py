@@ -49,8 +49,8 @@ def test_nothing_is_stored_twice_and_a_torn_line_is_cut_off(tmp_path: Path) -> N
     path = tmp_path / "trials.jsonl"
     recorded = made_up(BAG, 6)
     assert TrialsFile(path).add(recorded[:4]) == 4
-    with path.open("a") as file:
-        file.write(recorded[4].model_dump_json()[:50])
+    with path.open("a") as torn:
+        torn.write(recorded[4].model_dump_json()[:50])
     file = TrialsFile(path)
     assert len(file) == 4
     assert file.add(recorded) == 2
