@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -48,7 +49,7 @@ def test_a_table_gives_a_trained_config_its_own_figure_and_any_other_that_of_the
     for row in rows:
         assert black_box(row.config) == (Value(0.0, row.reason, row.status) if row.failed else Value(row.score))
     row = next(row for row in rows if not row.failed)
-    assert black_box({**row.config, "lr": row.config["lr"] * 1.001}).score == row.score
+    assert black_box({**row.config, "lr": float(row.config["lr"]) * 1.001}).score == row.score
     assert 0 < black_box.spacing() < 1
 
 
@@ -85,7 +86,7 @@ def test_too_few_trials_are_refused() -> None:
 @pytest.mark.parametrize("at_once", [1, 3, 50])
 def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
     space = SearchSpace(parameters=made_up(HELD_OUT, 1)[0].parameters)
-    searcher = create("tpe", space, metric="score", seed=1)
+    searcher: Any = create("tpe", space, metric="score", seed=1)
     played = ask_and_tell(searcher, Table(made_up(HELD_OUT, 40)), 12, at_once)
     assert len(played) == 12
     known = searcher.attempts()
@@ -123,7 +124,7 @@ def test_the_same_seeds_give_the_same_figures_and_another_searcher_its_own(tmp_p
     assert len(scores) == 12
     assert len({scores["random", seed] for seed in range(3)}) == 3
     assert all(study.test is None for study in first.comparisons[HELD_OUT.id].studies)
-    assert table(first).title.startswith("READ OFF TABLES OF REAL TRAININGS")
+    assert str(table(first).title).startswith("READ OFF TABLES OF REAL TRAININGS")
 
 
 def test_the_command_says_what_its_figures_are(tmp_path: Path) -> None:

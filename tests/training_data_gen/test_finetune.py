@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_only_answers_carry_loss(base: Path) -> None:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
     encoded = encode(example("cat", ""), tokenizer)
     learnt = tokenizer.decode([label for label in encoded.labels if label != IGNORED])
     assert learnt.replace("\n", "") == '{"animal":"cat"}<|im_end|>cat<|im_end|>'
@@ -68,7 +69,7 @@ def test_training_learns_stops_the_same_after_a_crash_and_names_no_path(base: Pa
     held_out = [example(animal, "held out") for animal in ANIMALS[:3]]
     settings = LoraSettings(rank=4, lr=2e-2, epochs=3, batch_tokens=400, evaluations=1)
 
-    def run(folder: Path, **more: object):
+    def run(folder: Path, **more: Any) -> Any:
         return finetune(base, train, held_out, folder, settings, base_name="tiny", device="cpu", **more)
 
     whole = run(tmp_path / "whole")
@@ -101,13 +102,13 @@ def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_l
     faults = ["killed in mid-epoch"]
     real_step = lora._Run.step
 
-    def step(self, batch, number: int, total: int) -> float:
+    def step(self: Any, batch: Any, number: int, total: int) -> float:
         if number == 4 and faults:
             raise KeyboardInterrupt(faults.pop())
         done.append(number)
         return real_step(self, batch, number, total)
 
-    def run(folder: Path):
+    def run(folder: Path) -> Any:
         return lora.finetune(
             base, train, [example("cat", "held out")], folder, settings, base_name="tiny", device="cpu"
         )

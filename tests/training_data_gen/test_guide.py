@@ -40,7 +40,7 @@ def space_of(recorded: list[RecordedTrial]) -> SearchSpace:
 def test_the_best_configs_have_the_rate_that_decides(guide: Guide, recorded: list[RecordedTrial]) -> None:
     best = guide.best(BAG, space_of(recorded), random.Random(0))
     assert [value for _, value in best] == sorted((value for _, value in best), reverse=True)
-    assert abs(math.log10(best[0][0]["lr"]) + 3) < 0.5
+    assert abs(math.log10(float(best[0][0]["lr"])) + 3) < 0.5
     assert best[0][1] > sorted(t.score for t in recorded if t.planned == BAG)[10]
 
 
@@ -73,7 +73,7 @@ def test_guided_answers_lie_inside_the_question_and_differ_from_the_trials(
     rates = []
     for example in made:
         config = parse_answer(space_of(recorded), example.messages[-1]["content"])
-        rates.append(abs(math.log10(config["lr"]) + 3))
+        rates.append(abs(math.log10(float(config["lr"])) + 3))
     assert sorted(rates)[len(rates) // 2] < 0.5
 
 
