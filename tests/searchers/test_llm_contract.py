@@ -59,7 +59,7 @@ class TestHpoLlama(_LlmContract):
 class TestMixed(_LlmContract):
     @pytest.fixture(params=["llm+tpe+default", "bandit"])
     def make_searcher(self, request: pytest.FixtureRequest, url: str) -> MakeSearcher:
-        options = {"llm_first": 1, "llm_every": 8} if request.param.startswith("llm") else {}
+        options: dict[str, Any] = {"llm_first": 1, "llm_every": 8} if request.param.startswith("llm") else {}
         return partial(make_llm, request.param, url, samples=2, **options)
 
 

@@ -55,7 +55,7 @@ def test_names_and_numbers_of_a_label_occur_in_its_request(sets: dict[str, tuple
 
 def test_every_field_is_stated_often_and_left_out_often(sets: dict[str, tuple[Example, ...]]) -> None:
     test = [one.parse for one in sets["test"]]
-    counts = {
+    counts: dict[str, int] = {
         "specific model": sum(parse.model.specific_model != "none" for parse in test),
         "speed": sum(parse.model.speed.value > 0 for parse in test),
         "flops": sum(parse.model.flops.value > 0 for parse in test),
