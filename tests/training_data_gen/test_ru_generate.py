@@ -1,7 +1,5 @@
 """Generated requests: labels right, alike for one seed, no held-out voice or measured text in training."""
 
-import itertools
-import json
 import time
 
 import pytest
@@ -17,7 +15,7 @@ from autommlab.understanding.text import names_number
 from training_data_gen.benchmarks.request_sets import read_set
 from training_data_gen.requests.corpus import corpus
 from training_data_gen.requests.draft import SPELLINGS
-from training_data_gen.requests.generate import Pair, generate, split, write_jsonl
+from training_data_gen.requests.generate import Pair, generate, split
 
 COUNT = 3000
 #: Percent; the brief of the data set.
@@ -141,10 +139,3 @@ def test_nothing_generated_is_nearly_a_measured_request(pairs: list[Pair]) -> No
     for scorer in (fuzz.ratio, fuzz.token_sort_ratio):
         likeness = process.cdist(measured, made, scorer=scorer, workers=1)
         assert {one.id: top for one, top in zip(sets, likeness.max(axis=1), strict=True) if top > ALIKE} == {}
-
-
-def test_lines_of_a_file_are_examples_that_the_scorer_reads(pairs: list[Pair], tmp_path) -> None:
-    file = tmp_path / "deep" / "pairs.jsonl"
-    write_jsonl(itertools.islice(pairs, 500), file)
-    assert [one.parse for one in read_set(str(file))] == [pair.parse for pair in pairs[:500]]
-    assert json.loads(file.read_text().splitlines()[0])["skeleton"] == pairs[0].skeleton
