@@ -57,6 +57,7 @@ def render(content: ReportContent) -> str:
         verdict=verdict(content),
         title=_title(content),
         tiles=rows.tiles(content),
+        next_steps=rows.next_steps(content),
         parse=rows.parse_rows(content.request) if content.request else [],
         counts=rows.class_counts(content.bag) if content.bag else [],
         trials=rows.trial_rows(content),
