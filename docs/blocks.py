@@ -28,6 +28,13 @@ def text_table(header: list[str], rows: list[list[str]]) -> str:
     return table(header, rows, words=len(header))
 
 
+def escaped(text: str) -> str:
+    """Words that Markdown would take for markup, made plain."""
+    for sign, plain in (("|", "\\|"), ("*", "\\*"), ("<", "&lt;")):
+        text = text.replace(sign, plain)
+    return text
+
+
 def rendered(text: str, writers: Mapping[str, Callable[[], str]]) -> str:
     """The text with each block of a known name written anew."""
 

@@ -7,6 +7,7 @@ the searcher tables are made here: a bootstrap over tasks and seeds, not over se
 from __future__ import annotations
 
 import functools
+import gzip
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -25,9 +26,11 @@ NAMES = {
     "prior": "zero-shot",
     "forest": "surrogate",
     "portfolio": "bandit",
-    "llm+tpe-before": "llm+tpe, earlier version",
+    "llm+tpe-before": "llm+tpe, first version",
 }
-GRID = "surrogate over a grid"
+#: What is no name of a searcher.
+GRID = "control: surrogate over a grid"
+_EARLIER = NAMES["llm+tpe-before"]
 _AFTER = (1, 3, 5, 10, 20)
 _DRAWS = 4000
 
@@ -111,6 +114,11 @@ def interval(values: Scores) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def label(name: str) -> str:
+    """A searcher as it is typed; the control is none yet."""
+    return name if name in (GRID, _EARLIER) else f"`{name}`"
+
+
 def estimate(values: Scores) -> str:
     """Mean and interval; "" for none."""
     if not values.size:
@@ -135,16 +143,21 @@ def headline() -> str:
     ]
     for name in ("hpo-llama", GRID, "zero-shot", "default", "tpe+default", "tpe"):
         figures = [f"{after(name, n).mean():.3f}" if after(name, n).size else "not run" for n in (1, 3, 10)]
-        llm = ", the LLM" if name == "hpo-llama" else ", no LLM"
-        rows.append([f"Score after 1, 3, 10 trials: `{name}`{llm}", ", ".join(figures)])
+        llm = " (the LLM)" if name == "hpo-llama" else ""
+        rows.append([f"Score after 1, 3, 10 trials, {label(name)}{llm}", ", ".join(figures)])
+    for count in (1, 3):
+        difference = after("hpo-llama", count) - after(GRID, count)
+        low, high = interval(difference)
+        text = f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+        rows.append([f"`hpo-llama` minus the control after {count}", text])
     return text_table(["what", "figure"], rows)
 
 
 def searcher_scores() -> str:
     """Every searcher after so many trials, and on test."""
-    names = ["hpo-llama", "llm+tpe", "llm+tpe, earlier version", GRID, "zero-shot", "surrogate"]
+    names = ["hpo-llama", "llm+tpe", _EARLIER, GRID, "zero-shot", "surrogate"]
     names += ["default", "tpe+default", "random", "tpe"]
-    rows = [[f"`{n}`", *(estimate(after(n, count)) for count in _AFTER), estimate(on_test(n))] for n in names]
+    rows = [[label(n), *(estimate(after(n, count)) for count in _AFTER), estimate(on_test(n))] for n in names]
     return table(["searcher", *(f"after {count}" for count in _AFTER), "winner on test"], rows)
 
 
@@ -166,7 +179,7 @@ def contrasts() -> str:
         verdict = "yes" if low > 0 else "no, worse" if high < 0 else "not shown"
         rows.append(
             [
-                f"`{one}` after {n}, `{other}` after {m}",
+                f"{label(one)} after {n}, {label(other)} after {m}",
                 f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})",
                 ", ".join(map(str, counts)),
                 verdict,
@@ -178,7 +191,7 @@ def contrasts() -> str:
 def by_task() -> str:
     """The task's own metric, mean over seeds."""
     names = ["default", GRID, "zero-shot", "hpo-llama"]
-    header = ["task", "data", "model", "metric", *(f"`{n}` {k}" for n in names for k in (1, 3) if (n, k) != ("default", 3))]
+    header = ["task", "data", "model", "metric", *(f"{label(n)} {k}" for n in names for k in (1, 3) if k == 1 or n != "default")]
     rows = []
     for task in tasks().values():
         cells = [task.kind, task.data, task.model, task.metric]
@@ -200,15 +213,27 @@ def llm_cost() -> str:
         trials = sum(len(lap["scores"]) for lap in laps)
         asked = sum(lap["proposed_by"].get("hpo-llama", 0) for lap in laps)
         fallbacks = sum(count for lap in laps for who, count in lap["proposed_by"].items() if "fallback" in who)
-        training = np.array([lap["seconds"] for lap in laps])
         rows.append(
             [
                 f"`{name}`", str(len(laps)), f"{seconds.mean():.0f}", f"{seconds.sum() / asked:.1f}",
-                f"{training.mean():.0f}", f"{fallbacks} of {trials}",
+                f"{fallbacks} of {trials}",
             ]
         )  # fmt: skip
-    header = ["searcher", "studies of 20 trials", "LLM s a study", "LLM s a proposal of the LLM", "training s a study", "fallbacks"]
+    header = ["searcher", "studies of 20 trials", "LLM s a study", "LLM s a proposal of the LLM", "fallbacks"]
     return table(header, rows)
+
+
+def hours() -> str:
+    """What the committed trainings cost, by task."""
+    seconds: dict[str, list[float]] = {}
+    with gzip.open(RESULTS / "hpo_trainings.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            training = json.loads(line)
+            taken = training["setup_s"] + training["train_s"] + training["val_s"]
+            seconds.setdefault(training["task"], []).append(taken)
+    seconds["all"] = [each for own in seconds.values() for each in own]
+    rows = [[task, f"{len(own):,}", f"{sum(own) / 3600:.1f}"] for task, own in seconds.items()]
+    return table(["task", "trainings", "hours"], rows)
 
 
 def understanding() -> str:
@@ -265,6 +290,7 @@ WRITERS: dict[str, Callable[[], str]] = {
     "searcher-contrasts": contrasts,
     "searcher-by-task": by_task,
     "llm-cost": llm_cost,
+    "hours": hours,
     "understanding": understanding,
     "understanding-fields": fields,
     "end-to-end": end_to_end,
