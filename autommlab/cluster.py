@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autommlab import settings
-from autommlab.common.environment import keep_bytecode
+from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import TrainingError
-from autommlab.common.placement import whole
+from autommlab.common.placement import resources_of_node
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
-from autommlab.settings import home
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
 _NAMESPACE = "autommlab-study-"
@@ -45,7 +44,7 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
             name = f"{_NAMESPACE}{priority}"
             ray.init(address=target, namespace=name, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            start_private_ray(resources=whole(settings.trial_resource()))
+            start_private_ray(resources=resources_of_node(settings.trial_resource()))
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise TrainingError(
             f"cannot connect to Ray at {target or 'this machine'}: {error}. Check the address, start a cluster "

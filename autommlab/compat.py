@@ -19,10 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from autommlab.common.private_ray import RAY_ENVIRONMENT, prepare_ray_environment
 from autommlab.tasks import Task
-
-__all__ = ["REPAIRS", "RAY_ENVIRONMENT", "Repair", "apply_repairs", "import_toolboxes", "prepare_ray_environment"]
 
 TOOLBOX_OF_TASK = {
     Task.CLASSIFICATION: "mmpretrain",

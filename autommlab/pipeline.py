@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autommlab.training.study import StudyOptions
     from searchers.space import Point, SearchSpace
 
-Record = TypeVar("Record", bound=BaseModel)
+Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, StudyResult, Deployment)
 _DOING = {
     "understanding": "reading the request",
     "data": "finding images of the asked-for classes",
@@ -248,38 +248,8 @@ def _recorded(
     finally:
         folder.add_seconds(stage, time.monotonic() - started)
     seconds = time.monotonic() - started
-    events.emit("stage-finished", stage, summary(record), number=number, total=len(STAGES), seconds=seconds)
+    events.emit("stage-finished", stage, record.summary(), number=number, total=len(STAGES), seconds=seconds)
     return record
-
-
-def summary(record: BaseModel) -> str:
-    """One line about the outcome of a stage."""
-    match record:
-        case ModelRequest():
-            from autommlab.report.rows import parse_rows
-
-            things = ", ".join(record.data.object) or "all classes"
-            asked = [f"{name.lower()} {value}" for name, value in parse_rows(record)[2:] if value and value != "rgb"]
-            return "; ".join([f"{record.model.task}: {things}", *asked])
-        case Bag():
-            sizes = "/".join(str(record.splits[s].images) for s in ("train", "val", "test"))
-            return f"{', '.join(record.datasets)}: {len(record.classes)} classes, {sizes} images (train/val/test)"
-        case ModelChoice():
-            m = record.measured
-            return (
-                f"{record.entry.title}: {m.params_m:.2f} M parameters, {m.flops_g:.2f} GFLOPs, "
-                f"{m.ms_per_image:.0f} ms/image, weights: {record.pretrained.kind}"
-            )
-        case StudyResult():
-            test = record.test_metrics[record.objective]
-            return (
-                f"{record.objective} {record.best.score:.3f} on val, {test:.3f} on test, best of {len(record.trials)}"
-            )
-        case Deployment():
-            v = record.verification
-            agrees = "agrees with PyTorch" if v.agrees else "DIFFERS from PyTorch"
-            return f"{record.engine}: {agrees}, {v.p50_ms:.1f} ms/image"
-    return ""
 
 
 def _report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.errors import RequestError, unknown
 from autommlab.tasks import Task
-from serve.settings import home  # noqa: F401 - known under this name to the rest of the package
 
 #: Images of a data set whose layout names no split: shares of train, val and test.
 SPLIT_SHARES = (0.7, 0.15, 0.15)

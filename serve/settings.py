@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from autommlab.common.environment import home
 from autommlab.common.placement import llm_resource
 from serve.errors import ServiceSettingsError
 
@@ -32,12 +32,6 @@ STOP_TIMEOUT_S = 20.0
 RECOVERY_TIMEOUT_S = 90.0
 #: Threads beyond which a small model on a CPU gets no faster.
 MOST_CPU_THREADS = 8
-
-
-def home() -> Path:
-    """Folder for caches and the user's data registry; created by whoever writes into it."""
-    override = os.environ.get("AUTOMMLAB_HOME")
-    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("autommlab"))
 
 
 def service_folder() -> Path:
@@ -64,8 +58,8 @@ class ServiceSettings(BaseModel):
         tensor_parallel: GPUs that one replica splits the model over, all on one node.
         gpus_per_replica: None = `tensor_parallel` where Ray sees GPUs, else 0; 0 runs on the CPU.
         cpus_per_replica: what Ray sets aside; 0 takes no slot away from trials.
-        node_resource: custom resource of the nodes that may hold replicas (`autommlab.common.placement`); the default is
-            AUTOMMLAB_LLM_RESOURCE, None = any node.
+        node_resource: custom resource of the nodes that may hold replicas (`autommlab.common.placement`);
+            the default is AUTOMMLAB_LLM_RESOURCE, None = any node.
         replicas: fewest; `max_replicas` above it turns autoscaling on.
         target_requests: requests in flight per replica that autoscaling aims at.
         max_adapters: LoRA adapters active in one batch; more can be registered, and are swapped in.

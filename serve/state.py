@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autommlab.common.files import replacing
+
 STATE_FILE = "service.json"
 LOG_FILE = "service.log"
 _TAIL_LINES = 12
@@ -101,10 +103,8 @@ def read_state(folder: Path) -> ServiceState | None:
 
 def write_state(folder: Path, state: ServiceState) -> None:
     """Replace the state file in one step; readable by the user only, for it holds the key."""
-    fresh = folder / f".{STATE_FILE}.{os.getpid()}"
-    fresh.touch(mode=0o600)
-    fresh.write_text(state.model_dump_json(indent=1))
-    fresh.replace(folder / STATE_FILE)
+    with replacing(folder / STATE_FILE, private=True) as draft:
+        draft.write_text(state.model_dump_json(indent=1))
 
 
 def log_tail(folder: Path) -> str:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from autommlab.common.environment import keep_bytecode
-from autommlab.compat import prepare_ray_environment
+from autommlab.common.private_ray import prepare_ray_environment
 from tests.helpers.program import EXAMPLES
 
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`

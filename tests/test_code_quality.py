@@ -17,6 +17,15 @@ def test_checkers_find_nothing(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_imports_point_one_way_and_no_files_form_a_circle() -> None:
+    """The layers of pyproject.toml: ground, service, searchers, the system by stages, commands."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
+
+
 def test_every_direct_dependency_is_pinned() -> None:
     import tomllib
 

@@ -124,7 +124,7 @@ def test_a_ray_that_is_already_imported_does_not_follow_uv_run() -> None:
     code = """
 import ray
 from ray._private import ray_constants
-from autommlab.compat import prepare_ray_environment
+from autommlab.common.private_ray import prepare_ray_environment
 assert ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV, "Ray's default changed: the repair can go"
 prepare_ray_environment()
 assert not ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV

@@ -11,14 +11,8 @@ from typing import Annotated
 import typer
 
 from autommlab.cli.shared import counts_with_commas, names_with_commas, searchers_named
-from training_data_gen.cli.bench_e2e import bench_e2e
-from training_data_gen.cli.bench_hpo import bench_hpo
-from training_data_gen.cli.bench_ru import bench_ru
 
 bench_app = typer.Typer(no_args_is_help=True)
-bench_app.command(name="ru")(bench_ru)
-bench_app.command(name="hpo")(bench_hpo)
-bench_app.command(name="e2e")(bench_e2e)
 
 
 @bench_app.callback()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from importlib.metadata import entry_points
 
 import typer
 
@@ -18,12 +19,9 @@ from autommlab.cli.run import run
 from autommlab.cli.serve import serve_app
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
-from autommlab.common.environment import keep_bytecode
+from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import AutoMMLabError, RequestError, StorageError
 from autommlab.common.files import STORAGE_ERRNOS
-from autommlab.settings import home
-from training_data_gen.cli.trials import trials_command
-from training_data_gen.cli.tune import tune_app
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -42,14 +40,14 @@ app.command()(stop)
 app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
-app.command(name="trials")(trials_command)
 app.command(name="status")(status_command)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(serve_app, name="serve")
 app.add_typer(bench_app, name="bench")
-app.add_typer(tune_app, name="tune")
 
+#: Packages declare `name = "module:command"` or `"group.name" = ...`; a command is a function or a `typer.Typer`.
+COMMAND_GROUP = "autommlab.commands"
 _INTERRUPTED = 130
 _UNEXPECTED = 70
 
@@ -69,6 +67,24 @@ def version() -> None:
     from autommlab import __version__
 
     print(f"autommlab {__version__}")
+
+
+def add_plugins(to: dict[str, typer.Typer]) -> None:
+    """Add the commands that packages above this one declare under the entry-point group `COMMAND_GROUP`.
+
+    Args:
+        to: where a name's part before the last dot leads: "" for `autommlab NAME`, "bench" for `autommlab bench NAME`.
+    """
+    for plugin in sorted(entry_points(group=COMMAND_GROUP), key=lambda found: found.name):
+        group, _, name = plugin.name.rpartition(".")
+        command = plugin.load()
+        if isinstance(command, typer.Typer):
+            to[group].add_typer(command, name=name)
+        else:
+            to[group].command(name=name)(command)
+
+
+add_plugins({"": app, "bench": bench_app})
 
 
 def main() -> None:

@@ -29,10 +29,9 @@ def status_command(
 ) -> None:
     """Show nodes, requests, the LLM service, and how far runs have come."""
     from autommlab.common.private_ray import prepare_ray_environment
-    from autommlab.status.clusters import clusters
+    from autommlab.status.clusters import clusters, service_status
     from autommlab.status.records import Status
     from autommlab.status.runs import status_of
-    from autommlab.status.service import service_status
 
     prepare_ray_environment()
     looked_into = tuple(status_of(target) for target in runs or [])

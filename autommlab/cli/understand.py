@@ -66,10 +66,8 @@ def _show(outcome: Understood) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from autommlab.report.rows import parse_rows
-
     table = Table("asked for", "understood")
-    for name, value in parse_rows(outcome.request):
+    for name, value in outcome.request.rows():
         table.add_row(name, Text(value or "-", style="" if value else "dim"))
     Console().print(table)
     if outcome.effort is not None:

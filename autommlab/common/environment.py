@@ -1,4 +1,4 @@
-"""Bytecode kept where the environment forbids it beside the sources.
+"""The environment of our processes: the project's own folder, and where Python keeps bytecode.
 
 Where PYTHONDONTWRITEBYTECODE is set and the packages came without bytecode, each process compiles
 Ray, torch and vLLM anew, which takes most of its start (18 s instead of 6 s of CPU for a toolbox).
@@ -12,6 +12,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import platformdirs
+
+#: Folder to use instead of the user's cache folder.
+HOME_VARIABLE = "AUTOMMLAB_HOME"
 _FORBIDS, _FOLDER = "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"
 
 
@@ -36,3 +40,9 @@ def keep_bytecode(folder: Path) -> None:
     del os.environ[_FORBIDS]
     os.environ[_FOLDER] = kept[_FOLDER]
     sys.dont_write_bytecode, sys.pycache_prefix = False, kept[_FOLDER]
+
+
+def home() -> Path:
+    """Folder for caches and the user's data registry; created by whoever writes into it."""
+    override = os.environ.get(HOME_VARIABLE)
+    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("autommlab"))

@@ -5,37 +5,73 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from autommlab.common.errors import StorageError
 
 #: What the operating system says when a folder cannot take any more.
 STORAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_CHUNK_BYTES = 8 * 2**20
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, private: bool = False) -> Iterator[Path]:
+    """A draft beside `target`, which takes its place when the block ends without an error.
+
+    A reader, and whoever comes after a crash, finds the old content or the new, never half of one.
+
+    Args:
+        target: file; its folder is made if it is missing.
+        private: readable by the user only; otherwise the umask decides.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex}.tmp")
+    try:
+        if private:
+            draft.touch(mode=0o600)
+        yield draft
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write `text` under a temporary name, then move it into place.
+    """Replace the content of a file in one step.
 
     Raises:
-        StorageError: the folder is read-only, missing, or the disk is full.
+        StorageError: the folder is read-only, or the disk is full.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise storage_error(path, error) from error
+    return write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Replace the content of a file in one step.
+
+    Raises:
+        StorageError: the folder is read-only, or the disk is full.
+    """
+    with storage_errors(path), replacing(path) as draft:
+        draft.write_bytes(content)
+    return path
+
+
+def write_stream(path: Path, source: BinaryIO) -> Path:
+    """Replace the content of a file by all that `source` gives, in one step.
+
+    Raises:
+        OSError: `source` cannot be read, or the file not be written.
+    """
+    with replacing(path) as draft, draft.open("wb") as copy:
+        shutil.copyfileobj(source, copy, _CHUNK_BYTES)
     return path
 
 

@@ -10,7 +10,7 @@ import os
 #: Environment variable with the resource that the LLM service's replicas ask for; unset = any node.
 LLM_RESOURCE_VARIABLE = "AUTOMMLAB_LLM_RESOURCE"
 #: Of a node's one unit: so little that CPUs and GPUs, never the name, say how many fit on it.
-NODE_SHARE = 0.001
+NODE_FRACTION = 0.001
 
 
 def llm_resource() -> str | None:
@@ -18,11 +18,11 @@ def llm_resource() -> str | None:
     return os.environ.get(LLM_RESOURCE_VARIABLE) or None
 
 
-def share_of(resource: str | None) -> dict[str, float]:
+def resource_request(resource: str | None) -> dict[str, float]:
     """What to ask Ray for so that a trial or replica lands on a node that carries `resource`; None asks for nothing."""
-    return {resource: NODE_SHARE} if resource else {}
+    return {resource: NODE_FRACTION} if resource else {}
 
 
-def whole(resource: str | None) -> dict[str, float]:
+def resources_of_node(resource: str | None) -> dict[str, float]:
     """What a node carries for that; a private Ray is one node for everything."""
     return {resource: 1.0} if resource else {}

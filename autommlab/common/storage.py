@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.common.environment import home
 from autommlab.common.errors import StorageError
-from autommlab.settings import home
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

@@ -14,11 +14,10 @@ from autommlab.common.files import write_text
 from autommlab.compare.records import Lap, RaceOptions, RaceResult
 from autommlab.compare.standings import standings
 from autommlab.llm_service import service_for, start_ahead
-from autommlab.metrics import objective
 from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.progress.events import EventLog, Events
 from autommlab.storage.run_folder import RunFolder
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from serve.client import ServiceClient

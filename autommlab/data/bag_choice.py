@@ -6,8 +6,7 @@ from pathlib import Path
 
 from autommlab.common.errors import DataError
 from autommlab.data import registry
-from autommlab.data.closest import closest_classes
-from autommlab.data.match import BACKGROUND, Match, SourceClass, match_classes
+from autommlab.data.match import BACKGROUND, Match, SourceClass, closest_classes, match_classes
 from autommlab.data.names import plain, singular
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from rapidfuzz import fuzz
+
 from autommlab.data.names import alternatives, head, initials_of, plain, plural_of, same, singular
 from autommlab.data.senses import PERSON, ClassSenses, noun_senses
-from autommlab.data.wordnet import Synset, wordnet
+from autommlab.data.wordnet import Synset, WordNet, wordnet
 
 Kind = Literal["exact", "plural", "alias", "initials", "synonym", "hypernym", "near"]
 _ORDER: dict[str, int] = {kind: rank for rank, kind in enumerate(get_args(Kind))}
@@ -225,3 +227,38 @@ class _Matcher:
 def _topic(synset: Synset) -> int:
     # WordNet files the top noun "food" apart from the foods.
     return _FOOD if "food" in synset.lemmas else synset.topic
+
+
+#: Likeness of spelling below this share is chance.
+_LEAST_SPELLING = 0.6
+
+
+def closest_classes(thing: str, classes: Sequence[str], limit: int = 4) -> list[str]:
+    """The classes nearest to `thing` by spelling or by meaning, best first; all where there are few.
+
+    Args:
+        thing: an object of a request.
+        classes: of one data set.
+        limit: most names returned.
+    """
+    usable = [name for name in dict.fromkeys(classes) if plain(name) not in BACKGROUND]
+    if len(usable) <= limit:
+        return usable
+    net, name = wordnet(), plain(thing)
+    wanted = (noun_senses(name) or noun_senses(head(name)))[:2]
+    ups = [net.above(synset.offset) for synset in wanted]
+
+    def likeness(class_name: str) -> float:
+        names = alternatives(class_name) or ("",)
+        spelling = fuzz.ratio(name, names[0]) / 100
+        senses = (noun_senses(names[0]) or noun_senses(head(names[0])))[:2]
+        meaning = max((_relatedness(net, up, net.above(s.offset)) for up in ups for s in senses), default=0.0)
+        return max(spelling if spelling >= _LEAST_SPELLING else 0.0, meaning)
+
+    return sorted(usable, key=likeness, reverse=True)[:limit]
+
+
+def _relatedness(net: WordNet, one: dict[int, int], other: dict[int, int]) -> float:
+    """Depth of the deepest shared meaning against the steps to it from both (Wu and Palmer 1994), 0 to 1."""
+    shared = one.keys() & other.keys()
+    return max((2 * d / (2 * d + one[up] + other[up]) for up in shared if (d := net.depth(up))), default=0.0)

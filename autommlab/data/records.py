@@ -206,3 +206,8 @@ class Bag(BaseModel):
     def annotation_file(self, split: Split) -> Path:
         """Absolute path of a split's annotation file."""
         return self.folder / self.splits[split].annotations
+
+    def summary(self) -> str:
+        """One line: data sets, classes, sizes of the splits."""
+        sizes = "/".join(str(self.splits[split].images) for split in SPLITS)
+        return f"{', '.join(self.datasets)}: {len(self.classes)} classes, {sizes} images (train/val/test)"

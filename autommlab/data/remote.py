@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab import settings
 from autommlab.common.errors import DataError, StorageError
-from autommlab.common.files import storage_errors, write_text
+from autommlab.common.files import replacing, storage_errors, write_text
 from autommlab.common.storage import Place, place_of
 
 SUMS_FILE = "SHA256SUMS"
@@ -106,22 +106,18 @@ def _is_here(file: Path, mark: _Mark, before: _Mark | None) -> bool:
 
 def _copy(place: Place, name: str, file: Path, mark: _Mark) -> None:
     """A file under its name is a whole one, whenever the process dies."""
-    fresh = file.with_name(f".{file.name}.part")
-    with storage_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
     try:
         source = place.files.open_input_stream(place.inside(name))
     except (OSError, ValueError) as error:
         raise StorageError(f"cannot read {name} of {place.uri}: {error}") from error
-    with source, storage_errors(file):
-        with fresh.open("wb") as copy:
+    with source, storage_errors(file), replacing(file) as draft:
+        with draft.open("wb") as copy:
             shutil.copyfileobj(source, copy, _CHUNK_BYTES)
-        if fresh.stat().st_size != mark.size:
+        if draft.stat().st_size != mark.size:
             raise StorageError(
-                f"{name} of {place.uri} came with {fresh.stat().st_size} bytes instead of {mark.size}: the "
+                f"{name} of {place.uri} came with {draft.stat().st_size} bytes instead of {mark.size}: the "
                 "connection broke, or the set is being changed; the same command again goes on"
             )
-        fresh.replace(file)
 
 
 def _check_sums(target: Path, names: list[str]) -> None:

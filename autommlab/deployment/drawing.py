@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL import Image
 
 #: Pixels of the longer side below which an image is enlarged before drawing, so that words fit.
@@ -131,3 +133,15 @@ def _strip(canvas: Image.Image, words: Sequence[tuple[tuple[int, int, int] | Non
         pen.text((x, middle), text, font=letters, fill="white", anchor="lm")
         x += pen.textlength(text, font=letters) + 16
     return canvas
+
+
+def open_image(path: Path) -> Image.Image:
+    """The image in RGB, turned as its EXIF orientation says.
+
+    Raises:
+        OSError: the file is missing, truncated or no image.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autommlab.deployment.records import LimitCheck, Verification
-from autommlab.metrics import measured_metric
 from autommlab.models.records import ModelChoice
+from autommlab.tasks import measured_metric
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import Device, Engine, Metric, ModelRequest
 

@@ -111,7 +111,7 @@ def predict_files(
     Raises:
         StorageError: `out` cannot be written.
     """
-    from autommlab.report.samples import open_image
+    from autommlab.deployment.drawing import open_image
 
     taken: set[str] = set()
     for path in images:

@@ -75,3 +75,8 @@ class Deployment(BaseModel):
     verification: Verification
     limits: tuple[LimitCheck, ...]
     notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One line: the engine, whether it agrees with PyTorch, its speed."""
+        agrees = "agrees with PyTorch" if self.verification.agrees else "DIFFERS from PyTorch"
+        return f"{self.engine}: {agrees}, {self.verification.p50_ms:.1f} ms/image"

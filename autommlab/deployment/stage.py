@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 BUNDLE = "bundle"
 _STAGE = "deployment"
 _SCRATCH = ".deploying-"
+#: Where bundles are checked: the engines of our environment run there.
+CHECKED_ON = Device.CPU
 #: Steps told as progress: load, export, convert, verify, write.
 _STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What is deployed, and for whom; `target` is the device that the bundle is checked on."""
+    """What is deployed, and for whom."""
 
     request: ModelRequest
     bag: Bag
     choice: ModelChoice
     study: StudyResult
-    target: Device
     events: Events
 
     def tell(self, step: int, message: str) -> None:
@@ -59,7 +60,6 @@ def deploy(
     study: StudyResult,
     *,
     folder: Path,
-    device: str = "cpu",
     events: Events | None = None,
 ) -> Deployment:
     """Turn a finished study into a verified bundle.
@@ -70,20 +70,18 @@ def deploy(
         choice: of the model, for its card and limits.
         study: with config and weights of the winner.
         folder: of the run; `folder/bundle` appears complete or not at all, replacing an older one.
-        device: of the machine at hand, "cpu" or "cuda".
         events: told about progress and fallbacks.
 
     Raises:
         DeploymentError: the model cannot be exported, or no engine can run it.
         StorageError: the folder cannot be written.
     """
-    target, notes = delivered_device(request.deploy.gpu, device)
-    job = _Job(request, bag, choice, study, target, events or Events())
+    job = _Job(request, bag, choice, study, events or Events())
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as scratch:
-            return _deploy(job, Path(scratch), folder / BUNDLE, notes)
+            return _deploy(job, Path(scratch), folder / BUNDLE)
 
 
 def _sweep(folder: Path) -> None:
@@ -92,7 +90,7 @@ def _sweep(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _deploy(job: _Job, scratch: Path, bundle: Path, notes: tuple[str, ...]) -> Deployment:
+def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     from autommlab.deployment.export import export_onnx
     from autommlab.deployment.limits import check_limits
     from autommlab.deployment.model_card import Facts, write_papers
@@ -105,9 +103,9 @@ def _deploy(job: _Job, scratch: Path, bundle: Path, notes: tuple[str, ...]) -> D
     exported = export_onnx(trained, scratch)
     built = scratch / BUNDLE
     done = _first_that_works(job, trained, exported, built)
-    notes = (*notes, *done.notes)
+    notes = (*_gpu_note(job.request.deploy.gpu), *done.notes)
     check = done.verification
-    limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=job.target)
+    limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=CHECKED_ON)
     job.tell(4, "writing the bundle")
     facts = Facts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes)
     write_papers(built, facts)
@@ -117,7 +115,7 @@ def _deploy(job: _Job, scratch: Path, bundle: Path, notes: tuple[str, ...]) -> D
         bundle=_put_in_place(built, bundle),
         asked=job.request.deploy.inference_engine,
         engine=done.engine,
-        device=job.target,
+        device=CHECKED_ON,
         verification=check,
         limits=limits,
         notes=notes,
@@ -164,7 +162,7 @@ def _build_and_verify(job: _Job, trained: Trained, exported: OnnxModel, built: P
         exported=exported,
         converted=converted,
         engine=engine,
-        device=job.target,
+        device=CHECKED_ON,
         bag=job.bag,
         choice=job.choice,
     )
@@ -187,18 +185,11 @@ def _differences(check: Verification) -> str:
     )
 
 
-def delivered_device(asked: Device, at_hand: str) -> tuple[Device, tuple[str, ...]]:
-    """Where the bundle was checked, and a note where that is not what was asked.
-
-    Args:
-        asked: by the request.
-        at_hand: "cpu" or "cuda".
-    """
+def _gpu_note(asked: Device) -> tuple[str, ...]:
+    """A note where the bundle was asked for a GPU, on which it is not checked."""
     if asked is not Device.GPU:
-        return Device.CPU, ()
-    if at_hand != "cuda":
-        return Device.CPU, ("A GPU was asked for and this machine has none: the bundle was checked on the CPU.",)
-    return Device.CPU, (
+        return ()
+    return (
         "A GPU was asked for; the engines installed here run on the CPU, where the bundle was checked. With "
         'onnxruntime-gpu installed, set "device" to "gpu" in bundle.json.',
     )

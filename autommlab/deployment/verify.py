@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from autommlab.deployment.benchmark import benchmark
-from autommlab.deployment.comparison import Comparison, torch_outputs
+from pydantic import BaseModel, ConfigDict
+
+from autommlab.common.errors import DeploymentError
+from autommlab.deployment.comparison import Comparison, predict_with_bundle, score, torch_outputs
 from autommlab.deployment.predicting import load_bundle
 from autommlab.deployment.records import Verification
-from autommlab.deployment.scoring import predict_with_bundle, score
 from autommlab.deployment.trained import Trained
-from autommlab.metrics import objective
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 from autommlab.understanding.request import Engine
 
 #: Most test images (keypoints: images whose objects) that are compared.
@@ -85,3 +89,54 @@ def _input_difference(predictor: Any, tensor: Any, sample: Any) -> float:
         box = (left, top, right - left, bottom - top)
     mine = predictor.prepare(sample.img_path, box).tensor
     return float(np.abs(mine - tensor.numpy()).max())
+
+
+RUNS = 50
+_TIMEOUT_S = 900
+#: Longest part of an engine's complaint that is shown.
+_REASON_LENGTH = 300
+
+
+class Benchmark(BaseModel):
+    """Figures of `predict.py --bench`: milliseconds for one image, and MB."""
+
+    model_config = ConfigDict(frozen=True)
+
+    p50_ms: float
+    p95_ms: float
+    end_to_end_p50_ms: float
+    memory_mb: float
+
+
+def benchmark(bundle: Path, image: Path, runs: int = RUNS) -> Benchmark:
+    """Run the bundle's own benchmark.
+
+    Args:
+        bundle: folder with `predict.py`.
+        image: what is predicted again and again.
+        runs: timed predictions, after a warm-up.
+
+    Raises:
+        DeploymentError: the bundle does not run; the text is the bare reason.
+    """
+    command = [sys.executable, str(bundle / "predict.py"), str(image), "--bench", str(runs)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a bundle holds no byte code of this machine
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and file
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeploymentError(f"{runs} predictions took more than {_TIMEOUT_S} s") from error
+    lines = done.stdout.strip().splitlines()
+    if done.returncode != 0 or not lines:
+        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
+        reason = " ".join(done.stderr.split())[-_REASON_LENGTH:] or "it said nothing"
+        raise DeploymentError(f"the bundle does not run ({how}): {reason}")
+    return Benchmark.model_validate(json.loads(lines[-1]))

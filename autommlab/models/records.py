@@ -105,3 +105,11 @@ class ModelChoice(BaseModel):
     reasons: tuple[str, ...]
     runners_up: tuple[str, ...] = ()
     rejected: tuple[Rejection, ...] = ()
+
+    def summary(self) -> str:
+        """One line: the model, its cost, its weights."""
+        measured = self.measured
+        return (
+            f"{self.entry.title}: {measured.params_m:.2f} M parameters, {measured.flops_g:.2f} GFLOPs, "
+            f"{measured.ms_per_image:.0f} ms/image, weights: {self.pretrained.kind}"
+        )

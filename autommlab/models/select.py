@@ -21,11 +21,12 @@ from autommlab.models.limits import (
     limits_of_profile,
     limits_of_request,
     measured_figures,
+    named_breaks_limits,
+    none_fits,
     published,
     why_over,
 )
 from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained, Rejection
-from autommlab.models.refusals import named_breaks_limits, none_fits
 from autommlab.models.zoo_names import split_name
 from autommlab.progress.events import Events
 from autommlab.settings import Profile

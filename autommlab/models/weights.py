@@ -72,12 +72,6 @@ def fetchable(entry: ModelEntry) -> bool:
     return bool(entry.weights_url) and not _obstacle(entry.weights_url)
 
 
-def forget_probes() -> None:
-    """Forget which hosts were reachable (for tests, and for a long-lived process whose network changed)."""
-    _hosts.clear()
-    _head.cache_clear()
-
-
 def _from_file(given: Path) -> Pretrained:
     import torch
 

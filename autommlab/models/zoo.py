@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from autommlab.common.errors import ModelError, StorageError, nearest
-from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.records import ModelEntry
 from autommlab.tasks import Task
 

@@ -93,7 +93,7 @@ class ReportContent:
     @property
     def objective(self) -> str:
         """Canonical name of the maximised figure, "score" while the task is not known."""
-        from autommlab.metrics import objective
+        from autommlab.tasks import objective
 
         if self.study:
             return self.study.objective

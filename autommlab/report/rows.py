@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from autommlab import settings
 from autommlab.common.wording import duration
@@ -138,41 +137,27 @@ def next_steps(content: ReportContent) -> list[NextStep]:
                 "autommlab data add FOLDER --name pictures",
             )
         )
-    better = f"For better figures take more trials (--trials {_MORE_TRIALS * len(content.all_trials)})"
-    wide, task = settings.profile("gpu"), content.bag.task if content.bag else None
-    if task is not None and content.settings.get("Budget profile") == "laptop":
-        here, there = settings.profile("laptop").tasks[task], wide.tasks[task]
-        better += (
-            f", or --profile gpu on a machine with a GPU: {there.input_size[0]} pixels instead of "
-            f"{here.input_size[0]}, up to {there.iterations[1]:,} steps a trial instead of {here.iterations[1]}"
-        )
-    return [*found, NextStep(f"{better}.")]
+    return [*found, NextStep(_better(content))]
+
+
+def _better(content: ReportContent) -> str:
+    """What makes better figures likely, from the profile of this run."""
+    trials = f"For better figures take more trials (--trials {_MORE_TRIALS * len(content.all_trials)})"
+    if not content.bag or content.settings.get("Budget profile") != "laptop":
+        return f"{trials}."
+    here, there = (settings.profile(name).tasks[content.bag.task] for name in ("laptop", "gpu"))
+    return (
+        f"{trials}, or --profile gpu on a machine with a GPU: {there.input_size[0]} pixels instead of "
+        f"{here.input_size[0]}, up to {there.iterations[1]:,} steps a trial instead of {here.iterations[1]}."
+    )
 
 
 def parse_rows(request: ModelRequest) -> list[tuple[str, str]]:
     """What was understood: (field, value), and in the last row the fields of which nothing was said."""
-    rows = _fields(request)
+    rows = request.rows()
     silent = [name.lower() for name, value in rows if not value]
     said = [(name, value) for name, value in rows if value]
     return [*said, ("Nothing asked about", ", ".join(silent))] if silent else said
-
-
-def _fields(request: ModelRequest) -> list[tuple[str, str]]:
-    data, model, deploy = request.data, request.model, request.deploy
-    return [
-        ("Task", model.task.value),
-        ("Objects", ", ".join(data.object)),
-        ("Scene", data.scenario),
-        ("Kind of picture", data.modality),
-        ("Data sets named", ", ".join(data.specific)),
-        ("Model named", _asked(model.specific_model)),
-        ("Quality", ", ".join(f"{metric.name} at least {metric.value:g}" for metric in model.metrics)),
-        ("Parameters", _limit("at most", model.parameters)),
-        ("Computation", _limit("at most", model.flops)),
-        ("Speed", _limit("at least" if model.speed.unit == "fps" else "at most", model.speed)),
-        ("Device", _asked(deploy.gpu.value)),
-        ("Inference engine", _asked(deploy.inference_engine.value)),
-    ]
 
 
 def class_counts(bag: Bag) -> list[ClassCount]:
@@ -279,14 +264,6 @@ def commands(content: ReportContent) -> list[tuple[str, str]]:
 
 def _device(deployment: Deployment) -> str:
     return "cpu" if deployment.device.value == "none" else deployment.device.value
-
-
-def _asked(value: str) -> str:
-    return "" if value == "none" else value
-
-
-def _limit(words: str, quantity: Any) -> str:
-    return "" if quantity.unit == "none" else f"{words} {quantity.value:g} {quantity.unit}"
 
 
 def percent(share: float) -> str:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab.data.records import Bag
-from autommlab.deployment.drawing import draw_prediction, side_by_side
+from autommlab.deployment.drawing import draw_prediction, open_image, side_by_side
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Predictor
 from autommlab.report.content import Picture
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 import json
 import random
 from collections.abc import Iterable
@@ -59,18 +59,6 @@ def predicted_pictures(
             both = side_by_side(draw_prediction(image, truth, meta), drawn)
             pictures.append(Picture(both, "annotated · predicted", path))
     return tuple(pictures)
-
-
-def open_image(path: Path) -> Image.Image:
-    """The image in RGB, turned as its EXIF orientation says.
-
-    Raises:
-        OSError: the file is missing, truncated or no image.
-    """
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")
 
 
 def _meta(bag: Bag) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from autommlab.cluster import ray_session
 from autommlab.compare.curves import Estimate, estimate
 from autommlab.compare.records import Lap
 from autommlab.compare.run_compare import run_lap
-from autommlab.metrics import objective
 from autommlab.options import RunOptions
 from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
+from autommlab.tasks import objective
 
 #: Proposes the toolbox's recipe first, so that a study of one trial is that recipe.
 _RECIPE_FIRST = "default"

@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 from autommlab.common.errors import TrainingError
-from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus
+from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus, ServiceStatus
 
 #: Seconds for a head that is there; one that is not answers nothing at all.
 _TIMEOUT_S = 5
@@ -128,3 +128,34 @@ def _jobs(client: Any) -> tuple[JobStatus, ...]:
         and not job.config.ray_namespace.startswith(_INTERNAL_NAMESPACE)
     ]
     return tuple(sorted((*submitted, *others), key=lambda job: -(job.started or float("inf"))))
+
+
+def service_status() -> ServiceStatus:
+    """The service that a run here would ask; it is only looked at, never started."""
+    from serve.errors import ServiceError
+    from serve.lifecycle import find_service
+    from serve.settings import URL_VARIABLE, service_folder
+    from serve.state import read_state
+
+    service = find_service()
+    if service is None:
+        named = os.environ.get(URL_VARIABLE)
+        state = None if named else read_state(service_folder())
+        if named:
+            return ServiceStatus(state="does not answer", url=named)
+        if state is None:
+            return ServiceStatus(state="down")
+        why = state.error or (f"{state.phase}, does not answer" if state.alive else "its process is gone")
+        return ServiceStatus(state=why, url=state.url, base_model=state.base_model)
+    try:
+        load = service.client().load()
+    except ServiceError:  # another server of the same API tells nothing of its queue
+        load = None
+    return ServiceStatus(
+        state="healthy",
+        url=service.url,
+        base_model=service.models[0] if service.models else None,
+        adapters=service.models[1:],
+        running=load.running if load else None,
+        waiting=load.waiting if load else None,
+    )

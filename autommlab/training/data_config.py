@@ -73,7 +73,7 @@ def dataset_config(bag: Bag, split: Split, pipeline: list[Config], *, training: 
 
 
 def evaluators(bag: Bag, split: Split) -> list[Config]:
-    """The toolbox's metrics that give the figures of `autommlab.metrics.TASK_METRICS`."""
+    """The toolbox's metrics that give the figures of `autommlab.tasks.TASK_METRICS`."""
     annotations = str(bag.annotation_file(split))
     match bag.task:
         case Task.CLASSIFICATION:

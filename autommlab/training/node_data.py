@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from typing import TYPE_CHECKING
 
 import filelock
 
 from autommlab.common.errors import DataError
-from autommlab.common.files import storage_errors
+from autommlab.common.files import storage_errors, write_stream
 from autommlab.common.storage import Place, place_errors
 from autommlab.data.embedded import load, specs
 from autommlab.data.remote import fetch
@@ -68,10 +67,5 @@ def _draw(bag: Bag) -> None:
 def _copy(bag: Bag, place: Place) -> None:
     last = {split.annotations for split in bag.splits.values()}
     for name in sorted(names_at(place), key=lambda name: name in last):
-        target = bag.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.new")
         with place_errors(place, "read"), place.files.open_input_stream(place.inside(name)) as source:
-            with fresh.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
-            fresh.replace(target)
+            write_stream(bag.folder / name, source)

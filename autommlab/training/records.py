@@ -121,6 +121,11 @@ class StudyResult(BaseModel):
     seconds: float
     llm: LlmCost = LlmCost()
 
+    def summary(self) -> str:
+        """One line: the winner's scores on validation and test."""
+        test = self.test_metrics[self.objective]
+        return f"{self.objective} {self.best.score:.3f} on val, {test:.3f} on test, best of {len(self.trials)}"
+
 
 @dataclass(frozen=True, slots=True)
 class GroupShape:

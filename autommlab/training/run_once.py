@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autommlab.metrics import objective
+from autommlab.tasks import objective
 from autommlab.training.failures import trial_failure
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup

@@ -24,7 +24,6 @@ class TrialSetup(BaseModel):
     Attributes:
         reports: validations per trial, evenly spaced.
         seed: of initialisation and data order, the same for every trial.
-        device: "cpu" or "cuda".
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,7 +32,6 @@ class TrialSetup(BaseModel):
     choice: ModelChoice
     reports: int
     seed: int
-    device: str = "cpu"
 
 
 def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, name: str) -> Config:

@@ -15,9 +15,9 @@ from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
 from autommlab.common.errors import StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
-from autommlab.common.placement import share_of
-from autommlab.metrics import objective
+from autommlab.common.placement import resource_request
 from autommlab.progress.events import Events
+from autommlab.tasks import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
@@ -247,7 +247,10 @@ def _trainable(setup: TrialSetup, options: StudyOptions, finished: dict[str, Tri
     from autommlab.training.records import GroupShape
 
     shape = GroupShape(
-        options.workers_per_trial, options.cpus_per_trial, options.gpus_per_trial, share_of(options.node_resource)
+        options.workers_per_trial,
+        options.cpus_per_trial,
+        options.gpus_per_trial,
+        resource_request(options.node_resource),
     )
     return tune.with_parameters(GroupTrainable, setup=setup, finished=finished, place=place, shape=shape)
 
@@ -256,7 +259,7 @@ def _resources(options: StudyOptions) -> dict[str, float]:
     """Ray Tune's own part of a trial; a group of workers gets its resources from Ray Train."""
     if options.workers_per_trial > 1:
         return {"cpu": 0, "memory": settings.GROUP_DRIVER_BYTES}  # Tune refuses a trial without any resource
-    return {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial, **share_of(options.node_resource)}
+    return {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial, **resource_request(options.node_resource)}
 
 
 def _slots(options: StudyOptions) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from autommlab.common.files import write_stream
 from autommlab.progress.events import Events
 from autommlab.training.failures import WorkerLostError
 from autommlab.training.ledger import Ledger, best_record
@@ -150,12 +150,9 @@ def _keep(trial: Trial, folder: Path) -> None:
     if trial.checkpoint is None:
         return
     source: Any = trial.checkpoint  # Ray annotates its storage as optional; a trial's always has one
-    folder.mkdir(parents=True, exist_ok=True)
     for name, kept in ((_TRIAL_WEIGHTS, CHECKPOINT_FILE), (CONFIG_FILE, CONFIG_FILE)):
-        fresh = folder / f".{kept}.new"
-        with source.filesystem.open_input_stream(f"{source.path}/{name}") as stored, fresh.open("wb") as copy:
-            shutil.copyfileobj(stored, copy)
-        fresh.replace(folder / kept)
+        with source.filesystem.open_input_stream(f"{source.path}/{name}") as stored:
+            write_stream(folder / kept, stored)
 
 
 def _discard_checkpoint(trial: Trial) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
-from autommlab.metrics import objective
+from autommlab.tasks import objective
 from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus

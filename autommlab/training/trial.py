@@ -8,6 +8,7 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,8 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
 from autommlab import compat
-from autommlab.metrics import TASK_METRICS, objective
-from autommlab.tasks import Task
+from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
-from autommlab.training.distributed.data_parallel import shared_out
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup, runner_config
 from autommlab.training.translate import readback
@@ -41,7 +40,7 @@ class Trial:
         point: Hyperparameters,
         work_dir: Path,
         resume_from: Path | None = None,
-        workers: int = 1,
+        per_worker: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         """Build everything; nothing is trained yet.
 
@@ -50,18 +49,16 @@ class Trial:
             point: this trial's hyperparameters.
             work_dir: where the toolbox may write its log.
             resume_from: folder written by `save`, to go on from there.
-            workers: above 1, this process is one of so many of an initialised process group.
+            per_worker: where this process is one of an initialised group, what makes its config of the trial's.
         """
         started = time.monotonic()
         self._task = setup.bag.task
         self._reports = setup.reports
         self._iterations = point.iterations
         prepare_toolbox(self._task)
-        if workers > 1:
-            from autommlab.training import data_parallel  # noqa: F401  registers our model wrapper
         config = runner_config(setup, point, work_dir=work_dir, name=f"trial-{uuid.uuid4().hex[:8]}")
-        self._whole = Config(config, format_python_code=False) if workers > 1 else None
-        self.runner = _build_runner(shared_out(config, workers) if workers > 1 else config, resume_from)
+        self._whole = Config(config, format_python_code=False) if per_worker else None
+        self.runner = _build_runner(per_worker(config) if per_worker else config, resume_from)
         self.readback = readback(self.runner)
         self.train_s = self.val_s = 0.0
         self.setup_s = time.monotonic() - started

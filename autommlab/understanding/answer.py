@@ -73,16 +73,6 @@ def no_task_answer() -> str:
     return _written(nothing | {"task": NONE})
 
 
-def without_descriptions(request: ModelRequest) -> ModelRequest:
-    """What of a request its answer holds."""
-    return request.model_copy(
-        update={
-            name: part.model_copy(update={"description": ""})
-            for name, part in (("data", request.data), ("model", request.model), ("deploy", request.deploy))
-        }
-    )
-
-
 def parse_answer(text: str) -> ModelRequest:
     """The request behind an answer.
 

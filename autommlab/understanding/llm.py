@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab import settings
 from autommlab.common.errors import RequestError
-from autommlab.understanding import questions
+from autommlab.understanding import outcome as questions
 from autommlab.understanding.answer import NoTask, answer_schema, parse_answer
 from autommlab.understanding.checks import Finding, findings, repaired
 from autommlab.understanding.copying import phrases, shared_nouns

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autommlab.common.errors import RequestError
-from autommlab.metrics import canonical_metric
-from autommlab.tasks import Task
+from autommlab.tasks import Task, canonical_metric
 
 
 class SpeedUnit(StrEnum):
@@ -218,6 +217,30 @@ class ModelRequest(_Record):
         )
         return self.model_copy(update={"model": model})
 
+    def rows(self) -> list[tuple[str, str]]:
+        """Field and value in words, "" where nothing is asked."""
+        data, model, deploy = self.data, self.model, self.deploy
+        return [
+            ("Task", model.task.value),
+            ("Objects", ", ".join(data.object)),
+            ("Scene", data.scenario),
+            ("Kind of picture", data.modality),
+            ("Data sets named", ", ".join(data.specific)),
+            ("Model named", _asked(model.specific_model)),
+            ("Quality", ", ".join(f"{metric.name} at least {metric.value:g}" for metric in model.metrics)),
+            ("Parameters", _limit("at most", model.parameters)),
+            ("Computation", _limit("at most", model.flops)),
+            ("Speed", _limit("at least" if model.speed.unit == "fps" else "at most", model.speed)),
+            ("Device", _asked(deploy.gpu.value)),
+            ("Inference engine", _asked(deploy.inference_engine.value)),
+        ]
+
+    def summary(self) -> str:
+        """One line: task, things, and what else is asked."""
+        things = ", ".join(self.data.object) or "all classes"
+        asked = [f"{name.lower()} {value}" for name, value in self.rows()[2:] if value and value != "rgb"]
+        return "; ".join([f"{self.model.task}: {things}", *asked])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready dict under the schema's own field names."""
         return self.model_dump(mode="json", by_alias=True)
@@ -253,17 +276,6 @@ class ModelRequest(_Record):
             raise RequestError(f"{path}: {error}") from error
 
 
-def request_schema() -> dict[str, Any]:
-    """JSON schema of `ModelRequest` for constrained decoding: every field required."""
-    schema = ModelRequest.model_json_schema(by_alias=True)
-    for node in [schema, *schema.get("$defs", {}).values()]:
-        if "properties" in node:
-            node["required"] = list(node["properties"])
-            for field in node["properties"].values():
-                field.pop("default", None)
-    return schema
-
-
 def _all_problems(error: ValidationError) -> str:
     lines = [f"the request has {error.error_count()} problem(s):"]
     for problem in error.errors():
@@ -272,3 +284,11 @@ def _all_problems(error: ValidationError) -> str:
         shown = "" if isinstance(given, dict) else f" (got {given!r})"
         lines.append(f"  {field}: {problem['msg']}{shown}")
     return "\n".join(lines)
+
+
+def _asked(value: str) -> str:
+    return "" if value == "none" else value
+
+
+def _limit(words: str, quantity: Any) -> str:
+    return "" if quantity.unit == "none" else f"{words} {quantity.value:g} {quantity.unit}"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from searchers.candidates import Ranker
 from searchers.context import StudyContext
 from searchers.ensembles.ensemble import MEMBER_METRIC, Ensemble
 from searchers.errors import SearcherError
-from searchers.llm.candidates import Ranker
 from searchers.llm.hpo_llama import HpoLlama, service_client
 from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.settings import llm_options

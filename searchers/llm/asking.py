@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from searchers.candidates import Candidate, Ranker, new_ones
 from searchers.context import StudyContext
 from searchers.llm.answer_schema import AnswerError, answer_schema, longest_answer, parse_answer
-from searchers.llm.candidates import Candidate, Ranker, new_ones
 from searchers.settings import ADAPTER, LlmOptions
 from searchers.space import Point, SearchSpace
 from serve.client import Answer, Sample, Sampling, ServiceClient

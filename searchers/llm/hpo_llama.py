@@ -24,13 +24,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from searchers.candidates import Candidate, Ranker, new_ones
 from searchers.context import StudyContext
 from searchers.distance import is_near
 from searchers.errors import SearcherError
 from searchers.llm.answer_schema import grid_size, snap
 from searchers.llm.ask_ahead import AskAhead
 from searchers.llm.asking import Asker, Cost, Reply, Request
-from searchers.llm.candidates import Candidate, Ranker, new_ones
 from searchers.llm.prompt import PromptLimits, Round, proposal_messages
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import Point, SearchSpace

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from searchers.candidates import Candidate, Ranker, by_likelihood
 from searchers.context import Fact, StudyContext
 from searchers.distance import place
-from searchers.llm.candidates import Candidate, Ranker, by_likelihood
 from searchers.settings import LlmOptions
 from searchers.space import ChoiceParameter, Point, SearchSpace
 from searchers.transfer.trial_history import Experience, PastStudy, experience_or_shipped, load_experience, past_studies

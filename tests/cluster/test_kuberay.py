@@ -14,7 +14,7 @@ import pytest
 import ray
 import yaml
 
-from autommlab.common.placement import share_of
+from autommlab.common.placement import resource_request
 from serve.settings import make_settings
 
 FILES = Path(__file__).resolve().parents[2] / "autommlab" / "cluster_files"
@@ -101,7 +101,7 @@ def test_the_service_names_our_application_and_lands_on_its_nodes() -> None:
     assert application.name == APP_NAME
     options = deployment_options(make_settings(application.args))["ray_actor_options"]
     carried = _node_types("rayservice")["llm"]["resources"]
-    assert options["resources"] == share_of("llm")
+    assert options["resources"] == resource_request("llm")
     assert options["num_gpus"] <= carried["GPU"]
     assert "llm" in carried
 

@@ -12,8 +12,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from autommlab.common.environment import keep_bytecode
-from autommlab.settings import home
+from autommlab.common.environment import home, keep_bytecode
 from autommlab.training.runner_config import TrialSetup
 from tests.helpers.namespace_node import OUTSIDE, Cable, cable, node_behind, why_not
 from tests.helpers.small_study import HEALTH, disturbed_study, require_same, study

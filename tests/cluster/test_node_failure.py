@@ -18,8 +18,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from autommlab.common.environment import keep_bytecode
-from autommlab.settings import home
+from autommlab.common.environment import home, keep_bytecode
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from tests.helpers.fault_in_worker import BROKEN_GPU, SLOW_AND_LATE, environment_with

@@ -12,13 +12,12 @@ from PIL import Image
 
 from autommlab.common.errors import DataError
 from autommlab.data.embedded import catalog, layouts, sets
-from autommlab.data.embedded.animals import draw_animal
+from autommlab.data.embedded.animal import draw_animal
 from autommlab.data.embedded.compose import Scene, tight_box
 from autommlab.data.embedded.drawn import Drawn, image_rng
 from autommlab.data.embedded.figure import Canvas, Capsule, Part, owner_at, silhouette
 from autommlab.data.embedded.openmoji import MASK_PX, SCENE_PX, compose_scene, draw_masked, draw_scene
-from autommlab.data.embedded.people import draw_people
-from autommlab.data.embedded.person import Person, Placement, random_outfit
+from autommlab.data.embedded.person import Person, Placement, draw_people, random_outfit
 from autommlab.data.embedded.pose import Body, Limb, Pose, joints_of
 from autommlab.data.embedded.species import SPECIES
 from autommlab.data.embedded.sprites import pictogram

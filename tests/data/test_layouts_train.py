@@ -7,7 +7,7 @@ import pytest
 from autommlab import settings
 from autommlab.data.bag import select_bag
 from autommlab.data.readers import candidates
-from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
@@ -35,7 +35,7 @@ def built(layout: str, root: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", layouts.BUILDERS)
 def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
-    from autommlab.metrics import objective
+    from autommlab.tasks import objective
     from autommlab.training.trial import Trial
 
     root = built(layout, tmp_path / "set")

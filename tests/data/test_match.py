@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autommlab.data.closest import closest_classes
-from autommlab.data.match import match_classes
+from autommlab.data.match import closest_classes, match_classes
 from autommlab.data.senses import ClassSenses
 from autommlab.data.wordnet import wordnet
 

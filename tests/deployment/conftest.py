@@ -11,8 +11,7 @@ import pytest
 
 from autommlab.deployment.records import Deployment
 from autommlab.tasks import Task
-from autommlab.understanding.request import ModelRequest
-from tests.helpers.tiny_study import Study, make_study
+from tests.helpers.tiny_study import Study, make_study, with_engine
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +45,6 @@ def bundle_of(
         return made[task, engine]
 
     return bundle
-
-
-def with_engine(request: ModelRequest, engine: str) -> ModelRequest:
-    plain = request.to_dict()
-    return ModelRequest.parse({**plain, "deploy": {**plain["deploy"], "inference engine": engine}})
 
 
 @pytest.fixture(scope="session")

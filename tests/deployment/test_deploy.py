@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import with_engine
 
 from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment import deploy
@@ -19,7 +18,7 @@ from autommlab.deployment.records import Deployment
 from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
-from tests.helpers.tiny_study import Study
+from tests.helpers.tiny_study import Study, with_engine
 
 pytestmark = pytest.mark.slow
 TASKS = list(Task)

@@ -9,7 +9,6 @@ import pytest
 
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import LimitCheck, Verification
-from autommlab.deployment.stage import delivered_device
 from autommlab.tasks import Task
 from autommlab.understanding.request import Device, Engine
 from tests.helpers.tiny_study import study_records
@@ -64,10 +63,3 @@ def test_texts_carry_units() -> None:
     check = checks(speed={"value": 100, "unit": "fps"})["speed"]
     assert check.wanted == "at most 10 ms an image (100 fps)"
     assert check.got.startswith("20.00 ms an image (50 fps)")
-
-
-def test_a_gpu_that_is_not_there_is_said() -> None:
-    assert delivered_device(Device.NONE, "cpu") == (Device.CPU, ())
-    device, notes = delivered_device(Device.GPU, "cpu")
-    assert device is Device.CPU
-    assert "this machine has none" in notes[0]

@@ -28,7 +28,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def ray_head(**environment_of_jobs: str) -> Iterator[str]:
     """Address of the job server of a head that ends with the block."""
-    from autommlab.compat import RAY_ENVIRONMENT
+    from autommlab.common.private_ray import RAY_ENVIRONMENT
 
     dashboard = free_port()
     scratch = tempfile.TemporaryDirectory(prefix="ray-head-", ignore_cleanup_errors=True)

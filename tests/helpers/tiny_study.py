@@ -255,7 +255,7 @@ def _choice(task: Task) -> ModelChoice:
 
 
 def _result(task: Task, folder: Path, checkpoint: Path) -> StudyResult:
-    from autommlab.metrics import objective
+    from autommlab.tasks import objective
 
     point = Hyperparameters(
         iterations=40, batch_size=8, optimizer="AdamW", lr=4e-3, weight_decay=1e-4, lr_schedule="PolyLR"
@@ -273,3 +273,8 @@ def _result(task: Task, folder: Path, checkpoint: Path) -> StudyResult:
         test_metrics={name: 0.85},
         seconds=1.0,
     )
+
+
+def with_engine(request: ModelRequest, engine: str) -> ModelRequest:
+    plain = request.to_dict()
+    return ModelRequest.parse({**plain, "deploy": {**plain["deploy"], "inference engine": engine}})

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from autommlab.data.bag_files import write_bag
 from autommlab.data.records import SPLITS, Bag, BagSplit, KeypointMeta
-from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup

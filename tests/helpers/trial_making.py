@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 
 from autommlab.data.records import SPLITS, Bag, BagSplit
-from autommlab.metrics import objective
 from autommlab.models import zoo
 from autommlab.models.records import Measured, ModelChoice, Pretrained
+from autommlab.tasks import objective
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space

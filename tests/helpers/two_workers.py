@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,12 @@ def worker(rank: int, folder: Path, setups: dict[Task, TrialSetup]) -> None:
 
 def _trial(setup: TrialSetup, work_dir: Path, workers: int) -> Any:
     from autommlab.training import data_config
-    from autommlab.training.trial import Trial
+    from autommlab.training.trial import Trial, prepare_toolbox
 
+    prepare_toolbox(setup.bag.task)
+    from autommlab.training.distributed.data_parallel import config_of_worker
+
+    per_worker = partial(config_of_worker, workers=workers) if workers > 1 else None
     usual = data_config.train_transforms
 
     def plain(*args: Any) -> list[dict[str, Any]]:
@@ -81,6 +86,6 @@ def _trial(setup: TrialSetup, work_dir: Path, workers: int) -> Any:
 
     data_config.train_transforms = plain
     try:
-        return Trial(setup, POINT, work_dir, workers=workers)
+        return Trial(setup, POINT, work_dir, per_worker=per_worker)
     finally:
         data_config.train_transforms = usual

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autommlab.common.errors import ModelError
 from autommlab.models import names, zoo
-from autommlab.models.name_tokens import tokens
+from autommlab.models.names import tokens
 from autommlab.tasks import Task
 
 C, D, S, K = Task.CLASSIFICATION, Task.DETECTION, Task.SEGMENTATION, Task.KEYPOINT

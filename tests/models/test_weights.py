@@ -25,12 +25,17 @@ class _Zoo(BaseHTTPRequestHandler):
         pass
 
 
+def forget_probes() -> None:
+    weights._hosts.clear()
+    weights._head.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch) -> Iterator[None]:
     monkeypatch.setenv("no_proxy", "*")
-    weights.forget_probes()
+    forget_probes()
     yield
-    weights.forget_probes()
+    forget_probes()
 
 
 @pytest.fixture

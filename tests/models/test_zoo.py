@@ -11,7 +11,7 @@ from autommlab.common.errors import ModelError, StorageError
 from autommlab.models import zoo
 from autommlab.models.counting import Counted, count, read_counted, with_counted, write_counted
 from autommlab.models.index import build_table, index_folder
-from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.zoo_names import split_name, title_of
 from autommlab.tasks import Task
 

@@ -201,7 +201,10 @@ def test_one_line_is_one_printable_line(text: str) -> None:
 
 
 def test_importing_the_listeners_is_light() -> None:
-    code = "import sys, autommlab.progress.display;print([m for m in ('torch', 'ray', 'numpy', 'rich.live') if m in sys.modules])"
+    code = (
+        "import sys, autommlab.progress.display\n"
+        "print([m for m in ('torch', 'ray', 'numpy', 'rich.live') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from searchers import SearcherError, StudyContext
-from searchers.llm.candidates import Candidate, by_likelihood
+from searchers.candidates import Candidate, by_likelihood
 from searchers.settings import LlmOptions
 from searchers.space import FloatParameter, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from autommlab.compat import import_toolboxes
 from autommlab.tasks import Task
 from tests.helpers.two_workers import POINT, trained, worker
 
@@ -13,9 +14,10 @@ TASKS = (Task.CLASSIFICATION, Task.DETECTION)
 
 @pytest.mark.parametrize(("batch", "workers", "share"), [(8, 2, 4), (5, 2, 2), (1, 2, 1), (3, 4, 1)])
 def test_each_worker_takes_its_part_of_the_batch_and_at_least_one_image(batch: int, workers: int, share: int) -> None:
-    from autommlab.training.distributed.data_parallel import share_of
+    import_toolboxes(Task.CLASSIFICATION)
+    from autommlab.training.distributed.data_parallel import images_per_worker
 
-    assert share_of(batch, workers) == share
+    assert images_per_worker(batch, workers) == share
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autommlab.metrics import objective
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 from autommlab.training.records import Hyperparameters
 from autommlab.training.run_once import train_whole
 

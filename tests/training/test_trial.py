@@ -34,7 +34,7 @@ def test_reports_are_evenly_spaced_and_end_with_the_training(iterations: int, re
 
 @pytest.mark.parametrize("task", list(Task))
 def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tiny_setups: dict, tmp_path: Path) -> None:
-    from autommlab.metrics import objective
+    from autommlab.tasks import objective
     from autommlab.training.trial import Trial, evaluate
 
     trial = Trial(tiny_setups[task], point(), tmp_path / "work")

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz, process
 
-from autommlab.metrics import canonical_metric
-from autommlab.tasks import Task
+from autommlab.tasks import Task, canonical_metric
 from autommlab.understanding.answer import answer_text, parse_answer
 from autommlab.understanding.checks import findings
 from autommlab.understanding.request import Engine, ModelRequest

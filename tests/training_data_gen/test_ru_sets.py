@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from rapidfuzz import fuzz, process
 
-from autommlab.metrics import TASK_METRICS, canonical_metric
-from autommlab.tasks import Task
+from autommlab.tasks import TASK_METRICS, Task, canonical_metric
 from autommlab.understanding.checks import findings
 from autommlab.understanding.request import Device, Engine
 from training_data_gen.benchmarks.request_sets import SETS, Example, read_set

@@ -67,7 +67,8 @@ def test_a_folder_without_examples_says_how_to_get_them(tmp_path: Path) -> None:
 
 def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
     code = (
-        "import sys, training_data_gen.adapters.tune_on_gpu, training_data_gen.adapters.lora, training_data_gen.adapters.card\n"
+        "import sys, training_data_gen.adapters.tune_on_gpu, training_data_gen.adapters.lora\n"
+        "import training_data_gen.adapters.card\n"
         "ours = {'ray', 'vllm', 'mmengine', 'openai', 'autommlab', 'serve', 'searchers', 'rapidfuzz', 'typer'}\n"
         "print(sorted(ours & {name.split('.')[0] for name in sys.modules}))"
     )
@@ -76,7 +77,10 @@ def test_the_bare_entry_pulls_in_none_of_our_environment() -> None:
 
 
 def test_the_bare_entry_explains_itself_without_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None\nfrom training_data_gen.adapters.tune_on_gpu import main\nmain(['--help'])"
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from training_data_gen.adapters.tune_on_gpu import main\nmain(['--help'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "--examples" in done.stdout
 

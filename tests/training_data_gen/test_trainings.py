@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import TrainingError
-from autommlab.metrics import objective
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space

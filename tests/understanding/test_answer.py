@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
-from autommlab.understanding.answer import NoTask, answer_schema, no_task_answer, without_descriptions
+from autommlab.understanding.answer import NoTask, answer_schema, no_task_answer
 from autommlab.understanding.prompt import answer_text, messages, parse_answer, retry
 from autommlab.understanding.request import DataPart, Metric, ModelPart, ModelRequest, Speed
 from tests.helpers.grammar import grammar_takes
@@ -30,6 +30,16 @@ usual_amount = st.one_of(st.integers(1, 10**9), st.integers(1, 10**6).map(lambda
 metric_name = st.sampled_from(["accuracy", "top-5 accuracy", "F1", "mAP", "AP50", "mIoU", "Dice coefficient", "PCK"])
 usual_metric = st.builds(Metric, name=metric_name, value=st.integers(0, 1000).map(lambda n: n / 1000))
 usual_request = requests(plain_name, st.text(name_letters, max_size=30), usual_amount, usual_metric)
+
+
+def without_descriptions(request: ModelRequest) -> ModelRequest:
+    """What of a request its answer holds."""
+    return request.model_copy(
+        update={
+            name: part.model_copy(update={"description": ""})
+            for name, part in (("data", request.data), ("model", request.model), ("deploy", request.deploy))
+        }
+    )
 
 
 @given(any_request)

@@ -9,7 +9,7 @@ import pytest
 from autommlab.tasks import Task
 from autommlab.understanding.answer import answer_schema, answer_text
 from autommlab.understanding.checks import findings, names_thing, repaired
-from autommlab.understanding.questions import essentials
+from autommlab.understanding.outcome import essentials
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.text import clean, is_refused, made_for, names_number
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,17 +10,14 @@ from hypothesis import strategies as st
 from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.request import (
-    DataPart,
     Flops,
     FlopsUnit,
     Metric,
-    ModelPart,
     ModelRequest,
     Parameters,
     ParametersUnit,
     Speed,
     SpeedUnit,
-    request_schema,
 )
 from autommlab.understanding.understand import understand
 from tests.helpers.request_strategies import quantity, requests
@@ -39,18 +35,6 @@ any_request = requests(names, st.text(max_size=20), positive, st.builds(Metric, 
 @given(any_request)
 def test_parse_of_dump_is_the_same_request(request_: ModelRequest) -> None:
     assert ModelRequest.parse(json.dumps(request_.to_dict())) == request_
-
-
-@given(any_request)
-def test_every_dump_fits_the_schema_for_constrained_decoding(request_: ModelRequest) -> None:
-    jsonschema.validate(request_.to_dict(), request_schema())
-
-
-def test_the_schema_demands_every_field() -> None:
-    incomplete = ModelRequest(data=DataPart(), model=ModelPart(task=Task.DETECTION)).to_dict()
-    del incomplete["model"]["flops"]
-    with pytest.raises(jsonschema.ValidationError, match="flops"):
-        jsonschema.validate(incomplete, request_schema())
 
 
 @given(any_request)

@@ -243,7 +243,7 @@ def halve(file: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     weights = {name: tensor.to(torch.float16).contiguous() for name, tensor in load_file(file).items()}
-    fresh = file.with_name(f".{file.name}.new")
+    fresh = file.with_name(f".{file.name}.new")  # not common.files: a bare GPU machine has nothing else of ours
     save_file(weights, fresh, metadata={"format": "pt"})
     fresh.replace(file)
 

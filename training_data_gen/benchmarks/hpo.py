@@ -19,7 +19,7 @@ from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_s
 from autommlab.common.errors import StorageError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.common.keyed_lines import write_compressed
-from autommlab.common.placement import share_of
+from autommlab.common.placement import resource_request
 from autommlab.common.wording import duration
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
 from autommlab.compare.across_tasks import summed_up
@@ -169,7 +169,7 @@ class _Bench:
         asked = self._options
         need = TrialNeed(asked.cpus_per_trial, asked.gpus_per_trial, resource=settings.trial_resource())
         require_resources(need)
-        train = on_ray(cpus=need.cpus, gpus=need.gpus, resources=share_of(need.resource))
+        train = on_ray(cpus=need.cpus, gpus=need.gpus, resources=resource_request(need.resource))
         trainings = Trainings(self._out / TRAININGS_FILE, train, self._known)
         began = time.monotonic()
 

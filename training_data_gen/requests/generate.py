@@ -5,12 +5,10 @@ The first are the handwritten requests themselves; then every skeleton in turn i
 
 from __future__ import annotations
 
-import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest
@@ -98,18 +96,6 @@ def split(pairs: Sequence[Pair], seed: int, voices: int = 3) -> tuple[list[Pair]
     train = [pair for pair in pairs if not held & {pair.voice, *pair.donors}]
     held_out = [pair for pair in pairs if held >= {pair.voice, *pair.donors}]
     return train, held_out
-
-
-def write_jsonl(pairs: Iterable[Pair], path: Path) -> None:
-    """One object a line with id, voice, skeleton, task, request and parse."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as out:
-        for pair in pairs:
-            row = {
-                "id": pair.id, "voice": pair.voice, "skeleton": pair.skeleton, "task": pair.parse.model.task.value,
-                "request": pair.request, "parse": pair.parse.to_dict(),
-            }  # fmt: skip
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _essence(text: str) -> str:

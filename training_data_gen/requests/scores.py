@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from autommlab.metrics import canonical_metric
+from autommlab.tasks import canonical_metric
 from autommlab.understanding.text import ONES
 from training_data_gen.requests.corpus import Written
 from training_data_gen.requests.numbers import NUMBER, same, value_of

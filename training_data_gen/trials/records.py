@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.data.records import SPLITS, Bag
-from autommlab.metrics import objective
 from autommlab.models.records import ModelChoice
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 from autommlab.training.ledger import trial_key
 from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
 from autommlab.training.runner_config import TrialSetup
@@ -61,7 +60,7 @@ class ModelFacts(BaseModel):
 
 
 class Triplet(BaseModel):
-    """One trial with everything that it was about; `context` to `mode` are a `searchers.transfer.trial_history.Experience`.
+    """One trial with everything that it was about; `context` to `mode` are a past trial of `searchers.transfer`.
 
     Attributes:
         key: of the content; equal keys are the same training.

@@ -6,10 +6,10 @@ A set is drawn class by class into the cache, so a request for four classes does
 import logging
 from collections.abc import Collection
 
+from autommlab.common.environment import home
 from autommlab.common.errors import DataError, unknown
 from autommlab.data.embedded import sets
 from autommlab.data.records import DatasetSpec, LoadedDataset
-from autommlab.settings import home
 
 __all__ = ["load", "specs"]
 

@@ -9,7 +9,6 @@ from PIL import Image
 from autommlab.data.embedded.drawn import Drawn
 from autommlab.data.records import SPLITS
 
-DIGITS = tuple("0123456789")
 SIDE_PX = 32
 #: Shares of train and val; the rest is test.
 _TRAIN, _VAL = 0.7, 0.15

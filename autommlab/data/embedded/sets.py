@@ -52,7 +52,9 @@ class EmbeddedSet:
 
 
 def _paint_random(which: EmbeddedSet, block: str) -> Iterator["Drawn"]:
-    from autommlab.data.embedded import animals, openmoji, people
+    from autommlab.data.embedded import animal as animals
+    from autommlab.data.embedded import openmoji
+    from autommlab.data.embedded import person as people
     from autommlab.data.embedded.drawn import image_rng
 
     draw = {

@@ -16,6 +16,8 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+Config = dict[str, Any]
+
 
 @MODEL_WRAPPERS.register_module(force=True)
 class TrialDataParallel(MMDistributedDataParallel):
@@ -97,15 +99,12 @@ class CpuSyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), factor)
 
 
-Config = dict[str, Any]
-
-
-def share_of(batch_size: int, workers: int) -> int:
+def images_per_worker(batch_size: int, workers: int) -> int:
     """Images a step for each worker."""
     return max(1, batch_size // workers)
 
 
-def shared_out(config: Config, workers: int) -> Config:
+def config_of_worker(config: Config, workers: int) -> Config:
     """The config with which each worker of a group builds its Runner.
 
     Args:
@@ -115,7 +114,7 @@ def shared_out(config: Config, workers: int) -> Config:
     loader = config["train_dataloader"]
     return {
         **config,
-        "train_dataloader": {**loader, "batch_size": share_of(loader["batch_size"], workers)},
+        "train_dataloader": {**loader, "batch_size": images_per_worker(loader["batch_size"], workers)},
         "val_evaluator": [_gathered(evaluator) for evaluator in config["val_evaluator"]],
         "launcher": "pytorch",  # Ray Train has initialised the process group; mmengine takes the one that is there
         "model_wrapper_cfg": {"type": "TrialDataParallel"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,13 +64,17 @@ def _train(job: GroupJob) -> None:
     import torch
 
     from autommlab.training.node_data import bring_bag
-    from autommlab.training.trial import Trial
+    from autommlab.training.trial import Trial, prepare_toolbox
+
+    prepare_toolbox(job.setup.bag.task)
+    from autommlab.training.distributed.data_parallel import config_of_worker
 
     bring_bag(job.setup.bag, job.place)
     torch.set_num_threads(max(1, job.threads))
     with tempfile.TemporaryDirectory(prefix="autommlab-share-") as scratch:
         resume_from = _resumed_files(job, Path(scratch) / "resumed")
-        trial = Trial(job.setup, job.point, Path(scratch) / "openmmlab", resume_from, job.workers)
+        per_worker = partial(config_of_worker, workers=job.workers) if job.workers > 1 else None
+        trial = Trial(job.setup, job.point, Path(scratch) / "openmmlab", resume_from, per_worker)
         try:
             while not trial.finished:
                 _report(trial, trial.advance())
