@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from blocks import ROOT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from blocks import ROOT
 from render_results import GRID, after, interval, tasks
 
 _SHOWN = ("hpo-llama", GRID, "zero-shot", "surrogate", "tpe+default", "tpe", "random")

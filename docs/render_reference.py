@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import inspect
+import tomllib
 from typing import Any
 
 import typer
+from blocks import ROOT, escaped, main, text_table
 
 from autommlab.cli.main import app
 from autommlab.data import embedded, readers
-from autommlab.metrics import TASK_METRICS
 from autommlab.settings import PROFILES
-from blocks import escaped, main, text_table
+from autommlab.tasks import TASK_METRICS
 
 
 def section(path: str, command: Any) -> str:
@@ -77,7 +78,9 @@ def profiles() -> str:
 
 def metrics() -> str:
     """The objective of each task, and what is measured beside it."""
-    rows = [[task.value, found[0].name, ", ".join(each.name for each in found[1:])] for task, found in TASK_METRICS.items()]
+    rows = [
+        [task.value, found[0].name, ", ".join(each.name for each in found[1:])] for task, found in TASK_METRICS.items()
+    ]
     return text_table(["task", "objective", "also measured"], rows)
 
 
@@ -96,7 +99,16 @@ def embedded_sets() -> str:
     return text_table(["set", "task", "classes", "what it is"], rows)
 
 
+def layers() -> str:
+    """The layers that import-linter checks, the highest first."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (found,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return "\n".join(f"{number}. `{layer.replace(' | ', '`, `')}`" for number, layer in enumerate(found, start=1))
+
+
 WRITERS = {
+    "layers": layers,
     "commands": every_command,
     "profiles": profiles,
     "metrics": metrics,

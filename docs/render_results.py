@@ -11,13 +11,11 @@ import gzip
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-
 from blocks import ROOT, main, table, text_table
+from numpy.typing import NDArray
 
 RESULTS = ROOT / "training_data_gen" / "results"
 
@@ -191,7 +189,13 @@ def contrasts() -> str:
 def by_task() -> str:
     """The task's own metric, mean over seeds."""
     names = ["default", GRID, "zero-shot", "hpo-llama"]
-    header = ["task", "data", "model", "metric", *(f"{label(n)} {k}" for n in names for k in (1, 3) if k == 1 or n != "default")]
+    header = [
+        "task",
+        "data",
+        "model",
+        "metric",
+        *(f"{label(n)} {k}" for n in names for k in (1, 3) if k == 1 or n != "default"),
+    ]
     rows = []
     for task in tasks().values():
         cells = [task.kind, task.data, task.model, task.metric]
@@ -248,7 +252,9 @@ def understanding() -> str:
         ends = [percent(of(each)["all"], bounds=True) for each in (adapter, checked)]
         return [name, percent(of(base)["all"]), percent(of(shots)["all"]), *tasks_, *ends]
 
-    rows = [line(level, lambda each, level=level: each["levels"][level]) for level in ("item", "list", "key", "request")]
+    rows = [
+        line(level, lambda each, level=level: each["levels"][level]) for level in ("item", "list", "key", "request")
+    ]
     rows.append(line("valid parse", lambda each: each["valid"]))
     header = ["level", "base model", "base, 5 examples", *kinds, "adapter, all", "with later checks"]
     return table(header, rows)

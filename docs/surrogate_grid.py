@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autommlab.models.packaged_entries import PACKAGED_ENTRIES
+
 from autommlab.models.recipe import default_recipe
 from searchers.context import StudyContext
 from searchers.distance import coordinates, is_near
