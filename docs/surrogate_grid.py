@@ -15,8 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from autommlab.models.packaged_entries import PACKAGED_ENTRIES
-
+from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.recipe import default_recipe
 from searchers.context import StudyContext
 from searchers.distance import coordinates, is_near
@@ -68,24 +67,29 @@ def study(points: list[Point], space: SearchSpace, trainings: list[dict[str, Any
     return found
 
 
-def main() -> None:
-    """Write the result."""
+def studies() -> dict[str, dict[str, Any]]:
+    """Task -> seed -> what the grid reaches."""
     entries = {entry.name: entry for entry in PACKAGED_ENTRIES}
     by_task: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with gzip.open(RESULTS / "hpo_trainings.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             training = json.loads(line)
             by_task[training["planned"]].append(training)
-    studies: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, trainings in sorted(by_task.items()):
         space = SearchSpace.model_validate({"parameters": trainings[0]["parameters"]})
         default = default_recipe(entries[trainings[0]["model"]["name"]], space=space)
         points = proposals(default, space, StudyContext(facts=trainings[0]["context"]))
         seeds = sorted({training["seed"] for training in trainings})
-        studies[name] = {
+        found[name] = {
             str(seed): study(points, space, [each for each in trainings if each["seed"] == seed]) for seed in seeds
         }
-    content = {"command": "python docs/surrogate_grid.py", "method": "nearest committed training", "studies": studies}
+    return found
+
+
+def main() -> None:
+    """Write the result."""
+    content = {"command": "python docs/surrogate_grid.py", "method": "nearest committed training", "studies": studies()}
     OUT.write_text(json.dumps(content) + "\n", encoding="utf-8")
     print(f"wrote {OUT.relative_to(ROOT)}")
 

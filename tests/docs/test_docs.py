@@ -1,6 +1,7 @@
 """The documentation: it builds, its tables are fresh, and what it names is there."""
 
 import importlib
+import json
 import re
 import shlex
 import subprocess
@@ -30,7 +31,7 @@ def scripts() -> Iterator[dict[str, ModuleType]]:
     """The scripts of docs/, by name."""
     sys.path.insert(0, str(ROOT / "docs"))
     try:
-        yield {name: importlib.import_module(name) for name in ("blocks", "render_results", "render_reference")}
+        yield {path.stem: importlib.import_module(path.stem) for path in (ROOT / "docs").glob("*.py")}
     finally:
         sys.path.remove(str(ROOT / "docs"))
 
@@ -89,6 +90,11 @@ def test_interval_is_over_tasks_and_seeds(scripts: dict[str, ModuleType]) -> Non
     assert interval(np.full((8, 5), 0.5)) == (0.5, 0.5)
     low, high = interval(np.repeat(np.linspace(0, 1, 8)[:, None], 5, axis=1))
     assert high - low > 0.3
+
+
+def test_control_is_what_its_script_makes(scripts: dict[str, ModuleType]) -> None:
+    control = scripts["surrogate_grid"]
+    assert json.loads(_text(control.OUT))["studies"] == control.studies()
 
 
 def test_site_builds_with_strict_links(tmp_path: Path) -> None:
