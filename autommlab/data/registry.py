@@ -1,6 +1,6 @@
 """The data zoo's register: embedded sets and the user's own, found by name or by folder.
 
-The user's sets are lines of `datasets.json` in `settings.home()`, written under a lock and swapped in
+The user's sets are lines of `datasets.json` in `home()`, written under a lock and swapped in
 whole, so that two processes may add at once.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from autommlab import settings
+from autommlab.common.environment import home
 from autommlab.common.errors import DataError, StorageError, nearest
 from autommlab.common.files import write_text
 from autommlab.common.storage import is_uri
@@ -172,7 +172,7 @@ def _key(name: str) -> str:
 
 
 def _file() -> Path:
-    return settings.home() / "datasets.json"
+    return home() / "datasets.json"
 
 
 def _lock() -> AbstractContextManager[object]:

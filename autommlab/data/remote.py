@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from autommlab import settings
+from autommlab.common.environment import home
 from autommlab.common.errors import DataError, StorageError
 from autommlab.common.files import replacing, storage_errors, write_text
 from autommlab.common.storage import Place, place_of
@@ -48,7 +48,7 @@ def local_folder(uri: str) -> Path:
     """Where this machine keeps the set; its last part is the set's own name."""
     asked = uri.partition("?")[0].rstrip("/")
     name = posixpath.basename(asked) or "data"
-    return settings.home() / "data" / "fetched" / hashlib.sha256(uri.rstrip("/").encode()).hexdigest()[:16] / name
+    return home() / "data" / "fetched" / hashlib.sha256(uri.rstrip("/").encode()).hexdigest()[:16] / name
 
 
 def fetch(uri: str, folder: Path | None = None) -> Path:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autommlab import settings
+from autommlab.common.environment import home
 from autommlab.common.errors import ModelError, StorageError, unknown
 from autommlab.common.files import replacing
 
@@ -89,7 +89,7 @@ def converted_file(package: str, *, features_only: bool) -> Path:
         features_only: without the last 1x1 convolution (`conv_head`, 1280 channels), as the dense tasks use it.
 
     Returns:
-        A state dict file in `settings.home()/weights`.
+        A state dict file in `home()/weights`.
 
     Raises:
         ModelError: the package is missing, or its tensors do not fit timm's model.
@@ -97,7 +97,7 @@ def converted_file(package: str, *, features_only: bool) -> Path:
     """
     backbone = packaged_backbone(package)
     form = "features" if features_only else "whole"
-    target = settings.home() / "weights" / f"{backbone.timm_name}-{form}-{_LAYOUT}.pth"
+    target = home() / "weights" / f"{backbone.timm_name}-{form}-{_LAYOUT}.pth"
     if not target.is_file():
         renamed = _renamed(backbone)
         left_out = (_CLASSIFIER, *(_AFTER_FEATURES if features_only else ()))
