@@ -1,6 +1,7 @@
 """Takes the pictures of the report that the README and the documentation show, from a real run folder.
 
-`python docs/make_screenshot.py RUN_FOLDER` needs Chromium, a package of most Linux distributions.
+`python docs/make_screenshot.py RUN_FOLDER` needs Chromium, a package of most Linux distributions. The folder's path is
+shown as that of the README's main command, so that no path of a machine gets into the pictures.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
+SHOWN_AS = "runs/animals"
 IMAGES = Path(__file__).with_name("images")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Width of the window, height of the page's part that is kept, in pixels of the page.
@@ -45,9 +47,13 @@ def main() -> None:
     if not report.is_file():
         sys.exit(f"{report} is not there; finish a run first")
     IMAGES.mkdir(exist_ok=True)
-    for name, size in _SHOTS.items():
-        shoot(browser, report, IMAGES / name, size)
-        print(f"wrote {IMAGES / name}")
+    with tempfile.TemporaryDirectory(prefix="autommlab-shot-") as scratch:
+        page = Path(scratch) / "report.html"
+        html = report.read_text(encoding="utf-8").replace(str(report.parent), SHOWN_AS)
+        page.write_text(html.replace(' loading="lazy"', ""), encoding="utf-8")
+        for name, size in _SHOTS.items():
+            shoot(browser, page, IMAGES / name, size)
+            print(f"wrote {IMAGES / name}")
 
 
 if __name__ == "__main__":
