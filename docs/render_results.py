@@ -57,11 +57,17 @@ class Task(NamedTuple):
 def tasks() -> dict[str, Task]:
     """The eight tasks of `hpo_held_out_20.json`, with the control that ranks a grid."""
     stored, control = read("hpo_held_out_20.json"), read("surrogate_grid.json")["studies"]
-    return {name: _task(race, control[name]) for name, race in stored["races"].items()}
+    return {name: _task(race, control[name]) for name, race in comparisons(stored).items()}
+
+
+def comparisons(stored: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Task -> its comparison; results before 2026-11-30 call them races, and studies laps."""
+    found: dict[str, dict[str, Any]] = stored.get("comparisons") or stored["races"]
+    return {name: {**each, "studies": each.get("studies") or each["laps"]} for name, each in found.items()}
 
 
 def _task(race: dict[str, Any], control: dict[str, Any]) -> Task:
-    laps = sorted(race["laps"], key=lambda lap: lap["seed"])
+    laps = sorted(race["studies"], key=lambda lap: lap["seed"])
     every = [score for lap in laps for score in lap["scores"]]
     worst, width = min(every), max(every) - min(every)
     raw: dict[str, Scores] = {}
@@ -209,10 +215,10 @@ def by_task() -> str:
 
 def llm_cost() -> str:
     """Seconds and fallbacks of the searchers that ask the LLM."""
-    races = read("hpo_held_out_20.json")["races"].values()
+    races = comparisons(read("hpo_held_out_20.json")).values()
     rows = []
     for name in ("hpo-llama", "llm+tpe"):
-        laps = [lap for race in races for lap in race["laps"] if lap["searcher"] == name]
+        laps = [lap for race in races for lap in race["studies"] if lap["searcher"] == name]
         seconds = np.array([lap["llm_seconds"] for lap in laps])
         trials = sum(len(lap["scores"]) for lap in laps)
         asked = sum(lap["proposed_by"].get("hpo-llama", 0) for lap in laps)
