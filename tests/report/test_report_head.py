@@ -1,7 +1,9 @@
 """The head of the report: tiles that hold their words, the kind of pictures, next steps, and empty rows in one."""
 
+import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +21,19 @@ from tests.helpers.report_records import bag, choice, deployment, request, study
 _TILE_CHARACTERS = 20
 
 
-def _finished(folder: Path, **changes: object) -> ReportContent:
+def _finished(folder: Path, **changes: Any) -> ReportContent:
     content = ReportContent(
-        text="x", request=request(), bag=bag(folder), choice=choice(), study=study(folder), deployment=deployment(folder),
-        settings={"Budget profile": "laptop"}, stage_seconds={"training": 3723.0}, run_folder=folder,
-    )  # fmt: skip
-    for name, value in changes.items():
-        object.__setattr__(content, name, value)
-    return content
+        text="x",
+        request=request(),
+        bag=bag(folder),
+        choice=choice(),
+        study=study(folder),
+        deployment=deployment(folder),
+        settings={"Budget profile": "laptop"},
+        stage_seconds={"training": 3723.0},
+        run_folder=folder,
+    )
+    return dataclasses.replace(content, **changes)
 
 
 @pytest.mark.parametrize("engine", list(ENGINE_PACKAGES))
