@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import click
+import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from autommlab.tasks import Task
-import sys
-from collections.abc import Callable
 
-import typer
 
 _WIDTH_OF_A_LOG = 220
 
@@ -100,3 +103,19 @@ def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] 
         return sys.stdin.readline().strip()
 
     return ask
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose options stand in `--help` under the headings that `rich_help_panel` names, in plain text."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write arguments and options, group after group in the order of the first member."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                heading = getattr(parameter, "rich_help_panel", None) or "Other"
+                groups.setdefault(heading, []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)

@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import posixpath
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autommlab.common.environment import home
 from autommlab.common.errors import StorageError
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
-import uuid
-from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

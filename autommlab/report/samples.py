@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import random
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autommlab.data.records import Bag
-from autommlab.deployment.drawing import draw_prediction, open_image, side_by_side
+from autommlab.data.records import Bag, Split
+from autommlab.deployment.drawing import UNSURE_POINT, draw_prediction, open_image, side_by_side
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Predictor
 from autommlab.report.content import Picture
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
     pass
-import json
-import random
-from collections.abc import Iterable
-
-from autommlab.data.records import Split
-from autommlab.deployment.drawing import UNSURE_POINT
 
 
 def training_pictures(bag: Bag, count: int = 8) -> tuple[Picture, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -123,9 +122,7 @@ def test_an_address_where_no_ray_is(home: Path, address: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    began = time.monotonic()
     done = autommlab(home, "status", "--address", address.format(free=free))
     assert done.returncode == 5
     assert "HOST:" in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - began < 30

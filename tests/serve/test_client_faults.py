@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -45,12 +44,12 @@ def test_it_hangs_up_in_the_middle() -> None:
         chat(url)
 
 
-def test_a_stalled_service_costs_no_more_than_the_timeout() -> None:
-    with fault_server(completion("late"), stall_s=30) as url:
-        started = time.monotonic()
-        with pytest.raises(ServiceTimeout, match="no answer in time"):
-            chat(url, timeout_s=0.5)
-        assert time.monotonic() - started < 5
+def test_a_stalled_service_is_not_waited_for() -> None:
+    with (
+        fault_server(completion("late"), stall_s=30) as url,
+        pytest.raises(ServiceTimeout, match="no answer in time"),
+    ):
+        chat(url, timeout_s=0.5)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 500, 503])

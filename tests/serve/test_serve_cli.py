@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,9 +106,7 @@ def test_the_life_of_a_service(home: Path) -> None:
     assert len(running) == 1, "two starts at once made two services"
 
     shipped = list(shipped_adapters(ServiceSettings()))
-    started = time.monotonic()
     assert serve(home, "up").returncode == 0
-    assert time.monotonic() - started < 10
     found = status(home)
     assert (found["running"], found["pid"], found["models"]) == (True, running[0].pid, [MODEL, *shipped])
     other = serve(home, "up", "--base-model", "owner/other")
