@@ -23,9 +23,12 @@ def section(path: str, command: Any) -> str:
     context = command.make_context(path, [], resilient_parsing=True)
     usage = f"autommlab {path} {' '.join(command.collect_usage_pieces(context))}".replace("autommlab  ", "autommlab ")
     lines = [f"## {path}", "", *_help(command), "", f"```text\n{usage}\n```"]
-    rows = [cells for parameter in command.params if (cells := _cells(parameter, context))]
-    if rows:
-        lines += ["", text_table(["option", "meaning"], rows)]
+    groups: dict[str, list[list[str]]] = {}
+    for parameter in command.params:
+        if cells := _cells(parameter, context):
+            groups.setdefault(getattr(parameter, "rich_help_panel", None) or "", []).append(cells)
+    for heading, rows in groups.items():
+        lines += ["", *([f"**{heading}**", ""] if heading else []), text_table(["option", "meaning"], rows)]
     return "\n".join(lines)
 
 
