@@ -1,4 +1,4 @@
-"""Repairs that let the pinned toolboxes work together. The only place for them.
+"""Repairs that let the pinned toolboxes work together, and silence for their chatter. The only place for them.
 
 Call `import_toolboxes` (or `apply_repairs`) before anything of OpenMMLab is
 imported. Each repair has a test that fails once the repair is no longer needed.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from autommlab import settings
+from searchers import today
+
+#: Of a searcher; one of an earlier release becomes today's.
+SearcherName = Annotated[str, AfterValidator(today)]
 
 
 class RunOptions(BaseModel):
@@ -37,7 +41,7 @@ class RunOptions(BaseModel):
     model: str | None = None
     weights: Path | None = None
     profile: str = "laptop"
-    searcher: str = "tpe+default"
+    searcher: SearcherName = "tpe+default"
     scheduler: str = "none"
     trials: int | None = None
     time_min: float | None = None

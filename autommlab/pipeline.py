@@ -29,7 +29,7 @@ from autommlab.understanding.understand import Ask, Lent, understand
 if TYPE_CHECKING:
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.study import StudyOptions
-    from searchers.space import Point, SearchSpace
+    from searchers.space import Configuration, SearchSpace
 
 Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, StudyResult, Deployment)
 _DOING = {
@@ -155,12 +155,12 @@ class StudyInputs(NamedTuple):
     setup: TrialSetup
     space: SearchSpace
     options: StudyOptions
-    default_point: Point
+    default_configuration: Configuration
 
 
 def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
     """Setup, space, budget and default recipe of the study that a plan asks for."""
-    from autommlab.models.recipe import default_recipe
+    from autommlab.models.recipe import default_configuration
     from autommlab.training.runner_config import TrialSetup
     from autommlab.training.search_space import search_space
     from autommlab.training.study import StudyOptions
@@ -179,7 +179,7 @@ def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
         workers_per_trial=options.workers_per_trial,
     )
     setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
-    return StudyInputs(setup, space, study, default_recipe(plan.choice.entry, space=space))
+    return StudyInputs(setup, space, study, default_configuration(plan.choice.entry, space=space))
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
@@ -210,7 +210,7 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
 def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
     from autommlab.training.study import run_study
 
-    setup, space, study, default_point = study_inputs(options, plan)
+    setup, space, study, default_configuration = study_inputs(options, plan)
     service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
     with ray_session(where.address, priority=where.priority):
         return run_study(
@@ -219,7 +219,7 @@ def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, w
             study,
             folder=folder.study,
             events=events,
-            default_point=default_point,
+            default_configuration=default_configuration,
             service=service,
             place=where.mirror.place if where.mirror else None,
         )

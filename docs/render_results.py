@@ -20,12 +20,7 @@ from numpy.typing import NDArray
 RESULTS = ROOT / "training_data_gen" / "results"
 
 #: Names in the stored results -> names that `autommlab searchers` lists today.
-NAMES = {
-    "prior": "zero-shot",
-    "forest": "surrogate",
-    "portfolio": "bandit",
-    "llm+tpe-before": "llm+tpe, first version",
-}
+NAMES = {"llm+tpe-before": "llm+tpe, first version"}
 #: What is no name of a searcher.
 GRID = "control: surrogate over a grid"
 _EARLIER = NAMES["llm+tpe-before"]
@@ -57,34 +52,34 @@ class Task(NamedTuple):
 def tasks() -> dict[str, Task]:
     """The eight tasks of `hpo_held_out_20.json`, with the control that ranks a grid."""
     stored, control = read("hpo_held_out_20.json"), read("surrogate_grid.json")["studies"]
-    return {name: _task(race, control[name]) for name, race in comparisons(stored).items()}
+    return {name: _task(comparison, control[name]) for name, comparison in comparisons(stored).items()}
 
 
 def comparisons(stored: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Task -> its comparison; results before 2026-11-30 call them races, and studies laps."""
-    found: dict[str, dict[str, Any]] = stored.get("comparisons") or stored["races"]
-    return {name: {**each, "studies": each.get("studies") or each["laps"]} for name, each in found.items()}
+    """Task -> its comparison."""
+    found: dict[str, dict[str, Any]] = stored["comparisons"]
+    return found
 
 
-def _task(race: dict[str, Any], control: dict[str, Any]) -> Task:
-    laps = sorted(race["studies"], key=lambda lap: lap["seed"])
-    every = [score for lap in laps for score in lap["scores"]]
+def _task(comparison: dict[str, Any], control: dict[str, Any]) -> Task:
+    studies = sorted(comparison["studies"], key=lambda study: study["seed"])
+    every = [score for study in studies for score in study["scores"]]
     worst, width = min(every), max(every) - min(every)
     raw: dict[str, Scores] = {}
     test: dict[str, Scores] = {}
-    for name in dict.fromkeys(lap["searcher"] for lap in laps):
-        own = [lap for lap in laps if lap["searcher"] == name]
-        curves = [_curve(lap["scores"], lap["budget"] or len(lap["scores"])) for lap in own]
+    for name in dict.fromkeys(study["searcher"] for study in studies):
+        own = [study for study in studies if study["searcher"] == name]
+        curves = [_curve(study["scores"], study["budget"] or len(study["scores"])) for study in own]
         raw[NAMES.get(name, name)] = np.array(curves)
-        test[NAMES.get(name, name)] = np.array([lap["test"] for lap in own])
+        test[NAMES.get(name, name)] = np.array([study["test"] for study in own])
     studies = [control[seed] for seed in sorted(control, key=int)]
     raw[GRID] = np.array([_curve(study["scores"], len(study["scores"])) for study in studies])
     test[GRID] = np.array([study["tests"][int(np.argmax(study["scores"]))] for study in studies])
     return Task(
-        race["task"],
-        race["objective"],
-        race["data"],
-        race["model"],
+        comparison["task"],
+        comparison["objective"],
+        comparison["data"],
+        comparison["model"],
         {name: (scores - worst) / width for name, scores in raw.items()},
         raw,
         {name: (scores - worst) / width for name, scores in test.items()},
@@ -215,17 +210,17 @@ def by_task() -> str:
 
 def llm_cost() -> str:
     """Seconds and fallbacks of the searchers that ask the LLM."""
-    races = comparisons(read("hpo_held_out_20.json")).values()
+    compared = comparisons(read("hpo_held_out_20.json")).values()
     rows = []
     for name in ("hpo-llama", "llm+tpe"):
-        laps = [lap for race in races for lap in race["studies"] if lap["searcher"] == name]
-        seconds = np.array([lap["llm_seconds"] for lap in laps])
-        trials = sum(len(lap["scores"]) for lap in laps)
-        asked = sum(lap["proposed_by"].get("hpo-llama", 0) for lap in laps)
-        fallbacks = sum(count for lap in laps for who, count in lap["proposed_by"].items() if "fallback" in who)
+        studies = [study for comparison in compared for study in comparison["studies"] if study["searcher"] == name]
+        seconds = np.array([study["llm_seconds"] for study in studies])
+        trials = sum(len(study["scores"]) for study in studies)
+        asked = sum(study["proposed_by"].get("hpo-llama", 0) for study in studies)
+        fallbacks = sum(count for study in studies for who, count in study["proposed_by"].items() if "fallback" in who)
         rows.append(
             [
-                f"`{name}`", str(len(laps)), f"{seconds.mean():.0f}", f"{seconds.sum() / asked:.1f}",
+                f"`{name}`", str(len(studies)), f"{seconds.mean():.0f}", f"{seconds.sum() / asked:.1f}",
                 f"{fallbacks} of {trials}",
             ]
         )  # fmt: skip

@@ -10,10 +10,10 @@ and `usage()` for the study's, of every searcher here.
 
 How a searcher joins, HPO-LLaMA included:
 
-1. Derive from `searchers.tracking.TrackingSearcher` and write `_propose` (a point and
+1. Derive from `searchers.tracking.TrackingSearcher` and write `_propose` (a configuration and
    who chose it) and, if it learns, `_learn`; add what decides the next proposals to
    `get_state` and `set_state`. The ledger (`attempts()`) is the history for a prompt.
-   A fallback, e.g. a random point when a reply could not be parsed, names itself as
+   A fallback, e.g. a random configuration when a reply could not be parsed, names itself as
    the origin, so that it never counts as the model's. (Without the ledger: derive
    from `searchers.base.BaseSearcher`, whose docstring is the whole contract.)
 2. Make it known: a line in `registry._BUILT_IN`, `register(name, factory)`, or the
@@ -22,29 +22,34 @@ How a searcher joins, HPO-LLaMA included:
    with one fixture.
 """
 
-from searchers.context import StudyContext
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError
+from searchers.context import StudyContext, StudySettings
 from searchers.registry import (
     create,
     names,
-    needs_first_points,
+    needs_first_configs,
     needs_service,
     register,
+    summaries,
     takes_context,
     takes_service,
+    today,
 )
 from searchers.tune.schedulers import create_scheduler, scheduler_names
 
 __all__ = [
     "SearcherError",
     "StudyContext",
+    "StudySettings",
     "create",
     "create_scheduler",
     "names",
-    "needs_first_points",
+    "needs_first_configs",
     "needs_service",
     "register",
     "scheduler_names",
+    "summaries",
     "takes_context",
     "takes_service",
+    "today",
 ]

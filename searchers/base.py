@@ -4,7 +4,7 @@ Who calls what: Ray Tune's controller, in the driver process, in one thread.
 
 `suggest(trial_id)`: before each trial, inside the controller's loop, so a slow
     answer stalls every running trial. At most `max_concurrent_trials` proposals
-    are open at a time. Return a point; None means "ask me later" (Tune sleeps a
+    are open at a time. Return a configuration; None means "ask me later" (Tune sleeps a
     second when nothing else runs); `FINISHED` ends the study early.
 `on_trial_result(trial_id, result)`: after each report but the last; does nothing here.
 `on_trial_complete(trial_id, result, error)`: once a trial, after its last report.
@@ -31,8 +31,9 @@ from typing import Any
 from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import _has_unresolved_values
 
-from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
+from autommlab.common.errors import SearcherError
+from searchers.context import StudySettings
+from searchers.space import Configuration, SearchSpace
 from searchers.state_file import read_state, write_state
 
 
@@ -41,15 +42,10 @@ class BaseSearcher(Searcher, ABC):
 
     Args:
         space: what may be proposed.
-        metric: key of the objective in a result; None lets Tune give it later.
-        mode: "max" or "min".
-        seed: whole number from which all randomness comes.
+        study: metric, mode and seed.
         name: how the searcher is called in records; part of the saved state.
         worst_score: what a failed trial counts as; None: 0 for "max", 1 for "min",
             the worst of a figure that is a fraction.
-
-    Raises:
-        SearcherError: `mode` is neither "max" nor "min".
     """
 
     #: Raise it when the meaning of the state changes; older files are then refused by name.
@@ -57,26 +53,17 @@ class BaseSearcher(Searcher, ABC):
     CKPT_FILE_TMPL = "searcher-state-{}.json"
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        name: str,
-        worst_score: float | None = None,
+        self, space: SearchSpace, study: StudySettings, *, name: str, worst_score: float | None = None
     ) -> None:
-        if mode not in ("max", "min"):
-            raise SearcherError(f"mode must be 'max' or 'min', got {mode!r}")
-        super().__init__(metric=metric, mode=mode)
+        super().__init__(metric=study.metric, mode=study.mode)
         self.space = space
-        self.seed = seed
+        self.seed = study.seed
         self.name = name
-        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[mode]
+        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[study.mode]
 
     @abstractmethod
-    def suggest(self, trial_id: str) -> Point | str | None:  # type: ignore[override] # Ray forgot FINISHED
-        """A point inside the space, None (later) or `FINISHED`; the same point if asked twice."""
+    def suggest(self, trial_id: str) -> Configuration | str | None:  # type: ignore[override] # Ray forgot FINISHED
+        """A configuration inside the space, None (later) or `FINISHED`; the same configuration if asked twice."""
 
     @abstractmethod
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -91,7 +78,7 @@ class BaseSearcher(Searcher, ABC):
         """Take over what `get_state` gave, whatever this instance has done before."""
 
     def proposed_by(self, trial_id: str) -> str:
-        """Who chose this trial's point: the searcher's name, unless it has several sources."""
+        """Who chose this trial's configuration: the searcher's name, unless it has several sources."""
         return self.name
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:

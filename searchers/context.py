@@ -1,14 +1,42 @@
-"""What a study is about, in words that a prompt and a distance can use; nothing of vision."""
+"""What a study tells its searchers: its settings, and what it is about; nothing of vision."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from autommlab.common.errors import SearcherError
+from searchers.space import Configuration
+
 #: A fact's value. Names of things are compared for equality, numbers by their ratio.
 Fact = str | int | float
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What every searcher of a study is told.
+
+    Attributes:
+        metric: key of the objective in a result; None lets Tune give it later.
+        mode: "max" or "min".
+        seed: whole number from which all randomness comes.
+        first_configs: complete configurations inside the space, tried in this order before anything else.
+
+    Raises:
+        SearcherError: `mode` is neither "max" nor "min".
+    """
+
+    metric: str | None = None
+    mode: str = "max"
+    seed: int = 0
+    first_configs: Sequence[Configuration] = ()
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("max", "min"):
+            raise SearcherError(f"mode must be 'max' or 'min', got {self.mode!r}")
 
 
 class StudyContext(BaseModel):

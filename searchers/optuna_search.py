@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,66 +27,59 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from ray.tune.search.optuna import OptunaSearch
 
-from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
+from autommlab.common.errors import SearcherError
+from autommlab.common.trial_status import SCORE
+from searchers.context import StudySettings
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.ranked_tpe import RankedTPESampler
-from searchers.transfer.transfer_surrogate import LearnedScore
-
-#: The delegate sees clean scores under this key, whatever the study calls its metric.
-_METRIC = "score"
+from searchers.transfer.transfer_surrogate import TransferSurrogate
 
 
 class OptunaSearcher(TrackingSearcher):
     """One Optuna sampler as a searcher.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         sampler: seeded, used by this searcher alone.
         startup_trials: after how many finished trials the sampler stops drawing at random;
             decides what `proposed_by` says ("tpe:start-up" or "tpe").
-        settings: see `TrackingSearcher`.
+        name: see `BaseSearcher`.
     """
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        sampler: BaseSampler,
-        startup_trials: int,
-        first_points: Sequence[Point] = (),
-        **settings: Any,
+        self, space: SearchSpace, study: StudySettings, *, sampler: BaseSampler, startup_trials: int, name: str
     ) -> None:
-        super().__init__(space, first_points=first_points, **settings)
+        super().__init__(space, study, name=name)
         # Optuna announces each study and trial on stderr, where the run shows its own progress.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._startup_trials = startup_trials
         self._delegate = OptunaSearch(
             space=OptunaSearch.convert_search_space(space.to_tune()),
-            metric=_METRIC,
+            metric=SCORE,
             mode=self._mode,
             sampler=sampler,
-            points_to_evaluate=[dict(point) for point in first_points],
+            points_to_evaluate=[dict(config) for config in study.first_configs],
         )
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         finished = sum(attempt.score is not None for attempt in self._attempts.values())
         origin = self.name if finished >= self._startup_trials else f"{self.name}:start-up"
         # exp(log(x)) may miss a bound by one unit in the last place.
         return self.space.clip(dict(self._delegate.suggest(trial_id) or {})), origin
 
-    def _adopt(self, trial_id: str, point: Point) -> None:
+    def _adopt(self, trial_id: str, config: Configuration) -> None:
         self._delegate.suggest(trial_id)
 
-    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
-        # Asking for an enqueued point would make the sampler propose one first, which costs GP 0.4 s.
+    def _adopt_foreign(self, trial_id: str, config: Configuration) -> None:
+        # Asking for an enqueued configuration would make the sampler propose one first, which costs GP 0.4 s.
         delegate: Any = self._delegate
         study: optuna.Study = delegate._ot_study
-        study.add_trial(create_trial(state=TrialState.RUNNING, params=point, distributions=delegate._space))
+        study.add_trial(create_trial(state=TrialState.RUNNING, params=config, distributions=delegate._space))
         delegate._ot_trials[trial_id] = len(study.get_trials(deepcopy=False)) - 1
 
     def _learn(self, trial_id: str, score: float) -> None:
-        self._delegate.on_trial_complete(trial_id, result={_METRIC: score})
+        self._delegate.on_trial_complete(trial_id, result={SCORE: score})
 
     def get_state(self) -> dict[str, Any]:
         """The ledger and Ray's own file of the Optuna study, in base64."""
@@ -108,131 +101,69 @@ class OptunaSearcher(TrackingSearcher):
         return {**super().settings(), "startup_trials": self._startup_trials}
 
 
-def tpe(
-    space: SearchSpace,
-    *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
-    startup_trials: int = 10,
-) -> OptunaSearcher:
+def tpe(space: SearchSpace, study: StudySettings, *, startup_trials: int = 10) -> OptunaSearcher:
     """Tree-structured Parzen estimator, all parameters jointly (multivariate).
 
     Choices are modelled as categorical kernels within the joint density; open
     trials are penalised (constant liar), so parallel trials spread out.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         startup_trials: finished trials before the model takes over; Optuna's default is 10.
     """
-    return _tpe("tpe", space, metric, mode, seed, first_points, startup_trials)
+    return _tpe("tpe", TPESampler, space, study, startup_trials)
 
 
-def tpe_few(
-    space: SearchSpace,
-    *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
-    startup_trials: int = 3,
-) -> OptunaSearcher:
+def tpe_few(space: SearchSpace, study: StudySettings, *, startup_trials: int = 3) -> OptunaSearcher:
     """`tpe` that starts modelling after 3 trials: the fair rival at small budgets."""
-    return _tpe("tpe-few", space, metric, mode, seed, first_points, startup_trials)
+    return _tpe("tpe-few", TPESampler, space, study, startup_trials)
 
 
 def tpe_ranked(
-    space: SearchSpace,
-    *,
-    score: LearnedScore,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
-    startup_trials: int = 3,
+    space: SearchSpace, study: StudySettings, *, score: TransferSurrogate, startup_trials: int = 3
 ) -> OptunaSearcher:
     """`tpe_few` with its draws ranked by past trials, see `ranked_tpe`; `score` is of this space and this mode."""
-    return _tpe("tpe-ranked", space, metric, mode, seed, first_points, startup_trials, score)
+    return _tpe("tpe-ranked", partial(RankedTPESampler, space, score), space, study, startup_trials)
 
 
-def gp(
-    space: SearchSpace,
-    *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
-    startup_trials: int = 10,
-) -> OptunaSearcher:
+def gp(space: SearchSpace, study: StudySettings, *, startup_trials: int = 10) -> OptunaSearcher:
     """Gaussian process with log expected improvement; choices enter by Hamming distance.
 
     Imports torch. A proposal takes about 0.4 s at 40 trials on one core.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         startup_trials: finished trials before the model takes over.
     """
-    _check_startup(startup_trials)
-    sampler = OneThreadGPSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials)
-    return OptunaSearcher(
-        space, metric=metric, mode=mode, seed=seed, name="gp", first_points=first_points,
-        sampler=sampler, startup_trials=startup_trials,
-    )  # fmt: skip
+    return _searcher("gp", OneThreadGPSampler, space, study, startup_trials)
 
 
-def cmaes(
-    space: SearchSpace,
-    *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
-    startup_trials: int = 1,
-) -> OptunaSearcher:
+def cmaes(space: SearchSpace, study: StudySettings, *, startup_trials: int = 1) -> OptunaSearcher:
     """CMA-ES over the numeric parameters; choices are drawn at random beside it.
 
     With fewer than two numeric parameters Optuna draws everything at random.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         startup_trials: finished trials before CMA-ES starts; Optuna's default is 1.
     """
-    _check_startup(startup_trials)
-    sampler = CmaEsSampler(seed=_numpy_seed(seed), n_startup_trials=startup_trials, warn_independent_sampling=False)
-    return OptunaSearcher(
-        space, metric=metric, mode=mode, seed=seed, name="cmaes", first_points=first_points,
-        sampler=sampler, startup_trials=startup_trials,
-    )  # fmt: skip
+    return _searcher("cmaes", partial(CmaEsSampler, warn_independent_sampling=False), space, study, startup_trials)
 
 
 def _tpe(
-    name: str,
-    space: SearchSpace,
-    metric: str | None,
-    mode: str,
-    seed: int,
-    first_points: Sequence[Point],
-    startup_trials: int,
-    score: LearnedScore | None = None,
+    name: str, sampler: Callable[..., BaseSampler], space: SearchSpace, study: StudySettings, startup_trials: int
 ) -> OptunaSearcher:
-    _check_startup(startup_trials)
-    make = partial(RankedTPESampler, space, score) if score is not None else TPESampler
-    sampler = make(seed=_numpy_seed(seed), n_startup_trials=startup_trials, multivariate=True, constant_liar=True)
-    return OptunaSearcher(
-        space, metric=metric, mode=mode, seed=seed, name=name, first_points=first_points,
-        sampler=sampler, startup_trials=startup_trials,
-    )  # fmt: skip
+    return _searcher(name, partial(sampler, multivariate=True, constant_liar=True), space, study, startup_trials)
 
 
-def _check_startup(startup_trials: int) -> None:
+def _searcher(
+    name: str, sampler: Callable[..., BaseSampler], space: SearchSpace, study: StudySettings, startup_trials: int
+) -> OptunaSearcher:
     if startup_trials < 1:
         raise SearcherError(f"startup_trials must be at least 1, got {startup_trials}")
-
-
-def _numpy_seed(seed: int) -> int:
-    """NumPy takes seeds of 32 bits."""
-    return seed % 2**32
+    # NumPy takes seeds of 32 bits.
+    seeded = sampler(seed=study.seed % 2**32, n_startup_trials=startup_trials)
+    return OptunaSearcher(space, study, sampler=seeded, startup_trials=startup_trials, name=name)
 
 
 class OneThreadGPSampler(GPSampler):

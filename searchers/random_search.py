@@ -1,12 +1,12 @@
-"""Random search: every trial drawn on its own, (log-)uniformly in each parameter."""
+"""Random search: every trial drawn on its own, (log-)uniformly in each parameter; `default` tries the given one first."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
-from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
+from autommlab.common.errors import SearcherError
+from searchers.context import StudySettings
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 
 
@@ -14,52 +14,26 @@ class RandomSearch(TrackingSearcher):
     """Independent draws; the n-th one depends on the seed and n alone.
 
     So the state holds no generator, and two studies with the same seed see the
-    same draws whatever their first points or results were.
+    same draws whatever their first configurations or results were.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        first_points: Sequence[Point] = (),
-    ) -> None:
-        super().__init__(space, metric=metric, mode=mode, seed=seed, first_points=first_points, name="random")
+    def __init__(self, space: SearchSpace, study: StudySettings) -> None:
+        super().__init__(space, study, name="random")
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
-        number = len(self._attempts) - len(self._first_points)
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
+        number = len(self._attempts) - len(self._first_configs)
         return self.space.sample(random.Random(f"{self.seed}/{number}")), "random"
 
 
-class DefaultRecipe(RandomSearch):
-    """Tries the given recipe(s), then draws what `RandomSearch` of the same seed draws.
-
-    Args:
-        space: what may be proposed.
-        metric: key of the objective in a result.
-        mode: "max" or "min".
-        seed: whole number from which all randomness comes.
-        first_points: the recipe, translated into the space by the caller; at least one.
+class DefaultSearch(RandomSearch):
+    """Tries the first configurations of the study, then draws what `RandomSearch` of the same seed draws.
 
     Raises:
-        SearcherError: `first_points` is empty or leaves the space.
+        SearcherError: the study has no first configuration, or one leaves the space.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        first_points: Sequence[Point] = (),
-    ) -> None:
-        if not first_points:
-            raise SearcherError(
-                "the searcher 'default' needs first_points: the toolbox's recipe as a point of the space"
-            )
-        super().__init__(space, metric=metric, mode=mode, seed=seed, first_points=first_points)
-        self.name = "default"
-        self._first_origin = "default"
+    def __init__(self, space: SearchSpace, study: StudySettings) -> None:
+        if not study.first_configs:
+            raise SearcherError("the searcher 'default' needs first_configs: the default configuration of the study")
+        super().__init__(space, study)
+        self.name = self._first_origin = "default"

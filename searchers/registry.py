@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from searchers.context import StudyContext
-from searchers.errors import SearcherError, unknown
-from searchers.space import Point, SearchSpace
+from autommlab.common.errors import SearcherError, tell_renamed, unknown
+from searchers.context import StudyContext, StudySettings
+from searchers.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Packages declare `name = "module:factory"` under this group.
 ENTRY_POINT_GROUP = "autommlab.searchers"
 
-#: "tpe+default" is "tpe" that tries the toolbox's own recipe first.
+#: "tpe+default" is "tpe" that tries the default configuration first.
 DEFAULT_SUFFIX = "+default"
 
 
@@ -27,41 +27,52 @@ class Factory(Protocol):
     """Makes one searcher; keyword arguments beyond these are its options, but for two.
 
     One called `context` gets the study's `StudyContext`, one called `service` the address of the
-    LLM service or a client of it, if the caller has them.
+    LLM service or a client of it, if the caller has them. Its docstring's first line explains the searcher.
     """
 
-    def __call__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None,
-        mode: str,
-        seed: int,
-        first_points: Sequence[Point],
-    ) -> Searcher:
+    def __call__(self, space: SearchSpace, study: StudySettings, /) -> Searcher:
         """A searcher that has proposed nothing yet."""
         ...
 
 
+class _BuiltIn(NamedTuple):
+    source: str
+    summary: str
+
+
 _BUILT_IN = {
-    "default": "searchers.random_search:DefaultRecipe",
-    "random": "searchers.random_search:RandomSearch",
-    "tpe": "searchers.optuna_search:tpe",
-    "tpe-few": "searchers.optuna_search:tpe_few",
-    "gp": "searchers.optuna_search:gp",
-    "cmaes": "searchers.optuna_search:cmaes",
-    "prior": "searchers.transfer.zero_shot:prior",
-    "forest": "searchers.transfer.surrogate_search:forest",
-    "hpo-llama": "searchers.llm.hpo_llama:hpo_llama",
-    "llm+tpe": "searchers.ensembles.hybrid:llm_tpe",
-    "llm+gp": "searchers.ensembles.hybrid:llm_gp",
-    "portfolio": "searchers.ensembles.bandit:portfolio",
-    "sobol": "searchers.sobol:SobolSearch",
+    "default": _BuiltIn(
+        "searchers.random_search:DefaultSearch", "the model's default configuration, then random search"
+    ),
+    "random": _BuiltIn("searchers.random_search:RandomSearch", "independent random draws"),
+    "tpe": _BuiltIn("searchers.optuna_search:tpe", "Optuna's tree-structured Parzen estimator; 10 random trials first"),
+    "tpe-few": _BuiltIn("searchers.optuna_search:tpe_few", "the same after 3 random trials, for small budgets"),
+    "gp": _BuiltIn("searchers.optuna_search:gp", "Optuna's Gaussian process; 10 random trials first"),
+    "cmaes": _BuiltIn("searchers.optuna_search:cmaes", "Optuna's CMA-ES on the numbers; choices are drawn at random"),
+    "zero-shot": _BuiltIn(
+        "searchers.transfer.zero_shot:zero_shot", "what did best in the most similar earlier studies; no LLM"
+    ),
+    "surrogate": _BuiltIn(
+        "searchers.transfer.surrogate_search:surrogate", "what a model of earlier studies expects most of; no LLM"
+    ),
+    "hpo-llama": _BuiltIn("searchers.llm.hpo_llama:hpo_llama", "a fine-tuned language model proposes every trial"),
+    "llm+tpe": _BuiltIn(
+        "searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials and every fourth later one, TPE the others"
+    ),
+    "llm+gp": _BuiltIn("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
+    "bandit": _BuiltIn(
+        "searchers.ensembles.bandit:bandit",
+        "LLM, zero-shot, TPE and random search; who improves most gets more trials",
+    ),
+    "sobol": _BuiltIn("searchers.sobol:SobolSearch", "quasi-random: fills the space more evenly than random search"),
 }
-#: Those that `create` refuses without an LLM service; "portfolio" uses one if there is one.
+#: What a searcher or an option was called before; both work until the next release.
+_ALIASES = {"portfolio": "bandit", "prior": "zero-shot", "forest": "surrogate"}
+_OPTION_ALIASES = {"experience": "trial_history"}
+#: Those that `create` refuses without an LLM service; "bandit" uses one if there is one.
 _NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
 #: Parameters of a factory that are no options of its searcher.
-_SHARED = {"space", "metric", "mode", "seed", "first_points", "context", "service"}
+_SHARED = {"space", "study", "context", "service"}
 _registered: dict[str, Factory] = {}
 
 
@@ -73,8 +84,8 @@ def register(name: str, factory: Factory) -> None:
     """
     if name.endswith(DEFAULT_SUFFIX):
         raise SearcherError(f"{name!r} cannot be registered: {DEFAULT_SUFFIX!r} is added to every name by itself")
-    if name in _sources():
-        raise SearcherError(f"searcher {name!r} is already there ({_sources()[name]}); choose another name")
+    if name in _sources() or name in _ALIASES:
+        raise SearcherError(f"searcher {name!r} is already there ({_sources()[today(name)]}); choose another name")
     _registered[name] = factory
 
 
@@ -84,14 +95,29 @@ def names() -> tuple[str, ...]:
     return plain + tuple(name + DEFAULT_SUFFIX for name in plain if name != "default")
 
 
-def needs_first_points(name: str) -> bool:
-    """Whether `create` refuses `name` without `first_points`."""
+def summaries() -> dict[str, str]:
+    """One line of explanation for each searcher; their "+default" variants are not listed."""
+    own = {name: built_in.summary for name, built_in in _BUILT_IN.items()}
+    return {name: own.get(name) or (inspect.getdoc(_factory(name)) or "").partition("\n")[0] for name in _sources()}
+
+
+def today(name: str) -> str:
+    """`name`, or what the searcher that was called so is called now; an old name gives one notice."""
+    base = name.removesuffix(DEFAULT_SUFFIX)
+    if base not in _ALIASES:
+        return name
+    tell_renamed("searcher", base, _ALIASES[base])
+    return _ALIASES[base] + name.removeprefix(base)
+
+
+def needs_first_configs(name: str) -> bool:
+    """Whether `create` refuses `name` without `first_configs`."""
     return name == "default" or name.endswith(DEFAULT_SUFFIX)
 
 
 def needs_service(name: str) -> bool:
     """Whether `create` refuses `name` without an LLM service; an outsider's factory says so by an attribute."""
-    base = name.removesuffix(DEFAULT_SUFFIX)
+    base = today(name).removesuffix(DEFAULT_SUFFIX)
     return base in _NEED_SERVICE or bool(getattr(_registered.get(base), "needs_service", False))
 
 
@@ -120,7 +146,7 @@ def create(
     metric: str | None,
     mode: str = "max",
     seed: int,
-    first_points: Sequence[Point] = (),
+    first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
     **options: Any,
@@ -133,29 +159,33 @@ def create(
         metric: key of the objective in a result.
         mode: "max" or "min".
         seed: whole number from which all randomness comes.
-        first_points: proposed before anything else, whatever the name; the names for which
-            `needs_first_points` holds cannot do without.
+        first_configs: proposed before anything else, whatever the name; the names for which
+            `needs_first_configs` holds cannot do without.
         context: what the study is about, handed to those that take it.
         service: LLM service, handed to those that take it; None = what AUTOMMLAB_LLM_URL names.
         options: the searcher's own, e.g. `startup_trials` of "tpe".
 
     Raises:
-        SearcherError: unknown name or option, missing or illegal first points.
+        SearcherError: unknown name or option, missing or illegal first configurations.
     """
-    _known(name)
-    if needs_first_points(name) and not first_points:
-        raise SearcherError(f"the searcher {name!r} needs first_points: the toolbox's recipe as a point of the space")
+    name = _known(name)
+    if needs_first_configs(name) and not first_configs:
+        raise SearcherError(f"the searcher {name!r} needs first_configs: the default configuration of the study")
+    for old in _OPTION_ALIASES.keys() & options.keys():
+        tell_renamed("option", old, _OPTION_ALIASES[old])
+        options[_OPTION_ALIASES[old]] = options.pop(old)
     base = name.removesuffix(DEFAULT_SUFFIX)
     factory = _factory(base)
     _check_options(base, factory, options)
     for extra, value in (("context", context), ("service", service)):
         if value is not None and _takes(factory, extra):
             options[extra] = value
-    searcher = factory(space, metric=metric, mode=mode, seed=seed, first_points=first_points, **options)
-    return _checked(base, searcher)
+    study = StudySettings(metric=metric, mode=mode, seed=seed, first_configs=first_configs)
+    return _checked(base, factory(space, study, **options))
 
 
 def _known(name: str) -> str:
+    name = today(name)
     if name not in names():
         raise SearcherError(unknown("searcher", name, names()))
     return name
@@ -167,7 +197,7 @@ def _takes(factory: Factory, parameter: str) -> bool:
 
 def _sources() -> dict[str, str]:
     """Name -> where it comes from; ours first, nothing imported."""
-    sources = dict(_BUILT_IN)
+    sources = {name: built_in.source for name, built_in in _BUILT_IN.items()}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         sources.setdefault(point.name, point.value)
     for name, factory in _registered.items():

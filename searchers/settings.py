@@ -1,7 +1,7 @@
 """The one place of this package's defaults that concern the LLM; light to import.
 
 Environment: `AUTOMMLAB_LLM_URL` and `AUTOMMLAB_LLM_KEY` (serve.settings) name the LLM service for searchers that were
-given none; `AUTOMMLAB_EXPERIENCE` is the file of past trials for searchers that were given none.
+given none; `AUTOMMLAB_TRIAL_HISTORY` is the file of past trials for searchers that were given none.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from searchers.errors import SearcherError, unknown
+from autommlab.common.errors import SearcherError, invalid, unknown
 
-EXPERIENCE_VARIABLE = "AUTOMMLAB_EXPERIENCE"
+HISTORY_VARIABLE = "AUTOMMLAB_TRIAL_HISTORY"
 
-#: Points closer than this in every parameter (shares of its range) count as the same trial again.
+#: Configurations closer than this in every parameter (fractions of its range) count as the same trial again.
 NEAR = 0.02
 #: Name of the adapter, alone or with a fact of the context behind it: "hpo-detection".
 ADAPTER = "hpo"
@@ -28,7 +28,7 @@ class LlmOptions(BaseModel):
             context, "hpo", or its base model.
         samples: candidates a call, drawn in one batch; at least one and a half for each trial that runs.
         rank_by: which candidate is tried first: the one of which trials of earlier studies let one expect most (see
-            `learned_score`; by likelihood if no earlier study is like this one), or the model's likeliest.
+            `fit_surrogate`; by likelihood if no earlier study is like this one), or the model's likeliest.
         fresh: with trials side by side, wait for an answer that knows all results of the last proposal.
         temperatures: of the first call and of each retry.
         timeout_s: longest wait for one call.
@@ -37,8 +37,8 @@ class LlmOptions(BaseModel):
         probe_timeout_s: longest wait for such a try.
         prompt_chars: longest prompt in characters; about three make a token.
         history_best, history_last: results in the prompt: the best ones and the latest ones.
-        experience: file of past trials, for the order of candidates and for fallbacks; None = AUTOMMLAB_EXPERIENCE,
-            without it this package's for the order, and random points as fallbacks.
+        trial_history: file of past trials, for the order of candidates and for fallbacks; None =
+            AUTOMMLAB_TRIAL_HISTORY, without it this package's for the order, and random configurations as fallbacks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class LlmOptions(BaseModel):
     prompt_chars: int = Field(default=2400, ge=800)
     history_best: int = Field(default=4, ge=1)
     history_last: int = Field(default=4, ge=1)
-    experience: str | None = None
+    trial_history: str | None = None
 
 
 def llm_options(name: str, given: dict[str, object], *others: str) -> LlmOptions:
@@ -76,7 +76,4 @@ def llm_options(name: str, given: dict[str, object], *others: str) -> LlmOptions
     try:
         return LlmOptions.model_validate(given)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors()
-        )
-        raise SearcherError(f"options of searcher {name!r}: {problems}") from error
+        raise SearcherError(f"options of searcher {name!r}: {invalid(error)}") from error

@@ -1,6 +1,7 @@
-"""Quasi-random search: the points of a scrambled Sobol sequence, which fill a space more evenly than random ones.
+"""Quasi-random search: the configurations of a scrambled Sobol sequence, which fill a space more evenly than random
+ones.
 
-The n-th point depends on the seed and n alone, so a longer study begins with the points of a shorter
+The n-th configuration depends on the seed and n alone, so a longer study begins with the configurations of a shorter
 one, and studies with other bounds try the same places within their own.
 """
 
@@ -10,52 +11,45 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from searchers.distance import at_place
-from searchers.space import ChoiceParameter, IntParameter, Parameter, Point, SearchSpace
+from searchers.context import StudySettings
+from searchers.distance import from_unit_value
+from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
 from searchers.tracking import TrackingSearcher
 
-#: Fewest points drawn at once; a power of two, as Sobol's sequence is balanced over such blocks.
+#: Fewest configurations drawn at once; a power of two, as Sobol's sequence is balanced over such blocks.
 _BLOCK = 64
 
 
 def unit_point(dimensions: int, number: int, seed: int) -> tuple[float, ...]:
-    """The `number`-th point (from 0) of the sequence in the unit cube, each coordinate in [0, 1)."""
+    """The `number`-th configuration (from 0) of the sequence in the unit cube, each coordinate in [0, 1)."""
     size = _BLOCK
     while size <= number:
         size *= 2
     return _unit_points(dimensions, size, seed)[number]
 
 
-def at_unit(space: SearchSpace, unit: Sequence[float]) -> Point:
-    """The point of a space at these coordinates of the unit cube, one for each parameter."""
+def at_unit(space: SearchSpace, unit: Sequence[float]) -> Configuration:
+    """The configuration of a space at these coordinates of the unit cube, one for each parameter."""
     pairs = zip(space.parameters, unit, strict=True)
-    return space.clip({parameter.name: _value(parameter, share) for parameter, share in pairs})
+    return space.clip({parameter.name: _value(parameter, fraction) for parameter, fraction in pairs})
 
 
-def sobol_point(space: SearchSpace, number: int, seed: int) -> Point:
-    """The `number`-th point (from 0) of the sequence in a space."""
+def sobol_config(space: SearchSpace, number: int, seed: int) -> Configuration:
+    """The `number`-th configuration (from 0) of the sequence in a space."""
     return at_unit(space, unit_point(len(space.parameters), number, seed))
 
 
 class SobolSearch(TrackingSearcher):
-    """Owen-scrambled Sobol points, one after the other; results change nothing.
+    """Owen-scrambled Sobol configurations, one after the other; results change nothing.
 
-    Two studies with the same seed see the same points whatever their first points or results were.
+    Two studies with the same seed see the same configurations whatever their first configurations or results were.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        metric: str | None = None,
-        mode: str = "max",
-        seed: int,
-        first_points: Sequence[Point] = (),
-    ) -> None:
-        super().__init__(space, metric=metric, mode=mode, seed=seed, first_points=first_points, name="sobol")
+    def __init__(self, space: SearchSpace, study: StudySettings) -> None:
+        super().__init__(space, study, name="sobol")
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
-        return sobol_point(self.space, len(self._attempts) - len(self._first_points), self.seed), "sobol"
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
+        return sobol_config(self.space, len(self._attempts) - len(self._first_configs), self.seed), "sobol"
 
 
 @lru_cache(maxsize=16)
@@ -66,13 +60,13 @@ def _unit_points(dimensions: int, count: int, seed: int) -> list[tuple[float, ..
     return [tuple(map(float, row)) for row in drawn]
 
 
-def _value(parameter: Parameter, share: float) -> float | str:
+def _value(parameter: Parameter, fraction: float) -> float | str:
     if isinstance(parameter, ChoiceParameter):
-        return parameter.choices[min(int(share * len(parameter.choices)), len(parameter.choices) - 1)]
+        return parameter.choices[min(int(fraction * len(parameter.choices)), len(parameter.choices) - 1)]
     if not isinstance(parameter, IntParameter):
-        return at_place(parameter, share)
+        return from_unit_value(parameter, fraction)
     # Half a step beyond both ends, so that the bounds are as likely as what lies between.
     low, high = parameter.low - 0.5, parameter.high + 0.5
     if not parameter.log:
-        return round(low + share * (high - low))
-    return round(math.exp(math.log(low) + share * (math.log(high) - math.log(low))))
+        return round(low + fraction * (high - low))
+    return round(math.exp(math.log(low) + fraction * (math.log(high) - math.log(low))))

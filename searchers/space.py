@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-#: A proposed point: parameter name -> plain int, float or str.
-Point = dict[str, int | float | str]
+#: A proposed configuration: parameter name -> plain int, float or str.
+Configuration = dict[str, int | float | str]
 
 
 class _Parameter(BaseModel):
@@ -71,25 +71,25 @@ class SearchSpace(BaseModel):
         """Parameter names in order."""
         return tuple(parameter.name for parameter in self.parameters)
 
-    def violations(self, point: Point) -> list[str]:
-        """Everything that is wrong with `point`, each as one sentence; empty if it lies inside."""
-        problems = [f"unknown parameter {name!r}" for name in point if name not in self.names()]
+    def violations(self, config: Configuration) -> list[str]:
+        """Everything that is wrong with `config`, each as one sentence; empty if it lies inside."""
+        problems = [f"unknown parameter {name!r}" for name in config if name not in self.names()]
         for parameter in self.parameters:
-            if parameter.name not in point:
+            if parameter.name not in config:
                 problems.append(f"{parameter.name} is missing")
             else:
-                problems += _violation(parameter, point[parameter.name])
+                problems += _violation(parameter, config[parameter.name])
         return problems
 
-    def __contains__(self, point: object) -> bool:
-        return isinstance(point, dict) and not self.violations(point)
+    def __contains__(self, config: object) -> bool:
+        return isinstance(config, dict) and not self.violations(config)
 
-    def clip(self, point: Point) -> Point:
-        """The nearest point inside the space; a choice that does not exist becomes the first one."""
-        return {p.name: _clip(p, point[p.name]) for p in self.parameters}
+    def clip(self, config: Configuration) -> Configuration:
+        """The nearest configuration inside the space; a choice that does not exist becomes the first one."""
+        return {p.name: _clip(p, config[p.name]) for p in self.parameters}
 
-    def sample(self, rng: random.Random) -> Point:
-        """One uniformly (or log-uniformly) random point."""
+    def sample(self, rng: random.Random) -> Configuration:
+        """One uniformly (or log-uniformly) random configuration."""
         return {p.name: _sample(p, rng) for p in self.parameters}
 
     def to_tune(self) -> dict[str, Any]:

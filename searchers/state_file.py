@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
-from searchers.errors import SearcherError
+from autommlab.common.errors import SearcherError
+from autommlab.common.files import replacing
 
 _FORMAT = "autommlab.searcher"
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """Replace the content of `target`; a crash on the way leaves the previous one whole."""
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, target)  # noqa: PTH105 - the atomic call, named as such
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
     """Write `settings` and `state`, swapped in as a whole."""
     content = {"format": _FORMAT, "settings": settings, "state": state}
-    write_whole(target, json.dumps(content, allow_nan=False).encode())
+    with replacing(target) as draft:
+        draft.write_text(json.dumps(content, allow_nan=False))
 
 
 def read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -29,19 +29,20 @@ from ray import cloudpickle
 from ray.tune.search import ConcurrencyLimiter, Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
+from autommlab.common.trial_status import SCORE
 from searchers.space import (
     ChoiceParameter,
+    Configuration,
     FloatParameter,
     IntParameter,
     Parameter,
-    Point,
     SearchSpace,
 )
 
 MakeSearcher = Callable[[SearchSpace, int], Searcher]
 
 #: The key under which the tests report the objective.
-METRIC = "score"
+METRIC = SCORE
 
 #: A space like the real one: log integers, log floats, choices.
 SPACE = SearchSpace(
@@ -64,10 +65,10 @@ print("proposals:" + json.dumps(play(make(space, seed), trials)))
 """
 
 
-def quadratic(point: Point) -> float:
+def quadratic(config: Configuration) -> float:
     """A score in 0..1 with its best at lr = 1e-3 and AdamW."""
-    distance = (math.log10(float(point.get("lr", 1e-3))) + 3) / 2
-    return 0.9 - 0.6 * distance**2 + (0.1 if point.get("optimizer") == "AdamW" else 0.0)
+    distance = (math.log10(float(config.get("lr", 1e-3))) + 3) / 2
+    return 0.9 - 0.6 * distance**2 + (0.1 if config.get("optimizer") == "AdamW" else 0.0)
 
 
 def report(score: Any, iteration: int = 3) -> dict[str, Any]:
@@ -75,28 +76,30 @@ def report(score: Any, iteration: int = 3) -> dict[str, Any]:
     return {METRIC: score, "training_iteration": iteration, "trial_id": "x", "done": True}
 
 
-def propose(searcher: Searcher, trial_id: str) -> Point:
-    """A point, or an assertion error if the searcher declines."""
-    point: Any = searcher.suggest(trial_id)
-    assert isinstance(point, dict), f"trial {trial_id}: expected a point, got {point!r}"
-    return point
+def propose(searcher: Searcher, trial_id: str) -> Configuration:
+    """A configuration, or an assertion error if the searcher declines."""
+    config: Any = searcher.suggest(trial_id)
+    assert isinstance(config, dict), f"trial {trial_id}: expected a configuration, got {config!r}"
+    return config
 
 
-def play(searcher: Searcher, trials: int, *, start: int = 0, pending: Sequence[tuple[str, Point]] = ()) -> list[Point]:
+def ask_and_tell(
+    searcher: Searcher, trials: int, *, start: int = 0, pending: Sequence[tuple[str, Configuration]] = ()
+) -> list[Configuration]:
     """Run trials one after the other, every fifth one failing; those `pending` finish midway."""
-    points = []
+    configs = []
     for number in range(start, start + trials):
         trial_id = f"trial{number}"
-        points.append(propose(searcher, trial_id))
+        configs.append(propose(searcher, trial_id))
         if number == start + trials // 2:
-            for open_id, point in pending:
-                searcher.on_trial_complete(open_id, report(quadratic(point)))
+            for open_id, config in pending:
+                searcher.on_trial_complete(open_id, report(quadratic(config)))
         if number % 5 == 4:
             searcher.on_trial_complete(trial_id, error=True)
         else:
-            searcher.on_trial_result(trial_id, report(quadratic(points[-1]) / 2, iteration=1))
-            searcher.on_trial_complete(trial_id, report(quadratic(points[-1])))
-    return points
+            searcher.on_trial_result(trial_id, report(quadratic(configs[-1]) / 2, iteration=1))
+            searcher.on_trial_complete(trial_id, report(quadratic(configs[-1])))
+    return configs
 
 
 @st.composite
@@ -142,27 +145,27 @@ class SearcherContract:
         self, make_searcher: MakeSearcher, space: SearchSpace, seed: int
     ) -> None:
         """Also where ranges hold one value only, and after the model took over."""
-        for point in play(make_searcher(space, seed), self.some_trials):
-            assert space.violations(point) == []
-            assert {type(value) for value in point.values()} <= {int, float, str}
+        for config in ask_and_tell(make_searcher(space, seed), self.some_trials):
+            assert space.violations(config) == []
+            assert {type(value) for value in config.values()} <= {int, float, str}
 
     def test_works_with_one_trial(self, make_searcher: MakeSearcher) -> None:
         """The shortest study."""
-        assert play(make_searcher(SPACE, 0), 1)[0] in SPACE
+        assert ask_and_tell(make_searcher(SPACE, 0), 1)[0] in SPACE
 
     def test_works_with_many_trials(self, make_searcher: MakeSearcher) -> None:
-        """A long study stays inside the space and does not repeat one point."""
-        points = play(make_searcher(SPACE, 0), self.many_trials)
-        assert all(point in SPACE for point in points)
-        assert len({json.dumps(point) for point in points}) > self.many_trials / 2
+        """A long study stays inside the space and does not repeat one configuration."""
+        configs = ask_and_tell(make_searcher(SPACE, 0), self.many_trials)
+        assert all(config in SPACE for config in configs)
+        assert len({json.dumps(config) for config in configs}) > self.many_trials / 2
 
-    def test_asking_twice_gives_the_same_point(self, make_searcher: MakeSearcher) -> None:
+    def test_asking_twice_gives_the_same_config(self, make_searcher: MakeSearcher) -> None:
         """And leaves the next proposal as it would have been."""
         once, twice = make_searcher(SPACE, 0), make_searcher(SPACE, 0)
         assert propose(twice, "a") == propose(twice, "a") == propose(once, "a")
         assert propose(twice, "b") == propose(once, "b")
 
-    def test_caller_may_change_the_point_it_got(self, make_searcher: MakeSearcher) -> None:
+    def test_caller_may_change_the_config_it_got(self, make_searcher: MakeSearcher) -> None:
         """What comes back is the caller's own."""
         searcher = make_searcher(SPACE, 0)
         before = dict(propose(searcher, "a"))
@@ -171,11 +174,13 @@ class SearcherContract:
 
     def test_same_seed_same_proposals(self, make_searcher: MakeSearcher) -> None:
         """Two instances, one history."""
-        assert play(make_searcher(SPACE, 7), self.some_trials) == play(make_searcher(SPACE, 7), self.some_trials)
+        assert ask_and_tell(make_searcher(SPACE, 7), self.some_trials) == ask_and_tell(
+            make_searcher(SPACE, 7), self.some_trials
+        )
 
     def test_another_seed_other_proposals(self, make_searcher: MakeSearcher) -> None:
         """The seed reaches the generator."""
-        assert play(make_searcher(SPACE, 7), 4) != play(make_searcher(SPACE, 8), 4)
+        assert ask_and_tell(make_searcher(SPACE, 7), 4) != ask_and_tell(make_searcher(SPACE, 8), 4)
 
     @pytest.mark.slow
     @pytest.mark.long
@@ -190,7 +195,9 @@ class SearcherContract:
         )  # fmt: skip
         lines = [line for line in child.stdout.splitlines() if line.startswith("proposals:")]
         assert lines, child.stderr
-        assert json.loads(lines[0].removeprefix("proposals:")) == play(make_searcher(SPACE, 7), self.some_trials)
+        assert json.loads(lines[0].removeprefix("proposals:")) == ask_and_tell(
+            make_searcher(SPACE, 7), self.some_trials
+        )
 
     def test_survives_failed_trials(self, make_searcher: MakeSearcher) -> None:
         """Errors without a result and endings without a result, from the first trial on."""
@@ -204,9 +211,9 @@ class SearcherContract:
         """In every other trial, in reports and at the end."""
         searcher = make_searcher(SPACE, 0)
         for number in range(self.some_trials):
-            point = propose(searcher, f"t{number}")
-            assert point in SPACE
-            result = report(value if number % 2 else quadratic(point))
+            config = propose(searcher, f"t{number}")
+            assert config in SPACE
+            result = report(value if number % 2 else quadratic(config))
             searcher.on_trial_result(f"t{number}", result)
             searcher.on_trial_complete(f"t{number}", result)
 
@@ -223,36 +230,36 @@ class SearcherContract:
     def test_ignores_results_that_come_too_late(self, make_searcher: MakeSearcher) -> None:
         """After completion, a second completion, or for a trial nobody suggested."""
         noisy, quiet = make_searcher(SPACE, 3), make_searcher(SPACE, 3)
-        played = play(noisy, self.some_trials)
-        assert played == play(quiet, self.some_trials)
+        played = ask_and_tell(noisy, self.some_trials)
+        assert played == ask_and_tell(quiet, self.some_trials)
         noisy.on_trial_result("trial3", report(0.99))
         noisy.on_trial_complete("trial3", report(0.99))
         noisy.on_trial_complete("trial3", error=True)
         noisy.on_trial_result("stranger", report(0.99))
         noisy.on_trial_complete("stranger", report(0.99))
-        assert play(noisy, 4, start=self.some_trials) == play(quiet, 4, start=self.some_trials)
+        assert ask_and_tell(noisy, 4, start=self.some_trials) == ask_and_tell(quiet, 4, start=self.some_trials)
 
     def test_lives_with_trials_that_never_finish(self, make_searcher: MakeSearcher) -> None:
         """Every third one stays open."""
         searcher = make_searcher(SPACE, 0)
         for number in range(self.some_trials):
-            point = propose(searcher, f"t{number}")
-            assert point in SPACE
+            config = propose(searcher, f"t{number}")
+            assert config in SPACE
             if number % 3:
-                searcher.on_trial_complete(f"t{number}", report(quadratic(point)))
+                searcher.on_trial_complete(f"t{number}", report(quadratic(config)))
 
     def test_respects_a_concurrency_limit(self, make_searcher: MakeSearcher) -> None:
         """Wrapped by Ray's limiter, as `max_concurrent_trials` does it."""
         searcher = ConcurrencyLimiter(make_searcher(SPACE, 0), max_concurrent=2)
-        points = [propose(searcher, trial_id) for trial_id in "ab"]
+        configs = [propose(searcher, trial_id) for trial_id in "ab"]
         assert searcher.suggest("c") is None
         searcher.on_trial_complete("a", report(0.5))
-        points.append(propose(searcher, "c"))
+        configs.append(propose(searcher, "c"))
         assert searcher.suggest("d") is None
         searcher.on_trial_complete("b", error=True)
-        points.append(propose(searcher, "d"))
-        assert all(point in SPACE for point in points)
-        assert len({json.dumps(point) for point in points}) == 4
+        configs.append(propose(searcher, "d"))
+        assert all(config in SPACE for config in configs)
+        assert len({json.dumps(config) for config in configs}) == 4
 
     def test_accepts_late_search_properties(self, make_searcher: MakeSearcher) -> None:
         """What Tune hands over before the first trial when `param_space` holds constants."""
@@ -260,19 +267,19 @@ class SearcherContract:
 
         late, plain = make_searcher(SPACE, 0), make_searcher(SPACE, 0)
         assert late.set_search_properties(METRIC, "max", {"study": "constant"}, num_samples=3)
-        assert play(late, 3) == play(plain, 3)
+        assert ask_and_tell(late, 3) == ask_and_tell(plain, 3)
         assert not late.set_search_properties(METRIC, "max", {"lr": tune.uniform(0, 1)})
 
     def test_restored_searcher_goes_on_the_same_way(self, make_searcher: MakeSearcher, tmp_path: Path) -> None:
         """In mid-study, with two open trials, into an instance that knows nothing."""
         original = make_searcher(SPACE, 5)
-        play(original, self.some_trials)
+        ask_and_tell(original, self.some_trials)
         pending = [(trial_id, propose(original, trial_id)) for trial_id in ("open1", "open2")]
         original.save(str(tmp_path / "state"))
         restored = make_searcher(SPACE, 5)
         restored.restore(str(tmp_path / "state"))
-        expected = play(original, 4, start=self.some_trials, pending=pending)
-        assert play(restored, 4, start=self.some_trials, pending=pending) == expected
+        expected = ask_and_tell(original, 4, start=self.some_trials, pending=pending)
+        assert ask_and_tell(restored, 4, start=self.some_trials, pending=pending) == expected
         assert [propose(restored, trial_id) for trial_id, _ in pending] == [p for _, p in pending]
 
     def test_restores_before_the_first_trial(self, make_searcher: MakeSearcher, tmp_path: Path) -> None:
@@ -280,7 +287,7 @@ class SearcherContract:
         original, restored = make_searcher(SPACE, 5), make_searcher(SPACE, 5)
         original.save(str(tmp_path / "state"))
         restored.restore(str(tmp_path / "state"))
-        assert play(restored, 4) == play(original, 4)
+        assert ask_and_tell(restored, 4) == ask_and_tell(original, 4)
 
     def test_restores_layer_by_layer(self, make_searcher: MakeSearcher, tmp_path: Path) -> None:
         """Through Tune's own generator and limiter, as in a study's folder."""
@@ -293,14 +300,14 @@ class SearcherContract:
         assert limited_again.suggest("next") is None
         for searcher in (limited, limited_again):
             searcher.on_trial_complete("open", report(0.4))
-        assert play(restored, 3) == play(original, 3)
+        assert ask_and_tell(restored, 3) == ask_and_tell(original, 3)
 
     def test_survives_pickling_before_the_study(self, make_searcher: MakeSearcher) -> None:
         """Tune pickles the fresh searcher into `tuner.pkl`, and a restored run starts from that."""
         copied = cloudpickle.loads(cloudpickle.dumps(make_searcher(SPACE, 5)))
-        assert play(copied, self.some_trials) == play(make_searcher(SPACE, 5), self.some_trials)
+        assert ask_and_tell(copied, self.some_trials) == ask_and_tell(make_searcher(SPACE, 5), self.some_trials)
 
-    def test_finds_good_points(self, make_searcher: MakeSearcher) -> None:
+    def test_finds_good_configs(self, make_searcher: MakeSearcher) -> None:
         """At least as well as 20 blind draws nearly always do."""
-        points = play(make_searcher(SPACE, 1), 20)
-        assert max(map(quadratic, points)) > 0.8
+        configs = ask_and_tell(make_searcher(SPACE, 1), 20)
+        assert max(map(quadratic, configs)) > 0.8

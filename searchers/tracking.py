@@ -1,7 +1,7 @@
 """What nearly every searcher needs besides its idea: a ledger of proposals and their scores.
 
 A subclass writes `_propose` and, if it learns, `_learn`. The ledger gives it
-first points, clean finite scores, origins, and silence about results that come
+first configurations, clean finite scores, origins, and silence about results that come
 twice, too late or for trials nobody suggested.
 """
 
@@ -13,18 +13,16 @@ import math
 import numbers
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autommlab.common.errors import SearcherError
+from autommlab.common.trial_status import is_scored
 from searchers.base import BaseSearcher
-from searchers.errors import SearcherError
-from searchers.space import Point, SearchSpace
+from searchers.context import StudySettings
+from searchers.space import Configuration, SearchSpace
 
 logger = logging.getLogger(__name__)
-
-#: What a result may say under "status" without being a failure; "reason" may tell more.
-_REAL_STATUS = ("ok", "stopped")
 
 
 @dataclass
@@ -32,15 +30,15 @@ class Attempt:
     """One proposal.
 
     Attributes:
-        point: what was proposed.
-        origin: who chose it, e.g. "random", "tpe", "tpe:start-up", "first-point".
+        config: what was proposed.
+        origin: who chose it, e.g. "random", "tpe", "tpe:start-up", "first configuration".
         score: finite objective; the worst score if `failed`; None while the trial runs.
         failed: the trial gave no usable score.
         reason: why it failed, for a prompt or a person.
         details: how the proposal came about, plain JSON values; empty for most searchers.
     """
 
-    point: Point
+    config: Configuration
     origin: str
     score: float | None = None
     failed: bool = False
@@ -49,52 +47,49 @@ class Attempt:
 
 
 class TrackingSearcher(BaseSearcher):
-    """Keeps the ledger; `first_points` are proposed before anything else.
+    """Keeps the ledger of proposals.
 
     Args:
         space: what may be proposed.
-        first_points: complete points inside the space, tried in this order.
+        study: see `StudySettings`; its first configurations are proposed before anything else.
         first_origin: what `proposed_by` says of them.
         settings: see `BaseSearcher`.
 
     Raises:
-        SearcherError: a first point lies outside the space.
+        SearcherError: a first configuration lies outside the space.
     """
 
     def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        first_points: Sequence[Point] = (),
-        first_origin: str = "first-point",
-        **settings: Any,
+        self, space: SearchSpace, study: StudySettings, *, first_origin: str = "first configuration", **settings: Any
     ) -> None:
-        super().__init__(space, **settings)
-        for point in first_points:
-            if problems := space.violations(point):
+        super().__init__(space, study, **settings)
+        for config in study.first_configs:
+            if problems := space.violations(config):
                 raise SearcherError(
-                    f"first point {point} lies outside the search space: {'; '.join(problems)}. "
+                    f"first configuration {config} lies outside the search space: {'; '.join(problems)}. "
                     "Clip it with SearchSpace.clip or widen the bounds"
                 )
-        self._first_points = [dict(point) for point in first_points]
+        self._first_configs = [dict(config) for config in study.first_configs]
         self._first_origin = first_origin
         self._attempts: dict[str, Attempt] = {}
 
     @abstractmethod
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
-        """The next own point and its origin; the ledger does not hold the trial yet."""
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
+        """The next own configuration and its origin; the ledger does not hold the trial yet."""
 
-    def _adopt(self, trial_id: str, point: Point) -> None:
-        """A first point is about to be tried; a model that keeps open trials notes it here."""
+    def _adopt(self, trial_id: str, config: Configuration) -> None:
+        """A first configuration is about to be tried; a model that keeps open trials notes it here."""
 
-    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
-        """Somebody else's point is being tried; a model that can learn from such points notes it here."""
+    def _adopt_foreign(self, trial_id: str, config: Configuration) -> None:
+        """Somebody else's configuration is being tried; a model that can learn from such configurations notes it
+        here.
+        """
 
     def _learn(self, trial_id: str, score: float) -> None:
         """A finite score for an open trial; the worst score if it failed."""
 
     def _explain(self) -> dict[str, Any]:
-        """How the point that `_propose` has just given came about, as plain JSON values."""
+        """How the configuration that `_propose` has just given came about, as plain JSON values."""
         return {}
 
     def _entered(self, trial_id: str) -> None:
@@ -103,7 +98,7 @@ class TrackingSearcher(BaseSearcher):
     def prepare(self) -> None:
         """The next trial will probably be asked of this searcher; one that needs time may begin now."""
 
-    def suggest(self, trial_id: str) -> Point | None:
+    def suggest(self, trial_id: str) -> Configuration | None:
         """See `BaseSearcher.suggest`.
 
         Raises:
@@ -113,23 +108,23 @@ class TrackingSearcher(BaseSearcher):
             raise SearcherError(f"{self.name} has no metric: give it here or in tune.TuneConfig(metric=...)")
         if trial_id not in self._attempts:
             number = len(self._attempts)
-            if number < len(self._first_points):
-                point, origin, details = dict(self._first_points[number]), self._first_origin, {}
-                self._adopt(trial_id, point)
+            if number < len(self._first_configs):
+                config, origin, details = dict(self._first_configs[number]), self._first_origin, {}
+                self._adopt(trial_id, config)
             else:
-                point, origin = self._propose(trial_id)
+                config, origin = self._propose(trial_id)
                 details = self._explain()
-            if problems := self.space.violations(point):
-                raise SearcherError(f"{self.name} proposed {point}, outside the space: {'; '.join(problems)}")
-            self._attempts[trial_id] = Attempt(point, origin, details=details)
+            if problems := self.space.violations(config):
+                raise SearcherError(f"{self.name} proposed {config}, outside the space: {'; '.join(problems)}")
+            self._attempts[trial_id] = Attempt(config, origin, details=details)
             self._entered(trial_id)
-        return dict(self._attempts[trial_id].point)
+        return dict(self._attempts[trial_id].config)
 
-    def observe(self, trial_id: str, point: Point, origin: str) -> None:
-        """Enter a trial whose point another searcher of the same study chose; its result comes as usual."""
+    def observe(self, trial_id: str, config: Configuration, origin: str) -> None:
+        """Enter a trial whose configuration another searcher of the same study chose; its result comes as usual."""
         if trial_id not in self._attempts:
-            self._adopt_foreign(trial_id, point)
-            self._attempts[trial_id] = Attempt(dict(point), origin)
+            self._adopt_foreign(trial_id, config)
+            self._attempts[trial_id] = Attempt(dict(config), origin)
             self._entered(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -154,7 +149,7 @@ class TrackingSearcher(BaseSearcher):
         if error or not result:
             return None, str(result.get("reason") or "no result")
         status = result.get("status", "ok")
-        if status not in _REAL_STATUS:
+        if not is_scored(status):
             return None, str(result.get("reason") or status)
         if self._metric not in result:
             keys = ", ".join(sorted(result))
@@ -169,7 +164,7 @@ class TrackingSearcher(BaseSearcher):
         return float(value), ""
 
     def proposed_by(self, trial_id: str) -> str:
-        """Who chose this trial's point.
+        """Who chose this trial's configuration.
 
         Raises:
             SearcherError: the trial was not suggested by this searcher.
@@ -179,7 +174,7 @@ class TrackingSearcher(BaseSearcher):
         return self._attempts[trial_id].origin
 
     def proposal_details(self, trial_id: str) -> dict[str, Any]:
-        """Who chose this trial's point and how, as plain JSON values for the trial's record.
+        """Who chose this trial's configuration and how, as plain JSON values for the trial's record.
 
         Raises:
             SearcherError: the trial was not suggested by this searcher.
@@ -208,7 +203,9 @@ class TrackingSearcher(BaseSearcher):
         return copy.deepcopy(self._attempts)
 
     def get_state(self) -> dict[str, Any]:
-        """The ledger; a subclass adds what else decides its next proposals. Points and details are not copied."""
+        """The ledger; a subclass adds what else decides its next proposals. Configurations and details are not
+        copied.
+        """
         return {"attempts": {trial_id: dict(vars(attempt)) for trial_id, attempt in self._attempts.items()}}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -217,4 +214,4 @@ class TrackingSearcher(BaseSearcher):
 
     def settings(self) -> dict[str, Any]:
         """See `BaseSearcher.settings`."""
-        return {**super().settings(), "first_points": self._first_points}
+        return {**super().settings(), "first_configs": self._first_configs}

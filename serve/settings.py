@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from autommlab.common.environment import home
+from autommlab.common.errors import invalid
 from autommlab.common.placement import llm_resource
 from serve.errors import ServiceSettingsError
 
@@ -155,8 +156,5 @@ def make_settings(values: dict[str, Any]) -> ServiceSettings:
     try:
         return ServiceSettings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors()
-        )
         known = ", ".join(ServiceSettings.model_fields)
-        raise ServiceSettingsError(f"settings of the LLM service: {problems}. Known names: {known}") from error
+        raise ServiceSettingsError(f"settings of the LLM service: {invalid(error)}. Known names: {known}") from error

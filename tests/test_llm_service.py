@@ -26,7 +26,7 @@ def test_a_searcher_that_cannot_do_without_has_it_started(started: list[str]) ->
     assert (started, told) == (["started"], [STARTING])
 
 
-@pytest.mark.parametrize("names", [["random"], ["portfolio"], []])
+@pytest.mark.parametrize("names", [["random"], ["bandit"], []])
 def test_others_do_not(started: list[str], names: list[str]) -> None:
     assert start_ahead(names, pytest.fail) is None
     assert not started

@@ -68,7 +68,7 @@ def test_replica_and_driver_killed_lose_no_trial_and_the_report_counts_the_fallb
     assert fallbacks and all(trial.fallback.startswith("service ") for trial in fallbacks)
     back = [trial for trial in finished[len(before) :] if not trial.fallback]
     assert back, "the study never went back to the LLM"
-    assert f"stand-in proposed {len(fallbacks)} of {TRIALS} trials" in (out / "report.html").read_text()
+    assert f"fallback proposed {len(fallbacks)} of {TRIALS} trials" in (out / "report.html").read_text()
 
 
 def trials(out: Path) -> list[TrialRecord]:

@@ -77,7 +77,7 @@ def suggestions(
         return
     print(f"{result.slots} trials at once, {result.trial_s:g} s each (they sleep); model {result.model}")
     for use in result.use:
-        note = f", {use.fallbacks} of {use.trials} proposals were stand-ins" if use.fallbacks else ""
+        note = f", {use.fallbacks} of {use.trials} proposals were fallbacks" if use.fallbacks else ""
         print(f"  {use.searcher:10} slots wait {use.waiting:6.1%} of their time, at most {use.longest_s:.1f} s{note}")
     for askers, rate in result.per_second.items():
         print(f"  {askers:3} askers at once: {rate:.2f} suggestions a second")
@@ -116,7 +116,9 @@ def scale(
 
 @bench_app.command()
 def growth(
-    searchers: Annotated[str, typer.Option(help="Names with commas; those that need no LLM.")] = "random,tpe,gp,prior",
+    searchers: Annotated[
+        str, typer.Option(help="Names with commas; those that need no LLM.")
+    ] = "random,tpe,gp,zero-shot",
     trials: Annotated[str, typer.Option(help="Lengths of the history, with commas.")] = "100,1000,10000",
     seconds: Annotated[float, typer.Option(min=1, help="Longest that a searcher may take in all.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -147,7 +149,7 @@ def workers(
     out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/workers"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Whether a trial learns the same over several processes as in one: the toolbox's recipe, paired seeds."""
+    """Whether a trial learns the same over several processes as in one: the default configuration, paired seeds."""
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events

@@ -1,4 +1,4 @@
-"""`autommlab race`: searchers compared on the same bag and model, under equal budgets."""
+"""`autommlab compare`: searchers compared on the same bag and model, under equal budgets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from autommlab.cli.shared import command_line, print_table, searchers_named
 
 
-def race(
+def compare(
     request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
     searchers: Annotated[
         str, typer.Option(help="Names with commas; the others are tested against the first.")
@@ -24,15 +24,15 @@ def race(
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
     scheduler: Annotated[str, typer.Option(help="Who stops hopeless trials: none, asha or median.")] = "none",
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/race"),
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/compare"),
     address: Annotated[
         str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Compare searchers with equal budgets and paired seeds: a table, race.json and race.png."""
-    from autommlab.compare.records import RaceOptions
-    from autommlab.compare.run_compare import RESULT_FILE, run_race
+    """Compare searchers with equal budgets and paired seeds: a table, comparison.json and comparison.png."""
+    from autommlab.compare.records import CompareOptions
+    from autommlab.compare.run_compare import RESULT_FILE, run_compare
     from autommlab.compare.show import PLOT_FILE, draw, table
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
@@ -50,10 +50,10 @@ def race(
         trials=trials,
         concurrent=concurrent,
     )
-    options = RaceOptions(run=run, searchers=asked, seeds=seeds)
+    options = CompareOptions(run=run, searchers=asked, seeds=seeds)
     command = command_line()
     events = Events() if as_json else Events(Display())
-    result = run_race(options, out.resolve(), events, address=address, command=command)
+    result = run_compare(options, out.resolve(), events, address=address, command=command)
     plot = draw(result, out / PLOT_FILE)
     if as_json:
         print(result.model_dump_json())

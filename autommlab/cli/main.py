@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 from autommlab.cli.bench import bench_app
-from autommlab.cli.compare import race
+from autommlab.cli.compare import compare
 from autommlab.cli.data import data_app
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
@@ -20,7 +20,7 @@ from autommlab.cli.serve import serve_app
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
-from autommlab.common.errors import AutoMMLabError, RequestError, StorageError
+from autommlab.common.errors import AutoMMLabError, StorageError, tell_renamed
 from autommlab.common.files import STORAGE_ERRNOS
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
-app.command()(race)
+app.command()(compare)
 app.command(context_settings=FOR_RUN)(submit)
 app.command(name="jobs")(list_jobs)
 app.command()(logs)
@@ -48,17 +48,24 @@ app.add_typer(bench_app, name="bench")
 
 #: Packages declare `name = "module:command"` or `"group.name" = ...`; a command is a function or a `typer.Typer`.
 COMMAND_GROUP = "autommlab.commands"
+#: What was typed before, and what is typed now; both work until the next release.
+_RENAMED = {
+    "race": "compare", "--experience": "--trial-history", "--triplets": "--trials", "--recipe": "--default",
+    "--no-recipe": "--no-default", "--per-bag": "--per-dataset", "--bags": "--datasets",
+}  # fmt: skip
 _INTERRUPTED = 130
 _UNEXPECTED = 70
 
 
 @app.command()
 def searchers() -> None:
-    """List the searchers that `run --searcher` takes."""
-    import searchers as package
+    """List the searchers that `run --searcher` takes, with a line of explanation each."""
+    from searchers import summaries
 
-    for name in package.names():
-        print(name)
+    explained = summaries()
+    for name, summary in explained.items():
+        print(f"{name:{max(map(len, explained))}}  {summary}")
+    print('\nEach of them, "default" apart, also as NAME+default: the default configuration is tried first.')
 
 
 @app.command()
@@ -90,6 +97,7 @@ add_plugins({"": app, "bench": bench_app})
 def main() -> None:
     """Entry point: an error of ours is one clear message and its exit code, never a traceback."""
     keep_bytecode(home() / "bytecode")
+    sys.argv[1:] = todays_words(sys.argv[1:])
     try:
         app()
     except AutoMMLabError as error:
@@ -103,15 +111,22 @@ def main() -> None:
             raise
         _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
         sys.exit(StorageError.exit_code)
-    except Exception as error:
-        from searchers.errors import SearcherError
-
-        if isinstance(error, SearcherError):
-            _complain(str(error))
-            sys.exit(RequestError.exit_code)
+    except Exception:
         traceback.print_exc()
         _complain("this is a fault of autommlab, not yours; please report it with the lines above")
         sys.exit(_UNEXPECTED)
+
+
+def todays_words(arguments: list[str]) -> list[str]:
+    """The command line with today's names of the command and its options; a notice for each that was renamed."""
+    found = []
+    for number, given in enumerate(arguments):
+        word, equals, value = given.partition("=")
+        if word in _RENAMED and (word.startswith("--") or number == 0):
+            tell_renamed("option" if number else "command", word, _RENAMED[word])
+            word = _RENAMED[word]
+        found.append(word + equals + value)
+    return found
 
 
 def _complain(message: str) -> None:

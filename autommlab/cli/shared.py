@@ -68,9 +68,9 @@ def searchers_named(text: str) -> tuple[str, ...]:
         RequestError: none, or no such searcher.
     """
     from autommlab.common.errors import RequestError, unknown
-    from searchers import names
+    from searchers import names, today
 
-    asked = names_with_commas(text)
+    asked = tuple(dict.fromkeys(map(today, names_with_commas(text))))
     if not asked:
         raise RequestError(f"--searchers names none; choose among {', '.join(names())}")
     for name in asked:

@@ -4,9 +4,19 @@ Every class here is raised for something the user can act on; the command line
 prints its text without a traceback and exits with `exit_code`.
 """
 
+from __future__ import annotations
+
+import functools
+import logging
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rapidfuzz import process
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+logger = logging.getLogger(__name__)
 
 
 class AutoMMLabError(Exception):
@@ -19,6 +29,10 @@ class RequestError(AutoMMLabError):
     """The request or its parse is malformed, incomplete or contradictory."""
 
     exit_code = 2
+
+
+class SearcherError(RequestError, ValueError):
+    """A name, option, configuration or state file that a searcher or scheduler cannot work with."""
 
 
 class DataError(AutoMMLabError):
@@ -79,3 +93,19 @@ def unknown(what: str, name: str, known: Sequence[str]) -> str:
     close = nearest(name, known)
     hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
     return f"unknown {what} {name!r}.{hint} Known: {', '.join(known) or 'none'}."
+
+
+def invalid(error: ValidationError) -> str:
+    """What pydantic found, in one line: "samples = 0: input should be greater than or equal to 1; seed is missing"."""
+    found = []
+    for problem in error.errors():
+        where, said = ".".join(map(str, problem["loc"])) or "value", problem["msg"]
+        value = f"{where} = {repr(problem['input'])[:60]}: {said[:1].lower()}{said[1:]}"
+        found.append(f"{where} is missing" if problem["type"] == "missing" else value)
+    return "; ".join(found)
+
+
+@functools.cache
+def tell_renamed(what: str, old: str, new: str) -> None:
+    """The notice, once a process, that an old name still works."""
+    logger.warning("%s %r is now called %r; the old name goes with the next release", what, old, new)

@@ -1,4 +1,4 @@
-"""What the figures of a run depend on besides its settings: versions and the machine."""
+"""Where figures come from: command, date, versions and machine, written with each result and read back with it."""
 
 from __future__ import annotations
 

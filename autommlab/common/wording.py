@@ -1,4 +1,4 @@
-"""Times and settings in words, the same on the terminal and in the report."""
+"""Times, numbers and settings in words: the same on the terminal, in the report and in prompts; harmless on one line."""
 
 from __future__ import annotations
 

@@ -9,20 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.common.errors import RequestError, unknown
 from autommlab.compare.curves import Estimate
-from autommlab.compare.records import RaceResult
+from autommlab.compare.records import Comparison
+from autommlab.options import SearcherName
 from autommlab.tasks import Task
 
 #: The paper's rivals, and those that it left out (design: section 5).
 SEARCHERS = (
-    "default", "random", "tpe", "tpe+default", "tpe-few", "gp", "prior", "forest", "hpo-llama", "llm+tpe", "portfolio",
+    "default", "random", "tpe", "tpe+default", "tpe-few", "gp",
+    "zero-shot", "surrogate", "hpo-llama", "llm+tpe", "bandit",
 )  # fmt: skip
 
 
 class HpoBenchOptions(BaseModel):
-    """A race on each held-out bag. Another call on the same folder may ask for more of anything.
+    """A comparison on each held-out task. Another call on the same folder may ask for more of anything.
 
     Attributes:
-        tasks, datasets: as `plan.make_plan` takes them; only held-out bags are used.
+        tasks, datasets: as `plan.make_plan` takes them; only held-out tasks are used.
         bags: most bags of each task, or the names of some; None = all.
         searchers: names known to `searchers`; the others are tested against the first.
         trials: budget of each study.
@@ -37,7 +39,7 @@ class HpoBenchOptions(BaseModel):
     tasks: tuple[Task, ...] = tuple(Task)
     datasets: tuple[str, ...] = ()
     bags: Annotated[int, Field(ge=1)] | tuple[str, ...] | None = None
-    searchers: tuple[str, ...] = Field(default=SEARCHERS, min_length=1)
+    searchers: tuple[SearcherName, ...] = Field(default=SEARCHERS, min_length=1)
     trials: int = Field(default=20, ge=1)
     budgets: dict[str, int] = {}
     seeds: int = Field(default=5, ge=1)
@@ -50,7 +52,7 @@ class HpoBenchOptions(BaseModel):
         return min(self.trials, self.budgets.get(searcher, self.trials))
 
     def chosen(self, held_out: Mapping[str, Task]) -> list[str]:
-        """Which of these bags are raced on, in their order.
+        """Which of these bags are compared on, in their order.
 
         Args:
             held_out: name of a bag -> its task.
@@ -62,21 +64,22 @@ class HpoBenchOptions(BaseModel):
         if isinstance(self.bags, tuple):
             for name in self.bags:
                 if name not in known:
-                    raise RequestError(unknown("held-out bag", name, known))
+                    raise RequestError(unknown("held-out task", name, known))
             return [name for name in known if name in self.bags]
         by_task = {task: [name for name in known if held_out[name] is task][: self.bags] for task in self.tasks}
         return [name for name in known if name in by_task[held_out[name]]]
 
 
 class Overall(BaseModel):
-    """One searcher over several bags; scores as shares of each bag's range, 0 its worst trial, 1 its best.
+    """One searcher over several bags; scores are normalised: 0 the worst trial of a bag, 1 its best known.
 
     Attributes:
         task: None = over all tasks.
         bags, seeds: that every searcher has finished.
-        after: number of trials -> mean share over bags, with its interval over seeds; as far as its budget goes.
-        test: figure on TEST of the winner by VAL at the end of the budget, in shares of the same range, so that 0 and 1
-            are no bounds; None where one was not measured.
+        after: number of trials -> mean normalised score over bags, with its interval over seeds; as far as its
+            budget goes.
+        test: figure on TEST of the winner by VAL at the end of the budget, normalised alike, so 0 and 1 are no bounds;
+            None where one was not measured.
         rank: mean place among the searchers at the end of the budget, 1 the best, ties shared; None for one with a
             smaller budget.
         llm_seconds: of a study.
@@ -109,9 +112,9 @@ class Contrast(BaseModel):
 
     Attributes:
         one, other: which are compared.
-        difference: of their shares of the bag's range, positive where `one` is better; interval over seeds.
+        difference: of their normalised score, positive where `one` is better; interval over seeds.
         better, equal, worse: bags on which `one` is so, mean over seeds.
-        on_test: the same difference between their winners' figures on TEST: what of it is not luck on VAL; None unless
+        on_test: the same difference between their winners' figures on TEST: what of it is not noise on VAL; None unless
             both are compared at the end of their budgets and were measured.
     """
 
@@ -152,7 +155,7 @@ class HpoBenchResult(BaseModel):
 
     Attributes:
         source: what the scores are.
-        races: bag -> its race.
+        comparisons: bag -> its comparison.
         overall: per task, then over all of them.
         contrasts: answers to the questions that were fixed beforehand.
         command, date, machine: what reproduces it, when and where it was run.
@@ -162,7 +165,7 @@ class HpoBenchResult(BaseModel):
 
     searchers: tuple[str, ...]
     trials: int
-    races: dict[str, RaceResult]
+    comparisons: dict[str, Comparison]
     overall: tuple[Overall, ...]
     contrasts: tuple[Contrast, ...] = ()
     source: Source = Source()

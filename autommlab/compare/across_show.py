@@ -25,7 +25,7 @@ def table(result: HpoBenchResult) -> Table:
     from rich.table import Table
 
     columns = sorted({count for line in result.overall for count in line.after})
-    title = "best so far on val, share of each bag's range, mean over bags [95 % interval over seeds]"
+    title = "best so far on val, normalised score, mean over bags [95 % interval over seeds]"
     drawn = Table(title=_with_source(title, result))
     for name in ("task", "searcher"):
         drawn.add_column(name)
@@ -74,16 +74,19 @@ def draw(result: HpoBenchResult, file: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    groups = {task.value: [race for race in result.races.values() if race.task is task] for task in Task}
-    groups = {name: own for name, own in {**groups, "all tasks": list(result.races.values())}.items() if own}
+    groups = {
+        task.value: [comparison for comparison in result.comparisons.values() if comparison.task is task]
+        for task in Task
+    }
+    groups = {name: own for name, own in {**groups, "all tasks": list(result.comparisons.values())}.items() if own}
     figure = Figure(figsize=(4.2 * len(groups), 4.2), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    for number, (name, races) in enumerate(groups.items(), start=1):
+    for number, (name, comparisons) in enumerate(groups.items(), start=1):
         axes = figure.add_subplot(1, len(groups), number)
-        draw_curves(axes, mean_curves(races, result.searchers, result.trials))
-        axes.set_title(f"{name}, {len(races)} bags", fontsize=9)
+        draw_curves(axes, mean_curves(comparisons, result.searchers, result.trials))
+        axes.set_title(f"{name}, {len(comparisons)} bags", fontsize=9)
         if number == 1:
-            axes.set_ylabel("best on val so far, share of the bag's range")
+            axes.set_ylabel("best on val so far, normalised score")
             axes.legend(fontsize=7)
     if result.source.kind != "real trials":
         figure.suptitle(result.source.in_words(), fontsize=9)

@@ -1,4 +1,4 @@
-"""From races on several bags to one line a searcher: scores become shares of their bag's range."""
+"""From comparisons on several bags to one line a searcher: scores become fractions of their bag's range."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from autommlab.common import provenance as machine
 from autommlab.common.errors import RequestError
 from autommlab.compare.across_records import After, Contrast, HpoBenchOptions, HpoBenchResult, Overall, Source
 from autommlab.compare.curves import Estimate, estimate
-from autommlab.compare.records import Lap, RaceResult
+from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.standings import best_after, curve_of, paired, standings
 from autommlab.tasks import Task
 
-#: Searcher -> seed -> best so far after each trial, as a share of the bag's range.
+#: Searcher -> seed -> best so far after each trial, as a normalised score.
 Curves = dict[str, dict[int, list[float]]]
 
 
-def overall(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: int) -> tuple[Overall, ...]:
+def overall(comparisons: Mapping[str, Comparison], searchers: Sequence[str], trials: int) -> tuple[Overall, ...]:
     """Lines per task, then over all of them; only seeds that every searcher has finished on every bag count."""
-    groups: list[tuple[Task | None, list[RaceResult]]] = [
-        (task, own) for task in Task if (own := [race for race in races.values() if race.task is task])
+    groups: list[tuple[Task | None, list[Comparison]]] = [
+        (task, own)
+        for task in Task
+        if (own := [comparison for comparison in comparisons.values() if comparison.task is task])
     ]
-    groups.append((None, list(races.values())))
+    groups.append((None, list(comparisons.values())))
     return tuple(line for task, own in groups for line in _lines(task, own, searchers, trials))
 
 
-def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> dict[str, list[list[float]]]:
-    """Searcher -> for each seed that all bags have, the mean share after each trial."""
-    bags = [shares(race, searchers, trials) for race in races]
+def mean_curves(
+    comparisons: Sequence[Comparison], searchers: Sequence[str], trials: int
+) -> dict[str, list[list[float]]]:
+    """Searcher -> for each seed that all bags have, the mean normalised score after each trial."""
+    bags = [normalised_curves(comparison, searchers, trials) for comparison in comparisons]
     seeds = common_seeds(bags)
     return {
         name: [
@@ -41,24 +45,26 @@ def mean_curves(races: Sequence[RaceResult], searchers: Sequence[str], trials: i
     }
 
 
-def shares(race: RaceResult, searchers: Sequence[str], trials: int) -> Curves:
+def normalised_curves(comparison: Comparison, searchers: Sequence[str], trials: int) -> Curves:
     """A bag's curves between its worst trial (0) and its best one (1), whoever proposed them."""
-    laps = paired(race.laps, searchers)
-    share = _share_of_range(laps)
+    studies = paired(comparison.studies, searchers)
+    normalise = _normaliser(studies)
     return {
-        name: {lap.seed: [share(score) for score in curve_of(lap, trials)] for lap in own} for name, own in laps.items()
+        name: {study.seed: [normalise(score) for score in curve_of(study, trials)] for study in own}
+        for name, own in studies.items()
     }
 
 
-def tested(race: RaceResult, searchers: Sequence[str]) -> dict[str, dict[int, float]]:
+def tested(comparison: Comparison, searchers: Sequence[str]) -> dict[str, dict[int, float]]:
     """Searcher -> seed -> its winner's figure on TEST between the bag's worst trial (0) and best one (1) on VAL.
 
     NaN where it was not measured.
     """
-    laps = paired(race.laps, searchers)
-    share = _share_of_range(laps)
+    studies = paired(comparison.studies, searchers)
+    normalise = _normaliser(studies)
     return {
-        name: {lap.seed: math.nan if lap.test is None else share(lap.test) for lap in own} for name, own in laps.items()
+        name: {study.seed: math.nan if study.test is None else normalise(study.test) for study in own}
+        for name, own in studies.items()
     }
 
 
@@ -67,27 +73,34 @@ def if_all_known(values: Sequence[float]) -> Estimate | None:
     return None if any(map(math.isnan, values)) else estimate(values)
 
 
-def _share_of_range(laps: Mapping[str, Sequence[Lap]]) -> Callable[[float], float]:
-    """From a score to its place between the worst and the best trial of all these laps."""
-    scores = [score for own in laps.values() for lap in own for score in lap.scores] or [0.0]
+def _normaliser(studies: Mapping[str, Sequence[StudySummary]]) -> Callable[[float], float]:
+    """From a score to its place between the worst and the best trial of all these studies."""
+    scores = [score for own in studies.values() for study in own for score in study.scores] or [0.0]
     worst, width = min(scores), (max(scores) - min(scores)) or 1.0
     return lambda score: (score - worst) / width
 
 
-def _lines(task: Task | None, races: Sequence[RaceResult], searchers: Sequence[str], trials: int) -> list[Overall]:
-    curves = mean_curves(races, searchers, trials)
+def _lines(
+    task: Task | None, comparisons: Sequence[Comparison], searchers: Sequence[str], trials: int
+) -> list[Overall]:
+    curves = mean_curves(comparisons, searchers, trials)
     if not curves:
         return []
-    bags = [shares(race, searchers, trials) for race in races]
-    tests = [tested(race, searchers) for race in races]
+    bags = [normalised_curves(comparison, searchers, trials) for comparison in comparisons]
+    tests = [tested(comparison, searchers) for comparison in comparisons]
     seeds = common_seeds(tests)
     ranks = _ranks(bags, [name for name, own in curves.items() if all(len(curve) == trials for curve in own)])
-    costs = {name: [lap.llm_seconds for race in races for lap in race.laps if lap.searcher == name] for name in curves}
+    costs = {
+        name: [
+            study.llm_seconds for comparison in comparisons for study in comparison.studies if study.searcher == name
+        ]
+        for name in curves
+    }
     return [
         Overall(
             searcher=name,
             task=task,
-            bags=len(races),
+            bags=len(comparisons),
             seeds=len(own),
             after=best_after(own, trials),
             test=if_all_known([statistics.fmean(bag[name][seed] for bag in tests) for seed in seeds]),
@@ -118,24 +131,24 @@ def _ranks(bags: Sequence[Curves], searchers: Sequence[str]) -> dict[str, float]
 
 
 #: A searcher that is to prove itself, and the rival that it is measured against. Fixed before the benchmark was run,
-#: but for those after the first empty line: added when `prior` had done well after 3, and with the learned score.
-#: Those after the second one were added before `tpe+default` had run on held-out bags.
+#: but for those after the first empty line: added when `zero-shot` had done well after 3, and with the transfer
+#: surrogate. Those after the second one were added before `tpe+default` had run on held-out tasks.
 QUESTIONS = (
     (After("hpo-llama", 1), After("default", 1)),
     (After("hpo-llama", 1), After("random", 5)),
-    (After("hpo-llama", 1), After("prior", 1)),
+    (After("hpo-llama", 1), After("zero-shot", 1)),
     (After("hpo-llama", 3), After("random", 10)),
     (After("hpo-llama", 3), After("tpe", 10)),
-    (After("hpo-llama", 20), After("prior", 20)),
+    (After("hpo-llama", 20), After("zero-shot", 20)),
     (After("hpo-llama", 20), After("tpe+default", 20)),
     (After("llm+tpe", 10), After("tpe", 10)),
     (After("llm+tpe", 10), After("hpo-llama", 10)),
     (After("llm+tpe", 20), After("tpe", 20)),
     (After("llm+tpe", 20), After("hpo-llama", 20)),
 
-    (After("hpo-llama", 3), After("prior", 3)),
-    (After("hpo-llama", 1), After("forest", 1)),
-    (After("hpo-llama", 3), After("forest", 3)),
+    (After("hpo-llama", 3), After("zero-shot", 3)),
+    (After("hpo-llama", 1), After("surrogate", 1)),
+    (After("hpo-llama", 3), After("surrogate", 3)),
     (After("hpo-llama", 1), After("hpo-llama-likely", 1)),
     (After("hpo-llama", 3), After("hpo-llama-likely", 3)),
 
@@ -146,12 +159,12 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-def contrasts(races: Mapping[str, RaceResult], searchers: Sequence[str], trials: int) -> tuple[Contrast, ...]:
+def contrasts(comparisons: Mapping[str, Comparison], searchers: Sequence[str], trials: int) -> tuple[Contrast, ...]:
     """Answers to those questions whose searchers and numbers of trials the benchmark has.
 
-    A difference is taken on each bag with each seed, in shares of the bag's range; its interval is over seeds.
+    A difference is taken on each bag with each seed, in normalised score; its interval is over seeds.
     """
-    bags = [shares(race, searchers, trials) for race in races.values()]
+    bags = [normalised_curves(comparison, searchers, trials) for comparison in comparisons.values()]
     seeds = common_seeds(bags)
     if not seeds:
         return ()
@@ -163,7 +176,7 @@ def contrasts(races: Mapping[str, RaceResult], searchers: Sequence[str], trials:
             for bag in bags
         ]
 
-    tests = [tested(race, searchers) for race in races.values()]
+    tests = [tested(comparison, searchers) for comparison in comparisons.values()]
     found = []
     reached = {name: min(len(bag[name][seed]) for bag in bags for seed in seeds) for name in searchers}
     for one, other in QUESTIONS:
@@ -190,15 +203,15 @@ def contrasts(races: Mapping[str, RaceResult], searchers: Sequence[str], trials:
 
 
 def summed_up(
-    options: HpoBenchOptions, races: Mapping[str, RaceResult], command: str, source: Source | None = None
+    options: HpoBenchOptions, comparisons: Mapping[str, Comparison], command: str, source: Source | None = None
 ) -> HpoBenchResult:
     """A benchmark's record as of today on this machine; `source` None = real trials."""
     return HpoBenchResult(
         searchers=options.searchers,
         trials=options.trials,
-        races=dict(races),
-        overall=overall(races, options.searchers, options.trials),
-        contrasts=contrasts(races, options.searchers, options.trials),
+        comparisons=dict(comparisons),
+        overall=overall(comparisons, options.searchers, options.trials),
+        contrasts=contrasts(comparisons, options.searchers, options.trials),
         source=source or Source(),
         **machine.circumstances(command),
     )
@@ -221,32 +234,40 @@ def joined(results: Sequence[HpoBenchResult], command: str) -> HpoBenchResult:
         raise RequestError(f"--join: trials of a study differ: {sorted(trials)}; join results of equal budgets")
     if any(source != first.source for source in sources):
         raise RequestError("--join: real trials and replays cannot be joined")
-    races: dict[str, RaceResult] = {}
+    comparisons: dict[str, Comparison] = {}
     for result in results:
-        for bag, race in result.races.items():
-            races[bag] = _with_more_laps(bag, races[bag], race) if bag in races else race
-    ran = [{lap.searcher for lap in race.laps} for race in races.values()]
+        for bag, comparison in result.comparisons.items():
+            comparisons[bag] = (
+                _with_more_studies(bag, comparisons[bag], comparison) if bag in comparisons else comparison
+            )
+    ran = [{study.searcher for study in comparison.studies} for comparison in comparisons.values()]
     common = [name for name in dict.fromkeys(n for r in results for n in r.searchers) if all(name in r for r in ran)]
     if not common:
         raise RequestError("--join: the results have no searcher in common")
-    for bag, race in races.items():
-        laps = tuple(lap for lap in race.laps if lap.searcher in common)
-        races[bag] = race.model_copy(update={"laps": laps, "standings": standings(laps, common, first.trials)})
+    for bag, comparison in comparisons.items():
+        studies = tuple(study for study in comparison.studies if study.searcher in common)
+        comparisons[bag] = comparison.model_copy(
+            update={"studies": studies, "standings": standings(studies, common, first.trials)}
+        )
     options = HpoBenchOptions(searchers=tuple(common), trials=first.trials)
-    return summed_up(options, races, command, first.source)
+    return summed_up(options, comparisons, command, first.source)
 
 
-def _with_more_laps(bag: str, race: RaceResult, other: RaceResult) -> RaceResult:
-    facts, others = ((one.task, one.objective, one.data, one.model) for one in (race, other))
+def _with_more_studies(bag: str, comparison: Comparison, other: Comparison) -> Comparison:
+    facts, others = ((one.task, one.objective, one.data, one.model) for one in (comparison, other))
     if facts != others:
         raise RequestError(f"--join: two results mean different data or models by {bag}: {facts} and {others}")
-    there = {(lap.searcher, lap.seed) for lap in race.laps}
-    for lap in other.laps:
-        if (lap.searcher, lap.seed) in there:
+    there = {(study.searcher, study.seed) for study in comparison.studies}
+    for study in other.studies:
+        if (study.searcher, study.seed) in there:
             raise RequestError(
-                f"--join: {bag}, {lap.searcher}, seed {lap.seed} is in two results; name one of them, "
+                f"--join: {bag}, {study.searcher}, seed {study.seed} is in two results; name one of them, "
                 "or run the missing searchers alone"
             )
-    commands = dict.fromkeys((*race.command.splitlines(), *other.command.splitlines()))
-    more = {"laps": (*race.laps, *other.laps), "seeds": min(race.seeds, other.seeds), "command": "\n".join(commands)}
-    return race.model_copy(update=more)
+    commands = dict.fromkeys((*comparison.command.splitlines(), *other.command.splitlines()))
+    more = {
+        "studies": (*comparison.studies, *other.studies),
+        "seeds": min(comparison.seeds, other.seeds),
+        "command": "\n".join(commands),
+    }
+    return comparison.model_copy(update=more)

@@ -52,11 +52,11 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def normalised_regret(finals: Mapping[str, Sequence[float]], best: float, worst: float) -> dict[str, Estimate]:
-    """Distance to the best score that any searcher reached, as a share of all scores' range.
+    """Distance to the best score that any searcher reached, as a fraction of all scores' range.
 
     Args:
         finals: searcher -> best score of each seed.
-        best, worst: highest and lowest score of any trial of the race.
+        best, worst: highest and lowest score of any trial of the comparison.
     """
     width = (best - worst) or 1.0
     return {name: estimate([(best - score) / width for score in scores]) for name, scores in finals.items()}

@@ -1,19 +1,19 @@
-"""What a race was asked to do and what came out of it."""
+"""What a comparison was asked to do and what came out of it."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.compare.curves import Estimate
-from autommlab.options import RunOptions
+from autommlab.options import RunOptions, SearcherName
 from autommlab.tasks import Task
 
 #: Proposals under these origins came from nobody's model.
 FALLBACK_MARK = ":fallback"
 
 
-class RaceOptions(BaseModel):
-    """A race: one request, several searchers.
+class CompareOptions(BaseModel):
+    """A comparison: one request, several searchers.
 
     Attributes:
         run: request, data, model, profile and budget, the same for all; its seed is that of the data split.
@@ -25,16 +25,16 @@ class RaceOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: RunOptions
-    searchers: tuple[str, ...] = Field(min_length=1)
+    searchers: tuple[SearcherName, ...] = Field(min_length=1)
     seeds: int = Field(ge=1)
 
 
-class Lap(BaseModel):
+class StudySummary(BaseModel):
     """One study: one searcher with one seed.
 
     Attributes:
         scores: objective on VAL in order of completion, failed trials as 0.
-        budget: trials that it was given, which may be fewer than the race's; None = the race's.
+        budget: trials that it was given, which may be fewer than the comparison's; None = the comparison's.
         statuses: how each trial ended, in the same order.
         proposed_by: origin -> number of trials.
         test: objective on TEST of the best trial by VAL, measured once; None where nothing was trained.
@@ -44,7 +44,7 @@ class Lap(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    searcher: str
+    searcher: SearcherName
     seed: int
     scores: tuple[float, ...]
     statuses: tuple[str, ...]
@@ -57,7 +57,7 @@ class Lap(BaseModel):
 
     @property
     def fallbacks(self) -> int:
-        """Trials that a searcher's stand-in proposed."""
+        """Trials that a searcher's fallback proposed."""
         return sum(count for origin, count in self.proposed_by.items() if FALLBACK_MARK in origin)
 
 
@@ -68,17 +68,17 @@ class Standing(BaseModel):
         best_after: number of trials -> best score on VAL so far, over seeds; as far as its budget goes. The other
             figures are those at the end of its budget.
         test: of the winners, over seeds; None where nothing was trained.
-        regret: distance to the race's best, as a share of all scores' range.
+        regret: distance to the comparison's best, as a fraction of all scores' range.
         wins: seeds in which it ended best, ties shared.
-        failed: share of trials that failed.
-        fallbacks: share of trials that a stand-in proposed.
-        p_value: Wilcoxon against the race's first searcher on the final best; None if not testable.
+        failed: fraction of trials that failed.
+        fallbacks: fraction of trials that a fallback proposed.
+        p_value: Wilcoxon against the comparison's first searcher on the final best; None if not testable.
         trials_to_match: of the median seed, to reach the first searcher's mean final best; None = never.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    searcher: str
+    searcher: SearcherName
     best_after: dict[int, Estimate]
     test: Estimate | None
     regret: Estimate
@@ -92,8 +92,8 @@ class Standing(BaseModel):
     llm_tokens: int
 
 
-class RaceResult(BaseModel):
-    """Everything that a table or plot of a race needs, and how to run it again.
+class Comparison(BaseModel):
+    """Everything that a table or plot of a comparison needs, and how to run it again.
 
     Attributes:
         command: what reproduces it.
@@ -108,7 +108,7 @@ class RaceResult(BaseModel):
     model: str
     trials: int
     seeds: int
-    laps: tuple[Lap, ...]
+    studies: tuple[StudySummary, ...]
     standings: tuple[Standing, ...]
     command: str
     date: str

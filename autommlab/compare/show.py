@@ -1,4 +1,4 @@
-"""A race as a table for the terminal and as a plot."""
+"""A comparison as a table for the terminal and as a plot."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab.compare.curves import estimate
-from autommlab.compare.records import RaceResult, Standing
+from autommlab.compare.records import Comparison, Standing
 from autommlab.compare.standings import curve_of, paired
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-PLOT_FILE = "race.png"
+PLOT_FILE = "comparison.png"
 
 
-def table(result: RaceResult) -> Table:
+def table(result: Comparison) -> Table:
     """One line per searcher: best so far on VAL after some trials, TEST, regret, wins, failures, cost."""
     from rich.table import Table
 
@@ -46,11 +46,11 @@ def cells(standing: Standing) -> list[str]:
     ]
 
 
-def draw(result: RaceResult, file: Path) -> Path:
+def draw(result: Comparison, file: Path) -> Path:
     """Best-so-far curves with their intervals, as a PNG.
 
     Args:
-        result: a finished race.
+        result: a finished comparison.
         file: where to.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -59,8 +59,8 @@ def draw(result: RaceResult, file: Path) -> Path:
     figure = Figure(figsize=(8, 5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    shown = paired(result.laps, [standing.searcher for standing in result.standings])
-    draw_curves(axes, {name: [curve_of(lap, result.trials) for lap in laps] for name, laps in shown.items()})
+    shown = paired(result.studies, [standing.searcher for standing in result.standings])
+    draw_curves(axes, {name: [curve_of(study, result.trials) for study in studies] for name, studies in shown.items()})
     axes.set_ylabel(f"best {result.objective} on val so far")
     axes.set_title(f"{result.model} on {result.data}, {result.seeds} seeds", fontsize=9, wrap=True)
     axes.legend()

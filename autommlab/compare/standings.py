@@ -1,10 +1,11 @@
-"""From finished laps to the table's lines."""
+"""From finished studies to the table's lines."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 
+from autommlab.common.trial_status import is_scored
 from autommlab.compare.curves import (
     Estimate,
     best_so_far,
@@ -15,25 +16,23 @@ from autommlab.compare.curves import (
     trials_to_match,
     wins,
 )
-from autommlab.compare.records import Lap, Standing
-
-_GOOD = {"ok", "stopped"}
+from autommlab.compare.records import Standing, StudySummary
 
 
-def standings(laps: Sequence[Lap], searchers: Sequence[str], trials: int) -> tuple[Standing, ...]:
+def standings(studies: Sequence[StudySummary], searchers: Sequence[str], trials: int) -> tuple[Standing, ...]:
     """One line per searcher, in the given order; only seeds that every searcher has finished count.
 
     Args:
-        laps: in any order.
+        studies: in any order.
         searchers: those to show; the first one is what the others are tested against.
         trials: the budget.
     """
-    by_name = paired(laps, searchers)
+    by_name = paired(studies, searchers)
     if not by_name:
         return ()
-    curves = {name: [curve_of(lap, trials) for lap in own] for name, own in by_name.items()}
+    curves = {name: [curve_of(study, trials) for study in own] for name, own in by_name.items()}
     finals = {name: [curve[-1] for curve in own] for name, own in curves.items()}
-    every = [score for own in by_name.values() for lap in own for score in lap.scores]
+    every = [score for own in by_name.values() for study in own for score in study.scores]
     regrets, won = normalised_regret(finals, max(every), min(every)), wins(finals)
     target = statistics.fmean(finals[searchers[0]])
     return tuple(
@@ -43,21 +42,21 @@ def standings(laps: Sequence[Lap], searchers: Sequence[str], trials: int) -> tup
             test=_tested(own),
             regret=regrets[name],
             wins=won[name],
-            failed=_share([status not in _GOOD for lap in own for status in lap.statuses]),
-            fallbacks=sum(lap.fallbacks for lap in own) / max(1, sum(len(lap.scores) for lap in own)),
+            failed=_share([not is_scored(status) for study in own for status in study.statuses]),
+            fallbacks=sum(study.fallbacks for study in own) / max(1, sum(len(study.scores) for study in own)),
             p_value=None if name == searchers[0] else paired_p_value(finals[name], finals[searchers[0]]),
             trials_to_match=_median_trials(curves[name], target),
-            seconds=statistics.fmean(lap.seconds for lap in own),
-            llm_seconds=statistics.fmean(lap.llm_seconds for lap in own),
-            llm_tokens=round(statistics.fmean(lap.llm_tokens for lap in own)),
+            seconds=statistics.fmean(study.seconds for study in own),
+            llm_seconds=statistics.fmean(study.llm_seconds for study in own),
+            llm_tokens=round(statistics.fmean(study.llm_tokens for study in own)),
         )
         for name, own in by_name.items()
     )
 
 
-def paired(laps: Sequence[Lap], searchers: Sequence[str]) -> dict[str, list[Lap]]:
-    """Searcher -> its laps in the order of their seeds, of the seeds that every searcher has finished."""
-    found = {(lap.searcher, lap.seed): lap for lap in laps}
+def paired(studies: Sequence[StudySummary], searchers: Sequence[str]) -> dict[str, list[StudySummary]]:
+    """Searcher -> its studies in the order of their seeds, of the seeds that every searcher has finished."""
+    found = {(study.searcher, study.seed): study for study in studies}
     seeds = sorted({seed for _, seed in found if all((name, seed) in found for name in searchers)})
     return {name: [found[name, seed] for seed in seeds] for name in searchers} if seeds else {}
 
@@ -68,15 +67,15 @@ def best_after(curves: Sequence[Sequence[float]], trials: int) -> dict[int, Esti
     return {k: estimate([curve[k - 1] for curve in curves]) for k in checkpoints(trials) if k <= reached}
 
 
-def curve_of(lap: Lap, trials: int) -> list[float]:
+def curve_of(study: StudySummary, trials: int) -> list[float]:
     """Best so far after each trial of the budget; a study that ended before its budget stays where it was."""
-    curve = best_so_far(lap.scores)
-    length = min(trials, lap.budget or trials)
+    curve = best_so_far(study.scores)
+    length = min(trials, study.budget or trials)
     return (curve + [curve[-1] if curve else 0.0] * length)[:length]
 
 
-def _tested(laps: Sequence[Lap]) -> Estimate | None:
-    found = [lap.test for lap in laps if lap.test is not None]
+def _tested(studies: Sequence[StudySummary]) -> Estimate | None:
+    found = [study.test for study in studies if study.test is not None]
     return estimate(found) if found else None
 
 

@@ -1,4 +1,4 @@
-"""Raw outputs of a bundle's engine against PyTorch's on the same input tensor."""
+"""A bundle's engine against PyTorch: raw outputs on the same input tensor, and the task's figure."""
 
 from __future__ import annotations
 

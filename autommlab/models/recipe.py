@@ -15,11 +15,11 @@ from typing import Any
 from autommlab.models.config_tree import bare
 from autommlab.models.records import ModelEntry
 from autommlab.models.toolbox_config import toolbox_config
-from searchers.space import IntParameter, Point, SearchSpace
+from searchers.space import Configuration, IntParameter, SearchSpace
 
 #: PyTorch's own defaults of AdamW, for new heads on the packaged pretrained backbones. Those entries have
 #: no recipe of their own: the toolboxes' recipes of their heads train 12 to 210 epochs on COCO.
-_PACKAGED: Point = {"optimizer": "AdamW", "lr": 1e-3, "weight_decay": 1e-2, "lr_schedule": "CosineAnnealingLR"}
+_PACKAGED: Configuration = {"optimizer": "AdamW", "lr": 1e-3, "weight_decay": 1e-2, "lr_schedule": "CosineAnnealingLR"}
 
 #: Optimisers outside the space and their nearest relative inside.
 _NEAREST_OPTIMIZER = {"Lamb": "AdamW", "LAMB": "AdamW", "Adan": "AdamW", "Lion": "AdamW", "Adamax": "Adam"}
@@ -40,11 +40,11 @@ _BATCH_IN_NAME = re.compile(r"(?<![0-9a-z])(\d+)xb(\d+)(?![0-9a-z])")
 class Recipe:
     """A recipe inside a search space, and what was changed to get it there (sentences for the report)."""
 
-    point: Point
+    point: Configuration
     notes: tuple[str, ...]
 
 
-def default_recipe(entry: ModelEntry, *, space: SearchSpace) -> Point:
+def default_configuration(entry: ModelEntry, *, space: SearchSpace) -> Configuration:
     """The entry's own recipe inside `space`; see `toolbox_recipe`.
 
     Raises:
@@ -65,7 +65,7 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
     """
     most = {p.name: p.high for p in space.parameters if isinstance(p, IntParameter)}
     if entry.packaged:
-        point: Point = {**_PACKAGED, "iterations": most["iterations"], "batch_size": most["batch_size"]}
+        point: Configuration = {**_PACKAGED, "iterations": most["iterations"], "batch_size": most["batch_size"]}
         return Recipe(space.clip(point), ("PyTorch's defaults of AdamW with a cosine schedule",))
     config = toolbox_config(entry)
     notes: list[str] = []
@@ -77,7 +77,7 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
     lr = scaled_lr(float(settings.get("lr", 1e-3)), base, batch, optimizer)
     notes.append(f"learning rate {settings.get('lr')} for a batch of {base} became {lr:.2g} for {batch}")
     schedule = _schedule(_schedulers(config), notes)
-    own: Point = {
+    own: Configuration = {
         "iterations": most["iterations"],
         "batch_size": batch,
         "optimizer": optimizer,

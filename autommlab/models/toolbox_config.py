@@ -1,4 +1,4 @@
-"""Reads the whole config that a toolbox ships for a zoo entry."""
+"""The whole config that a toolbox ships for a zoo entry, and what the zoo's table needs to know of it."""
 
 from __future__ import annotations
 

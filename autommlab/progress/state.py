@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration, hyperparameters_line
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 #: The numbered stages, in order; the report is written after them and has no number.
 STAGES = ("understanding", "data", "model", "training", "deployment")
-REAL_SCORES = ("ok", "stopped")
 
 
 def remaining_s(done: int, total: int, elapsed_s: float, limit_s: float | None = None) -> float | None:
@@ -88,7 +88,7 @@ class Watched:
         if not self.scores:
             self.before = number - 1  # a resumed study: those trials took none of this run's time
         self.unit, self.done = "trial", max(self.done, number)
-        self.scores.append(data.get("score") if data.get("status", "ok") in REAL_SCORES else None)
+        self.scores.append(data.get("score") if is_scored(data.get("status", "ok")) else None)
         self.last_trial = trial_line(data)
 
     def seconds(self, event: Event) -> float:
@@ -110,7 +110,7 @@ def trial_line(data: Mapping[str, Any]) -> str:
     of = f" of {data['total']}" if data.get("total") else ""
     status = data.get("status", "ok")
     score, metric = data.get("score"), data.get("metric", "")
-    if status in REAL_SCORES and score is not None:
+    if is_scored(status) and score is not None:
         result = f"{metric} {score:.3f}".strip()
         if data.get("best") is not None and score >= data["best"]:
             result += " (best so far)"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.common.trial_status import is_scored
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -87,7 +89,7 @@ class ReportContent:
         """The winner, or the best so far; None while no trial has a real score."""
         if self.study:
             return self.study.best
-        real = [trial for trial in self.all_trials if trial.status in ("ok", "stopped")]
+        real = [trial for trial in self.all_trials if is_scored(trial.status)]
         return max(real, key=lambda trial: trial.score, default=None)
 
     @property

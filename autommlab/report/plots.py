@@ -1,4 +1,4 @@
-"""The figures of a study: best so far, learning curves, score against each hyperparameter."""
+"""The figures of a study as inline SVG: best so far, learning curves, score against each hyperparameter."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import hyperparameters_line
 from autommlab.training.records import TrialRecord
 
@@ -33,7 +34,7 @@ _NAMES = {
 
 def is_real(trial: TrialRecord) -> bool:
     """Whether the trial's score was measured, not put in for a failure."""
-    return trial.status in ("ok", "stopped")
+    return is_scored(trial.status)
 
 
 def best_so_far(trials: Sequence[TrialRecord], best: TrialRecord | None, metric: str) -> str:

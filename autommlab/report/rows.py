@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 from autommlab import settings
+from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
 from autommlab.data import embedded
 from autommlab.data.records import SPLITS, Bag
 from autommlab.deployment.records import Deployment
 from autommlab.report.content import ReportContent
-from autommlab.training.records import LlmCost, TrialRecord
+from autommlab.training.records import TrialRecord
 from autommlab.understanding.request import Engine, ModelRequest
 
 #: Names with places where a line may break.
@@ -96,7 +98,7 @@ def tiles(content: ReportContent) -> list[Tile]:
     if best:
         found.append(Tile(f"best {metric} on val", f"{best.score:.3f}", f"trial {best.number}"))
     if content.all_trials:
-        failed = sum(trial.status not in ("ok", "stopped") for trial in content.all_trials)
+        failed = sum(not is_scored(trial.status) for trial in content.all_trials)
         planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""
         found.append(Tile("trials", f"{len(content.all_trials)}{planned}", f"{failed} failed"))
     if content.bag:
@@ -182,7 +184,7 @@ def trial_rows(content: ReportContent) -> list[TrialRow]:
     return [
         TrialRow(
             trial,
-            trial.status in ("ok", "stopped"),
+            is_scored(trial.status),
             best is not None and trial.number == best.number,
             min(1.0, max(0.0, trial.score / top)),
             duration(trial.setup_s + trial.train_s + trial.val_s),
@@ -193,8 +195,8 @@ def trial_rows(content: ReportContent) -> list[TrialRow]:
 
 
 def llm_note(content: ReportContent) -> str:
-    """What a language model cost the search, and how often its stand-in had to propose; "" if none was asked."""
-    cost = content.study.llm if content.study else LlmCost()
+    """What a language model cost the search, and how often a fallback had to propose; "" if none was asked."""
+    cost = content.study.llm if content.study else LlmUsage()
     reasons = Counter(trial.fallback for trial in content.all_trials if trial.fallback)
     said = []
     if cost.calls:
@@ -204,7 +206,7 @@ def llm_note(content: ReportContent) -> str:
         )
     if reasons:
         why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-        said.append(f"Its stand-in proposed {reasons.total()} of {len(content.all_trials)} trials, because of: {why}.")
+        said.append(f"A fallback proposed {reasons.total()} of {len(content.all_trials)} trials, because of: {why}.")
     return " ".join(said)
 
 

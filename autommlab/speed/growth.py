@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
+from autommlab.common.trial_status import SCORE
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
 from searchers import create
@@ -19,7 +20,6 @@ from searchers import create
 SIZES = (100, 1000, 10_000)
 #: Proposals that a figure is the mean of.
 _MEAN_OF = 5
-_METRIC = "score"
 
 
 class Growth(BaseModel):
@@ -48,7 +48,7 @@ def measure_growth(
     seconds: float = 60.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Growth, ...]:
-    """Let each searcher work through made-up results (a smooth function of the point) and look at its cost.
+    """Let each searcher work through made-up results (a smooth function of the configuration) and look at its cost.
 
     Args:
         searchers: names of those that need no LLM.
@@ -61,7 +61,7 @@ def measure_growth(
     with tempfile.TemporaryDirectory(prefix="autommlab-bench-") as folder:
         for name in searchers:
             tell(name)
-            searcher: Any = create(name, space, metric=_METRIC, seed=0)
+            searcher: Any = create(name, space, metric=SCORE, seed=0)
             file, began, done = Path(folder) / "state.json", time.monotonic(), 0
             for size in sizes:
                 while done < size and time.monotonic() - began < seconds:
@@ -75,9 +75,9 @@ def measure_growth(
 
 
 def _one_trial(searcher: Any, number: int) -> int:
-    point = searcher.suggest(f"t{number}")
-    made_up = 0.9 - 0.1 * (math.log10(point["lr"]) + 3) ** 2
-    searcher.on_trial_complete(f"t{number}", {_METRIC: made_up})
+    config = searcher.suggest(f"t{number}")
+    made_up = 0.9 - 0.1 * (math.log10(config["lr"]) + 3) ** 2
+    searcher.on_trial_complete(f"t{number}", {SCORE: made_up})
     return 1
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 
-def main(setup_file: Path, point_file: Path, work_dir: Path) -> None:
+def main(setup_file: Path, config_file: Path, work_dir: Path) -> None:
     """Import the toolbox, train, validate at each report, save, exit."""
     import torch
 
@@ -19,8 +19,8 @@ def main(setup_file: Path, point_file: Path, work_dir: Path) -> None:
 
     torch.set_num_threads(1)
     setup = TrialSetup.model_validate_json(setup_file.read_bytes())
-    point = Hyperparameters.model_validate_json(point_file.read_bytes())
-    trial = Trial(setup, point, work_dir)
+    config = Hyperparameters.model_validate_json(config_file.read_bytes())
+    trial = Trial(setup, config, work_dir)
     while not trial.finished:
         print(trial.advance())
         trial.save(work_dir)

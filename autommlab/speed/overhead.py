@@ -41,7 +41,7 @@ class OverheadResult(BaseModel):
         steady_ratio: the same with the first counted from each slot's second trial on, which is what
             a longer study sees; every trial of the second has its own start-up anyway.
         trial_s: mean seconds that a trial's training and validation took.
-        busy_share: share of the slots' time spent in training and validation, from each slot's
+        busy_share: fraction of the slots' time spent in training and validation, from each slot's
             second trial on.
     """
 
@@ -95,7 +95,7 @@ def measure_overhead(folder: Path, *, trials: int, iterations: int, events: Even
 
 
 def busy_share(trials: tuple[TrialRecord, ...]) -> float:
-    """Share of the slots' time in training and validation, from each worker's second trial on."""
+    """Fraction of the slots' time in training and validation, from each worker's second trial on."""
     pairs = _successive(trials)
     available = sum(after.ended_at - before.ended_at for before, after in pairs)
     busy = sum(after.train_s + after.val_s for _, after in pairs)
@@ -142,8 +142,8 @@ def _in_processes(setup: TrialSetup, trials: tuple[TrialRecord, ...], folder: Pa
 
     def one(trial: TrialRecord) -> None:
         work_dir = folder / f"trial-{trial.number}"
-        point = write_text(work_dir / "point.json", trial.hyperparameters.model_dump_json())
-        command = [sys.executable, "-m", "autommlab.speed.one_trial", str(setup_file), str(point), str(work_dir)]
+        config = write_text(work_dir / "configuration.json", trial.hyperparameters.model_dump_json())
+        command = [sys.executable, "-m", "autommlab.speed.one_trial", str(setup_file), str(config), str(work_dir)]
         with (work_dir / "log.txt").open("w", encoding="utf-8") as log:
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}
             subprocess.run(command, stdout=log, stderr=log, check=True, env=environment)  # noqa: S603  our own program

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from autommlab import settings
 from autommlab.common.errors import TrainingError
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.trial_status import SCORE
 from autommlab.speed.suggestions import pauses
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
@@ -39,7 +40,7 @@ class ScaleResult(BaseModel):
             each slot takes depends on the machine, not on the driver.
         slots_used: slots that ran at least one trial.
         start_s: from the call to the first trial's begin, and on until all slots had begun one.
-        waiting: share of the slots' time between two trials.
+        waiting: fraction of the slots' time between two trials.
         longest_s: longest such pause.
         driver_cpu: CPU seconds of the driver per trial, Tune, searcher and snapshots together.
         memory_mb: the driver's resident memory when a quarter, a half, three quarters and all trials had ended.
@@ -66,7 +67,7 @@ class ScaleResult(BaseModel):
 
     @property
     def overhead(self) -> float:
-        """Share of the ideal time that was needed beyond it, the processes' start included."""
+        """Fraction of the ideal time that was needed beyond it, the processes' start included."""
         return self.seconds / self.ideal_s - 1
 
     @property
@@ -86,7 +87,7 @@ def measure_scale(
     """Run one study of sleeping trials on a private Ray that believes it has `slots` CPUs.
 
     Args:
-        searcher: proposes the points; one that needs no LLM.
+        searcher: proposes the configurations; one that needs no LLM.
         trials, slots, trial_s: budget, trials at once, seconds that each sleeps.
         tell: told what is being done.
     """
@@ -110,7 +111,7 @@ def measure_scale(
 def _study(searcher: str, trials: int, slots: int, trial_s: float, folder: Path) -> list[dict[str, Any]]:
     from ray import tune
 
-    from autommlab.speed.sleeping_trial import SCORE, SleepingTrial
+    from autommlab.speed.sleeping_trial import SleepingTrial
     from autommlab.training.study_log import Silent
     from searchers.tune.fair_share import FairShare
     from searchers.tune.schedulers import create_scheduler

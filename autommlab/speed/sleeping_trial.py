@@ -8,7 +8,7 @@ from typing import Any
 
 from ray import tune
 
-SCORE = "score"
+from autommlab.common.trial_status import SCORE
 
 
 class SleepingTrial(tune.Trainable):

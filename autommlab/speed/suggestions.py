@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.trial_status import SCORE
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
 from autommlab.training.study import quiet_tune
@@ -38,9 +39,9 @@ class SlotUse(BaseModel):
     """How the slots of one study spent their time.
 
     Attributes:
-        waiting: share of the slots' time between the end of one trial and the start of the next one.
+        waiting: fraction of the slots' time between the end of one trial and the start of the next one.
         longest_s: longest such pause.
-        fallbacks: trials that the searcher's stand-in proposed.
+        fallbacks: trials that the searcher's fallback proposed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -111,7 +112,7 @@ def measure_suggestions(
 
 
 def pauses(reports: list[dict[str, Any]]) -> tuple[float, float]:
-    """(share of the slots' time between trials, longest pause in seconds) from began/ended/worker of each trial."""
+    """(fraction of the slots' time between trials, longest pause in seconds) from began/ended/worker of each trial."""
     by_worker: dict[int, list[dict[str, Any]]] = {}
     for report in sorted(reports, key=lambda r: r["began"]):
         by_worker.setdefault(report["worker"], []).append(report)
@@ -130,7 +131,7 @@ def _slot_use(
     import ray
     from ray import tune
 
-    from autommlab.speed.sleeping_trial import SCORE, SleepingTrial
+    from autommlab.speed.sleeping_trial import SleepingTrial
     from autommlab.training.study_log import Silent
 
     start_private_ray(num_cpus=slots)

@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.cluster import ray_session
 from autommlab.compare.curves import Estimate, estimate
-from autommlab.compare.records import Lap
-from autommlab.compare.run_compare import run_lap
+from autommlab.compare.records import StudySummary
+from autommlab.compare.run_compare import run_one
 from autommlab.options import RunOptions
 from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import objective
 
-#: Proposes the toolbox's recipe first, so that a study of one trial is that recipe.
+#: Proposes the default configuration first, so that a study of one trial is that configuration.
 _RECIPE_FIRST = "default"
 
 
@@ -55,7 +55,7 @@ class WorkersResult(BaseModel):
 
 
 def measure_workers(options: RunOptions, folder: Path, *, seeds: int, events: Events) -> WorkersResult:
-    """Train the toolbox's recipe once for each seed and kind; what `folder` holds is not trained again.
+    """Train the default configuration once for each seed and kind; what `folder` holds is not trained again.
 
     Args:
         options: the request, and in `workers_per_trial` how many processes the second kind has.
@@ -73,9 +73,9 @@ def measure_workers(options: RunOptions, folder: Path, *, seeds: int, events: Ev
         inputs = study_inputs(options.model_copy(update={"trials": 1, "searcher": _RECIPE_FIRST}), plan)
         kinds = (1, options.workers_per_trial)
         with ray_session():
-            laps = {
+            studies = {
                 workers: [
-                    run_lap(
+                    run_one(
                         _with_workers(inputs, workers), _RECIPE_FIRST, seed, folder / f"workers-{workers}", events,
                         service=None, title=f"seed {seed} of {seeds}, {workers} to a trial",
                     )
@@ -85,8 +85,8 @@ def measure_workers(options: RunOptions, folder: Path, *, seeds: int, events: Ev
             }  # fmt: skip
     finally:
         run_folder.close()
-    val = [tuple(lap.scores[0] for lap in laps[workers]) for workers in kinds]
-    test = [tuple(lap.test for lap in laps[workers] if lap.test is not None) for workers in kinds]
+    val = [tuple(study.scores[0] for study in studies[workers]) for workers in kinds]
+    test = [tuple(study.test for study in studies[workers] if study.test is not None) for workers in kinds]
     return WorkersResult(
         task=plan.bag.task.value,
         model=plan.choice.entry.name,
@@ -102,7 +102,7 @@ def measure_workers(options: RunOptions, folder: Path, *, seeds: int, events: Ev
         difference=_paired(val[0], val[1]),
         test_difference=_paired(test[0], test[1]),
         noise=statistics.stdev(val[0]) if seeds > 1 else 0.0,
-        seconds=(_mean_seconds(laps[1]), _mean_seconds(laps[kinds[1]])),
+        seconds=(_mean_seconds(studies[1]), _mean_seconds(studies[kinds[1]])),
     )
 
 
@@ -110,8 +110,8 @@ def _with_workers(inputs: StudyInputs, workers: int) -> StudyInputs:
     return inputs._replace(options=inputs.options.model_copy(update={"workers_per_trial": workers}))
 
 
-def _mean_seconds(laps: list[Lap]) -> float:
-    return statistics.mean(lap.seconds for lap in laps)
+def _mean_seconds(studies: list[StudySummary]) -> float:
+    return statistics.mean(study.seconds for study in studies)
 
 
 def _paired(before: tuple[float, ...], after: tuple[float, ...]) -> Estimate:

@@ -1,4 +1,4 @@
-"""Nodes and jobs of a Ray, asked of its head; no driver is started and the dashboard is not needed."""
+"""Nodes and jobs of a Ray, asked of its head without a driver or the dashboard; and the LLM service."""
 
 from __future__ import annotations
 

@@ -14,17 +14,18 @@ from pydantic import ValidationError
 from autommlab import settings
 from autommlab.common.errors import ResumeError
 from autommlab.common.storage import is_uri, place_errors, place_of, read_whole
+from autommlab.common.trial_status import is_scored
 from autommlab.progress.events import Event
-from autommlab.progress.state import REAL_SCORES, Watched
+from autommlab.progress.state import Watched
 from autommlab.status.records import RunStatus
 from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import best_record
 from autommlab.training.records import TrialRecord
-from autommlab.training.usage import COST_FILE, llm_cost, usage_of
+from autommlab.training.usage import LLM_FILE, llm_usage, usage_of
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
 _TRIALS_FILE = "study/trials.jsonl"
-_READ = ("options.json", "events.jsonl", _TRIALS_FILE, f"study/{COST_FILE}")
+_READ = ("options.json", "events.jsonl", _TRIALS_FILE, f"study/{LLM_FILE}")
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
 
@@ -83,9 +84,9 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
         trials_total=options.trials or settings.profile(options.profile).trials,
         metric=watched.metric,
         best=best.score if best else None,
-        failures=dict(Counter(trial.status for trial in trials if trial.status not in REAL_SCORES)),
+        failures=dict(Counter(trial.status for trial in trials if not is_scored(trial.status))),
         fallbacks=sum(bool(trial.fallback) for trial in trials),
-        usage=usage_of(options, trials, llm_cost(folder.study)),
+        usage=usage_of(options, trials, llm_usage(folder.study)),
         left_s=None if finished else _left(watched, now),
         silent_s=max(0.0, now - last.time) if last else None,
     )

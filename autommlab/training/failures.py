@@ -1,4 +1,4 @@
-"""How a trial fails: by itself, which is recorded, or by losing a process, which is tried again. No torch in here."""
+"""How a trial fails: by itself, by losing a process or a node, or by a fault of its machine. No torch in here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from autommlab.training.records import TrialStatus
+from autommlab.common.trial_status import TrialStatus
 
 _TRACEBACK_LINES = 12
 _REASON_CHARACTERS = 300

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from autommlab.common.files import append_text
+from autommlab.common.trial_status import is_scored
 from autommlab.training.records import Hyperparameters, TrialRecord
 
 
@@ -61,7 +62,7 @@ class Ledger:
 
 def best_record(records: list[TrialRecord]) -> TrialRecord | None:
     """The trial with the highest score among those that have a real one, the earliest if equal."""
-    real = [record for record in records if record.status in ("ok", "stopped")]
+    real = [record for record in records if is_scored(record.status)]
     return max(real, key=lambda record: (record.score, -record.number), default=None)
 
 

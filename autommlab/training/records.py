@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.trial_status import TrialStatus
 from autommlab.tasks import Task
-
-#: How a trial ended. Only "ok" and "stopped" (by a scheduler) carry a real score.
-TrialStatus = Literal["ok", "stopped", "diverged", "out-of-memory", "failed", "worker-died"]
 
 
 class Hyperparameters(BaseModel):
@@ -76,24 +75,8 @@ class TrialRecord(BaseModel):
 
     @property
     def fallback(self) -> str:
-        """Why a stand-in proposed this trial instead of the language model; "" if none did."""
+        """Why a fallback proposed this trial instead of the language model; "" if none did."""
         return str(self.proposal.get("fallback") or "")
-
-
-class LlmCost(BaseModel):
-    """What a study asked of a language model, answers included that nobody used.
-
-    Attributes:
-        prompt_tokens, tokens: read and generated.
-        seconds: of all calls, summed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 class StudyResult(BaseModel):
@@ -119,7 +102,7 @@ class StudyResult(BaseModel):
     val_metrics: dict[str, float]
     test_metrics: dict[str, float]
     seconds: float
-    llm: LlmCost = LlmCost()
+    llm: LlmUsage = LlmUsage()
 
     def summary(self) -> str:
         """One line: the winner's scores on validation and test."""

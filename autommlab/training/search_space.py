@@ -1,4 +1,4 @@
-"""The paper's six hyperparameters as a search space, with the bounds of a budget profile."""
+"""What a searcher is told of a study: the paper's six hyperparameters with a profile's bounds, and the facts."""
 
 from __future__ import annotations
 

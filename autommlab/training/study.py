@@ -16,14 +16,15 @@ from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial
 from autommlab.common.errors import StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
+from autommlab.common.trial_status import SCORE
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
 from autommlab.training.ledger import Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
-from autommlab.training.usage import COST_FILE, llm_cost
-from searchers.space import Point, SearchSpace
+from autommlab.training.usage import LLM_FILE, llm_usage
+from searchers.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -86,7 +87,7 @@ def run_study(
     *,
     folder: Path,
     events: Events,
-    default_point: Point | None = None,
+    default_configuration: Configuration | None = None,
     service: ServiceClient | None = None,
     place: Place | None = None,
 ) -> StudyResult:
@@ -98,7 +99,7 @@ def run_study(
         options: searcher and budget.
         folder: gets `trials.jsonl`, `best/` and Ray's own state.
         events: told of every finished trial.
-        default_point: the toolbox's own recipe, for searchers that start from it.
+        default_configuration: the toolbox's own recipe, for searchers that start from it.
         service: the LLM service, for searchers that ask one.
         place: a storage that all nodes reach, for Ray's own state and the checkpoints of running trials;
             None = `folder`, which serves nodes that share its disk.
@@ -118,7 +119,7 @@ def run_study(
     state = state_of(folder, place)
     ledger = Ledger(folder / LEDGER_FILE)
     if len(ledger.records) < options.trials:
-        searcher = _searcher(setup, space, options, default_point, service)
+        searcher = _searcher(setup, space, options, default_configuration, service)
         _search(setup, searcher, options, folder, state, ledger, events)
     best = best_record(ledger.records)
     if best is None:
@@ -133,7 +134,7 @@ def run_study(
         val_metrics=best.metrics,
         test_metrics=_test_once(setup, folder, state),
         seconds=time.monotonic() - started,
-        llm=llm_cost(folder),
+        llm=llm_usage(folder),
     )
 
 
@@ -141,12 +142,11 @@ def _searcher(
     setup: TrialSetup,
     space: SearchSpace,
     options: StudyOptions,
-    default_point: Point | None,
+    default_configuration: Configuration | None,
     service: ServiceClient | None,
 ) -> Searcher:
     import searchers
     from autommlab.training.search_space import study_context
-    from autommlab.training.trainable import SCORE
 
     return searchers.create(
         options.searcher,
@@ -154,7 +154,9 @@ def _searcher(
         metric=SCORE,
         mode="max",
         seed=setup.seed,
-        first_points=[default_point] if default_point and searchers.needs_first_points(options.searcher) else [],
+        first_configs=[default_configuration]
+        if default_configuration and searchers.needs_first_configs(options.searcher)
+        else [],
         context=study_context(setup),
         service=service,
     )
@@ -173,7 +175,6 @@ def _search(
     from ray.tune.error import TuneError
 
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
-    from autommlab.training.trainable import SCORE
     from searchers.tune.fair_share import FairShare
     from searchers.tune.schedulers import create_scheduler
     from searchers.tune.snapshots import StudySnapshots, recover, save_often
@@ -216,7 +217,7 @@ def _search(
         )
         usage: dict[str, Any] = getattr(searcher, "usage", dict)()
         if "llm" in usage:
-            write_text(folder / COST_FILE, json.dumps(usage["llm"]))
+            write_text(folder / LLM_FILE, json.dumps(usage["llm"]))
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):

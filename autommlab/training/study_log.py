@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from autommlab.common.files import write_stream
+from autommlab.common.trial_status import SCORE, TrialStatus, is_scored
 from autommlab.progress.events import Events
 from autommlab.training.failures import WorkerLostError
 from autommlab.training.ledger import Ledger, best_record
-from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.study_metrics import StudyMetrics
-from autommlab.training.trainable import COMPLETE, CONFIG_FILE, SCORE, WORST_SCORE
+from autommlab.training.trainable import COMPLETE, CONFIG_FILE, WORST_SCORE
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -79,14 +80,14 @@ class StudyLog(tune.Callback):
         if self._ledger.find(trial.config) is None:
             record = self._record(trial, result, status, reason)
             self._keep_if_best(trial, record)
-            if self._all_folder is not None and record.status in ("ok", "stopped"):
+            if self._all_folder is not None and is_scored(record.status):
                 _keep(trial, self._all_folder / str(record.number))
             self._ledger.append(record)
             self._tell(record)
         _discard_checkpoint(trial)
 
     def _record(self, trial: Trial, result: dict[str, Any], status: TrialStatus, reason: str) -> TrialRecord:
-        real = status in ("ok", "stopped")
+        real = is_scored(status)
         return TrialRecord(
             number=len(self._ledger.records) + 1,
             trial_id=trial.trial_id,

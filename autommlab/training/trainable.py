@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
+from autommlab.common.trial_status import SCORE, TrialStatus
 from autommlab.tasks import objective
 from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
-from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord
 
 if TYPE_CHECKING:
     from autommlab.common.storage import Place
     from autommlab.training.runner_config import TrialSetup
 
 #: Key under which a trial reports the objective on VAL, and the finite worst score of a failed one.
-SCORE, WORST_SCORE = "score", 0.0
+WORST_SCORE = 0.0
 #: Key under which a trial says that it has ended by itself; Tune sets "done" for one that a scheduler stops, too.
 COMPLETE = "complete"
 CONFIG_FILE = "config.py"

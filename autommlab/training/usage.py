@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.common.llm_usage import LlmUsage
 from autommlab.options import RunOptions
-from autommlab.training.records import LlmCost, TrialRecord
+from autommlab.training.records import TrialRecord
 
 #: In the folder of a study.
-COST_FILE = "llm.json"
+LLM_FILE = "llm.json"
 
 
 class Usage(BaseModel):
@@ -26,7 +27,7 @@ class Usage(BaseModel):
 
     cpu_hours: float
     gpu_hours: float
-    llm: LlmCost = LlmCost()
+    llm: LlmUsage = LlmUsage()
 
     def in_words(self) -> str:
         """The hours in one line."""
@@ -34,13 +35,13 @@ class Usage(BaseModel):
         return f"{self.cpu_hours:.3g} CPU hours{gpus}"
 
 
-def llm_cost(study: Path) -> LlmCost:
+def llm_usage(study: Path) -> LlmUsage:
     """What a study's searcher has left in its folder about its calls; zero if it made none."""
-    file = study / COST_FILE
-    return LlmCost.model_validate_json(file.read_bytes()) if file.exists() else LlmCost()
+    file = study / LLM_FILE
+    return LlmUsage.model_validate_json(file.read_bytes()) if file.exists() else LlmUsage()
 
 
-def usage_of(options: RunOptions, trials: Iterable[TrialRecord], llm: LlmCost | None = None) -> Usage:
+def usage_of(options: RunOptions, trials: Iterable[TrialRecord], llm: LlmUsage | None = None) -> Usage:
     """What the trials of a run with these options have used."""
     hours = sum(trial.setup_s + trial.train_s + trial.val_s for trial in trials) / 3600 * options.workers_per_trial
-    return Usage(cpu_hours=hours * options.cpus, gpu_hours=hours * options.gpus, llm=llm or LlmCost())
+    return Usage(cpu_hours=hours * options.cpus, gpu_hours=hours * options.gpus, llm=llm or LlmUsage())

@@ -1,4 +1,4 @@
-"""What comes out of understanding a text: a request, or what to ask the person."""
+"""What comes out of understanding a text: a request, or what to ask the person, and how."""
 
 from __future__ import annotations
 

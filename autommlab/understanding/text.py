@@ -1,4 +1,6 @@
-"""The numbers that a text names, in figures or in English words. A help for checks, not a parser of quantities."""
+"""What a person's text says without an LLM: made fit for a prompt, its numbers, ranges, and models by name.
+
+A help for checks, not a parser of quantities."""
 
 from __future__ import annotations
 

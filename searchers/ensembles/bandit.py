@@ -2,9 +2,9 @@
 
 The bandit: each member proposes once, in order. From then on a member's credit is the mean, over
 its last `WINDOW` finished proposals, of how much each raised the best score of the whole study
-(as a share of the range of scores seen; failures and no improvement count 0, a first score does
+(as a fraction of the range of scores seen; failures and no improvement count 0, a first score does
 too, because nothing was there to be improved on). The next trial is drawn: every member keeps a
-minimum share of the probability, the rest is dealt out by credit, evenly while nobody has any.
+minimum fraction of the probability, the rest is dealt out by credit, evenly while nobody has any.
 Draws come from the seed and the number of the trial.
 """
 
@@ -14,35 +14,38 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from searchers.context import StudyContext
-from searchers.ensembles.ensemble import MEMBER_METRIC, Ensemble
-from searchers.errors import SearcherError, unknown
+from autommlab.common.errors import SearcherError, unknown
+from searchers.context import StudyContext, StudySettings
+from searchers.ensembles.ensemble import Ensemble, member_settings
 from searchers.llm.hpo_llama import HpoLlama, has_service, service_client
 from searchers.optuna_search import cmaes, gp, tpe, tpe_few
 from searchers.random_search import RandomSearch
+from searchers.registry import today
 from searchers.settings import llm_options
-from searchers.space import Point, SearchSpace
+from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher
-from searchers.transfer.zero_shot import prior
+from searchers.transfer.zero_shot import zero_shot
 from serve.client import ServiceClient
 
 WINDOW = 5
 #: What all members together keep whatever their credit; divided evenly.
-_KEPT_SHARE = 0.4
+_KEPT = 0.4
 
-_LLM, _PRIOR = "hpo-llama", "prior"
+_LLM, _ZERO_SHOT = "hpo-llama", "zero-shot"
 _PLAIN: dict[str, Any] = {"tpe": tpe, "tpe-few": tpe_few, "gp": gp, "cmaes": cmaes, "random": RandomSearch}
-_MEMBERS = (_LLM, _PRIOR, *_PLAIN)
-_DEFAULT = (_LLM, _PRIOR, "tpe-few", "random")
+_MEMBERS = (_LLM, _ZERO_SHOT, *_PLAIN)
+_DEFAULT = (_LLM, _ZERO_SHOT, "tpe-few", "random")
 
 
-def shares(members: Sequence[str], finished: Sequence[tuple[str, float | None]], *, mode: str) -> dict[str, float]:
-    """Probability of each member to give the next point; see the module's docstring.
+def probabilities(
+    members: Sequence[str], finished: Sequence[tuple[str, float | None]], *, mode: str
+) -> dict[str, float]:
+    """Probability of each member to give the next configuration; see the module's docstring.
 
     Args:
         members: their names.
         finished: (member, score) in the order in which trials ended; None = failed. Names that are
-            no members' (first points) set the best score without earning credit.
+            no members' (first configurations) set the best score without earning credit.
         mode: "max" or "min".
     """
     sign = 1 if mode == "max" else -1
@@ -61,28 +64,24 @@ def shares(members: Sequence[str], finished: Sequence[tuple[str, float | None]],
     credit = {name: sum(g[-WINDOW:]) / len(g[-WINDOW:]) if g else 0.0 for name, g in gains.items()}
     total = sum(credit.values())
     even = 1 / len(members)
-    return {
-        name: _KEPT_SHARE * even + (1 - _KEPT_SHARE) * (value / total if total > 0 else even)
-        for name, value in credit.items()
-    }
+    return {name: _KEPT * even + (1 - _KEPT) * (value / total if total > 0 else even) for name, value in credit.items()}
 
 
-class Portfolio(Ensemble):
+class Bandit(Ensemble):
     """See the module's docstring.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         members: at least one, see `Ensemble`.
-        settings: see `TrackingSearcher`.
 
     Raises:
         SearcherError: no members.
     """
 
-    def __init__(self, space: SearchSpace, *, members: Mapping[str, TrackingSearcher], **settings: Any) -> None:
+    def __init__(self, space: SearchSpace, study: StudySettings, *, members: Mapping[str, TrackingSearcher]) -> None:
         if not members:
-            raise SearcherError("a portfolio needs at least one member")
-        super().__init__(space, members=members, name="portfolio", **settings)
+            raise SearcherError("a bandit needs at least one member")
+        super().__init__(space, study, members=members, name="bandit")
         self._ended: list[str] = []
 
     def _turn(self) -> str:
@@ -92,7 +91,8 @@ class Portfolio(Ensemble):
                 return name
         ended = [self._attempts[trial_id] for trial_id in self._ended]
         finished = [(a.details.get("member", ""), None if a.failed else a.score) for a in ended]
-        chances = shares(list(self._members), finished, mode=str(self._mode))
+        chances = probabilities(list(self._members), finished, mode=str(self._mode))
+        # The searcher's first name stays in the seed, which belongs to published figures.
         rng = random.Random(f"{self.seed}/portfolio/{len(self._attempts)}")
         return rng.choices(list(chances), weights=list(chances.values()))[0]
 
@@ -113,44 +113,41 @@ class Portfolio(Ensemble):
         self._ended = list(state["ended"])
 
 
-def portfolio(
+def bandit(
     space: SearchSpace,
+    study: StudySettings,
     *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
     **options: Any,
-) -> Portfolio:
-    """The members that can take part: "hpo-llama" with a service, "prior" with experience, the others always.
+) -> Bandit:
+    """The members that can take part: "hpo-llama" with a service, the others always.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         context, service: see `hpo_llama`.
-        **options: members (names; hpo-llama, prior, tpe-few, random), and those of `hpo_llama`.
+        **options: members (names; hpo-llama, zero-shot, tpe-few, random), and those of `hpo_llama`.
 
     Raises:
         SearcherError: a member that does not exist, one that was asked for and cannot take part, or
             an option that is unknown or not allowed.
     """
-    names = options.pop("members", None) or _available(service)
-    checked = llm_options("portfolio", options, "members")
+    names = [today(name) for name in options.pop("members", None) or _available(service)]
+    checked = llm_options("bandit", options, "members")
     for name in names:
         if name not in _MEMBERS:
-            raise SearcherError(unknown("member of searcher 'portfolio'", name, _MEMBERS))
-    shared: dict[str, Any] = {"metric": MEMBER_METRIC, "mode": mode, "seed": seed}
+            raise SearcherError(unknown("member of searcher 'bandit'", name, _MEMBERS))
+    own = member_settings(study)
     members: dict[str, TrackingSearcher] = {}
     for name in names:
         if name == _LLM:
-            client = service_client("portfolio", service, checked.timeout_s)
-            members[name] = HpoLlama(space, client=client, context=context, options=checked, asks_ahead=False, **shared)
-        elif name == _PRIOR:
-            members[name] = prior(space, context=context, experience=checked.experience, **shared)
+            client = service_client("bandit", service, checked.timeout_s)
+            members[name] = HpoLlama(space, own, client=client, context=context, options=checked, asks_ahead=False)
+        elif name == _ZERO_SHOT:
+            members[name] = zero_shot(space, own, context=context, trial_history=checked.trial_history)
         else:
-            members[name] = _PLAIN[name](space, **shared)
-    return Portfolio(space, members=members, metric=metric, mode=mode, seed=seed, first_points=first_points)
+            members[name] = _PLAIN[name](space, own)
+    return Bandit(space, study, members=members)
 
 
 def _available(service: str | ServiceClient | None) -> list[str]:

@@ -1,35 +1,42 @@
-"""Several searchers in one study: one gives the next point, all see every point and result."""
+"""Several searchers in one study: one gives the next configuration, all see every configuration and result."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from searchers.space import Point, SearchSpace
+from autommlab.common.trial_status import SCORE
+from searchers.context import StudySettings
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 
-#: The members see scores under this key, whatever the study calls its metric.
-MEMBER_METRIC = "score"
+
+def member_settings(study: StudySettings) -> StudySettings:
+    """What the members of a study are told: they see clean scores, and first configurations as everybody's."""
+    return replace(study, metric=SCORE, first_configs=())
 
 
 class Ensemble(TrackingSearcher):
-    """Its members are searchers of this study alone, without first points, with metric `MEMBER_METRIC`.
+    """Its members are searchers of this study alone, with `member_settings`.
 
     Args:
-        space: what may be proposed.
-        members: name -> searcher; their modes and seeds are those of the ensemble.
-        settings: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
+        members: name -> searcher.
+        name: see `BaseSearcher`.
     """
 
-    def __init__(self, space: SearchSpace, *, members: Mapping[str, TrackingSearcher], **settings: Any) -> None:
-        super().__init__(space, **settings)
+    def __init__(
+        self, space: SearchSpace, study: StudySettings, *, members: Mapping[str, TrackingSearcher], name: str
+    ) -> None:
+        super().__init__(space, study, name=name)
         self._members = dict(members)
         self._why: dict[str, Any] = {}
 
     @abstractmethod
     def _turn(self) -> str:
-        """The member that gives the next point: a function of the ledger, asked as often as one likes."""
+        """The member that gives the next configuration: a function of the ledger, asked as often as one likes."""
 
     def _soon(self) -> Iterable[str]:
         """Members whose turn may come before a trial that begins now has ended."""
@@ -38,31 +45,31 @@ class Ensemble(TrackingSearcher):
     def _running(self) -> int:
         return sum(attempt.score is None for attempt in self._attempts.values())
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         name = self._turn()
         chosen = self._members[name]
-        point: Any = chosen.suggest(trial_id)
+        config: Any = chosen.suggest(trial_id)
         details = chosen.proposal_details(trial_id)
         origin = details.pop("proposed_by")
         self._why = {"member": name, **details}
-        self._tell_all(trial_id, point, origin)
-        return point, origin
+        self._tell_all(trial_id, config, origin)
+        return config, origin
 
     def _explain(self) -> dict[str, Any]:
         return self._why
 
-    def _adopt(self, trial_id: str, point: Point) -> None:
-        self._tell_all(trial_id, point, self._first_origin)
+    def _adopt(self, trial_id: str, config: Configuration) -> None:
+        self._tell_all(trial_id, config, self._first_origin)
 
-    def _adopt_foreign(self, trial_id: str, point: Point) -> None:
-        self._tell_all(trial_id, point, "elsewhere")
+    def _adopt_foreign(self, trial_id: str, config: Configuration) -> None:
+        self._tell_all(trial_id, config, "elsewhere")
 
-    def _tell_all(self, trial_id: str, point: Point, origin: str) -> None:
+    def _tell_all(self, trial_id: str, config: Configuration, origin: str) -> None:
         for member in self._members.values():
-            member.observe(trial_id, point, origin)
+            member.observe(trial_id, config, origin)
 
     def _entered(self, trial_id: str) -> None:
-        if len(self._attempts) >= len(self._first_points):
+        if len(self._attempts) >= len(self._first_configs):
             for name in self._soon():
                 self._members[name].prepare()
 
@@ -70,7 +77,7 @@ class Ensemble(TrackingSearcher):
         attempt = self._attempts[trial_id]
         status = {"status": "failed", "reason": attempt.reason} if attempt.failed else {}
         for member in self._members.values():
-            member.on_trial_complete(trial_id, {MEMBER_METRIC: score, **status})
+            member.on_trial_complete(trial_id, {SCORE: score, **status})
 
     def usage(self) -> dict[str, Any]:
         """Also what a member tells of its costs."""

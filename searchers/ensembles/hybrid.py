@@ -1,7 +1,7 @@
 """An LLM beside Optuna: the model opens the study and speaks up now and then, Optuna carries on.
 
 A model that knows the field starts well; a model-based optimiser is better at the numbers once
-there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all points and all results.
+there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all configurations and all results.
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from autommlab.common.errors import SearcherError
 from searchers.candidates import Ranker
-from searchers.context import StudyContext
-from searchers.ensembles.ensemble import MEMBER_METRIC, Ensemble
-from searchers.errors import SearcherError
+from searchers.context import StudyContext, StudySettings
+from searchers.ensembles.ensemble import Ensemble, member_settings
 from searchers.llm.hpo_llama import HpoLlama, service_client
 from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.settings import llm_options
 from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher
-from searchers.transfer.transfer_surrogate import LearnedScore, ranker_for
+from searchers.transfer.transfer_surrogate import TransferSurrogate, ranker_for
 from serve.client import ServiceClient
 
 _LLM, _OPTUNA = "llm", "optuna"
 #: Optuna's samplers draw their first 10 at random. With 3 for the LLM, TPE's trials 4 and 5 lost what it never made
-#: up for (8 held-out bags, 2026-11-27).
+#: up for (8 held-out tasks, 2026-11-27).
 _TURNS = {"llm_first": 10, "llm_every": 4}
 
 
 class Hybrid(Ensemble):
-    """The LLM proposes the first `llm_first` trials after the first points and then every `llm_every`-th.
+    """The LLM proposes the first `llm_first` trials after the first configurations and then every `llm_every`-th.
 
     Args:
-        space: what may be proposed.
+        space, study: see `TrackingSearcher`.
         llm, optuna: the members.
         llm_first: at least 0.
         llm_every: at least 1.
-        settings: see `TrackingSearcher`.
+        name: see `BaseSearcher`.
 
     Raises:
         SearcherError: a number is too small.
@@ -44,30 +44,31 @@ class Hybrid(Ensemble):
     def __init__(
         self,
         space: SearchSpace,
+        study: StudySettings,
         *,
         llm: TrackingSearcher,
         optuna: TrackingSearcher,
         llm_first: int,
         llm_every: int,
-        **settings: Any,
+        name: str,
     ) -> None:
         if llm_first < 0 or llm_every < 1:
             raise SearcherError(
                 f"llm_first must be at least 0 and llm_every at least 1, got llm_first={llm_first}, "
                 f"llm_every={llm_every}"
             )
-        super().__init__(space, members={_LLM: llm, _OPTUNA: optuna}, **settings)
+        super().__init__(space, study, members={_LLM: llm, _OPTUNA: optuna}, name=name)
         self._llm_first, self._llm_every = llm_first, llm_every
 
     def _turn(self) -> str:
-        return self._member(len(self._attempts) - len(self._first_points))
+        return self._member(len(self._attempts) - len(self._first_configs))
 
     def _soon(self) -> Iterable[str]:
-        number = len(self._attempts) - len(self._first_points)
+        number = len(self._attempts) - len(self._first_configs)
         return {self._member(number + ahead) for ahead in range(max(1, self._running()))}
 
     def _member(self, number: int) -> str:
-        """Whose turn the `number`-th proposal after the first points is."""
+        """Whose turn the `number`-th proposal after the first configurations is."""
         if number < self._llm_first or (number - self._llm_first + 1) % self._llm_every == 0:
             return _LLM
         return _OPTUNA
@@ -79,61 +80,59 @@ class Hybrid(Ensemble):
 
 def llm_tpe(
     space: SearchSpace,
+    study: StudySettings,
     *,
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
-    **arguments: Any,
+    **options: Any,
 ) -> Hybrid:
     """The LLM and TPE, the candidates of both ranked by past trials, TPE's also by this study's (see `ranked_tpe`).
 
     Args:
-        space, context, service: see `hpo_llama`.
-        **arguments: metric, mode, seed, first_points (see `TrackingSearcher`), llm_first (10),
-            llm_every (4), and the options of `hpo_llama`.
+        space, study, context, service: see `hpo_llama`.
+        **options: llm_first (10), llm_every (4), and those of `hpo_llama`.
 
     Raises:
         SearcherError: no service, or an option that is unknown or not allowed.
     """
-    return _hybrid("llm+tpe", _tpe, space, context, service, **arguments)
+    return _hybrid("llm+tpe", _tpe, space, study, context, service, options)
 
 
 def llm_gp(
     space: SearchSpace,
+    study: StudySettings,
     *,
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
-    **arguments: Any,
+    **options: Any,
 ) -> Hybrid:
     """The LLM and a Gaussian process (modelling from 3 results on); arguments as in `llm_tpe`."""
-    return _hybrid("llm+gp", _gp, space, context, service, **arguments)
+    return _hybrid("llm+gp", _gp, space, study, context, service, options)
 
 
-def _tpe(space: SearchSpace, ranker: Ranker, **shared: Any) -> OptunaSearcher:
-    if isinstance(ranker, LearnedScore):
-        return tpe_ranked(space, score=ranker, **shared)
-    return tpe_few(space, **shared)
+def _tpe(space: SearchSpace, study: StudySettings, ranker: Ranker) -> OptunaSearcher:
+    if isinstance(ranker, TransferSurrogate):
+        return tpe_ranked(space, study, score=ranker)
+    return tpe_few(space, study)
 
 
-def _gp(space: SearchSpace, _: Ranker, **shared: Any) -> OptunaSearcher:
-    return gp(space, startup_trials=3, **shared)
+def _gp(space: SearchSpace, study: StudySettings, _: Ranker) -> OptunaSearcher:
+    return gp(space, study, startup_trials=3)
 
 
 def _hybrid(
     name: str,
-    optuna: Callable[..., OptunaSearcher],
+    optuna: Callable[[SearchSpace, StudySettings, Ranker], OptunaSearcher],
     space: SearchSpace,
+    study: StudySettings,
     context: StudyContext | None,
     service: str | ServiceClient | None,
-    **arguments: Any,
+    options: dict[str, Any],
 ) -> Hybrid:
-    settings = {key: arguments.pop(key) for key in ("metric", "mode", "seed", "first_points") if key in arguments}
-    turns = {key: arguments.pop(key, default) for key, default in _TURNS.items()}
-    checked = llm_options(name, arguments, *turns)
-    shared: dict[str, Any] = {
-        "metric": MEMBER_METRIC,
-        **{key: settings[key] for key in ("mode", "seed") if key in settings},
-    }
+    turns = {key: options.pop(key, default) for key, default in _TURNS.items()}
+    checked = llm_options(name, options, *turns)
     client = service_client(name, service, checked.timeout_s)
-    ranker = ranker_for(space, context or StudyContext(), checked, str(settings.get("mode", "max")))
-    llm = HpoLlama(space, client=client, context=context, options=checked, ranker=ranker, asks_ahead=False, **shared)
-    return Hybrid(space, llm=llm, optuna=optuna(space, ranker, **shared), name=name, **turns, **settings)
+    ranker = ranker_for(space, context or StudyContext(), checked, study.mode)
+    own = member_settings(study)
+    llm = HpoLlama(space, own, client=client, context=context, options=checked, ranker=ranker, asks_ahead=False)
+    return Hybrid(space, study, llm=llm, optuna=optuna(space, own, ranker), name=name, **turns)

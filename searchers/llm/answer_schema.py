@@ -1,4 +1,4 @@
-"""One proposal as text: a JSON schema under which every answer is a point of the space.
+"""One proposal as text: a JSON schema under which every answer is a configuration of the space.
 
 Numbers stand on a grid, so that a grammar can list them: logarithmic reals in the E24 steps (24 a
 decade, two digits: 1, 1.1, 1.2, 1.3, 1.5, ...), everything else in at most about 60 even steps.
@@ -13,9 +13,9 @@ import math
 from decimal import Decimal
 from typing import Any
 
+from autommlab.common.errors import SearcherError
 from autommlab.common.wording import number_text
-from searchers.errors import SearcherError
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter, Parameter, Point, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, Parameter, SearchSpace
 
 #: IEC 60063: 24 values a decade, each about a tenth above the one before.
 _E24 = (10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91)
@@ -46,7 +46,7 @@ def grid(parameter: Parameter) -> tuple[int | float | str, ...]:
 
 
 def grid_size(space: SearchSpace) -> int:
-    """How many points answers can tell apart."""
+    """How many configurations answers can tell apart."""
     return math.prod(len(grid(parameter)) for parameter in space.parameters)
 
 
@@ -68,19 +68,21 @@ def longest_answer(space: SearchSpace) -> int:
     )
 
 
-def snap(space: SearchSpace, point: Point) -> Point:
-    """The point of the grid next to `point`, which must lie in the space."""
-    return {p.name: _nearest(p, point[p.name]) for p in space.parameters}
+def snap(space: SearchSpace, config: Configuration) -> Configuration:
+    """The configuration of the grid next to `config`, which must lie in the space."""
+    return {p.name: _nearest(p, config[p.name]) for p in space.parameters}
 
 
-def format_answer(space: SearchSpace, point: Point) -> str:
-    """The answer that proposes `point`, moved onto the grid; without blanks, as the service's grammar has it."""
-    answer = {name: _written(value) for name, value in snap(space, point).items()}
+def format_answer(space: SearchSpace, config: Configuration) -> str:
+    """The answer that proposes `config`, moved onto the grid; without blanks, as the service's grammar has
+    it.
+    """
+    answer = {name: _written(value) for name, value in snap(space, config).items()}
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def parse_answer(space: SearchSpace, text: str) -> Point:
-    """The point that an answer proposes, inside the space.
+def parse_answer(space: SearchSpace, text: str) -> Configuration:
+    """The configuration that an answer proposes, inside the space.
 
     Raises:
         AnswerError: no JSON object, a parameter missing or unknown, or a value outside the space.
@@ -92,10 +94,10 @@ def parse_answer(space: SearchSpace, text: str) -> Point:
     if not isinstance(given, dict):
         raise AnswerError(f"expected a JSON object, got {text[:80]!r}")
     by_name = {p.name: p for p in space.parameters}
-    point = {name: _read(by_name[name], value) if name in by_name else value for name, value in given.items()}
-    if problems := space.violations(point):
+    config = {name: _read(by_name[name], value) if name in by_name else value for name, value in given.items()}
+    if problems := space.violations(config):
         raise AnswerError("; ".join(problems)[:300])
-    return {name: point[name] for name in space.names()}
+    return {name: config[name] for name in space.names()}
 
 
 def _written(value: float | str) -> int | str:

@@ -1,4 +1,7 @@
-"""From a question to new points: one batch of samples a call, a few retries, never an exception."""
+"""From a question to new configurations: one batch of samples a call, a few retries, never an exception.
+
+A service that is down is not waited for at every proposal (`Breaker`).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from autommlab.common.llm_usage import LlmUsage
 from searchers.candidates import Candidate, Ranker, new_ones
 from searchers.context import StudyContext
 from searchers.llm.answer_schema import AnswerError, answer_schema, longest_answer, parse_answer
 from searchers.settings import ADAPTER, LlmOptions
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from serve.client import Answer, Sample, Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
 
@@ -54,43 +58,22 @@ class Request:
 
 
 @dataclass
-class Cost:
-    """What questions have taken; seconds are those of the calls, whoever waited for them."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def add(self, other: Cost) -> None:
-        """Sum up."""
-        self.calls += other.calls
-        self.prompt_tokens += other.prompt_tokens
-        self.tokens += other.tokens
-        self.spend(other.seconds)
-
-    def spend(self, seconds: float) -> None:
-        """A call took them."""
-        self.seconds = round(self.seconds + seconds, 3)
-
-
-@dataclass
 class Reply:
     """What came of a request.
 
     Attributes:
-        candidates: new points, the best first; those that are used up are taken out.
+        candidates: new configurations, the best first; those that are used up are taken out.
         failure: why there are none, "kind" or "kind: more".
         near: they may be close to a trial, because nothing farther off came.
         model: the adapter or base model that answered last.
-        cost: of all its calls.
+        usage: of all its calls.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
     failure: str = ""
     near: bool = False
     model: str = ""
-    cost: Cost = field(default_factory=Cost)
+    usage: LlmUsage = field(default_factory=LlmUsage)
 
 
 class Asker:
@@ -122,8 +105,8 @@ class Asker:
         self._breaker = Breaker(f"LLM service {client.url}", options.probe_every_s)
         self._model = options.adapter or ""
 
-    def ask(self, request: Request, tried: Sequence[Point]) -> Reply:
-        """New points for `request`, or the reason why there are none; takes at most `patience_s`."""
+    def ask(self, request: Request, tried: Sequence[Configuration]) -> Reply:
+        """New configurations for `request`, or the reason why there are none; takes at most `patience_s`."""
         reply = Reply()
         try:
             self._ask(request, tried, reply)
@@ -132,7 +115,7 @@ class Asker:
             reply.failure = f"{type(error).__name__}: {error}"
         return reply
 
-    def _ask(self, request: Request, tried: Sequence[Point], reply: Reply) -> None:
+    def _ask(self, request: Request, tried: Sequence[Configuration], reply: Reply) -> None:
         deadline = time.monotonic() + self._options.patience_s
         if self._breaker.is_open and not self._breaker.may_probe():
             reply.failure = self._breaker.reason
@@ -163,7 +146,6 @@ class Asker:
 
     def _call(self, request: Request, attempt: int, temperature: float, left_s: float, reply: Reply) -> Answer:
         started = time.monotonic()
-        reply.cost.calls += 1
         try:
             answer = self._client.chat(
                 request.messages,
@@ -178,11 +160,10 @@ class Asker:
                 timeout_s=min(left_s, self._options.timeout_s),
             )
         except ServiceError:
-            reply.cost.spend(time.monotonic() - started)
+            reply.usage = reply.usage.plus(LlmUsage(calls=1, seconds=time.monotonic() - started))
             raise
-        reply.cost.spend(answer.seconds)
-        reply.cost.prompt_tokens += answer.prompt_tokens
-        reply.cost.tokens += answer.tokens
+        told = {"prompt_tokens": answer.prompt_tokens, "tokens": answer.tokens, "seconds": answer.seconds}
+        reply.usage = reply.usage.plus(LlmUsage(calls=1, **told))
         return answer
 
     def _chosen_model(self) -> str:
@@ -198,7 +179,9 @@ class Asker:
             self._model = next((name for name in [*wanted, ADAPTER] if name in served), served[0])
         return self._model
 
-    def _usable(self, answer: Answer, tried: Sequence[Point], *, near_allowed: bool) -> tuple[list[Candidate], str]:
+    def _usable(
+        self, answer: Answer, tried: Sequence[Configuration], *, near_allowed: bool
+    ) -> tuple[list[Candidate], str]:
         """New candidates in order, or why there are none."""
         read, problems = [], []
         for sample in answer.samples:
@@ -212,7 +195,7 @@ class Asker:
             return fresh, ""
         if not read:
             return [], f"no usable answer: {problems[0]}"[:300]
-        return [], "no new point among the answers"
+        return [], "no new configuration among the answers"
 
 
 def _cut_off(sample: Sample) -> str:

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autommlab.common.errors import SearcherError
 from autommlab.common.wording import quote, score_text, value_text
 from searchers.context import StudyContext
-from searchers.errors import SearcherError
 from searchers.settings import LlmOptions
-from searchers.space import ChoiceParameter, IntParameter, Parameter, Point, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
 
 _SYSTEM = "You choose hyperparameters for training runs. Answer with one JSON object and nothing else."
 _LEAST_CHARS = 800
@@ -30,12 +30,12 @@ class Round:
     """One earlier proposal.
 
     Attributes:
-        point: what was tried.
+        config: what was tried.
         score: its result; None while it runs or if it failed.
         failure: why it has no score, e.g. "out of memory"; empty while it runs.
     """
 
-    point: Point
+    config: Configuration
     score: float | None = None
     failure: str = ""
 
@@ -149,7 +149,7 @@ def _telling(history: Sequence[Round], mode: str, limits: PromptLimits) -> list[
 
 
 def _row(space: SearchSpace, past: Round) -> str:
-    values = ", ".join(value_text(past.point[name]) for name in space.names())
+    values = ", ".join(value_text(past.config[name]) for name in space.names())
     if len(values) > _LINE_CHARS:
         values = f"{values[: _LINE_CHARS - 4]} ..."
     if past.failure:

@@ -1,10 +1,10 @@
-"""A learned score: what trials of earlier studies let one expect of a point in this one.
+"""A transfer surrogate: what trials of earlier studies let one expect of a configuration in this one.
 
 A forest over hyperparameters and the facts of the context, fitted to each trial's place in its own study's
 range. `hpo-llama` ranks the candidates of a call by it, as OptFormer (arXiv 2205.13320) ranks its samples by
 predicted metrics; the searcher `forest` is the same score without an LLM. Results of the present study do not
-enter: with a handful of them the order of random points was not better (45 bags, an eighth left out in turn,
-2026-11-26); `informed_gp` adds them where the points lie close together.
+enter: with a handful of them the order of random configurations was not better (45 bags, an eighth left out in turn,
+2026-11-26); `residual_gp` adds them where the configurations lie close together.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ import numpy as np
 
 from searchers.candidates import Candidate, Ranker, by_likelihood
 from searchers.context import Fact, StudyContext
-from searchers.distance import place
+from searchers.distance import unit_value
 from searchers.settings import LlmOptions
-from searchers.space import ChoiceParameter, Point, SearchSpace
-from searchers.transfer.trial_history import Experience, PastStudy, experience_or_shipped, load_experience, past_studies
+from searchers.space import ChoiceParameter, Configuration, SearchSpace
+from searchers.transfer.trial_history import PastStudy, PastTrial, history_or_shipped, load_history, past_studies
 
 _TREES = 100
-#: Share of the features that a split looks at.
+#: Fraction of the features that a split looks at.
 _FEATURES = 0.6
 #: A fact that a study does not have.
 _UNKNOWN = -1.0
 #: Studies whose range is taken for usual.
 _NEAREST = 6
-#: Decimals of an expected share that decide; forests on two machines agree as far.
+#: Decimals of a normalised score that decide; forests on two machines agree as far.
 _DECIMALS = 6
 
 
-class LearnedScore:
-    """Expected share of the study's range, 0 to 1; also a `Ranker`.
+class TransferSurrogate:
+    """Expected normalised score, 0 to 1; also a `Ranker`.
 
     Args:
         space, context: of the present study.
@@ -57,41 +57,41 @@ class LearnedScore:
         self._counted = sorted({n for facts in every for n, v in facts.items() if not isinstance(v, str)})
         self._facts = self._described(context.facts)
         rows = [
-            [*self._placed(point), *described]
+            [*self._placed(config), *described]
             for study in studies
             for described in [self._described(study.facts)]
-            for point, _ in study.trials
+            for config, _ in study.trials
         ]
-        shares = [share for study in studies for _, share in study.trials]
+        scores = [score for study in studies for _, score in study.trials]
         forest: Any = ExtraTreesRegressor(_TREES, max_features=_FEATURES, random_state=0)
-        forest.fit(np.array(rows, dtype=np.float32), shares)
-        # The forest's own `predict` dispatches to threads, which costs more than a few points do.
+        forest.fit(np.array(rows, dtype=np.float32), scores)
+        # The forest's own `predict` dispatches to threads, which costs more than a few configurations do.
         self._trees = [tree.tree_ for tree in forest.estimators_]
 
-    def values(self, points: Sequence[Point]) -> list[float]:
-        """What each point is expected to reach."""
-        if not points:
+    def values(self, configs: Sequence[Configuration]) -> list[float]:
+        """What each configuration is expected to reach."""
+        if not configs:
             return []
-        rows = np.array([[*self._placed(point), *self._facts] for point in points], dtype=np.float32)
+        rows = np.array([[*self._placed(config), *self._facts] for config in configs], dtype=np.float32)
         means = np.mean([tree.predict(rows)[:, 0] for tree in self._trees], axis=0)
         return [round(float(value), _DECIMALS) for value in means]
 
     def __call__(self, candidates: Sequence[Candidate], space: SearchSpace) -> list[Candidate]:
         """See `Ranker`; of equally promising ones the likelier text comes first."""
         likely = by_likelihood(candidates, space)
-        values = self.values([candidate.point for candidate in likely])
+        values = self.values([candidate.config for candidate in likely])
         told = [replace(candidate, expected=value) for candidate, value in zip(likely, values, strict=True)]
         return sorted(told, key=lambda candidate: -(candidate.expected or 0.0))
 
-    def _placed(self, point: Point) -> list[float]:
+    def _placed(self, config: Configuration) -> list[float]:
         """Numbers by their place and, where the scale is logarithmic, by themselves; choices one by one."""
         row: list[float] = []
         for parameter in self._space.parameters:
-            value = point[parameter.name]
+            value = config[parameter.name]
             if isinstance(parameter, ChoiceParameter):
                 row += [float(value == choice) for choice in parameter.choices]
             else:
-                row += [place(parameter, value), math.log(float(value)) if parameter.log else float(value)]
+                row += [unit_value(parameter, value), math.log(float(value)) if parameter.log else float(value)]
         return row
 
     def _described(self, facts: Mapping[str, Fact]) -> list[float]:
@@ -102,21 +102,23 @@ class LearnedScore:
         ]
 
 
-def learned_score(
-    space: SearchSpace, context: StudyContext, experience: Sequence[Experience], mode: str = "max"
-) -> LearnedScore | None:
+def fit_surrogate(
+    space: SearchSpace, context: StudyContext, trial_history: Sequence[PastTrial], mode: str = "max"
+) -> TransferSurrogate | None:
     """Fitted to past trials; None if no earlier study has this space's parameters.
 
     Args:
         space, context, mode: of the present study.
-        experience: trials of earlier ones.
+        trial_history: trials of earlier ones.
     """
-    studies = past_studies(space, context, experience, mode)
-    return LearnedScore(space, context, studies) if studies else None
+    studies = past_studies(space, context, trial_history, mode)
+    return TransferSurrogate(space, context, studies) if studies else None
 
 
-def score_from(path: Path, space: SearchSpace, context: StudyContext, mode: str = "max") -> LearnedScore | None:
-    """`learned_score` by the trials of a file: read and fitted once a process for as long as the file stays as it is.
+def surrogate_from(
+    path: Path, space: SearchSpace, context: StudyContext, mode: str = "max"
+) -> TransferSurrogate | None:
+    """`fit_surrogate` by the trials of a file: read and fitted once a process for as long as the file stays as it is.
 
     Raises:
         SearcherError: the file cannot be used.
@@ -128,8 +130,8 @@ def score_from(path: Path, space: SearchSpace, context: StudyContext, mode: str 
 @lru_cache(maxsize=8)
 def _fitted(
     path: Path, _changed: int, space: SearchSpace, facts: tuple[tuple[str, Fact], ...], mode: str
-) -> LearnedScore | None:
-    return learned_score(space, StudyContext(facts=dict(facts)), load_experience(path), mode)
+) -> TransferSurrogate | None:
+    return fit_surrogate(space, StudyContext(facts=dict(facts)), load_history(path), mode)
 
 
 def ranker_for(space: SearchSpace, context: StudyContext, options: LlmOptions, mode: str) -> Ranker:
@@ -140,4 +142,4 @@ def ranker_for(space: SearchSpace, context: StudyContext, options: LlmOptions, m
     """
     if options.rank_by == "likelihood":
         return by_likelihood
-    return score_from(experience_or_shipped(options.experience), space, context, mode) or by_likelihood
+    return surrogate_from(history_or_shipped(options.trial_history), space, context, mode) or by_likelihood

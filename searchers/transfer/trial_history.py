@@ -1,4 +1,7 @@
-"""What earlier studies have found, one trial a line; written by others, read here."""
+"""What earlier studies have found, one trial a line, and the same in terms of the present study.
+
+Values go over as they are where the bounds are the same, else by their place within the bounds:
+a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80."""
 
 from __future__ import annotations
 
@@ -12,22 +15,24 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autommlab.common.errors import SearcherError, invalid, tell_renamed
+from autommlab.common.trial_status import is_scored
 from searchers.context import Fact, StudyContext, context_distance
-from searchers.distance import at_place, place
-from searchers.errors import SearcherError
-from searchers.settings import EXPERIENCE_VARIABLE
-from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
+from searchers.distance import from_unit_value, unit_value
+from searchers.settings import HISTORY_VARIABLE
+from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
 
-SHIPPED = Path(__file__).with_name("experience.jsonl.gz")
+_OLD_VARIABLE = "AUTOMMLAB_EXPERIENCE"
+SHIPPED = Path(__file__).with_name("trial_history.jsonl.gz")
 
 
-class Experience(BaseModel):
-    """One line of an experience file: a trial of an earlier study. Other keys on the line are ignored.
+class PastTrial(BaseModel):
+    """One line of a trial history: a trial of an earlier study. Other keys on the line are ignored.
 
     Attributes:
         context: the facts of its `StudyContext`; with `parameters` and `mode` they tell studies apart.
         parameters: its space, bounds included, as `SearchSpace.parameters`.
-        point: the hyperparameters that were tried.
+        config: the hyperparameters that were tried.
         score: what they reached on validation data; None or anything if it failed.
         status: "ok" or "stopped" (early, by a scheduler); everything else is a failure.
         mode: whether a higher or a lower score is better.
@@ -37,7 +42,7 @@ class Experience(BaseModel):
 
     context: dict[str, Fact]
     parameters: tuple[Parameter, ...]
-    point: Point
+    config: Configuration
     score: float | None = None
     status: str = "ok"
     mode: Literal["max", "min"] = "max"
@@ -45,54 +50,54 @@ class Experience(BaseModel):
     @property
     def real_score(self) -> float | None:
         """The score, None if the trial failed."""
-        return self.score if self.status in ("ok", "stopped") else None
+        return self.score if is_scored(self.status) else None
 
 
-def experience_file(given: str | None) -> Path | None:
-    """The file to read: the one given, else that of AUTOMMLAB_EXPERIENCE, else none."""
-    name = given or os.environ.get(EXPERIENCE_VARIABLE)
+def history_file(given: str | None) -> Path | None:
+    """The file to read: the one given, else that of AUTOMMLAB_TRIAL_HISTORY, else none."""
+    name = given or os.environ.get(HISTORY_VARIABLE)
+    if not name and (name := os.environ.get(_OLD_VARIABLE)):
+        tell_renamed("environment variable", _OLD_VARIABLE, HISTORY_VARIABLE)
     return Path(name).expanduser() if name else None
 
 
-def experience_or_shipped(given: str | None) -> Path:
-    """As `experience_file`, and for want of one the trials that come with this package.
+def history_or_shipped(given: str | None) -> Path:
+    """As `history_file`, and for want of one the trials that come with this package.
 
-    Those are `autommlab trials`' own, without its held-out bags (`training_data_gen/triplets`).
+    Those are `autommlab trials`' own, without its held-out tasks (`training_data_gen/trials`).
     """
-    return experience_file(given) or SHIPPED
+    return history_file(given) or SHIPPED
 
 
-def load_experience(path: Path) -> list[Experience]:
+def load_history(path: Path) -> list[PastTrial]:
     """All trials of a JSONL file, compressed if its name ends in ".gz".
 
     Raises:
-        SearcherError: the file cannot be read, holds nothing, or a line is no `Experience` (with its number).
+        SearcherError: the file cannot be read, holds nothing, or a line is no `PastTrial` (with its number).
     """
     lines: Sequence[str]
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         lines = raw.decode("utf-8").splitlines()
     except (OSError, EOFError, ValueError) as error:
-        raise SearcherError(f"the experience file {path} cannot be read: {error}. {HOW_TO_MAKE_ONE}") from error
+        raise SearcherError(f"the trial history {path} cannot be read: {error}. {HOW_TO_MAKE_ONE}") from error
     read = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            read.append(Experience.model_validate_json(line))
+            read.append(PastTrial.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "line"
-            raise SearcherError(f"{path}, line {number}: {where}: {first['msg']}. {HOW_TO_MAKE_ONE}") from error
+            raise SearcherError(f"{path}, line {number}: {invalid(error)}. {HOW_TO_MAKE_ONE}") from error
     if not read:
-        raise SearcherError(f"the experience file {path} is empty. {HOW_TO_MAKE_ONE}")
+        raise SearcherError(f"the trial history {path} is empty. {HOW_TO_MAKE_ONE}")
     return read
 
 
 HOW_TO_MAKE_ONE = (
-    'An experience file has one JSON object per finished trial: {"context": {...}, "parameters": [bounds], '
-    '"point": {...}, "score": 0.8, "status": "ok"} (searchers.transfer.trial_history.Experience); '
-    f"name it by experience=FILE or the environment variable {EXPERIENCE_VARIABLE}"
+    'A trial history has one JSON object per finished trial: {"context": {...}, "parameters": [bounds], '
+    '"config": {...}, "score": 0.8, "status": "ok"} (searchers.transfer.trial_history.PastTrial); '
+    f"name it by trial_history=FILE or the environment variable {HISTORY_VARIABLE}"
 )
 
 
@@ -103,28 +108,29 @@ class PastStudy:
     Attributes:
         facts: of its context.
         distance: of its context from the present one, see `context_distance`.
-        trials: points of the present space and what they reached, 0 (the study's worst, failures) to 1 (its best).
+        trials: configurations of the present space and what they reached, 0 (the study's worst, failures) to 1 (its
+            best).
         range: from the worst to the best, in units of its objective.
     """
 
     facts: Mapping[str, Fact]
     distance: float
-    trials: tuple[tuple[Point, float], ...]
+    trials: tuple[tuple[Configuration, float], ...]
     range: float = 1.0
 
 
 def past_studies(
-    space: SearchSpace, context: StudyContext, experience: Sequence[Experience], mode: str
+    space: SearchSpace, context: StudyContext, trial_history: Sequence[PastTrial], mode: str
 ) -> list[PastStudy]:
     """Those with this space's parameters in which some trial was better than another, the nearest first.
 
     Args:
         space, context: of the present study.
-        experience: trials of earlier ones; studies with other parameters are passed over.
+        trial_history: trials of earlier ones; studies with other parameters are passed over.
         mode: "max" or "min"; studies of the other kind are passed over.
     """
-    grouped: dict[str, list[Experience]] = {}
-    for trial in experience:
+    grouped: dict[str, list[PastTrial]] = {}
+    for trial in trial_history:
         if trial.mode == mode:
             key = json.dumps([trial.context, [p.model_dump() for p in trial.parameters]], sort_keys=True)
             grouped.setdefault(key, []).append(trial)
@@ -139,34 +145,36 @@ def past_studies(
     return sorted(studies, key=lambda study: study.distance)
 
 
-def _extremes(trials: Sequence[Experience]) -> tuple[float, float]:
+def _extremes(trials: Sequence[PastTrial]) -> tuple[float, float]:
     """Worst and best score of a study, more is better; both 0 if all its trials failed."""
     sign = _sign(trials)
     real = [sign * t.real_score for t in trials if t.real_score is not None]
     return min(real, default=0.0), max(real, default=0.0)
 
 
-def _sign(trials: Sequence[Experience]) -> int:
+def _sign(trials: Sequence[PastTrial]) -> int:
     return 1 if trials[0].mode == "max" else -1
 
 
-def _scored(space: SearchSpace, trials: Sequence[Experience], worst: float, best: float) -> list[tuple[Point, float]]:
+def _scored(
+    space: SearchSpace, trials: Sequence[PastTrial], worst: float, best: float
+) -> list[tuple[Configuration, float]]:
     scored = []
     for trial in trials:
-        point = _carried_over(space, trial)
-        if point is not None:
+        config = _carried_over(space, trial)
+        if config is not None:
             score, sign = trial.real_score, _sign(trials)
-            share = 0.0 if score is None else 1.0 if best == worst else (sign * score - worst) / (best - worst)
-            scored.append((point, share))
+            normalised = 0.0 if score is None else 1.0 if best == worst else (sign * score - worst) / (best - worst)
+            scored.append((config, normalised))
     return scored
 
 
-def _carried_over(space: SearchSpace, trial: Experience) -> Point | None:
-    """The trial's point in the present space, None if it has no counterpart there."""
+def _carried_over(space: SearchSpace, trial: PastTrial) -> Configuration | None:
+    """The trial's configuration in the present space, None if it has no counterpart there."""
     past = {p.name: p for p in trial.parameters}
-    point: Point = {}
+    config: Configuration = {}
     for parameter in space.parameters:
-        before, value = past.get(parameter.name), trial.point.get(parameter.name)
+        before, value = past.get(parameter.name), trial.config.get(parameter.name)
         if (
             before is None
             or value is None
@@ -176,8 +184,8 @@ def _carried_over(space: SearchSpace, trial: Experience) -> Point | None:
         carried = _value(parameter, before, value)
         if carried is None:
             return None
-        point[parameter.name] = carried
-    return space.clip(point)
+        config[parameter.name] = carried
+    return space.clip(config)
 
 
 def _value(parameter: Parameter, before: Parameter, value: float | str) -> float | str | None:
@@ -187,4 +195,4 @@ def _value(parameter: Parameter, before: Parameter, value: float | str) -> float
         return None
     if (before.low, before.high) == (parameter.low, parameter.high):
         return value
-    return at_place(parameter, place(before, value))
+    return from_unit_value(parameter, unit_value(before, value))

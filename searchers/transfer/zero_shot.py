@@ -1,11 +1,10 @@
-"""The zero-shot prior: what did best in the most similar earlier studies. No LLM, no learning on the way.
+"""A zero-shot portfolio: what did best in the most similar earlier studies. No LLM; results change nothing.
 
-The honest, simple rival of a learned method. From an experience file it takes the studies whose
-contexts are nearest, and picks points one after the other so that, over these studies, the best
-of those picked so far grows most (a greedy portfolio, as in auto-sklearn 2.0, arXiv 2007.04074);
-a study counts the more the nearer it is. How a point would do in a study that never tried it is
-estimated from that study's trials around it. When no point adds anything, the best ones on
-average follow, and after the better half of what is known it draws at random.
+The simple rival of a learned method. From a trial history it takes the studies whose contexts are nearest, and
+picks configurations greedily so that, over these studies, the best of those picked so far grows most (as in
+auto-sklearn 2.0, arXiv 2007.04074); a study counts the more the nearer it is. How a configuration would do in a
+study that never tried it is estimated from that study's trials around it. When none adds anything, the best ones
+on average follow, and after the better half of what is known it draws at random.
 """
 
 from __future__ import annotations
@@ -15,48 +14,48 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from searchers.context import StudyContext
+from searchers.context import StudyContext, StudySettings
 from searchers.distance import gaps, is_near
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
-from searchers.transfer.trial_history import Experience, PastStudy, experience_or_shipped, load_experience, past_studies
+from searchers.transfer.trial_history import PastStudy, PastTrial, history_or_shipped, load_history, past_studies
 
-#: Studies that are looked at, and points of each that may be picked.
+#: Studies that are looked at, and configurations of each that may be picked.
 _NEIGHBOURS, _POINTS_EACH = 5, 12
 #: Distance at which a neighbour counts half as much as one at 0.
 _HALF_DISTANCE = 0.1
-#: How far a trial tells about the points around it (root mean square of the parameters' gaps), and
+#: How far a trial tells about the configurations around it (root mean square of the parameters' gaps), and
 #: how many trials the mean of its study weighs where it tells little.
 _KERNEL_WIDTH, _MEAN_WEIGHT = 0.15, 0.5
 _LEAST_GAIN = 1e-3
-#: Mean estimate (0 = the worst, 1 = the best of each study) below which a point is not worth a trial.
+#: Mean estimate (0 = the worst, 1 = the best of each study) below which a configuration is not worth a trial.
 _LEAST_MEAN = 0.5
 
 
-def prior_points(
+def zero_shot_configs(
     space: SearchSpace,
     context: StudyContext,
-    experience: Sequence[Experience],
+    trial_history: Sequence[PastTrial],
     *,
     mode: str = "max",
     size: int = 10,
-) -> list[Point]:
-    """Points worth trying first, the best one first; fewer than `size` if more would add nothing.
+) -> list[Configuration]:
+    """Configurations worth trying first, the best one first; fewer than `size` if more would add nothing.
 
     Args:
         space: of the present study.
         context: of the present study.
-        experience: trials of earlier ones; studies with other parameters are passed over.
+        trial_history: trials of earlier ones; studies with other parameters are passed over.
         mode: "max" or "min"; studies of the other kind are passed over.
-        size: most points.
+        size: most configurations.
     """
-    studies = past_studies(space, context, experience, mode)[:_NEIGHBOURS]
+    studies = past_studies(space, context, trial_history, mode)[:_NEIGHBOURS]
     left = {
-        number: (point, [_estimate(study, space, point) for study in studies])
-        for number, point in enumerate(_candidates(space, studies))
+        number: (config, [_estimate(study, space, config) for study in studies])
+        for number, config in enumerate(_candidates(space, studies))
     }
     reached = [0.0] * len(studies)
-    picked: list[Point] = []
+    picked: list[Configuration] = []
     while left and len(picked) < size:
         gains = {n: _mean(studies, map(max, estimates, reached)) for n, (_, estimates) in left.items()}
         means = {n: _mean(studies, estimates) for n, (_, estimates) in left.items()}
@@ -66,17 +65,17 @@ def prior_points(
             top = max(means, key=lambda n: (means[n], -n))
             if means[top] < _LEAST_MEAN:
                 break
-        point, estimates = left.pop(top)
+        config, estimates = left.pop(top)
         reached = list(map(max, estimates, reached))
-        picked.append(point)
+        picked.append(config)
     return picked
 
 
-def _estimate(study: PastStudy, space: SearchSpace, point: Point) -> float:
-    """What the point would reach in the study, from the trials around it."""
+def _estimate(study: PastStudy, space: SearchSpace, config: Configuration) -> float:
+    """What the configuration would reach in the study, from the trials around it."""
     total, weights = _MEAN_WEIGHT * sum(score for _, score in study.trials) / len(study.trials), _MEAN_WEIGHT
     for tried, score in study.trials:
-        between = gaps(space, point, tried)
+        between = gaps(space, config, tried)
         square = sum(gap * gap for gap in between) / max(1, len(between))
         weight = math.exp(-square / (2 * _KERNEL_WIDTH**2))
         total, weights = total + weight * score, weights + weight
@@ -89,63 +88,60 @@ def _mean(studies: Sequence[PastStudy], values: Iterable[float]) -> float:
     return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
 
 
-def _candidates(space: SearchSpace, studies: Sequence[PastStudy]) -> list[Point]:
-    """The best points of each study, without those that are nearly the same."""
-    found: list[Point] = []
+def _candidates(space: SearchSpace, studies: Sequence[PastStudy]) -> list[Configuration]:
+    """The best configurations of each study, without those that are nearly the same."""
+    found: list[Configuration] = []
     for study in studies:
-        for point, score in sorted(study.trials, key=lambda trial: -trial[1])[:_POINTS_EACH]:
-            if score > 0 and not is_near(space, point, found):
-                found.append(point)
+        for config, score in sorted(study.trials, key=lambda trial: -trial[1])[:_POINTS_EACH]:
+            if score > 0 and not is_near(space, config, found):
+                found.append(config)
     return found
 
 
-class PriorSearch(TrackingSearcher):
-    """The prior's points, then random ones; results of the present study change nothing.
+class ZeroShotSearch(TrackingSearcher):
+    """The portfolio's configurations, then random ones; results of the present study change nothing.
 
     Args:
-        space: what may be proposed.
-        points: what `prior_points` gave.
-        settings: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
+        configs: what `zero_shot_configs` gave.
     """
 
-    def __init__(self, space: SearchSpace, *, points: Sequence[Point], **settings: Any) -> None:
-        super().__init__(space, name="prior", **settings)
-        self._points = [dict(point) for point in points]
+    def __init__(self, space: SearchSpace, study: StudySettings, *, configs: Sequence[Configuration]) -> None:
+        super().__init__(space, study, name="zero-shot")
+        self._configs = [dict(config) for config in configs]
 
-    def _propose(self, trial_id: str) -> tuple[Point, str]:
-        tried = [attempt.point for attempt in self._attempts.values()]
-        for point in self._points:
-            if not is_near(self.space, point, tried):
-                return dict(point), self.name
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
+        tried = [attempt.config for attempt in self._attempts.values()]
+        for config in self._configs:
+            if not is_near(self.space, config, tried):
+                return dict(config), self.name
+        # The searcher's first name stays in the seed, which belongs to published figures.
         return self.space.sample(random.Random(f"{self.seed}/prior/{len(tried)}")), f"{self.name}:random"
 
     def settings(self) -> dict[str, Any]:
         """See `BaseSearcher.settings`."""
-        return {**super().settings(), "points": self._points}
+        return {**super().settings(), "configs": self._configs}
 
 
-def prior(
+def zero_shot(
     space: SearchSpace,
+    study: StudySettings,
     *,
-    metric: str | None = None,
-    mode: str = "max",
-    seed: int,
-    first_points: Sequence[Point] = (),
     context: StudyContext | None = None,
-    experience: str | None = None,
+    trial_history: str | None = None,
     size: int = 10,
-) -> PriorSearch:
-    """`PriorSearch` over an experience file.
+) -> ZeroShotSearch:
+    """`ZeroShotSearch` over a trial history.
 
     Args:
-        space, metric, mode, seed, first_points: see `TrackingSearcher`.
+        space, study: see `TrackingSearcher`.
         context: what the study is about; without it all earlier studies are equally near.
-        experience: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_EXPERIENCE, else that of this package.
-        size: most points before it draws at random.
+        trial_history: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_TRIAL_HISTORY, else that of this package.
+        size: most configurations before it draws at random.
 
     Raises:
         SearcherError: the file cannot be used.
     """
-    known = load_experience(experience_or_shipped(experience))
-    points = prior_points(space, context or StudyContext(), known, mode=mode, size=size)
-    return PriorSearch(space, points=points, metric=metric, mode=mode, seed=seed, first_points=first_points)
+    known = load_history(history_or_shipped(trial_history))
+    configs = zero_shot_configs(space, context or StudyContext(), known, mode=study.mode, size=size)
+    return ZeroShotSearch(space, study, configs=configs)

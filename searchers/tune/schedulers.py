@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-from searchers.errors import SearcherError, unknown
+from autommlab.common.errors import SearcherError, unknown
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler

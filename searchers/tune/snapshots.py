@@ -33,14 +33,14 @@ from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search.search_generator import SearchGenerator
 
+from autommlab.common.errors import SearcherError
 from autommlab.common.storage import open_whole, read_whole
 from searchers.base import BaseSearcher
-from searchers.errors import SearcherError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-#: Seconds from which a save is dear, and the share of the driver's time that dear ones may take (Tune's own).
+#: Seconds from which a save is dear, and the fraction of the driver's time that dear ones may take (Tune's own).
 DEAR_SAVE_S, MOST_OF_TIME = 0.1, 0.05
 
 _BUNDLE = "snapshot.zip"

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import ResumeError
+from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.trial_status import TrialStatus
 from autommlab.options import RunOptions
 from autommlab.progress.events import Event, EventLog
 from autommlab.status.runs import run_status, status_of
 from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
-from autommlab.training.records import Hyperparameters, LlmCost, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.usage import usage_of
 from tests.helpers.program import autommlab
 
@@ -69,7 +71,7 @@ def test_a_run_in_mid_study(half_way: RunFolder) -> None:
 
 
 def test_a_run_on_a_storage_is_read_where_it_lies(half_way: RunFolder) -> None:
-    cost = LlmCost(calls=4, prompt_tokens=900, tokens=100, seconds=3)
+    cost = LlmUsage(calls=4, prompt_tokens=900, tokens=100, seconds=3)
     (half_way.study / "llm.json").write_text(cost.model_dump_json())
     here, there = status_of(half_way.path, now=BEGAN), status_of(f"file://{half_way.path}", now=BEGAN)
     assert there.folder == f"file://{half_way.path}"

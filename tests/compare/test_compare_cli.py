@@ -1,4 +1,4 @@
-"""A tiny real race through the command line: run, extended by a searcher, refused with other settings."""
+"""A tiny real comparison through the command line: run, extended by a searcher, refused with other settings."""
 
 import json
 from pathlib import Path
@@ -13,24 +13,26 @@ from tests.helpers.program import autommlab
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_race_is_paired_resumable_and_draws_its_plot(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
-    out = tmp_path / "race"
-    asked = ("race", "which material", "--parse", parse, "--data", shapes, "--trials", 1, "--out", out)
+def test_a_comparison_is_paired_resumable_and_draws_its_plot(
+    home: Path, shapes: Path, parse: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "comparison"
+    asked = ("comparison", "which material", "--parse", parse, "--data", shapes, "--trials", 1, "--out", out)
     first = autommlab(home, *asked, "--searchers", "random", "--seeds", 1)
     assert first.returncode == 0, first.stderr
-    studies = sorted(str(path.parent.relative_to(out / "studies")) for path in out.glob("studies/*/*/lap.json"))
+    studies = sorted(str(path.parent.relative_to(out / "studies")) for path in out.glob("studies/*/*/study.json"))
     assert studies == ["random/seed-0"]
     before = {path: path.stat().st_mtime_ns for path in out.glob("studies/*/*/trials.jsonl")}
 
     more = autommlab(home, *asked, "--searchers", "random,tpe", "--seeds", 1, "--json")
     assert more.returncode == 0, more.stderr
     result = json.loads(more.stdout)
-    assert {(lap["searcher"], lap["seed"]) for lap in result["laps"]} == {("random", 0), ("tpe", 0)}
-    assert all(len(lap["scores"]) == 1 for lap in result["laps"])
+    assert {(study["searcher"], study["seed"]) for study in result["studies"]} == {("random", 0), ("tpe", 0)}
+    assert all(len(study["scores"]) == 1 for study in result["studies"])
     assert {path: path.stat().st_mtime_ns for path in before} == before, "a finished study was run again"
     assert [standing["searcher"] for standing in result["standings"]] == ["random", "tpe"]
-    assert json.loads((out / "race.json").read_text())["laps"] == result["laps"]
-    assert (out / "race.png").stat().st_size > 10_000
+    assert json.loads((out / "comparison.json").read_text())["studies"] == result["studies"]
+    assert (out / "comparison.png").stat().st_size > 10_000
 
     for other, said in [
         (("random",), "Name at least those"),
@@ -42,7 +44,7 @@ def test_a_race_is_paired_resumable_and_draws_its_plot(home: Path, shapes: Path,
 
 
 def test_an_unknown_searcher_is_named_before_anything_runs(home: Path, tmp_path: Path) -> None:
-    done = autommlab(home, "race", "x", "--searchers", "random,tpo", "--out", tmp_path / "race")
+    done = autommlab(home, "comparison", "x", "--searchers", "random,tpo", "--out", tmp_path / "comparison")
     assert done.returncode == 2
     assert "unknown searcher 'tpo'" in done.stderr
-    assert not (tmp_path / "race").exists()
+    assert not (tmp_path / "comparison").exists()

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autommlab.compare.curves import best_so_far, checkpoints, estimate, normalised_regret, trials_to_match, wins
-from autommlab.compare.records import Lap
+from autommlab.compare.records import StudySummary
 from autommlab.compare.standings import standings
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
-def lap(searcher: str, seed: int, values: list[float], **more: object) -> Lap:
+def study(searcher: str, seed: int, values: list[float], **more: object) -> StudySummary:
     plain = {"statuses": ("ok",) * len(values), "proposed_by": {searcher: len(values)}, "test": max(values)}
-    return Lap(searcher=searcher, seed=seed, scores=tuple(values), seconds=1.0, **{**plain, **more})
+    return StudySummary(searcher=searcher, seed=seed, scores=tuple(values), seconds=1.0, **{**plain, **more})
 
 
 @given(scores)
@@ -55,12 +55,12 @@ def test_trials_to_match_is_the_first_that_reaches_the_target() -> None:
 
 
 def test_standings_compare_only_seeds_that_every_searcher_has() -> None:
-    laps = [
-        lap("a", 0, [0.1, 0.5]),
-        lap("a", 1, [0.9, 0.9]),
-        lap("b", 0, [0.4, 0.4], statuses=("ok", "diverged"), proposed_by={"b": 1, "b:fallback": 1}),
+    studies = [
+        study("a", 0, [0.1, 0.5]),
+        study("a", 1, [0.9, 0.9]),
+        study("b", 0, [0.4, 0.4], statuses=("ok", "diverged"), proposed_by={"b": 1, "b:fallback": 1}),
     ]
-    first, second = standings(laps, ["a", "b"], trials=2)
+    first, second = standings(studies, ["a", "b"], trials=2)
     assert first.best_after[2].mean == 0.5
     assert (first.wins, second.wins) == (1.0, 0.0)
     assert second.failed == second.fallbacks == 0.5
@@ -70,5 +70,5 @@ def test_standings_compare_only_seeds_that_every_searcher_has() -> None:
 
 
 def test_a_study_that_ended_early_stays_where_it_was() -> None:
-    (only,) = standings([lap("a", 0, [0.3])], ["a"], trials=3)
+    (only,) = standings([study("a", 0, [0.3])], ["a"], trials=3)
     assert only.best_after[3].mean == 0.3

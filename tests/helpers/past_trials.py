@@ -7,18 +7,18 @@ import random
 from typing import Any
 
 from searchers import StudyContext
-from searchers.space import Point
+from searchers.space import Configuration
 from searchers.testing import SPACE
-from searchers.transfer.transfer_surrogate import LearnedScore, learned_score
-from searchers.transfer.trial_history import Experience
+from searchers.transfer.transfer_surrogate import TransferSurrogate, fit_surrogate
+from searchers.transfer.trial_history import PastTrial
 from tests.helpers.llm_making import CONTEXT, past_trial
 
 BEST_LR = 1e-3
 
 
-def worth(point: Point, best_lr: float = BEST_LR) -> float:
+def worth(config: Configuration, best_lr: float = BEST_LR) -> float:
     """1 at the best learning rate, a quarter less for each factor of ten."""
-    return 1 - 0.25 * abs(math.log10(float(point["lr"]) / best_lr))
+    return 1 - 0.25 * abs(math.log10(float(config["lr"]) / best_lr))
 
 
 def past_lines(studies: int = 6, trials: int = 20, **best: float) -> list[dict[str, Any]]:
@@ -28,13 +28,13 @@ def past_lines(studies: int = 6, trials: int = 20, **best: float) -> list[dict[s
     for number in range(studies):
         model = sorted(best)[number % len(best)] if best else "lite0"
         for _ in range(trials):
-            point = SPACE.sample(rng)
-            score = worth(point, best.get(model, BEST_LR)) + rng.gauss(0, 0.02)
-            lines.append(past_trial(point, score, dataset=f"set-{number}", model=model))
+            config = SPACE.sample(rng)
+            score = worth(config, best.get(model, BEST_LR)) + rng.gauss(0, 0.02)
+            lines.append(past_trial(config, score, dataset=f"set-{number}", model=model))
     return lines
 
 
-def score_of(lines: list[dict[str, Any]], context: StudyContext = CONTEXT, **more: Any) -> LearnedScore:
-    made = learned_score(SPACE, context, [Experience.model_validate(line) for line in lines], **more)
+def score_of(lines: list[dict[str, Any]], context: StudyContext = CONTEXT, **more: Any) -> TransferSurrogate:
+    made = fit_surrogate(SPACE, context, [PastTrial.model_validate(line) for line in lines], **more)
     assert made is not None
     return made

@@ -27,7 +27,7 @@ class QuadraticTrial(tune.Trainable):
     """A trivial trainable: three reports of a quadratic; actors are reused."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        self.point = {name: config[name] for name in SPACE.names()}
+        self.config = {name: config[name] for name in SPACE.names()}
         self.folder, self.seconds = Path(config["folder"]), config["seconds"]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -38,12 +38,12 @@ class QuadraticTrial(tune.Trainable):
         time.sleep(self.seconds)
         report = self.iteration + 1
         with (self.folder / "reports.jsonl").open("a") as log:
-            line = {"trial": self.trial_id, "point": self.point, "report": report, "process": os.getpid()}
+            line = {"trial": self.trial_id, "config": self.config, "report": report, "process": os.getpid()}
             log.write(json.dumps(line) + "\n")
-        return {METRIC: quadratic(self.point), "done": report == REPORTS}
+        return {METRIC: quadratic(self.config), "done": report == REPORTS}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        Path(checkpoint_dir, "point.json").write_text(json.dumps(self.point))
+        Path(checkpoint_dir, "configuration.json").write_text(json.dumps(self.config))
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """The report number, all that a trial has, is Tune's own."""

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from autommlab.common.trial_status import TrialStatus
 from autommlab.data.records import Bag, BagSplit
 from autommlab.deployment.records import Deployment, LimitCheck, Verification
 from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained, Rejection
 from autommlab.tasks import Task
-from autommlab.training.records import Hyperparameters, StudyResult, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, StudyResult, TrialRecord
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
 SENTENCE = 'Ich möchte <script>alert("Züge")</script> & 火车 erkennen, mAP über 0.5'

@@ -104,7 +104,7 @@ def _shape(rng: np.random.Generator, colour: int) -> tuple[Image.Image, Image.Im
 
 def _annotation(task: Task, number: int, colour: int, box: tuple[int, int, int, int]) -> dict:
     x, y, w, h = box
-    points = [x, y, 2, x + w, y, 2, x + w // 2, y + h, 2]
+    configs = [x, y, 2, x + w, y, 2, x + w // 2, y + h, 2]
     return {
         "id": number,
         "image_id": number,
@@ -112,7 +112,7 @@ def _annotation(task: Task, number: int, colour: int, box: tuple[int, int, int, 
         "bbox": list(box),
         "area": w * h,
         "iscrowd": 0,
-        "keypoints": points,
+        "keypoints": configs,
         "num_keypoints": 3,
     }
 

@@ -1,4 +1,4 @@
-"""Small tables of triplets with figures made up by a formula, for tests of what is done with triplets."""
+"""Small tables of trials with figures made up by a formula, for tests of what is done with trials."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.quasi import plan_points
-from training_data_gen.trials.records import Triplet, triplets_of
+from training_data_gen.trials.quasi import plan_configs
+from training_data_gen.trials.records import RecordedTrial, recorded_trials
 
 
 def setup_of(planned: PlannedBag, seed: int = 0) -> TrialSetup:
@@ -42,24 +42,24 @@ def setup_of(planned: PlannedBag, seed: int = 0) -> TrialSetup:
     return TrialSetup(bag=bag, choice=choice, reports=3, seed=seed)
 
 
-def score_of(point: Hyperparameters, seed: int) -> float:
+def score_of(config: Hyperparameters, seed: int) -> float:
     """The learning rate decides nearly alone, best at 1e-3; a seed moves it by 0.01."""
-    return round(0.9 - 0.15 * abs(math.log10(point.lr) + 3) - 0.01 * seed, 4)
+    return round(0.9 - 0.15 * abs(math.log10(config.lr) + 3) - 0.01 * seed, 4)
 
 
-def made_up(planned: PlannedBag, count: int, *, seed: int = 0) -> list[Triplet]:
-    """Triplets of the plan's first configurations; those with a rate above 0.05 have diverged."""
+def made_up(planned: PlannedBag, count: int, *, seed: int = 0) -> list[RecordedTrial]:
+    """Trials of the plan's first configurations; those with a rate above 0.05 have diverged."""
     setup, space = setup_of(planned, seed), search_space(planned.budget())
     trials = []
-    for number, values in enumerate(plan_points(space, count, planned.points), start=1):
-        point = Hyperparameters.model_validate(values)
-        diverged = point.lr > 0.05
-        score = 0.0 if diverged else score_of(point, seed)
+    for number, values in enumerate(plan_configs(space, count, planned.sequence), start=1):
+        config = Hyperparameters.model_validate(values)
+        diverged = config.lr > 0.05
+        score = 0.0 if diverged else score_of(config, seed)
         trials.append(
             TrialRecord(
                 number=number,
                 trial_id=f"t{number}",
-                hyperparameters=point,
+                hyperparameters=config,
                 score=score,
                 metrics={} if diverged else {objective(planned.task).name: score},
                 curve=() if diverged else ((5, score / 2), (10, score)),
@@ -74,4 +74,4 @@ def made_up(planned: PlannedBag, count: int, *, seed: int = 0) -> list[Triplet]:
         )
     best = max(trials, key=lambda trial: trial.score)
     figures = {objective(planned.task).name: best.score - 0.02}
-    return triplets_of(planned, setup, space, trials, test_metrics={best.number: figures})
+    return recorded_trials(planned, setup, space, trials, test_metrics={best.number: figures})

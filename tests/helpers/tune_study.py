@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from searchers import create
-from searchers.space import Point
+from searchers.space import Configuration
 from searchers.testing import METRIC, SPACE, propose, quadratic, report
 
 STUDY = Path(__file__).with_name("quadratic_study.py")
@@ -42,14 +42,14 @@ def finished(folder: Path) -> list[dict[str, Any]]:
     return [line for line in reports(folder) if line["report"] == REPORTS]
 
 
-def uninterrupted(searcher: str, trials: int) -> list[Point]:
+def uninterrupted(searcher: str, trials: int) -> list[Configuration]:
     """What the searcher proposes when each trial ends before the next one starts."""
     reference = create(searcher, SPACE, metric=METRIC, seed=0)
-    points = []
+    configs = []
     for number in range(trials):
-        points.append(propose(reference, f"t{number}"))
-        reference.on_trial_complete(f"t{number}", report(quadratic(points[-1])))
-    return points
+        configs.append(propose(reference, f"t{number}"))
+        reference.on_trial_complete(f"t{number}", report(quadratic(configs[-1])))
+    return configs
 
 
 def kill_after(run: subprocess.Popen[bytes], folder: Path, trials: int, patience_s: float = 240) -> None:

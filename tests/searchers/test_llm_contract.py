@@ -16,7 +16,7 @@ from searchers.llm.answer_schema import answer_schema, format_answer, parse_answ
 from searchers.llm.prompt import proposal_messages
 from searchers.settings import LlmOptions
 from searchers.space import SearchSpace
-from searchers.testing import SPACE, MakeSearcher, SearcherContract, play, propose, quadratic, report, spaces
+from searchers.testing import SPACE, MakeSearcher, SearcherContract, ask_and_tell, propose, quadratic, report, spaces
 from serve.client import Sampling, ServiceClient
 from serve.testing import running_service, tiny_adapter, tiny_settings
 from tests.helpers.llm_making import CONTEXT, make_llm
@@ -44,9 +44,9 @@ class _LlmContract(SearcherContract):
     def test_proposals_are_plain_values_inside_the_space(
         self, make_searcher: MakeSearcher, space: SearchSpace, seed: int
     ) -> None:
-        for point in play(make_searcher(space, seed), self.some_trials):
-            assert space.violations(point) == []
-            assert {type(value) for value in point.values()} <= {int, float, str}
+        for config in ask_and_tell(make_searcher(space, seed), self.some_trials):
+            assert space.violations(config) == []
+            assert {type(value) for value in config.values()} <= {int, float, str}
 
 
 class TestHpoLlama(_LlmContract):
@@ -57,7 +57,7 @@ class TestHpoLlama(_LlmContract):
 
 @pytest.mark.long
 class TestMixed(_LlmContract):
-    @pytest.fixture(params=["llm+tpe+default", "portfolio"])
+    @pytest.fixture(params=["llm+tpe+default", "bandit"])
     def make_searcher(self, request: pytest.FixtureRequest, url: str) -> MakeSearcher:
         options = {"llm_first": 1, "llm_every": 8} if request.param.startswith("llm") else {}
         return partial(make_llm, request.param, url, samples=2, **options)
@@ -70,38 +70,38 @@ SHORT_SPACE = SearchSpace(parameters=SPACE.parameters[2:])
 @pytest.mark.parametrize("studies", [4, pytest.param(20, marks=pytest.mark.long)])
 def test_proposals_of_fifty_trials_lie_in_the_space_and_none_comes_twice(url: str, studies: int) -> None:
     """A thousand proposals in the long run, two hundred in the usual one."""
-    points = []
+    configs = []
     for study in range(studies):
         searcher = make_llm("hpo-llama", url, SHORT_SPACE, study, samples=64, adapter="tiny")
         trials = [f"{study}.{number}" for number in range(50)]
         own = [propose(searcher, trial_id) for trial_id in trials]
-        assert len({json.dumps(point) for point in own}) == len(own)
+        assert len({json.dumps(config) for config in own}) == len(own)
         usage = searcher.usage()
         assert usage["fallbacks"] == 0, usage
         assert usage["by_origin"] == {"hpo-llama": 50}
-        points += own
-    assert len(points) == 50 * studies
-    assert [point for point in points if point not in SHORT_SPACE] == []
+        configs += own
+    assert len(configs) == 50 * studies
+    assert [config for config in configs if config not in SHORT_SPACE] == []
 
 
 def side_by_side(searcher: Any, slots: int, trials: int) -> list[Any]:
     """Every slot busy; they end in turn."""
     running: list[tuple[str, Any]] = []
-    points = []
+    configs = []
     for number in range(trials):
         if len(running) == slots:
-            trial_id, point = running.pop(0)
-            searcher.on_trial_complete(trial_id, report(quadratic(point)))
-        points.append(propose(searcher, f"t{number}"))
-        running.append((f"t{number}", points[-1]))
-    return points
+            trial_id, config = running.pop(0)
+            searcher.on_trial_complete(trial_id, report(quadratic(config)))
+        configs.append(propose(searcher, f"t{number}"))
+        running.append((f"t{number}", configs[-1]))
+    return configs
 
 
 @pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe"])
 def test_eight_trials_at_once(url: str, name: str) -> None:
-    points = side_by_side(make_llm(name, url, SPACE, 0), slots=8, trials=14)
-    assert all(point in SPACE for point in points)
-    assert len({json.dumps(point) for point in points}) == 14
+    configs = side_by_side(make_llm(name, url, SPACE, 0), slots=8, trials=14)
+    assert all(config in SPACE for config in configs)
+    assert len({json.dumps(config) for config in configs}) == 14
 
 
 def test_the_record_of_a_real_proposal(url: str) -> None:

@@ -14,8 +14,8 @@ import pytest
 from ray import cloudpickle
 
 from searchers import SearcherError, StudyContext, create, needs_service, takes_context, takes_service
-from searchers.space import FloatParameter, Point, SearchSpace
-from searchers.testing import METRIC, SPACE, play, propose, quadratic, report
+from searchers.space import Configuration, FloatParameter, SearchSpace
+from searchers.testing import METRIC, SPACE, ask_and_tell, propose, quadratic, report
 from tests.helpers.llm_fault_server import FaultServer
 
 CONTEXT = StudyContext(facts={"task": "classification", "classes": 4})
@@ -49,10 +49,10 @@ def own(searcher: Any) -> int:
 def test_the_study_finishes_and_counts_its_fallbacks(fault: str, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     with FaultServer(fault) as server, caplog.at_level(logging.WARNING):
         searcher = make(server, timeout_s=0.3, patience_s=1.0)
-        points = play(searcher, 6)
+        configs = ask_and_tell(searcher, 6)
     if reason.startswith("service"):
         assert server.calls <= 4, "every suggestion asked a service that is down"
-    assert len({json.dumps(point) for point in points}) == 6
+    assert len({json.dumps(config) for config in configs}) == 6
     usage = searcher.usage()
     assert usage["by_origin"] == {"hpo-llama:fallback": 6}
     assert (usage["proposals"], usage["fallbacks"]) == (6, 6)
@@ -68,7 +68,7 @@ def test_a_port_where_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
     with FaultServer() as server:
         url = server.url
     searcher = make(url)
-    play(searcher, 3)
+    ask_and_tell(searcher, 3)
     assert searcher.usage()["fallbacks"] == 3
     assert "cannot be reached" in searcher.proposal_details("trial2")["fallback"]
     assert caplog.text.count("Proposals come from elsewhere until it is back") == 1
@@ -77,9 +77,9 @@ def test_a_port_where_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_service_that_comes_back_is_used_again(caplog: pytest.LogCaptureFixture) -> None:
     with FaultServer("error") as server, caplog.at_level(logging.WARNING):
         searcher = make(server, probe_every_s=0)
-        play(searcher, 2)
+        ask_and_tell(searcher, 2)
         server.fault = "works"
-        play(searcher, 3, start=2)
+        ask_and_tell(searcher, 3, start=2)
         assert (own(searcher), searcher.usage()["fallbacks"]) == (3, 2)
     assert "is back" in caplog.text
 
@@ -87,22 +87,22 @@ def test_a_service_that_comes_back_is_used_again(caplog: pytest.LogCaptureFixtur
 def test_a_service_that_is_down_is_asked_now_and_then_only() -> None:
     with FaultServer("refuses") as server:
         searcher = make(server, probe_every_s=1000)
-        play(searcher, 5)
+        ask_and_tell(searcher, 5)
         assert len(server.requests) == 3, "one proposal with its retries, then nobody asks"
 
 
 def test_a_study_survives_a_fault_in_its_middle() -> None:
     with FaultServer() as server:
         searcher = make(server, timeout_s=0.5)
-        play(searcher, 3)
+        ask_and_tell(searcher, 3)
         server.fault = "stall"
-        play(searcher, 2, start=3)
+        ask_and_tell(searcher, 2, start=3)
     assert (own(searcher), searcher.usage()["fallbacks"]) == (3, 2)
 
 
 def test_retries_take_another_seed_and_a_higher_temperature() -> None:
     with FaultServer("cut") as server:
-        play(make(server, temperatures=(0.5, 0.9)), 1)
+        ask_and_tell(make(server, temperatures=(0.5, 0.9)), 1)
         first, second = server.requests
     assert (first["temperature"], second["temperature"]) == (0.5, 0.9)
     assert first["seed"] != second["seed"]
@@ -112,18 +112,18 @@ def test_retries_take_another_seed_and_a_higher_temperature() -> None:
 def test_duplicates_are_asked_for_again_and_then_replaced() -> None:
     with FaultServer("same") as server:
         searcher = make(server)
-        points = play(searcher, 4)
+        configs = ask_and_tell(searcher, 4)
         requests = len(server.requests)
-    assert len({json.dumps(point) for point in points}) == 4
+    assert len({json.dumps(config) for config in configs}) == 4
     assert (own(searcher), searcher.usage()["fallbacks"]) == (1, 3)
     assert requests == 1 + 3 * 3
-    assert searcher.usage()["fallback_reasons"] == {"no new point among the answers": 3}
+    assert searcher.usage()["fallback_reasons"] == {"no new configuration among the answers": 3}
 
 
 def test_a_proposal_tells_how_it_came_about() -> None:
     with FaultServer() as server:
         searcher = make(server)
-        play(searcher, 2)
+        ask_and_tell(searcher, 2)
         details = searcher.proposal_details("trial1")
         assert details["proposed_by"] == "hpo-llama"
         assert (details["adapter"], details["calls"], details["tokens"], details["prompt_tokens"]) == (
@@ -153,37 +153,37 @@ def test_the_prompt_tells_why_a_trial_failed() -> None:
     assert searcher.attempts()["a"].failed
 
 
-def test_a_fallback_takes_the_prior_where_there_is_experience(tmp_path: Any) -> None:
-    point: Point = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
+def test_a_fallback_takes_the_zero_shot_where_there_is_history(tmp_path: Any) -> None:
+    config: Configuration = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
     parameters = SPACE.model_dump(mode="json")["parameters"]
-    line = {"context": CONTEXT.facts, "parameters": parameters, "point": point, "score": 0.9, "status": "ok"}
+    line = {"context": CONTEXT.facts, "parameters": parameters, "config": config, "score": 0.9, "status": "ok"}
     (tmp_path / "past.jsonl").write_text(json.dumps(line))
     with FaultServer("error") as server:
-        searcher = make(server, experience=str(tmp_path / "past.jsonl"))
-        first, second = play(searcher, 2)
-    assert first == point != second
-    assert [searcher.proposal_details(f"trial{n}")["source"] for n in range(2)] == ["prior", "random"]
+        searcher = make(server, trial_history=str(tmp_path / "past.jsonl"))
+        first, second = ask_and_tell(searcher, 2)
+    assert first == config != second
+    assert [searcher.proposal_details(f"trial{n}")["source"] for n in range(2)] == ["zero-shot", "random"]
 
 
-def test_a_space_without_new_points_costs_no_call() -> None:
+def test_a_space_without_new_configs_costs_no_call() -> None:
     space = SearchSpace(parameters=(FloatParameter(name="lr", low=0.5, high=0.5),))
     with FaultServer() as server:
         searcher = make(server, space=space)
-        play(searcher, 3)
+        ask_and_tell(searcher, 3)
         assert len(server.requests) == 1
-    assert searcher.usage()["fallback_reasons"] == {"every point that the model can name has been tried": 2}
+    assert searcher.usage()["fallback_reasons"] == {"every configuration that the model can name has been tried": 2}
 
 
 def test_trials_side_by_side_are_asked_ahead_for() -> None:
     with FaultServer() as server:
         searcher = make(server, samples=2)
-        points = [propose(searcher, trial_id) for trial_id in "ab"]
+        configs = [propose(searcher, trial_id) for trial_id in "ab"]
         assert len(server.requests) == 1, "two candidates of one batch, nothing was learned between them"
         trials_run()
         assert len(server.requests) == 2
         with no_answers(server):
             for ended, begun in ("ac", "bd"):
-                searcher.on_trial_complete(ended, report(quadratic(points["ab".index(ended)])))
+                searcher.on_trial_complete(ended, report(quadratic(configs["ab".index(ended)])))
                 propose(searcher, begun)
         assert own(searcher) == 4, "the answer was not ready"
         trials_run()
@@ -194,16 +194,16 @@ def test_trials_side_by_side_are_asked_ahead_for() -> None:
 def test_a_fresh_answer_is_waited_for_where_it_is_asked_for() -> None:
     with FaultServer() as server:
         searcher = make(server, samples=2, fresh=True)
-        points = [propose(searcher, trial_id) for trial_id in "ab"]
+        configs = [propose(searcher, trial_id) for trial_id in "ab"]
         for ended, begun in ("ac", "bd", "ce"):
-            searcher.on_trial_complete(ended, report(quadratic(points["abc".index(ended)])))
-            points.append(propose(searcher, begun))
+            searcher.on_trial_complete(ended, report(quadratic(configs["abc".index(ended)])))
+            configs.append(propose(searcher, begun))
         asked = [request["messages"][1]["content"] for request in server.requests]
     for text in ("Nothing has been tried yet", "1 finished, 0 failed, 2 running", "2 finished, 0 failed, 2 running"):
         assert any(text in one for one in asked)
 
 
-@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "portfolio"])
+@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "bandit"])
 def test_slots_that_end_together_wait_for_no_answer_after_the_first_round(name: str) -> None:
     with FaultServer() as server:
         searcher = make(server, name)
@@ -221,7 +221,7 @@ def test_slots_that_end_together_wait_for_no_answer_after_the_first_round(name: 
 
 def test_a_study_of_one_trial_at_a_time_wastes_no_call_and_knows_every_result() -> None:
     with FaultServer() as server:
-        play(make(server), 5)
+        ask_and_tell(make(server), 5)
         asked = [request["messages"][1]["content"] for request in server.requests]
     assert len(asked) == 5
     assert ["-> running" in text for text in asked] == [False] * 5
@@ -243,18 +243,18 @@ def no_answers(server: FaultServer) -> Iterator[None]:
     server.answering.set()
 
 
-def side_by_side(searcher: Any, events: str) -> list[Point]:
+def side_by_side(searcher: Any, events: str) -> list[Configuration]:
     """A lower-case letter starts a trial, its capital ends it."""
-    points = {}
+    configs = {}
     for event in events:
         if event.islower():
-            points[event] = propose(searcher, event)
+            configs[event] = propose(searcher, event)
         else:
-            searcher.on_trial_complete(event.lower(), report(quadratic(points[event.lower()])))
-    return list(points.values())
+            searcher.on_trial_complete(event.lower(), report(quadratic(configs[event.lower()])))
+    return list(configs.values())
 
 
-@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "portfolio"])
+@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "bandit"])
 def test_proposals_do_not_depend_on_who_is_faster(name: str) -> None:
     events = "abcAdBCefDEg"
     with FaultServer() as server:
@@ -263,29 +263,33 @@ def test_proposals_do_not_depend_on_who_is_faster(name: str) -> None:
         assert side_by_side(make(server, name), events) == fast
 
 
-@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "portfolio"])
+@pytest.mark.parametrize("name", ["hpo-llama", "llm+tpe", "bandit"])
 def test_an_open_request_is_asked_again_after_a_restore(name: str, tmp_path: Any) -> None:
     with FaultServer(delay_s=0.1) as server:
         original, restored = make(server, name), make(server, name)
-        points = side_by_side(original, "abcAd")
+        configs = side_by_side(original, "abcAd")
         original.save(str(tmp_path / "state"))
         copied = cloudpickle.loads(cloudpickle.dumps(original))
         restored.restore(str(tmp_path / "state"))
         expected = None
         for searcher in (original, restored, copied):
-            searcher.on_trial_complete("b", report(quadratic(points[1])))
+            searcher.on_trial_complete("b", report(quadratic(configs[1])))
             following = [propose(searcher, trial_id) for trial_id in "xy"]
             expected = expected or following
             assert following == expected
 
 
 def test_who_needs_what() -> None:
-    assert [n for n in ("random", "prior", "hpo-llama", "llm+tpe+default", "portfolio") if needs_service(n)] == [
+    assert [n for n in ("random", "zero-shot", "hpo-llama", "llm+tpe+default", "bandit") if needs_service(n)] == [
         "hpo-llama",
         "llm+tpe+default",
     ]
-    assert [n for n in ("tpe", "prior", "llm+gp", "portfolio") if takes_context(n)] == ["prior", "llm+gp", "portfolio"]
-    assert [n for n in ("tpe", "prior", "llm+gp", "portfolio") if takes_service(n)] == ["llm+gp", "portfolio"]
+    assert [n for n in ("tpe", "zero-shot", "llm+gp", "bandit") if takes_context(n)] == [
+        "zero-shot",
+        "llm+gp",
+        "bandit",
+    ]
+    assert [n for n in ("tpe", "zero-shot", "llm+gp", "bandit") if takes_service(n)] == ["llm+gp", "bandit"]
 
 
 def test_a_missing_service_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The contract for all that is in an LLM searcher but the model, and for the prior; quick, no vLLM.
+"""The contract for all that is in an LLM searcher but the model, and for the zero-shot; quick, no vLLM.
 
 The server draws answers evenly from the schema that it gets. `test_llm_contract.py` has the model.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from searchers.testing import MakeSearcher, SearcherContract
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import make_experienced, make_llm, past_trial, write_experience
+from tests.helpers.llm_making import make_experienced, make_llm, past_trial, write_history
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ class TestLlmSearchers(SearcherContract):
     # Each proposal is a call over HTTP.
     many_trials = 60
 
-    @pytest.fixture(params=["hpo-llama", "llm+tpe+default", "portfolio"])
+    @pytest.fixture(params=["hpo-llama", "llm+tpe+default", "bandit"])
     def make_searcher(self, request: pytest.FixtureRequest, server: FaultServer) -> MakeSearcher:
         return partial(make_llm, request.param, server.url, **turns(request.param))
 
@@ -49,9 +49,9 @@ class TestLlmBesideGaussianProcess(SearcherContract):
 
 
 class TestPrior(SearcherContract):
-    @pytest.fixture(params=["prior", "prior+default"])
+    @pytest.fixture(params=["zero-shot", "zero-shot+default"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
         good = {"iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 0.001, "weight_decay": 1e-4}
         poor = {**good, "lr": 0.1, "optimizer": "SGD"}
-        file = write_experience(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
+        file = write_history(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
         return partial(make_experienced, request.param, str(file), size=2)

@@ -43,9 +43,9 @@ def searcher_at(url: str, seed: int) -> Any:
 def next_trial(searcher: Any) -> dict[str, Any]:
     """One trial from proposal to result; what the record says of the proposal."""
     trial_id = f"t{len(searcher.attempts())}"
-    point = propose(searcher, trial_id)
-    assert point in SPACE
-    searcher.on_trial_complete(trial_id, report(quadratic(point)))
+    config = propose(searcher, trial_id)
+    assert config in SPACE
+    searcher.on_trial_complete(trial_id, report(quadratic(config)))
     return searcher.proposal_details(trial_id)
 
 
@@ -92,4 +92,4 @@ def test_a_study_outlives_all_of_the_service(url: str, settings: ServiceSettings
     lost = told[FAULT_AT:]
     assert all(one["fallback"].startswith("service ") for one in lost)
     assert searcher.usage()["fallbacks"] == len(lost)
-    assert all(Path(one["source"]).name in ("random", "prior") for one in lost)
+    assert all(Path(one["source"]).name in ("random", "zero-shot") for one in lost)

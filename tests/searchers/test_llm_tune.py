@@ -37,8 +37,8 @@ def test_a_killed_study_goes_on_with_the_same_proposals(tmp_path: Path, study_en
     args = command(tmp_path, "llm+tpe", "none", 14, 0.1)
     kill_after(subprocess.Popen(args, env=study_environment), tmp_path, trials=12)
     subprocess.run([*args, "restore"], env=study_environment, check=True)
-    points = {line["trial"]: line["point"] for line in finished(tmp_path)}
-    assert list(points.values()) == uninterrupted("llm+tpe", 14)
+    configs = {line["trial"]: line["config"] for line in finished(tmp_path)}
+    assert list(configs.values()) == uninterrupted("llm+tpe", 14)
 
 
 def test_a_study_outlives_its_service(tmp_path: Path, study_environment: dict[str, str], server: FaultServer) -> None:
@@ -52,4 +52,4 @@ def test_a_study_outlives_its_service(tmp_path: Path, study_environment: dict[st
     done = subprocess.run(args, env=study_environment, check=True, capture_output=True, text=True)
     assert len(json.loads((tmp_path / "summary.json").read_text())) == 14
     assert "does not work: service refused" in done.stderr
-    assert "a point of random takes its place" in done.stderr
+    assert "a configuration of random takes its place" in done.stderr

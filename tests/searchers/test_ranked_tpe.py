@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from searchers import SearcherError, create
+from searchers import SearcherError, StudySettings, create
 from searchers.optuna_search import tpe_few, tpe_ranked
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, MakeSearcher, SearcherContract, propose, report
-from searchers.transfer.transfer_surrogate import LearnedScore, learned_score
-from searchers.transfer.trial_history import Experience, PastStudy
+from searchers.transfer.transfer_surrogate import TransferSurrogate, fit_surrogate
+from searchers.transfer.trial_history import PastStudy, PastTrial
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import CONTEXT, past_trial, write_experience
+from tests.helpers.llm_making import CONTEXT, past_trial, write_history
 from tests.helpers.past_trials import past_lines, score_of, worth
 
 
@@ -24,12 +24,12 @@ def reached(make: Any, trials: int = 8) -> float:
     """Mean worth, over 8 seeds, of what is proposed after three trials at random."""
     found = []
     for seed in range(8):
-        searcher = make(SPACE, metric=METRIC, seed=seed)
+        searcher = make(SPACE, StudySettings(METRIC, seed=seed))
         for number in range(trials):
-            point = propose(searcher, f"t{number}")
-            searcher.on_trial_complete(f"t{number}", report(worth(point)))
+            config = propose(searcher, f"t{number}")
+            searcher.on_trial_complete(f"t{number}", report(worth(config)))
             if number >= 3:
-                found.append(worth(point))
+                found.append(worth(config))
     return sum(found) / len(found)
 
 
@@ -40,28 +40,28 @@ def test_its_proposals_are_better_than_tpes_where_past_trials_tell() -> None:
 
 def test_it_looks_where_this_study_is_good_if_past_trials_are_of_no_help() -> None:
     misleading = score_of(past_lines(lite0=0.1))
-    late = [p for seed in range(4) for p in _points(misleading, seed, trials=30)[20:]]
+    late = [p for seed in range(4) for p in _configs(misleading, seed, trials=30)[20:]]
     assert sum(worth(p) for p in late) / len(late) > 0.6, "past trials say lr 0.1, which is worth 0.5"
 
 
 def test_what_was_tried_is_not_tried_again_while_there_is_something_new() -> None:
     sizes = IntParameter(name="batch_size", low=1, high=3)
     space = SearchSpace(parameters=(sizes, ChoiceParameter(name="optimizer", choices=("SGD", "Adam", "AdamW"))))
-    searcher, points = make_ranked(space, 0), []
+    searcher, configs = make_ranked(space, 0), []
     for number in range(9):
-        point = propose(searcher, f"t{number}")
-        assert number < 3 or point not in points or len({str(p) for p in points}) == 9
-        points.append(point)
-        searcher.on_trial_complete(f"t{number}", report(float(point == {"batch_size": 1, "optimizer": "SGD"})))
+        config = propose(searcher, f"t{number}")
+        assert number < 3 or config not in configs or len({str(p) for p in configs}) == 9
+        configs.append(config)
+        searcher.on_trial_complete(f"t{number}", report(float(config == {"batch_size": 1, "optimizer": "SGD"})))
 
 
-def _points(score: Any, seed: int, trials: int) -> list[Any]:
-    searcher = tpe_ranked(SPACE, score=score, metric=METRIC, seed=seed)
-    points = []
+def _configs(score: Any, seed: int, trials: int) -> list[Any]:
+    searcher = tpe_ranked(SPACE, StudySettings(METRIC, seed=seed), score=score)
+    configs = []
     for number in range(trials):
-        points.append(propose(searcher, f"t{number}"))
-        searcher.on_trial_complete(f"t{number}", report(worth(points[-1])))
-    return points
+        configs.append(propose(searcher, f"t{number}"))
+        searcher.on_trial_complete(f"t{number}", report(worth(configs[-1])))
+    return configs
 
 
 def test_a_parameter_with_one_value_is_no_hindrance() -> None:
@@ -74,38 +74,38 @@ def test_a_parameter_with_one_value_is_no_hindrance() -> None:
     lines = [past_trial({"lr": lr, "optimizer": "SGD"}, worth({"lr": lr})) for lr in (1e-4, 1e-3, 1e-2)]
     for line in lines:
         line["parameters"] = [parameter.model_dump() for parameter in space.parameters]
-    score = learned_score(space, CONTEXT, [Experience.model_validate(line) for line in lines])
+    score = fit_surrogate(space, CONTEXT, [PastTrial.model_validate(line) for line in lines])
     assert score is not None
-    searcher = tpe_ranked(space, score=score, metric=METRIC, seed=0)
+    searcher = tpe_ranked(space, StudySettings(METRIC, seed=0), score=score)
     for number in range(6):
-        point = propose(searcher, f"t{number}")
-        assert point["optimizer"] == "SGD"
-        searcher.on_trial_complete(f"t{number}", report(worth(point)))
+        config = propose(searcher, f"t{number}")
+        assert config["optimizer"] == "SGD"
+        searcher.on_trial_complete(f"t{number}", report(worth(config)))
 
 
 @pytest.mark.parametrize(("rank_by", "origin"), [("past trials", "tpe-ranked"), ("likelihood", "tpe-few")])
 def test_llm_tpe_ranks_both_kinds_of_candidates_or_none(rank_by: str, origin: str, tmp_path: Path) -> None:
-    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    file = write_history(tmp_path / "past.jsonl", past_lines())
     with FaultServer() as server:
         searcher: Any = create(
             "llm+tpe", SPACE, metric=METRIC, seed=0, service=server.url, context=CONTEXT,
-            experience=str(file), rank_by=rank_by, llm_first=3,
+            trial_history=str(file), rank_by=rank_by, llm_first=3,
         )  # fmt: skip
         for number in range(5):
-            point = propose(searcher, f"t{number}")
-            searcher.on_trial_complete(f"t{number}", report(worth(point)))
+            config = propose(searcher, f"t{number}")
+            searcher.on_trial_complete(f"t{number}", report(worth(config)))
     assert [a.origin for a in searcher.attempts().values()][3:] == [origin] * 2
 
 
 def test_too_few_trials_to_begin_with_are_refused() -> None:
     with pytest.raises(SearcherError, match="startup_trials must be at least 1, got 0"):
-        tpe_ranked(SPACE, score=score_of(past_lines()), metric=METRIC, seed=0, startup_trials=0)
+        tpe_ranked(SPACE, StudySettings(METRIC, seed=0), score=score_of(past_lines()), startup_trials=0)
 
 
 def make_ranked(space: SearchSpace, seed: int) -> Any:
     rng = random.Random(0)
     past = PastStudy(CONTEXT.facts, 0.0, tuple((space.sample(rng), rng.random()) for _ in range(20)))
-    return tpe_ranked(space, score=LearnedScore(space, CONTEXT, [past]), metric=METRIC, seed=seed)
+    return tpe_ranked(space, StudySettings(METRIC, seed=seed), score=TransferSurrogate(space, CONTEXT, [past]))
 
 
 class TestContract(SearcherContract):

@@ -1,4 +1,4 @@
-"""Past trials and this study's results together: what each of them says about a point."""
+"""Past trials and this study's results together: what each of them says about a configuration."""
 
 from __future__ import annotations
 
@@ -7,65 +7,65 @@ import random
 import numpy as np
 import pytest
 
-from searchers.space import Point
+from searchers.space import Configuration
 from searchers.testing import SPACE
-from searchers.transfer.residual_gp import InformedGP, Result
-from searchers.transfer.transfer_surrogate import LearnedScore
+from searchers.transfer.residual_gp import ResidualGP, Result
+from searchers.transfer.transfer_surrogate import TransferSurrogate
 from tests.helpers.past_trials import past_lines, score_of, worth
 
 
 @pytest.fixture(scope="module")
-def score() -> LearnedScore:
+def score() -> TransferSurrogate:
     return score_of(past_lines())
 
 
-def at(lr: float) -> Point:
+def at(lr: float) -> Configuration:
     return {**SPACE.sample(random.Random(0)), "lr": lr}
 
 
-def told(score: LearnedScore, reached: dict[float, float]) -> list[Result]:
+def told(score: TransferSurrogate, reached: dict[float, float]) -> list[Result]:
     return [Result(at(lr), value, *score.values([at(lr)])) for lr, value in reached.items()]
 
 
 GRID = [at(lr) for lr in np.geomspace(1e-5, 1e-1, 21)]
 
 
-def best_rate(model: InformedGP) -> float:
+def best_rate(model: ResidualGP) -> float:
     return float(GRID[int(np.argmax(model.improvement(GRID)))]["lr"])
 
 
-def test_where_results_say_nothing_past_trials_decide(score: LearnedScore) -> None:
-    model = InformedGP(SPACE, score, told(score, {1e-5: worth(at(1e-5))}))
+def test_where_results_say_nothing_past_trials_decide(score: TransferSurrogate) -> None:
+    model = ResidualGP(SPACE, score, told(score, {1e-5: worth(at(1e-5))}))
     assert 1e-4 <= best_rate(model) <= 1e-2
 
 
-def test_results_that_contradict_past_trials_count_more(score: LearnedScore) -> None:
+def test_results_that_contradict_past_trials_count_more(score: TransferSurrogate) -> None:
     """Past trials are best at 1e-3, these here get better and better below it."""
     here = told(score, {1e-2: 0.1, 1e-3: 0.2, 5e-4: 0.3, 1e-4: 0.6, 5e-5: 0.7})
-    assert best_rate(InformedGP(SPACE, score, here)) <= 1e-4
+    assert best_rate(ResidualGP(SPACE, score, here)) <= 1e-4
 
 
 @pytest.mark.parametrize(("unit", "shift"), [(100.0, 0.0), (1.0, -7.0)])
-def test_the_unit_of_the_objective_does_not_matter(score: LearnedScore, unit: float, shift: float) -> None:
+def test_the_unit_of_the_objective_does_not_matter(score: TransferSurrogate, unit: float, shift: float) -> None:
     here = told(score, {1e-4: 0.5, 1e-3: 0.9, 1e-2: 0.6})
-    plain = InformedGP(SPACE, score, here).improvement(GRID)
+    plain = ResidualGP(SPACE, score, here).improvement(GRID)
     usual, score.usual_range = score.usual_range, score.usual_range * unit
     try:
-        other = [Result(r.point, r.value * unit + shift, r.share) for r in here]
-        np.testing.assert_allclose(InformedGP(SPACE, score, other).improvement(GRID), plain * unit, rtol=1e-6)
+        other = [Result(r.config, r.value * unit + shift, r.normalised) for r in here]
+        np.testing.assert_allclose(ResidualGP(SPACE, score, other).improvement(GRID), plain * unit, rtol=1e-6)
     finally:
         score.usual_range = usual
 
 
-def test_a_point_that_is_being_tried_promises_less(score: LearnedScore) -> None:
+def test_a_config_that_is_being_tried_promises_less(score: TransferSurrogate) -> None:
     here = told(score, {1e-4: 0.5, 1e-2: 0.6})
-    alone = InformedGP(SPACE, score, here).improvement([at(1e-3)])
-    tried = InformedGP(SPACE, score, here, [at(1e-3)]).improvement([at(1e-3)])
+    alone = ResidualGP(SPACE, score, here).improvement([at(1e-3)])
+    tried = ResidualGP(SPACE, score, here, [at(1e-3)]).improvement([at(1e-3)])
     assert tried[0] < 0.7 * alone[0]
 
 
-def test_results_that_are_all_alike_are_no_hindrance(score: LearnedScore) -> None:
-    model = InformedGP(SPACE, score, told(score, {1e-4: 0.0, 1e-3: 0.0, 1e-2: 0.0}))
+def test_results_that_are_all_alike_are_no_hindrance(score: TransferSurrogate) -> None:
+    model = ResidualGP(SPACE, score, told(score, {1e-4: 0.0, 1e-3: 0.0, 1e-2: 0.0}))
     assert np.all(np.isfinite(model.improvement(GRID)))
     assert np.all(model.improvement(GRID) >= 0)
 

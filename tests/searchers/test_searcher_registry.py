@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 import searchers
-from searchers import SearcherError, create, names, needs_first_points, register, registry
+from autommlab.common.errors import tell_renamed
+from searchers import SearcherError, StudySettings, create, names, needs_first_configs, register, registry
 from searchers.base import BaseSearcher
 from searchers.random_search import RandomSearch
-from searchers.space import ChoiceParameter, FloatParameter, Point, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, SearchSpace
 from searchers.testing import METRIC, SPACE, propose, quadratic, report
+from tests.helpers.llm_making import past_trial, write_history
 
-RECIPE: Point = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
+DEFAULT: Configuration = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
 
 
 def make(name: str, **options: Any) -> Any:
@@ -31,8 +33,39 @@ def test_names_are_those_the_command_line_offers() -> None:
     assert names()[:6] == ("default", "random", "tpe", "tpe-few", "gp", "cmaes")
     assert "tpe+default" in names()
     assert "default+default" not in names()
-    assert names()[6:13] == ("prior", "forest", "hpo-llama", "llm+tpe", "llm+gp", "portfolio", "sobol")
-    assert [n for n in names() if needs_first_points(n)] == ["default", *(n for n in names() if "+default" in n)]
+    assert names()[6:13] == ("zero-shot", "surrogate", "hpo-llama", "llm+tpe", "llm+gp", "bandit", "sobol")
+    assert [n for n in names() if needs_first_configs(n)] == ["default", *(n for n in names() if "+default" in n)]
+
+
+def test_every_searcher_is_explained_in_one_line() -> None:
+    explained = searchers.summaries()
+    assert list(explained) == [name for name in names() if "+default" not in name]
+    assert all(0 < len(line) < 80 for line in explained.values()), explained
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("portfolio", "bandit"), ("prior", "zero-shot"), ("forest+default", "surrogate+default")]
+)
+def test_an_old_name_works_with_one_notice(old: str, new: str, caplog: pytest.LogCaptureFixture) -> None:
+    tell_renamed.cache_clear()
+    first = [DEFAULT] if needs_first_configs(old) else []
+    with caplog.at_level(logging.WARNING):
+        made = [make(name, first_configs=first) for name in (old, old, new)]
+    assert len({one.name for one in made}) == 1
+    notices = [record.getMessage() for record in caplog.records if "is now called" in record.getMessage()]
+    plain_old, plain_new = old.removesuffix("+default"), new.removesuffix("+default")
+    assert notices == [f"searcher {plain_old!r} is now called {plain_new!r}; the old name goes with the next release"]
+    assert old not in names()
+    with pytest.raises(SearcherError, match="is already there"):
+        register(plain_old, RandomSearch)
+
+
+def test_an_old_option_works(tmp_path: Path) -> None:
+    file = write_history(
+        tmp_path / "history.jsonl", [past_trial(DEFAULT, 0.9), past_trial({**DEFAULT, "lr": 1e-5}, 0.1)]
+    )
+    made = [make("zero-shot", **{name: str(file)}) for name in ("experience", "trial_history")]
+    assert propose(made[0], "a") == propose(made[1], "a") == DEFAULT
 
 
 def test_importing_the_package_imports_no_heavy_library() -> None:
@@ -57,14 +90,14 @@ def test_unknown_option_lists_the_allowed_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "tpe+default"])
-def test_default_needs_a_recipe(name: str) -> None:
-    with pytest.raises(SearcherError, match=rf"'{name.replace('+', '.')}' needs first_points"):
+def test_default_needs_a_default(name: str) -> None:
+    with pytest.raises(SearcherError, match=rf"'{name.replace('+', '.')}' needs first_configs"):
         make(name)
 
 
 def test_illegal_values_are_named() -> None:
     with pytest.raises(SearcherError, match=r"outside the search space: lr=7 is outside"):
-        make("random", first_points=[{**RECIPE, "lr": 7}])
+        make("random", first_configs=[{**DEFAULT, "lr": 7}])
     with pytest.raises(SearcherError, match=r"startup_trials must be at least 1, got 0"):
         make("gp", startup_trials=0)
     with pytest.raises(SearcherError, match=r"mode must be 'max' or 'min', got 'best'"):
@@ -83,8 +116,8 @@ def test_outsiders_register_a_factory() -> None:
     register("mine", RandomSearch)
     assert "mine" in names()
     assert "mine+default" in names()
-    searcher: Any = make("mine+default", first_points=[RECIPE])
-    assert propose(searcher, "a") == RECIPE
+    searcher: Any = make("mine+default", first_configs=[DEFAULT])
+    assert propose(searcher, "a") == DEFAULT
     with pytest.raises(SearcherError, match=r"'mine' is already there \(searchers.random_search\)"):
         register("mine", RandomSearch)
     with pytest.raises(SearcherError, match=r"'tpe' is already there"):
@@ -95,7 +128,7 @@ def test_outsiders_register_a_factory() -> None:
 
 @pytest.mark.usefixtures("clean_registry")
 def test_a_factory_must_return_a_searcher() -> None:
-    def broken(space: SearchSpace, **settings: Any) -> Any:
+    def broken(space: SearchSpace, study: StudySettings) -> Any:
         return "no searcher"
 
     register("broken", broken)
@@ -121,31 +154,31 @@ def test_the_base_is_truly_abstract() -> None:
 
 def origins(searcher: Any, trials: int) -> list[str]:
     for number in range(trials):
-        point = propose(searcher, f"t{number}")
-        searcher.on_trial_complete(f"t{number}", report(quadratic(point)))
+        config = propose(searcher, f"t{number}")
+        searcher.on_trial_complete(f"t{number}", report(quadratic(config)))
     return [searcher.proposed_by(f"t{number}") for number in range(trials)]
 
 
 def test_every_proposal_tells_its_origin() -> None:
-    assert origins(make("default", first_points=[RECIPE]), 3) == ["default", "random", "random"]
+    assert origins(make("default", first_configs=[DEFAULT]), 3) == ["default", "random", "random"]
     assert origins(make("tpe-few", startup_trials=2), 4) == ["tpe-few:start-up"] * 2 + ["tpe-few"] * 2
-    with_recipe = origins(make("tpe-few+default", startup_trials=2, first_points=[RECIPE]), 4)
-    assert with_recipe == ["first-point", "tpe-few:start-up", "tpe-few", "tpe-few"]
+    with_default = origins(make("tpe-few+default", startup_trials=2, first_configs=[DEFAULT]), 4)
+    assert with_default == ["first configuration", "tpe-few:start-up", "tpe-few", "tpe-few"]
     with pytest.raises(SearcherError, match=r"trial 'x' was not suggested by random"):
         make("random").proposed_by("x")
 
 
 @pytest.mark.parametrize("name", ["default", "tpe+default", "cmaes+default", "gp+default"])
-def test_first_points_come_first_and_unchanged(name: str) -> None:
-    other = {**RECIPE, "optimizer": "AdamW", "lr": 0.001}
-    searcher = make(name, first_points=[RECIPE, other])
-    assert [propose(searcher, "a"), propose(searcher, "b")] == [RECIPE, other]
-    assert propose(searcher, "c") not in (RECIPE, other)
+def test_first_configs_come_first_and_unchanged(name: str) -> None:
+    other = {**DEFAULT, "optimizer": "AdamW", "lr": 0.001}
+    searcher = make(name, first_configs=[DEFAULT, other])
+    assert [propose(searcher, "a"), propose(searcher, "b")] == [DEFAULT, other]
+    assert propose(searcher, "c") not in (DEFAULT, other)
 
 
 def test_default_draws_what_random_draws() -> None:
-    default, blind = make("default", first_points=[RECIPE]), make("random")
-    propose(default, "recipe")
+    default, blind = make("default", first_configs=[DEFAULT]), make("random")
+    propose(default, "default")
     assert [propose(default, i) for i in "abc"] == [propose(blind, i) for i in "abc"]
 
 
@@ -212,7 +245,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeyp
     def full_disk(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.replace", full_disk)
+    monkeypatch.setattr("pathlib.Path.replace", full_disk)
     propose(searcher, "a")
     with pytest.raises(OSError, match="No space left"):
         searcher.save(str(target))

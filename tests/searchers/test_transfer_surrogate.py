@@ -14,10 +14,10 @@ from searchers.candidates import Candidate, by_likelihood
 from searchers.settings import LlmOptions
 from searchers.space import FloatParameter, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
-from searchers.transfer.transfer_surrogate import LearnedScore, learned_score, ranker_for, score_from
-from searchers.transfer.trial_history import Experience
+from searchers.transfer.transfer_surrogate import TransferSurrogate, fit_surrogate, ranker_for, surrogate_from
+from searchers.transfer.trial_history import PastTrial
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import CONTEXT, make_experienced, make_llm, write_experience
+from tests.helpers.llm_making import CONTEXT, make_experienced, make_llm, write_history
 from tests.helpers.past_trials import BEST_LR, past_lines, score_of, worth
 
 
@@ -25,9 +25,9 @@ def test_it_expects_most_where_studies_not_seen_before_are_best() -> None:
     from scipy.stats import spearmanr
 
     rng = random.Random(1)
-    points = [SPACE.sample(rng) for _ in range(200)]
-    values = score_of(past_lines()).values(points)
-    assert spearmanr(values, [worth(point) for point in points]).statistic > 0.9
+    configs = [SPACE.sample(rng) for _ in range(200)]
+    values = score_of(past_lines()).values(configs)
+    assert spearmanr(values, [worth(config) for config in configs]).statistic > 0.9
     assert 0 <= min(values) < max(values) <= 1
 
 
@@ -45,7 +45,7 @@ def test_lower_may_be_better_and_other_parameters_are_no_help() -> None:
     values = score_of(losses, mode="min").values([low, best])
     assert values[1] > values[0]
     other = SearchSpace(parameters=(FloatParameter(name="momentum", low=0.5, high=0.99), *SPACE.parameters))
-    assert learned_score(other, CONTEXT, [Experience.model_validate(line) for line in past_lines()]) is None
+    assert fit_surrogate(other, CONTEXT, [PastTrial.model_validate(line) for line in past_lines()]) is None
     assert score_of(losses, mode="min").values([]) == []
 
 
@@ -54,64 +54,64 @@ def test_candidates_come_in_the_order_of_the_score_then_of_likelihood() -> None:
     low, best = ({**SPACE.sample(random.Random(0)), "lr": lr} for lr in (1e-5, BEST_LR))
     given = [Candidate(low, -1.0), Candidate(best, -9.0), Candidate(low, -0.5)]
     ranked = score(given, SPACE)
-    assert [(one.point, one.logprob) for one in ranked] == [(best, -9.0), (low, -0.5), (low, -1.0)]
+    assert [(one.config, one.logprob) for one in ranked] == [(best, -9.0), (low, -0.5), (low, -1.0)]
     assert ranked[0].expected > ranked[1].expected == ranked[2].expected
 
 
 def test_a_file_is_fitted_once_until_it_changes(tmp_path: Path) -> None:
-    file = write_experience(tmp_path / "past.jsonl", past_lines())
-    first = score_from(file, SPACE, CONTEXT)
-    assert score_from(file, SPACE, CONTEXT) is first
-    assert score_from(file, SPACE, StudyContext(facts={"task": "detection"})) is not first
-    write_experience(file, past_lines(studies=3))
+    file = write_history(tmp_path / "past.jsonl", past_lines())
+    first = surrogate_from(file, SPACE, CONTEXT)
+    assert surrogate_from(file, SPACE, CONTEXT) is first
+    assert surrogate_from(file, SPACE, StudyContext(facts={"task": "detection"})) is not first
+    write_history(file, past_lines(studies=3))
     os.utime(file, ns=(0, 0))
-    assert score_from(file, SPACE, CONTEXT) is not first
+    assert surrogate_from(file, SPACE, CONTEXT) is not first
 
 
 def test_the_options_choose_the_ranker(tmp_path: Path) -> None:
-    file = write_experience(tmp_path / "past.jsonl", past_lines())
-    assert isinstance(ranker_for(SPACE, CONTEXT, LlmOptions(experience=str(file)), "max"), LearnedScore)
+    file = write_history(tmp_path / "past.jsonl", past_lines())
+    assert isinstance(ranker_for(SPACE, CONTEXT, LlmOptions(trial_history=str(file)), "max"), TransferSurrogate)
     assert ranker_for(SPACE, CONTEXT, LlmOptions(rank_by="likelihood"), "max") is by_likelihood
-    assert isinstance(ranker_for(SPACE, CONTEXT, LlmOptions(), "max"), LearnedScore), "by those of the package"
+    assert isinstance(ranker_for(SPACE, CONTEXT, LlmOptions(), "max"), TransferSurrogate), "by those of the package"
     assert ranker_for(SPACE, CONTEXT, LlmOptions(), "min") is by_likelihood, "the package has none of that kind"
-    with pytest.raises(SearcherError, match=r"experience file .*nowhere.* cannot be read"):
-        ranker_for(SPACE, CONTEXT, LlmOptions(experience=str(tmp_path / "nowhere")), "max")
+    with pytest.raises(SearcherError, match=r"trial history .*nowhere.* cannot be read"):
+        ranker_for(SPACE, CONTEXT, LlmOptions(trial_history=str(tmp_path / "nowhere")), "max")
 
 
 def test_an_llm_searcher_tries_its_most_promising_candidate_and_tells_what_is_expected(tmp_path: Path) -> None:
-    file = write_experience(tmp_path / "past.jsonl", past_lines())
+    file = write_history(tmp_path / "past.jsonl", past_lines())
     with FaultServer() as server:
         ranked, likely = (
-            make_llm("hpo-llama", server.url, SPACE, 0, samples=16, experience=str(file), rank_by=by)
+            make_llm("hpo-llama", server.url, SPACE, 0, samples=16, trial_history=str(file), rank_by=by)
             for by in ("past trials", "likelihood")
         )
-        points = [[propose(searcher, f"t{n}") for n in range(6)] for searcher in (ranked, likely)]
-    mean_worth = [sum(map(worth, own)) / len(own) for own in points]
+        configs = [[propose(searcher, f"t{n}") for n in range(6)] for searcher in (ranked, likely)]
+    mean_worth = [sum(map(worth, own)) / len(own) for own in configs]
     assert mean_worth[0] > mean_worth[1] + 0.1
     assert 0.5 < ranked.proposal_details("t0")["expected"] <= 1
     assert likely.proposal_details("t0")["expected"] is None
 
 
-class TestForest(SearcherContract):
-    # Each proposal draws and rates 512 points.
+class TestSurrogate(SearcherContract):
+    # Each proposal draws and rates 512 configurations.
     many_trials = 60
 
-    @pytest.fixture(params=["forest", "forest+default"])
+    @pytest.fixture(params=["surrogate", "surrogate+default"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
-        file = write_experience(tmp_path / "past.jsonl", past_lines())
+        file = write_history(tmp_path / "past.jsonl", past_lines())
         return partial(make_experienced, request.param, str(file))
 
 
-def test_the_forest_proposes_good_points_from_the_first_trial_on(tmp_path: Path) -> None:
-    file = write_experience(tmp_path / "past.jsonl", past_lines())
-    searcher = make_experienced("forest", str(file), SPACE, 0)
-    points = [propose(searcher, f"t{n}") for n in range(5)]
-    assert min(map(worth, points)) > 0.8
-    assert searcher.proposed_by("t0") == "forest"
+def test_it_proposes_good_configs_from_the_first_trial_on(tmp_path: Path) -> None:
+    file = write_history(tmp_path / "past.jsonl", past_lines())
+    searcher = make_experienced("surrogate", str(file), SPACE, 0)
+    configs = [propose(searcher, f"t{n}") for n in range(5)]
+    assert min(map(worth, configs)) > 0.8
+    assert searcher.proposed_by("t0") == "surrogate"
 
 
 def test_without_earlier_studies_it_says_that_it_draws_at_random(tmp_path: Path) -> None:
     other = [{**line, "mode": "min"} for line in past_lines()]
-    searcher = make_experienced("forest", str(write_experience(tmp_path / "past.jsonl", other)), SPACE, 0)
+    searcher = make_experienced("surrogate", str(write_history(tmp_path / "past.jsonl", other)), SPACE, 0)
     propose(searcher, "a")
-    assert searcher.proposed_by("a") == "forest:random"
+    assert searcher.proposed_by("a") == "surrogate:random"

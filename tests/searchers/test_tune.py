@@ -34,7 +34,7 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.mark.slow
 def test_a_study_runs_what_the_searcher_proposes(tmp_path: Path, environment: dict[str, str]) -> None:
     subprocess.run(command(tmp_path, "random", "none", 5, 0.01), env=environment, check=True)
-    assert [line["point"] for line in finished(tmp_path)] == uninterrupted("random", 5)
+    assert [line["config"] for line in finished(tmp_path)] == uninterrupted("random", 5)
     assert len({line["process"] for line in reports(tmp_path)}) == 1, "the actor was not reused"
 
 
@@ -56,8 +56,8 @@ def test_a_killed_study_goes_on_and_repeats_no_finished_trial(tmp_path: Path, en
     after = [line["trial"] for line in finished(tmp_path)][len(before) :]
     assert not set(before[:-1]) & set(after), "a finished trial was repeated"
     assert len(set(before) | set(after)) == 8
-    points = {line["trial"]: line["point"] for line in finished(tmp_path)}
-    assert list(points.values()) == uninterrupted("tpe-few", 8)
+    configs = {line["trial"]: line["config"] for line in finished(tmp_path)}
+    assert list(configs.values()) == uninterrupted("tpe-few", 8)
     assert len(json.loads((tmp_path / "summary.json").read_text())) == 8
 
 

@@ -10,11 +10,13 @@ from autommlab.training.records import Hyperparameters, TrialRecord
 
 
 def trial(worker: str, ended_at: float, busy: float) -> TrialRecord:
-    point = Hyperparameters(iterations=1, batch_size=1, optimizer="SGD", lr=0.1, weight_decay=0.0, lr_schedule="StepLR")
+    config = Hyperparameters(
+        iterations=1, batch_size=1, optimizer="SGD", lr=0.1, weight_decay=0.0, lr_schedule="StepLR"
+    )
     return TrialRecord(
         number=1,
         trial_id="t",
-        hyperparameters=point,
+        hyperparameters=config,
         score=0.5,
         status="ok",
         train_s=busy * 0.75,

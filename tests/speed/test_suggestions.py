@@ -1,4 +1,4 @@
-"""How long slots wait, on figures worked out by hand, and the stand-in trainable under a real Ray Tune."""
+"""How long slots wait, on figures worked out by hand, and the fallback trainable under a real Ray Tune."""
 
 import pytest
 

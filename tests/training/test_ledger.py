@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import StorageError
+from autommlab.common.trial_status import TrialStatus
 from autommlab.training.ledger import Ledger, best_record
-from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.study_log import StopWhenHopeless
 
 

@@ -1,4 +1,4 @@
-"""The HPO benchmark: shares and ranks over bags from known laps, and a tiny real run through the command line."""
+"""The HPO benchmark: shares and ranks over bags from known studies, and a tiny real run through the command line."""
 
 from __future__ import annotations
 
@@ -15,44 +15,53 @@ from autommlab.common.keyed_lines import KeyedFile, write_compressed
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
 from autommlab.compare.across_show import contrast_table, draw, table
 from autommlab.compare.across_tasks import contrasts, joined, mean_curves, overall
-from autommlab.compare.records import Lap, RaceResult
+from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.standings import standings
 from autommlab.tasks import Task
 from tests.helpers.program import autommlab
 from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.hpo import TRAININGS_FILE, held_out_bags
 from training_data_gen.trials.plan import make_plan
-from training_data_gen.trials.records import Triplet
-from training_data_gen.trials.store import read_triplets
+from training_data_gen.trials.records import RecordedTrial
+from training_data_gen.trials.store import read_trials
 
 SEARCHERS = ("random", "better")
 
 
-def lap(searcher: str, seed: int, *scores: float) -> Lap:
-    return Lap(
+def study(searcher: str, seed: int, *scores: float) -> StudySummary:
+    return StudySummary(
         searcher=searcher, seed=seed, scores=scores, statuses=("ok",) * len(scores), proposed_by={}, test=0.5, seconds=9
     )
 
 
-def race(task: Task, *laps: Lap) -> RaceResult:
-    return RaceResult(
-        task=task, objective="x", data="d", model="m", trials=3, seeds=2, laps=laps, standings=(), command="c", date="d"
+def comparison(task: Task, *studies: StudySummary) -> Comparison:
+    return Comparison(
+        task=task,
+        objective="x",
+        data="d",
+        model="m",
+        trials=3,
+        seeds=2,
+        studies=studies,
+        standings=(),
+        command="c",
+        date="d",
     )
 
 
 RACES = {
-    "wide": race(
+    "wide": comparison(
         Task.DETECTION,
-        lap("random", 0, 0.0, 0.4, 0.2),
-        lap("better", 0, 0.2, 0.2, 0.8),
-        lap("random", 1, 0.4, 0.4, 0.4),
-        lap("better", 1, 0.6, 0.6, 0.6),
+        study("random", 0, 0.0, 0.4, 0.2),
+        study("better", 0, 0.2, 0.2, 0.8),
+        study("random", 1, 0.4, 0.4, 0.4),
+        study("better", 1, 0.6, 0.6, 0.6),
     ),
-    "narrow": race(
+    "narrow": comparison(
         Task.KEYPOINT,
-        lap("random", 0, 0.1, 0.12, 0.1),
-        lap("better", 0, 0.12, 0.1, 0.1),
-        lap("random", 1, 0.1, 0.1, 0.1),  # "better" has not had this seed here
+        study("random", 0, 0.1, 0.12, 0.1),
+        study("better", 0, 0.12, 0.1, 0.1),
+        study("random", 1, 0.1, 0.1, 0.1),  # "better" has not had this seed here
     ),
 }
 
@@ -76,18 +85,25 @@ def test_a_seed_that_one_bag_lacks_counts_only_where_it_is_complete() -> None:
 
 
 def test_a_searcher_with_a_smaller_budget_ends_there_and_has_no_rank(tmp_path: Path) -> None:
-    short = lap("better", 0, 0.6).model_copy(update={"budget": 1})
-    races = {"one": race(Task.DETECTION, lap("random", 0, 0.2, 0.4, 0.8), lap("worse", 0, 0.2, 0.2, 0.2), short)}
+    short = study("better", 0, 0.6).model_copy(update={"budget": 1})
+    comparisons = {
+        "one": comparison(Task.DETECTION, study("random", 0, 0.2, 0.4, 0.8), study("worse", 0, 0.2, 0.2, 0.2), short)
+    }
     names = ("random", "worse", "better")
-    lines = {line.searcher: line for line in overall(races, names, 3) if line.task is None}
+    lines = {line.searcher: line for line in overall(comparisons, names, 3) if line.task is None}
     assert {name: (list(line.after), line.rank) for name, line in lines.items()} == {
         "random": ([1, 3], 1), "worse": ([1, 3], 2), "better": ([1], None),
     }  # fmt: skip
-    assert mean_curves(list(races.values()), names, 3)["better"] == [[pytest.approx(0.4 / 0.6)]]
-    (standing,) = [s for s in standings(races["one"].laps, names, 3) if s.searcher == "better"]
+    assert mean_curves(list(comparisons.values()), names, 3)["better"] == [[pytest.approx(0.4 / 0.6)]]
+    (standing,) = [s for s in standings(comparisons["one"].studies, names, 3) if s.searcher == "better"]
     assert list(standing.best_after) == [1]
     result = HpoBenchResult(
-        searchers=names, trials=3, races=races, overall=overall(races, names, 3), command="c", date="d"
+        searchers=names,
+        trials=3,
+        comparisons=comparisons,
+        overall=overall(comparisons, names, 3),
+        command="c",
+        date="d",
     )
     assert table(result).row_count == 6
     assert draw(result, tmp_path / "plot.png").exists()
@@ -104,28 +120,28 @@ def test_a_budget_that_is_no_number_of_trials_is_refused(asked: str, tmp_path: P
 
 def test_the_questions_are_answered_bag_by_bag_and_seed_by_seed() -> None:
     names = ("hpo-llama", "default")
-    races = {
-        "one": race(
+    comparisons = {
+        "one": comparison(
             Task.DETECTION,
-            *(lap("hpo-llama", seed, 0.5 + seed / 10, 1.0) for seed in range(3)),
-            *(lap("default", seed, 0.5) for seed in range(3)),
-            lap("hpo-llama", 3, 0.9),  # no rival has this seed
+            *(study("hpo-llama", seed, 0.5 + seed / 10, 1.0) for seed in range(3)),
+            *(study("default", seed, 0.5) for seed in range(3)),
+            study("hpo-llama", 3, 0.9),  # no rival has this seed
         ),
-        "other": race(
+        "other": comparison(
             Task.KEYPOINT,
-            *(lap("hpo-llama", seed, 0.0, 1.0) for seed in range(3)),
-            *(lap("default", seed, 0.25) for seed in range(3)),
+            *(study("hpo-llama", seed, 0.0, 1.0) for seed in range(3)),
+            *(study("default", seed, 0.25) for seed in range(3)),
         ),
     }
-    (found,) = contrasts(races, names, 3)
+    (found,) = contrasts(comparisons, names, 3)
     assert (str(found.one), str(found.other)) == ("hpo-llama after 1", "default after 1")
     assert (found.better, found.equal, found.worse) == (1, 0, 1)
     assert found.difference.mean == pytest.approx(((0 + 0.2 + 0.4) / 3 - 0.25) / 2)
     assert found.difference.low is not None
     assert found.difference.low < found.difference.mean
-    assert not contrasts(races, ("default",), 3)
+    assert not contrasts(comparisons, ("default",), 3)
     result = HpoBenchResult(
-        searchers=names, trials=3, races=races, overall=(), contrasts=(found,), command="c", date="d"
+        searchers=names, trials=3, comparisons=comparisons, overall=(), contrasts=(found,), command="c", date="d"
     )
     assert HpoBenchResult.model_validate_json(result.model_dump_json()) == result
     assert contrast_table(result).row_count == 1
@@ -135,58 +151,65 @@ def test_the_questions_are_answered_bag_by_bag_and_seed_by_seed() -> None:
 def test_on_test_the_winners_at_the_end_of_the_budgets_are_compared() -> None:
     names = ("hpo-llama", "default")
 
-    def end(searcher: str, seed: int, best: float, test: float | None) -> Lap:
-        return lap(searcher, seed, best).model_copy(update={"test": test, "budget": 1})
+    def end(searcher: str, seed: int, best: float, test: float | None) -> StudySummary:
+        return study(searcher, seed, best).model_copy(update={"test": test, "budget": 1})
 
-    def races(last: float | None) -> dict[str, RaceResult]:
+    def comparisons(last: float | None) -> dict[str, Comparison]:
         easy = (end("default", 0, 0.5, 0.4), end("hpo-llama", 0, 1.0, 0.5))
         hard = (end("default", 0, 0.0, 0.1), end("hpo-llama", 0, 0.2, last))
-        return {"easy": race(Task.DETECTION, *easy), "hard": race(Task.KEYPOINT, *hard)}
+        return {"easy": comparison(Task.DETECTION, *easy), "hard": comparison(Task.KEYPOINT, *hard)}
 
-    (found,) = contrasts(races(0.2), names, 3)
+    (found,) = contrasts(comparisons(0.2), names, 3)
     assert found.difference.mean == pytest.approx(1.0)
     assert found.on_test is not None
     assert found.on_test.mean == pytest.approx((0.1 / 0.5 + 0.1 / 0.2) / 2)
-    tests = {line.searcher: line.test for line in overall(races(0.2), names, 3) if line.task is None}
+    tests = {line.searcher: line.test for line in overall(comparisons(0.2), names, 3) if line.task is None}
     assert tests["hpo-llama"] is not None
     assert tests["hpo-llama"].mean == pytest.approx((0.0 + 1.0) / 2)
-    (untested,) = contrasts(races(None), names, 3)
+    (untested,) = contrasts(comparisons(None), names, 3)
     assert untested.on_test is None
-    unknown = {line.searcher: line.test for line in overall(races(None), names, 3) if line.task is None}
+    unknown = {line.searcher: line.test for line in overall(comparisons(None), names, 3) if line.task is None}
     assert unknown["hpo-llama"] is None
     assert unknown["default"] is not None
 
 
 def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) -> None:
-    assert overall({"wide": race(Task.DETECTION, lap("random", 0, 0.1))}, SEARCHERS, 3) == ()
+    assert overall({"wide": comparison(Task.DETECTION, study("random", 0, 0.1))}, SEARCHERS, 3) == ()
     lines = overall(RACES, SEARCHERS, 3)
-    result = HpoBenchResult(searchers=SEARCHERS, trials=3, races=RACES, overall=lines, command="c", date="d")
+    result = HpoBenchResult(searchers=SEARCHERS, trials=3, comparisons=RACES, overall=lines, command="c", date="d")
     assert table(result).row_count == len(lines) == 6
     assert draw(result, tmp_path / "plot.png").stat().st_size > 10_000
 
 
 def result_of(*bags: str, trials: int = 3) -> HpoBenchResult:
-    races = {bag: RACES[bag] for bag in bags}
+    comparisons = {bag: RACES[bag] for bag in bags}
     return HpoBenchResult(
-        searchers=SEARCHERS, trials=trials, races=races, overall=overall(races, SEARCHERS, 3), command=bags[0], date="d"
+        searchers=SEARCHERS,
+        trials=trials,
+        comparisons=comparisons,
+        overall=overall(comparisons, SEARCHERS, 3),
+        command=bags[0],
+        date="d",
     )
 
 
 def alone(bag: str, searcher: str, **facts: str) -> HpoBenchResult:
-    """The laps of `random` as another searcher's."""
-    laps = [lap.model_copy(update={"searcher": searcher}) for lap in RACES[bag].laps if lap.searcher == "random"]
-    ran = RACES[bag].model_copy(update={"laps": tuple(laps), "command": f"{searcher} alone", **facts})
-    return result_of(bag).model_copy(update={"searchers": (searcher,), "races": {bag: ran}})
+    """The studies of `random` as another searcher's."""
+    studies = [
+        study.model_copy(update={"searcher": searcher}) for study in RACES[bag].studies if study.searcher == "random"
+    ]
+    ran = RACES[bag].model_copy(update={"studies": tuple(studies), "command": f"{searcher} alone", **facts})
+    return result_of(bag).model_copy(update={"searchers": (searcher,), "comparisons": {bag: ran}})
 
 
-def test_other_searchers_on_the_same_bag_join_its_race() -> None:
+def test_other_searchers_on_the_same_bag_join_its_comparison() -> None:
     both = joined([result_of("wide"), alone("wide", "tpe")], "c")
     assert both.searchers == (*SEARCHERS, "tpe")
-    ran = both.races["wide"]
+    ran = both.comparisons["wide"]
     assert [(line.searcher, line.best_after[3].mean) for line in ran.standings] == [
         ("random", pytest.approx(0.4)), ("better", pytest.approx(0.7)), ("tpe", pytest.approx(0.4)),
     ]  # fmt: skip
-    assert (len(ran.laps), ran.command) == (6, "c\ntpe alone")
+    assert (len(ran.studies), ran.command) == (6, "c\ntpe alone")
     parted = joined([result_of("wide", "narrow"), alone("wide", "tpe")], "c")
     assert parted.searchers == SEARCHERS  # on the other bag `tpe` has not run
 
@@ -201,7 +224,7 @@ def test_parts_of_a_benchmark_are_joined_into_the_same_figures(tmp_path: Path) -
     stored = tmp_path / "joined" / "bench-hpo.json"
     whole = HpoBenchResult.model_validate_json(stored.read_bytes())
     assert whole.overall == overall(RACES, SEARCHERS, 3)
-    assert whole.races["wide"].command == RACES["wide"].command
+    assert whole.comparisons["wide"].command == RACES["wide"].command
     assert (tmp_path / "joined" / "bench-hpo.png").exists()
     assert f"{stored} holds every figure" in shown.stdout
     again = CliRunner().invoke(app, ["bench", "hpo", "--plot", str(stored), "--json"])
@@ -235,13 +258,14 @@ def test_only_held_out_bags_are_used_and_each_task_has_two_or_more() -> None:
 
 def test_wrong_bags_are_refused_before_anything_is_made(tmp_path: Path) -> None:
     for given, said in [
-        ("detection-held-out-9", r"unknown held-out bag 'detection-held-out-9'. Did you mean 'detection-held-out-0'"),
-        ("keypoint-held-out-1", r"unknown held-out bag 'keypoint-held-out-1'.*Known: detection-held-out-0, "),
-        ("0", "--bags is 0, must be at least 1"),
+        ("detection-held-out-9", r"unknown held-out task 'detection-held-out-9'. Did you mean 'detection-held-out-0'"),
+        ("keypoint-held-out-1", r"unknown held-out task 'keypoint-held-out-1'.*Known: detection-held-out-0, "),
+        ("0", "--datasets is 0, must be at least 1"),
     ]:
         out = tmp_path / "bench"
         done = CliRunner().invoke(
-            app, ["bench", "hpo", "--bags", given, "--tasks", "detection", "--searchers", "random", "--out", str(out)]
+            app,
+            ["bench", "hpo", "--datasets", given, "--tasks", "detection", "--searchers", "random", "--out", str(out)],
         )
         assert isinstance(done.exception, RequestError)
         assert re.search(said, str(done.exception)), done.exception
@@ -253,11 +277,11 @@ def test_a_benchmark_that_fails_packs_what_it_has(tmp_path: Path) -> None:
     rows = made_up(next(bag for bag in make_plan() if bag.held_out), 4)
     known = write_compressed(rows[:2], tmp_path / "known.jsonl.gz")
     out.mkdir()
-    KeyedFile(out / TRAININGS_FILE, Triplet, "training").add(rows[2:])
-    options = ["--known", known, "--pack", packed, "--out", out, "--searchers", "random", "--bags", "no-such-bag"]
+    KeyedFile(out / TRAININGS_FILE, RecordedTrial, "training").add(rows[2:])
+    options = ["--known", known, "--pack", packed, "--out", out, "--searchers", "random", "--datasets", "no-such-bag"]
     done = CliRunner().invoke(app, ["bench", "hpo", *map(str, options)])
     assert isinstance(done.exception, RequestError)
-    assert {row.key for row in read_triplets(packed / "hpo_trainings.jsonl.gz")} == {row.key for row in rows}
+    assert {row.key for row in read_trials(packed / "hpo_trainings.jsonl.gz")} == {row.key for row in rows}
 
 
 def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
@@ -273,27 +297,27 @@ def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
 def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_path: Path) -> None:
     assert autommlab(home, "data", "add", shapes, "--name", "materials").returncode == 0
     out = tmp_path / "bench"
-    asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--bags", 1, "--trials", 1)
+    asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--datasets", 1, "--trials", 1)
     first = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out)
     assert first.returncode == 0, first.stderr
     assert "of each bag's range" in first.stdout
     trainings = out / "trainings.jsonl"
-    (trained,) = read_triplets(trainings)
+    (trained,) = read_trials(trainings)
     assert trained.held_out and trained.test is not None
     more = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out, "--json")
     assert more.returncode == 0, more.stderr
     result = HpoBenchResult.model_validate_json(more.stdout)
-    (lap,) = result.races["materials-0"].laps
-    assert (lap.searcher, lap.scores, lap.test) == ("random", (trained.score,), trained.test)
+    (study,) = result.comparisons["materials-0"].studies
+    assert (study.searcher, study.scores, study.test) == ("random", (trained.score,), trained.test)
     assert {line.searcher for line in result.overall} == {"random"}
     assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
     assert (out / "bench-hpo.png").exists()
     moved = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
                       "--known", trainings, "--pack", tmp_path / "packed", "--json")  # fmt: skip
     assert moved.returncode == 0, moved.stderr
-    assert read_triplets(tmp_path / "packed" / "hpo_trainings.jsonl.gz") == [trained]
+    assert read_trials(tmp_path / "packed" / "hpo_trainings.jsonl.gz") == [trained]
     taken = HpoBenchResult.model_validate_json(moved.stdout)
-    assert taken.races["materials-0"].laps[0].scores == lap.scores
+    assert taken.comparisons["materials-0"].studies[0].scores == study.scores
     assert not (tmp_path / "elsewhere" / "trainings.jsonl").exists(), "it was trained again"
     unknown = autommlab(home, *asked, "--searchers", "tpo", "--out", out)
     assert unknown.returncode == 2

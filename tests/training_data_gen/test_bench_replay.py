@@ -17,7 +17,7 @@ from autommlab.tasks import Task
 from searchers import create
 from searchers.space import SearchSpace
 from tests.helpers.trial_making import made_up
-from training_data_gen.benchmarks.ask_tell import play
+from training_data_gen.benchmarks.ask_tell import ask_and_tell
 from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
 from training_data_gen.benchmarks.surrogate_benchmark import Table, Value
 from training_data_gen.trials.plan import make_plan
@@ -31,43 +31,43 @@ OTHERS = [bag for bag in PLAN if not bag.held_out][:4]
 class TwoPoints:
     """A searcher that is done after two proposals, as Ray Tune's interface has it."""
 
-    def __init__(self, point: dict) -> None:
-        self.point, self.asked, self.told = point, 0, 0
+    def __init__(self, config: dict) -> None:
+        self.config, self.asked, self.told = config, 0, 0
 
     def suggest(self, _: str) -> dict | str:
         self.asked += 1
-        return self.point if self.asked <= 2 else "FINISHED"
+        return self.config if self.asked <= 2 else "FINISHED"
 
     def on_trial_complete(self, _: str, __: dict) -> None:
         self.told += 1
 
 
-def test_a_table_gives_a_trained_point_its_own_figure_and_any_other_that_of_the_nearest() -> None:
+def test_a_table_gives_a_trained_config_its_own_figure_and_any_other_that_of_the_nearest() -> None:
     rows = made_up(HELD_OUT, 40)
-    landscape = Table(rows)
+    black_box = Table(rows)
     for row in rows:
-        assert landscape(row.point) == (Value(0.0, row.reason, row.status) if row.failed else Value(row.score))
+        assert black_box(row.config) == (Value(0.0, row.reason, row.status) if row.failed else Value(row.score))
     row = next(row for row in rows if not row.failed)
-    assert landscape({**row.point, "lr": row.point["lr"] * 1.001}).score == row.score
-    assert 0 < landscape.spacing() < 1
+    assert black_box({**row.config, "lr": row.config["lr"] * 1.001}).score == row.score
+    assert 0 < black_box.spacing() < 1
 
 
 def test_a_choice_is_never_nearer_than_a_small_step() -> None:
     rows = made_up(HELD_OUT, 40)
     first = next(row for row in rows if not row.failed)
-    other = first.model_copy(update={"point": {**first.point, "optimizer": "SGD"}, "score": 0.123})
-    first = first.model_copy(update={"point": {**first.point, "optimizer": "AdamW"}})
-    assert Table([first, other])({**first.point, "lr": 1e-3}).score == first.score
+    other = first.model_copy(update={"config": {**first.config, "optimizer": "SGD"}, "score": 0.123})
+    first = first.model_copy(update={"config": {**first.config, "optimizer": "AdamW"}})
+    assert Table([first, other])({**first.config, "lr": 1e-3}).score == first.score
 
 
 def test_a_surrogate_finds_what_decides_and_says_how_wrong_it_is() -> None:
-    triplets = [t for bag in (*OTHERS, HELD_OUT) for t in made_up(bag, 40)]
-    error = surrogate_error(triplets)
-    assert error.trials == len(triplets)
+    recorded = [t for bag in (*OTHERS, HELD_OUT) for t in made_up(bag, 40)]
+    error = surrogate_error(recorded)
+    assert error.trials == len(recorded)
     assert error.r2 > 0.5
     assert error.spearman > 0.7
-    fitted = Surrogate(triplets)
-    good, bad = fitted.values(HELD_OUT.id, [{**triplets[0].point, "lr": lr} for lr in (1e-3, 1e-5)])
+    fitted = Surrogate(recorded)
+    good, bad = fitted.values(HELD_OUT.id, [{**recorded[0].config, "lr": lr} for lr in (1e-3, 1e-5)])
     assert good > bad + 0.1
 
 
@@ -86,7 +86,7 @@ def test_too_few_trials_are_refused() -> None:
 def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
     space = SearchSpace(parameters=made_up(HELD_OUT, 1)[0].parameters)
     searcher = create("tpe", space, metric="score", seed=1)
-    played = play(searcher, Table(made_up(HELD_OUT, 40)), 12, at_once)
+    played = ask_and_tell(searcher, Table(made_up(HELD_OUT, 40)), 12, at_once)
     assert len(played) == 12
     known = searcher.attempts()
     assert [attempt.score for attempt in known.values()] == [value.score for value in played]
@@ -95,8 +95,8 @@ def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
 
 def test_a_searcher_that_has_no_more_to_say_ends_its_study() -> None:
     rows = made_up(HELD_OUT, 40)
-    searcher = TwoPoints(rows[0].point)
-    assert len(play(searcher, Table(rows), 12, at_once=3)) == 2
+    searcher = TwoPoints(rows[0].config)
+    assert len(ask_and_tell(searcher, Table(rows), 12, at_once=3)) == 2
     assert searcher.told == 2
 
 
@@ -108,7 +108,7 @@ def test_dense_bags_are_read_off_tables_and_thin_ones_off_a_surrogate() -> None:
     _, source = replay_bags(options, made_up(HELD_OUT, 20))
     assert source.kind == "surrogate"
     assert source.figures["r2"] <= 1
-    with pytest.raises(DataError, match=r"no held-out bag for classification; train them with: autommlab trials"):
+    with pytest.raises(DataError, match=r"no held-out task for classification; train them with: autommlab trials"):
         replay_bags(options, made_up(OTHERS[0], 20))
 
 
@@ -116,13 +116,13 @@ def test_the_same_seeds_give_the_same_figures_and_another_searcher_its_own(tmp_p
     options = HpoBenchOptions(
         tasks=(Task.CLASSIFICATION,), searchers=("random", "tpe", "default", "random+default"), trials=6, seeds=3
     )
-    triplets = made_up(HELD_OUT, DENSE)
-    first, again = (run_replay(options, triplets, tmp_path, service=None, command="c") for _ in range(2))
-    scores = {(lap.searcher, lap.seed): lap.scores for lap in first.races[HELD_OUT.id].laps}
-    assert scores == {(lap.searcher, lap.seed): lap.scores for lap in again.races[HELD_OUT.id].laps}
+    recorded = made_up(HELD_OUT, DENSE)
+    first, again = (run_replay(options, recorded, tmp_path, service=None, command="c") for _ in range(2))
+    scores = {(study.searcher, study.seed): study.scores for study in first.comparisons[HELD_OUT.id].studies}
+    assert scores == {(study.searcher, study.seed): study.scores for study in again.comparisons[HELD_OUT.id].studies}
     assert len(scores) == 12
     assert len({scores["random", seed] for seed in range(3)}) == 3
-    assert all(lap.test is None for lap in first.races[HELD_OUT.id].laps)
+    assert all(study.test is None for study in first.comparisons[HELD_OUT.id].studies)
     assert table(first).title.startswith("READ OFF TABLES OF REAL TRAININGS")
 
 

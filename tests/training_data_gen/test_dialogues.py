@@ -21,7 +21,7 @@ from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_
 from training_data_gen.adapters.hpo_examples import hpo_data
 from training_data_gen.adapters.tune_on_gpu import read_examples, settings_of, tune, write_examples
 from training_data_gen.trials.plan import make_plan
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 
 PLAN = make_plan([Task.DETECTION, Task.KEYPOINT])
 BAG = next(bag for bag in PLAN if not bag.held_out)
@@ -29,7 +29,7 @@ MANY = DialogueSettings(per_bag=120)
 
 
 @pytest.fixture(scope="module")
-def trials() -> list[Triplet]:
+def trials() -> list[RecordedTrial]:
     return made_up(BAG, 21)
 
 
@@ -41,15 +41,15 @@ def answer(example: Example) -> dict[str, object]:
     return json.loads(example.messages[-1]["content"])
 
 
-def score_of_answer(example: Example, trials: list[Triplet]) -> float:
+def score_of_answer(example: Example, trials: list[RecordedTrial]) -> float:
     """The score of the trial that the answer names; narrowed bounds may move it by a step of the grid."""
     given = example.messages[-1]["content"]
     space = SearchSpace(parameters=trials[0].parameters)
-    exact = [t.score for t in trials if format_answer(space, t.point) == given]
+    exact = [t.score for t in trials if format_answer(space, t.config) == given]
     return exact[0] if exact else float("nan")
 
 
-def test_answers_beat_what_the_question_tells(trials: list[Triplet]) -> None:
+def test_answers_beat_what_the_question_tells(trials: list[RecordedTrial]) -> None:
     examples = dialogue_examples(trials, DialogueSettings(per_bag=120, narrowed=0))
     assert len(examples) > 60
     best, told_any = max(t.score for t in trials), 0
@@ -63,7 +63,7 @@ def test_answers_beat_what_the_question_tells(trials: list[Triplet]) -> None:
     assert told_any > 20
 
 
-def test_answers_lie_within_the_bounds_that_the_question_gives(trials: list[Triplet]) -> None:
+def test_answers_lie_within_the_bounds_that_the_question_gives(trials: list[RecordedTrial]) -> None:
     narrowed = 0
     for example in dialogue_examples(trials, DialogueSettings(per_bag=120, narrowed=1)):
         given = answer(example)
@@ -77,7 +77,7 @@ def test_answers_lie_within_the_bounds_that_the_question_gives(trials: list[Trip
     assert narrowed > 10
 
 
-def test_failures_running_trials_and_nameless_questions_occur(trials: list[Triplet]) -> None:
+def test_failures_running_trials_and_nameless_questions_occur(trials: list[RecordedTrial]) -> None:
     asked = [question(example) for example in dialogue_examples(trials, MANY)]
     assert any("failed: " in text for text in asked)
     assert any("-> running" in text for text in asked)
@@ -86,7 +86,7 @@ def test_failures_running_trials_and_nameless_questions_occur(trials: list[Tripl
     assert len(set(asked)) > 0.6 * len(asked)
 
 
-def test_the_same_seed_gives_the_same_and_a_bag_without_differences_nothing(trials: list[Triplet]) -> None:
+def test_the_same_seed_gives_the_same_and_a_bag_without_differences_nothing(trials: list[RecordedTrial]) -> None:
     assert dialogue_examples(trials, MANY, seed=3) == dialogue_examples(trials, MANY, seed=3)
     assert dialogue_examples(trials, MANY, seed=3) != dialogue_examples(trials, MANY, seed=4)
     assert dialogue_examples([t.model_copy(update={"score": 0.5, "status": "ok"}) for t in trials]) == []
@@ -95,11 +95,11 @@ def test_the_same_seed_gives_the_same_and_a_bag_without_differences_nothing(tria
 
 
 @pytest.fixture(scope="module")
-def table() -> list[Triplet]:
-    return [triplet for bag in PLAN[:16] for triplet in made_up(bag, 12)]
+def table() -> list[RecordedTrial]:
+    return [trial for bag in PLAN[:16] for trial in made_up(bag, 12)]
 
 
-def test_held_out_bags_and_left_out_sets_are_never_learnt_from(table: list[Triplet]) -> None:
+def test_held_out_bags_and_left_out_sets_are_never_learnt_from(table: list[RecordedTrial]) -> None:
     held_out = {t.planned for t in table if t.held_out}
     people = {t.planned for t in table if t.bag.dataset == "drawn-people"}
     assert held_out and people
@@ -111,16 +111,16 @@ def test_held_out_bags_and_left_out_sets_are_never_learnt_from(table: list[Tripl
     assert sorted(groups[1]) == data.facts["bags that tell when to stop"]
 
 
-def test_too_few_bags_are_refused(trials: list[Triplet], tmp_path: Path) -> None:
+def test_too_few_bags_are_refused(trials: list[RecordedTrial], tmp_path: Path) -> None:
     file = write_compressed(trials, tmp_path / "few.jsonl.gz")
-    done = CliRunner().invoke(app, ["tune", "hpo", "--triplets", str(file), "--out", str(tmp_path / "out")])
+    done = CliRunner().invoke(app, ["tune", "hpo", "--trials", str(file), "--out", str(tmp_path / "out")])
     assert isinstance(done.exception, RequestError)
-    assert "21 triplets of 1 bags" in str(done.exception)
+    assert "21 trials of 1 bags" in str(done.exception)
 
 
-def test_the_command_writes_the_examples(table: list[Triplet], tmp_path: Path) -> None:
-    file = write_compressed(table, tmp_path / "triplets.jsonl.gz")
-    words = ["tune", "hpo", "--triplets", str(file), "--out", str(tmp_path / "out"), "--per-bag", "4"]
+def test_the_command_writes_the_examples(table: list[RecordedTrial], tmp_path: Path) -> None:
+    file = write_compressed(table, tmp_path / "trials.jsonl.gz")
+    words = ["tune", "hpo", "--trials", str(file), "--out", str(tmp_path / "out"), "--per-dataset", "4"]
     done = CliRunner().invoke(app, [*words, "--examples-only"])
     assert done.exit_code == 0, done.output
     train, held_out, facts = read_examples(tmp_path / "out" / "examples")
@@ -128,7 +128,7 @@ def test_the_command_writes_the_examples(table: list[Triplet], tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_real_adapter_learns_from_dialogues(table: list[Triplet], tmp_path: Path) -> None:
+def test_a_real_adapter_learns_from_dialogues(table: list[RecordedTrial], tmp_path: Path) -> None:
     from serve.testing import tiny_llama
 
     data = hpo_data(table, per_bag=5)

@@ -16,7 +16,7 @@ from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_
 from training_data_gen.adapters.hpo_examples import hpo_data
 from training_data_gen.adapters.hpo_guide import Guide, _best_of
 from training_data_gen.trials.plan import make_plan
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 
 PLAN = make_plan([Task.CLASSIFICATION])
 OPEN = [bag for bag in PLAN if not bag.held_out][:4]
@@ -24,35 +24,35 @@ BAG = OPEN[0].id
 
 
 @pytest.fixture(scope="module")
-def triplets() -> list[Triplet]:
+def recorded() -> list[RecordedTrial]:
     return [t for bag in OPEN for t in made_up(bag, 21)]
 
 
 @pytest.fixture(scope="module")
-def guide(triplets: list[Triplet]) -> Guide:
-    return Guide(triplets)
+def guide(recorded: list[RecordedTrial]) -> Guide:
+    return Guide(recorded)
 
 
-def space_of(triplets: list[Triplet]) -> SearchSpace:
-    return SearchSpace(parameters=triplets[0].parameters)
+def space_of(recorded: list[RecordedTrial]) -> SearchSpace:
+    return SearchSpace(parameters=recorded[0].parameters)
 
 
-def test_the_best_points_have_the_rate_that_decides(guide: Guide, triplets: list[Triplet]) -> None:
-    best = guide.best(BAG, space_of(triplets), random.Random(0))
+def test_the_best_configs_have_the_rate_that_decides(guide: Guide, recorded: list[RecordedTrial]) -> None:
+    best = guide.best(BAG, space_of(recorded), random.Random(0))
     assert [value for _, value in best] == sorted((value for _, value in best), reverse=True)
     assert abs(math.log10(best[0][0]["lr"]) + 3) < 0.5
-    assert best[0][1] > sorted(t.score for t in triplets if t.planned == BAG)[10]
+    assert best[0][1] > sorted(t.score for t in recorded if t.planned == BAG)[10]
 
 
-def test_narrower_bounds_are_obeyed(guide: Guide, triplets: list[Triplet]) -> None:
+def test_narrower_bounds_are_obeyed(guide: Guide, recorded: list[RecordedTrial]) -> None:
     narrow = SearchSpace(
         parameters=tuple(
             p.model_copy(update={"low": 1e-5, "high": 1e-4}) if p.name == "lr" else p
-            for p in space_of(triplets).parameters
+            for p in space_of(recorded).parameters
         )
     )
-    for point, _ in guide.best(BAG, narrow, random.Random(0)):
-        assert point in narrow
+    for config, _ in guide.best(BAG, narrow, random.Random(0)):
+        assert config in narrow
 
 
 def test_of_a_plateau_the_middle_is_taken_and_of_a_slope_its_end() -> None:
@@ -64,32 +64,32 @@ def test_of_a_plateau_the_middle_is_taken_and_of_a_slope_its_end() -> None:
 
 
 def test_guided_answers_lie_inside_the_question_and_differ_from_the_trials(
-    guide: Guide, triplets: list[Triplet]
+    guide: Guide, recorded: list[RecordedTrial]
 ) -> None:
-    own = [t for t in triplets if t.planned == BAG]
+    own = [t for t in recorded if t.planned == BAG]
     settings = DialogueSettings(per_bag=12, guided=1.0, narrowed=0.0)
     made = dialogue_examples(own, settings, 0, guide)
     assert len(made) > 6
     rates = []
     for example in made:
-        point = parse_answer(space_of(triplets), example.messages[-1]["content"])
-        rates.append(abs(math.log10(point["lr"]) + 3))
+        config = parse_answer(space_of(recorded), example.messages[-1]["content"])
+        rates.append(abs(math.log10(config["lr"]) + 3))
     assert sorted(rates)[len(rates) // 2] < 0.5
 
 
 def test_a_surrogate_for_answers_never_sees_a_held_out_bag(
-    triplets: list[Triplet], monkeypatch: pytest.MonkeyPatch
+    recorded: list[RecordedTrial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_out = next(bag for bag in PLAN if bag.held_out)
     seen: list[str] = []
     honest = Guide.__init__
 
-    def noted(self: Guide, given: list[Triplet]) -> None:
+    def noted(self: Guide, given: list[RecordedTrial]) -> None:
         seen.extend(t.planned for t in given)
         honest(self, given)
 
     monkeypatch.setattr(Guide, "__init__", noted)
-    data = hpo_data([*triplets, *made_up(held_out, 21)], per_bag=2, guided=0.5)
+    data = hpo_data([*recorded, *made_up(held_out, 21)], per_bag=2, guided=0.5)
     assert set(seen) == {bag.id for bag in OPEN}
-    assert data.facts["share of answers by a surrogate"] == 0.5
+    assert data.facts["fraction of answers by a surrogate"] == 0.5
     assert json.loads(data.train[0].messages[-1]["content"])

@@ -13,17 +13,19 @@ from autommlab.tasks import Task, objective
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
-from searchers.space import Point
+from searchers.space import Configuration
 from tests.helpers.trial_making import score_of, setup_of
 from training_data_gen.benchmarks.surrogate_benchmark import Value
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings
 from training_data_gen.trials.plan import make_plan
-from training_data_gen.trials.quasi import plan_points
-from training_data_gen.trials.store import read_triplets
+from training_data_gen.trials.quasi import plan_configs
+from training_data_gen.trials.store import read_trials
 
 PLANNED = next(bag for bag in make_plan([Task.CLASSIFICATION]) if bag.held_out)
 BAG = RealBag(PLANNED, setup_of(PLANNED), search_space(PLANNED.budget()))
-POINTS: list[Point] = [{**point, "lr": 10 ** -(2 + number)} for number, point in enumerate(plan_points(BAG.space, 3))]
+POINTS: list[Configuration] = [
+    {**config, "lr": 10 ** -(2 + number)} for number, config in enumerate(plan_configs(BAG.space, 3))
+]
 
 
 class FakeTrainer:
@@ -36,20 +38,20 @@ class FakeTrainer:
         self.may_end = threading.Event()
         self.may_end.set()
 
-    def __call__(self, setup: TrialSetup, point: Hyperparameters) -> tuple[TrialRecord, dict[str, float]]:
+    def __call__(self, setup: TrialSetup, config: Hyperparameters) -> tuple[TrialRecord, dict[str, float]]:
         with self._lock:
             self.calls += 1
             failed = self.calls <= self._failures
         self.may_end.wait(10)
-        score = 0.0 if failed else score_of(point, setup.seed)
+        score = 0.0 if failed else score_of(config, setup.seed)
         record = TrialRecord(
-            number=1, trial_id="", hyperparameters=point, score=score, status="failed" if failed else "ok",
+            number=1, trial_id="", hyperparameters=config, score=score, status="failed" if failed else "ok",
             reason="OSError: no such file" if failed else "", seed=setup.seed,
         )  # fmt: skip
         return record, {} if failed else {objective(setup.bag.task).name: 1 - score}
 
 
-def test_a_point_is_trained_once_a_seed_and_never_again_from_its_file(tmp_path: Path) -> None:
+def test_a_config_is_trained_once_a_seed_and_never_again_from_its_file(tmp_path: Path) -> None:
     trainer = FakeTrainer()
     trainings = Trainings(tmp_path / "t.jsonl", trainer)
     first = trainings.get(BAG, 0, POINTS[0])
@@ -57,7 +59,7 @@ def test_a_point_is_trained_once_a_seed_and_never_again_from_its_file(tmp_path: 
     assert trainings.get(BAG, 1, POINTS[0]).score == pytest.approx(first.score - 0.01)
     assert (trainer.calls, trainings.trained, trainings.taken) == (2, 2, 1)
     later = Trainings(tmp_path / "t.jsonl", trainer)
-    elsewhere = Trainings(tmp_path / "other.jsonl", trainer, read_triplets(tmp_path / "t.jsonl"))
+    elsewhere = Trainings(tmp_path / "other.jsonl", trainer, read_trials(tmp_path / "t.jsonl"))
     assert later.get(BAG, 0, POINTS[0]) == elsewhere.get(BAG, 0, POINTS[0]) == first
     assert trainer.calls == 2
 
@@ -71,13 +73,13 @@ def test_two_studies_that_propose_the_same_at_once_share_the_training(tmp_path: 
         trainer.may_end.set()
         assert len({future.result().score for future in asked}) == 1
     assert (trainer.calls, trainings.taken) == (1, 3)
-    assert len(read_triplets(tmp_path / "t.jsonl")) == 1
+    assert len(read_trials(tmp_path / "t.jsonl")) == 1
 
 
 def test_a_searcher_sees_val_alone_and_the_winner_by_val_is_measured_on_test(tmp_path: Path) -> None:
     trained = Trained(Trainings(tmp_path / "t.jsonl", FakeTrainer()), BAG, 0)
-    values = [trained(point) for point in POINTS]
-    assert values == [Value(score_of(Hyperparameters.model_validate(point), 0)) for point in POINTS]
+    values = [trained(config) for config in POINTS]
+    assert values == [Value(score_of(Hyperparameters.model_validate(config), 0)) for config in POINTS]
     assert trained.test() == pytest.approx(1 - max(value.score for value in values))
     assert trained.test() != max(1 - value.score for value in values)
 
@@ -89,5 +91,5 @@ def test_a_failure_is_a_result_but_a_bag_that_only_fails_stops_the_benchmark(tmp
     assert trained(POINTS[1]).score > 0
     hopeless = Trainings(tmp_path / "h.jsonl", FakeTrainer(failures=9))
     with pytest.raises(TrainingError, match=rf"first 3 trainings of {PLANNED.id} failed; .*no such file"):
-        for point in POINTS:
-            hopeless.get(BAG, 0, point)
+        for config in POINTS:
+            hopeless.get(BAG, 0, config)

@@ -1,4 +1,4 @@
-"""The plan of the triplets: counts, variety, determinism, and that nothing held out leaks into training."""
+"""The plan of the trials: counts, variety, determinism, and that nothing held out leaks into training."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_ids_and_contents_are_unique() -> None:
 @pytest.mark.parametrize("held_out", HELD_OUT, ids=lambda bag: bag.id)
 def test_no_held_out_combination_is_trained_on(held_out: PlannedBag) -> None:
     same_set = [bag for bag in TRAINING if bag.dataset == held_out.dataset]
-    assert same_set, "a set that only held-out bags use belongs to the left-out sets"
+    assert same_set, "a set that only held-out tasks use belongs to the left-out sets"
     assert held_out.model not in {bag.model for bag in same_set}
     if held_out.dataset != "drawn-people":
         assert not set(held_out.classes) & {name for bag in same_set for name in bag.classes}
@@ -123,7 +123,7 @@ def test_what_cannot_be_added_is_named() -> None:
 
 
 def test_the_command_shows_the_plan(home: Path, tmp_path: Path) -> None:
-    shown = autommlab(home, "trials", "--plan", "--tasks", "detection", "--bags", 3)
+    shown = autommlab(home, "trials", "--plan", "--tasks", "detection", "--datasets", 3)
     assert shown.returncode == 0, shown.stderr
     assert "3 bags x (20 + 8 configurations)" in shown.stdout
     assert "detection-02" in shown.stdout

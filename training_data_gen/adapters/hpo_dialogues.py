@@ -1,4 +1,4 @@
-"""Triplets as rounds of the HPO dialogue: what is known of a bag so far, and a better point as the answer.
+"""Trials as rounds of the HPO dialogue: what is known of a bag so far, and a better configuration as the answer.
 
 The paper (arXiv 2402.15351, section 3.4) makes dialogues of one to three rounds out of a request's trials.
 Here a round is one self-contained question, as the searcher asks it (`searchers.llm.prompt`), so a
@@ -15,10 +15,10 @@ from searchers.context import Fact, StudyContext
 from searchers.distance import is_near
 from searchers.llm.answer_schema import format_answer, grid
 from searchers.llm.prompt import Round, proposal_messages
-from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
 from training_data_gen.adapters.examples import Example
 from training_data_gen.adapters.hpo_guide import Guide
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import main_seed
 
 #: Facts that name things. They are left out of some questions: other data and models will have other names.
@@ -34,13 +34,13 @@ class DialogueSettings:
     Attributes:
         per_bag: examples of a bag, at most.
         rounds: length of the history -> how often, in any unit.
-        targets: the answer is the best point that is left, the second best, ... so often, in any unit.
-        narrowed: share of the questions whose bounds are a part of the bag's own.
+        targets: the answer is the best configuration that is left, the second best, ... so often, in any unit.
+        narrowed: fraction of the questions whose bounds are a part of the bag's own.
         least_trials: a narrowed space still holds so many of the bag's trials.
-        nameless: share of the questions without the names of model and data set.
-        running: share of the histories whose last trial has no result yet.
-        gain: an answer is at least so much better than the history, as a share of the bag's range.
-        guided: share of the questions that a `Guide` answers instead of the bag's trials, where there is one.
+        nameless: fraction of the questions without the names of model and data set.
+        running: fraction of the histories whose last trial has no result yet.
+        gain: an answer is at least so much better than the history, as a normalised score.
+        guided: fraction of the questions that a `Guide` answers instead of the bag's trials, where there is one.
     """
 
     per_bag: int = 32
@@ -55,7 +55,7 @@ class DialogueSettings:
 
 
 def dialogue_examples(
-    triplets: Sequence[Triplet],
+    recorded: Sequence[RecordedTrial],
     settings: DialogueSettings | None = None,
     seed: int = 0,
     guide: Guide | None = None,
@@ -63,13 +63,13 @@ def dialogue_examples(
     """Examples of one bag, without repetition; none if its trials reached all the same.
 
     Args:
-        triplets: of one bag; those of its main seed are used, repeats under other seeds are noise.
+        recorded: of one bag; those of its main seed are used, repeats under other seeds are noise.
         settings: None = the defaults.
         seed: of all draws, with the bag's name.
         guide: knows better answers than the trials; it must have seen this bag.
     """
     settings = settings or DialogueSettings()
-    trials = main_seed(triplets)
+    trials = main_seed(recorded)
     scores = [t.score for t in trials if not t.failed]
     if not scores or max(scores) == min(t.score for t in trials):
         return []
@@ -86,7 +86,7 @@ def dialogue_examples(
 
 class _Bag:
     def __init__(
-        self, trials: Sequence[Triplet], settings: DialogueSettings, rng: random.Random, guide: Guide | None
+        self, trials: Sequence[RecordedTrial], settings: DialogueSettings, rng: random.Random, guide: Guide | None
     ) -> None:
         self._trials, self._settings, self._rng, self._guide = trials, settings, rng, guide
         self._space = SearchSpace(parameters=trials[0].parameters)
@@ -110,36 +110,36 @@ class _Bag:
             return None
         rounds = [_round(t) for t in history]
         if rounds and rng.random() < settings.running:
-            rounds[-1] = Round(rounds[-1].point)
+            rounds[-1] = Round(rounds[-1].config)
         asked = proposal_messages(self._context(), space, rounds, mode=self._trials[0].mode)
         answer = {"role": "assistant", "content": format_answer(space, target)}
         return Example((*asked, answer), self._trials[0].planned)
 
-    def _guided(self, guide: Guide, space: SearchSpace, history: Sequence[Triplet]) -> Point | None:
-        """One of the guide's best points that is new, if it expects more of it than of all that was tried."""
-        bag, tried = self._trials[0].planned, [t.point for t in history]
+    def _guided(self, guide: Guide, space: SearchSpace, history: Sequence[RecordedTrial]) -> Configuration | None:
+        """One of the guide's best configurations that is new, if it expects more of it than of all that was tried."""
+        bag, tried = self._trials[0].planned, [t.config for t in history]
         floor = max(guide.values(bag, tried), default=float("-inf")) + self._gain
         best = [
-            point
-            for point, value in guide.best(bag, space, self._rng)
-            if value > floor and not is_near(space, point, tried)
+            config
+            for config, value in guide.best(bag, space, self._rng)
+            if value > floor and not is_near(space, config, tried)
         ]
         best = best[: len(self._settings.targets)]
         return self._rng.choices(best, self._settings.targets[: len(best)])[0] if best else None
 
-    def _better(self, left: Sequence[Triplet], history: Sequence[Triplet]) -> Point | None:
-        """One of the best points that are left, if it is better than all of the history by the least gain."""
+    def _better(self, left: Sequence[RecordedTrial], history: Sequence[RecordedTrial]) -> Configuration | None:
+        """One of the best configurations that are left, if it is better than all of the history by the least gain."""
         known = [t.score for t in history if not t.failed]
         floor = max(known) + self._gain if known else float("-inf")
         ranked = sorted((t for t in left if not t.failed and t.score > floor), key=lambda t: -t.score)
         ranked = ranked[: len(self._settings.targets)]
-        return self._rng.choices(ranked, self._settings.targets[: len(ranked)])[0].point if ranked else None
+        return self._rng.choices(ranked, self._settings.targets[: len(ranked)])[0].config if ranked else None
 
-    def _narrowed(self) -> tuple[SearchSpace, list[Triplet]]:
+    def _narrowed(self) -> tuple[SearchSpace, list[RecordedTrial]]:
         """A part of the space and the trials in it; the whole if too few would be left."""
         parameters = tuple(_cut(p, self._rng) for p in self._space.parameters)
         space = SearchSpace(parameters=parameters)
-        inside = [t for t in self._trials if t.point in space]
+        inside = [t for t in self._trials if t.config in space]
         if len(inside) < self._settings.least_trials or all(t.failed for t in inside):
             return self._space, list(self._trials)
         return space, inside
@@ -151,10 +151,10 @@ class _Bag:
         return StudyContext(facts=facts)
 
 
-def _round(trial: Triplet) -> Round:
+def _round(trial: RecordedTrial) -> Round:
     if trial.failed:
-        return Round(trial.point, failure=trial.reason or trial.status)
-    return Round(trial.point, trial.score)
+        return Round(trial.config, failure=trial.reason or trial.status)
+    return Round(trial.config, trial.score)
 
 
 def _cut(parameter: Parameter, rng: random.Random) -> Parameter:

@@ -1,4 +1,4 @@
-"""What HPO-LLaMA learns from: dialogues about the bags of a triplets file, held-out bags never among them."""
+"""What HPO-LLaMA learns from: dialogues about the bags of a trials file, held-out tasks never among them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from training_data_gen.adapters.examples import Example, TuningData, split_by_group
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_guide import Guide
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag
 from training_data_gen.trials.store import learnable
 
-#: Share of the bags open to learning whose dialogues tell when to stop.
+#: Fraction of the bags open to learning whose dialogues tell when to stop.
 HELD_OUT_SHARE = 0.15
 _FEWEST_BAGS = 2
 
 
 def hpo_data(
-    triplets: Sequence[Triplet],
+    recorded: Sequence[RecordedTrial],
     *,
     per_bag: int = DialogueSettings.per_bag,
     without: Sequence[str] = (),
@@ -28,16 +28,16 @@ def hpo_data(
     """Examples from all bags that may be learnt from; a bag's lie on one side of the split.
 
     Args:
-        triplets: of a file or a folder, held-out bags included.
+        recorded: of a file or a folder, held-out tasks included.
         per_bag: most examples of a bag.
         without: data sets to leave out, for the leave-one-dataset-out split.
-        guided: share of the answers that a surrogate of these bags gives instead of their trials.
+        guided: fraction of the answers that a surrogate of these bags gives instead of their trials.
         seed: of the dialogues and of the split.
 
     Raises:
         ValueError: fewer than two bags give dialogues.
     """
-    open_to_learning = learnable(triplets, without=without)
+    open_to_learning = learnable(recorded, without=without)
     bags = by_bag(open_to_learning)
     settings = DialogueSettings(per_bag=per_bag, guided=guided)
     guide = Guide(open_to_learning) if guided and bags else None
@@ -47,20 +47,20 @@ def hpo_data(
     groups = {example.group for example in made}
     if len(groups) < _FEWEST_BAGS:
         raise ValueError(
-            f"{len(triplets)} triplets of {len(bags)} bags that may be learnt from give dialogues about "
+            f"{len(recorded)} trials of {len(bags)} bags that may be learnt from give dialogues about "
             f"{len(groups)} of them, needed are {_FEWEST_BAGS}; train more with: autommlab trials"
         )
     train, held_out = split_by_group(made, HELD_OUT_SHARE, seed)
     stopped_on = sorted({example.group for example in held_out})
     facts = {
-        "triplets": sum(map(len, bags.values())),
+        "recorded": sum(map(len, bags.values())),
         "bags": len(groups),
         "tasks": dict(sorted(Counter(trials[0].task.value for trials in bags.values()).items())),
         "training dialogues": len(train),
         "held-out dialogues": len(held_out),
         "bags that tell when to stop": stopped_on,
         "data sets left out": sorted(without),
-        "share of answers by a surrogate": guided,
+        "fraction of answers by a surrogate": guided,
         "data seed": seed,
     }
     return TuningData(train, held_out, facts)

@@ -1,8 +1,8 @@
 """Better answers than a bag's few trials hold: where a surrogate of all bags expects most, inside the asked-for bounds.
 
-Twenty random points rarely have the optimum among them, and the best of twenty is partly luck. The surrogate
-averages over the trials around a point and over like bags, so what all bags agree on (a larger budget, a rate within
-a factor of three) shows in every answer. Whether that makes a better adapter is for `bench hpo` to say.
+Twenty random configurations rarely have the optimum among them, and the best of twenty is partly noise. The surrogate
+averages over the trials around a configuration and over like bags, so what all bags agree on (a larger budget, a rate
+within a factor of three) shows in every answer. Whether that makes a better adapter is for `bench hpo` to say.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from searchers.distance import is_near
 from searchers.llm.answer_schema import grid, snap
-from searchers.space import ChoiceParameter, Parameter, Point, SearchSpace
-from training_data_gen.trials.records import Triplet
+from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpace
+from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.surrogate import Surrogate
 
 #: Random starts, those of them that are improved, and rounds over all parameters.
@@ -25,21 +25,21 @@ _TIE = 1e-3
 
 
 class Guide:
-    """The best points of a bag by a surrogate.
+    """The best configurations of a bag by a surrogate.
 
     Args:
-        triplets: of all bags that may be learnt from, and of no other.
+        recorded: of all bags that may be learnt from, and of no other.
     """
 
-    def __init__(self, triplets: Sequence[Triplet]) -> None:
-        self._surrogate = Surrogate(triplets)
+    def __init__(self, recorded: Sequence[RecordedTrial]) -> None:
+        self._surrogate = Surrogate(recorded)
 
-    def values(self, bag: str, points: Sequence[Point]) -> list[float]:
-        """What the surrogate expects of points in a bag."""
-        return self._surrogate.values(bag, points) if points else []
+    def values(self, bag: str, configs: Sequence[Configuration]) -> list[float]:
+        """What the surrogate expects of configurations in a bag."""
+        return self._surrogate.values(bag, configs) if configs else []
 
-    def best(self, bag: str, space: SearchSpace, rng: random.Random) -> list[tuple[Point, float]]:
-        """Different good points with what they are expected to reach, the best first.
+    def best(self, bag: str, space: SearchSpace, rng: random.Random) -> list[tuple[Configuration, float]]:
+        """Different good configurations with what they are expected to reach, the best first.
 
         Args:
             bag: its name in the plan.
@@ -48,21 +48,21 @@ class Guide:
         """
         starts = [snap(space, space.sample(rng)) for _ in range(_STARTS)]
         ranked = sorted(zip(self.values(bag, starts), range(_STARTS), strict=True), reverse=True)
-        found: list[tuple[Point, float]] = []
+        found: list[tuple[Configuration, float]] = []
         for _, number in ranked[:_IMPROVED]:
-            point = self._improved(bag, space, starts[number])
-            if not is_near(space, point, [other for other, _ in found]):
-                found.append((point, self.values(bag, [point])[0]))
+            config = self._improved(bag, space, starts[number])
+            if not is_near(space, config, [other for other, _ in found]):
+                found.append((config, self.values(bag, [config])[0]))
         return sorted(found, key=lambda entry: -entry[1])
 
-    def _improved(self, bag: str, space: SearchSpace, point: Point) -> Point:
+    def _improved(self, bag: str, space: SearchSpace, config: Configuration) -> Configuration:
         """One parameter after the other at its best value, the others held."""
         for _ in range(_SWEEPS):
             for parameter in space.parameters:
                 options = _options(parameter)
-                values = self.values(bag, [{**point, parameter.name: option} for option in options])
-                point = {**point, parameter.name: _best_of(parameter, options, values)}
-        return point
+                values = self.values(bag, [{**config, parameter.name: option} for option in options])
+                config = {**config, parameter.name: _best_of(parameter, options, values)}
+        return config
 
 
 def _options(parameter: Parameter) -> Sequence[int | float | str]:

@@ -1,4 +1,4 @@
-"""Where a training stands, on disk, so that a killed one goes on."""
+"""Where a training goes on from: its own last snapshot after a kill, or a finished adapter."""
 
 from __future__ import annotations
 

@@ -1,18 +1,17 @@
 """Variants of HPO-LLaMA that only a benchmark asks for: what does each of its parts add?
 
-- `hpo-llama-likely`: 4 candidates, the one tried first that the model finds likeliest; without the learned score.
-- `hpo-llama-untuned`: the embedded base model without the adapter `hpo`; with the learned score.
+- `hpo-llama-likely`: 4 candidates, the one tried first that the model finds likeliest; without the transfer surrogate.
+- `hpo-llama-untuned`: the embedded base model without the adapter `hpo`; with the transfer surrogate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from searchers import StudyContext, names, register
+from searchers import StudyContext, StudySettings, names, register
 from searchers.llm.hpo_llama import HpoLlama, service_client
 from searchers.settings import LlmOptions, llm_options
-from searchers.space import Point, SearchSpace
+from searchers.space import SearchSpace
 from serve.client import ServiceClient
 from serve.settings import EMBEDDED_MODEL
 
@@ -33,21 +32,16 @@ class _Variant:
     def __call__(
         self,
         space: SearchSpace,
+        study: StudySettings,
+        /,
         *,
-        metric: str | None,
-        mode: str = "max",
-        seed: int,
-        first_points: Sequence[Point] = (),
         context: StudyContext | None = None,
         service: str | ServiceClient | None = None,
         **options: Any,
-    ) -> Any:
+    ) -> HpoLlama:
         varied = llm_options(self._name, {**self._options.model_dump(exclude_unset=True), **options})
         client = service_client(self._name, service, varied.timeout_s)
-        return HpoLlama(
-            space, client=client, context=context, options=varied, name=self._name,
-            metric=metric, mode=mode, seed=seed, first_points=first_points,
-        )  # fmt: skip
+        return HpoLlama(space, study, client=client, context=context, options=varied, name=self._name)
 
 
 def register_ablations() -> None:

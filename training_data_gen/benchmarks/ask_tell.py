@@ -1,4 +1,4 @@
-"""A study outside Ray Tune: a searcher asks, a landscape answers, nothing of the budget is lost."""
+"""A study outside Ray Tune: a searcher asks, a black box answers, nothing of the budget is lost."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autommlab.compare.records import Lap
-from autommlab.training.records import LlmCost
-from searchers import create, needs_first_points, takes_service
+from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.trial_status import SCORE
+from autommlab.compare.records import StudySummary
+from searchers import create, needs_first_configs, takes_service
 from searchers.context import StudyContext
-from searchers.space import Point, SearchSpace
-from training_data_gen.benchmarks.surrogate_benchmark import Landscape, Value
+from searchers.space import Configuration, SearchSpace
+from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, Value
 
 if TYPE_CHECKING:
     from serve.client import ServiceClient
 
-_SCORE = "score"
-#: Seconds for a call and for a proposal: a slow machine must not give the LLM's trials to a stand-in.
+#: Seconds for a call and for a proposal: a slow machine must not give the LLM's trials to a fallback.
 _PATIENCE: dict[str, Any] = {"timeout_s": 600.0, "patience_s": 900.0}
 
 
-class Ground(NamedTuple):
+class Problem(NamedTuple):
     """What a study on a bag goes by.
 
     Attributes:
-        default_point: the toolbox's own recipe, for searchers that start from it.
+        default_configuration: the default configuration, for searchers that start from it.
         context: what the searcher is told about data and model.
     """
 
     space: SearchSpace
     context: StudyContext
-    default_point: Point
+    default_configuration: Configuration
 
 
-def play(searcher: Any, landscape: Landscape, trials: int, at_once: int = 1) -> list[Value]:
+def ask_and_tell(searcher: Any, black_box: BlackBox, trials: int, at_once: int = 1) -> list[Value]:
     """What each trial was worth; results are told in the order of the proposals, `at_once` behind them.
 
     Args:
         searcher: as `searchers.create` makes it, for a metric "score".
-        landscape: what a proposal is worth; called from several threads where `at_once` is above 1.
+        black_box: what a proposal is worth; called from several threads where `at_once` is above 1.
         trials: budget; a searcher that has nothing more to propose ends it.
         at_once: trials that run side by side.
     """
@@ -51,10 +51,10 @@ def play(searcher: Any, landscape: Landscape, trials: int, at_once: int = 1) -> 
         while len(values) < trials:
             while asked < trials and len(running) < at_once:
                 name = f"trial-{asked}"
-                point = searcher.suggest(name)
-                if not isinstance(point, dict):  # None: not now; "FINISHED": never again
+                config = searcher.suggest(name)
+                if not isinstance(config, dict):  # None: not now; "FINISHED": never again
                     break
-                running.append((name, pool.submit(landscape, point)))
+                running.append((name, pool.submit(black_box, config)))
                 asked += 1
             if not running:
                 break
@@ -67,25 +67,25 @@ def play(searcher: Any, landscape: Landscape, trials: int, at_once: int = 1) -> 
 
 def _report(value: Value) -> dict[str, Any]:
     if value.failure:
-        return {_SCORE: 0.0, "status": value.status, "reason": value.failure}
-    return {_SCORE: value.score}
+        return {SCORE: 0.0, "status": value.status, "reason": value.failure}
+    return {SCORE: value.score}
 
 
-def play_lap(
-    ground: Ground,
-    landscape: Landscape,
+def ask_tell_study(
+    problem: Problem,
+    black_box: BlackBox,
     name: str,
     seed: int,
     *,
     trials: int,
     at_once: int,
     service: ServiceClient | None,
-) -> Lap:
-    """One study of a race; its `seconds` are those of the searcher and the landscape, `test` is open.
+) -> StudySummary:
+    """One study of a comparison; its `seconds` are those of the searcher and the black box, `test` is open.
 
     Args:
-        ground: bounds, context and recipe.
-        landscape: what proposals are worth.
+        problem: bounds, context and default configuration.
+        black_box: what proposals are worth.
         name, seed: of the searcher.
         trials: budget.
         at_once: trials side by side.
@@ -94,18 +94,18 @@ def play_lap(
     began = time.monotonic()
     searcher: Any = create(
         name,
-        ground.space,
-        metric=_SCORE,
+        problem.space,
+        metric=SCORE,
         seed=seed,
-        first_points=[ground.default_point] if needs_first_points(name) else [],
-        context=ground.context,
+        first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
+        context=problem.context,
         service=service,
         **(_PATIENCE if takes_service(name) else {}),
     )
-    values = play(searcher, landscape, trials, at_once)
+    values = ask_and_tell(searcher, black_box, trials, at_once)
     usage = searcher.usage() if hasattr(searcher, "usage") else {}
-    cost = LlmCost.model_validate(usage.get("llm", {}))
-    return Lap(
+    llm = LlmUsage.model_validate(usage.get("llm", {}))
+    return StudySummary(
         searcher=name,
         seed=seed,
         scores=tuple(value.score for value in values),
@@ -113,7 +113,7 @@ def play_lap(
         proposed_by=usage.get("by_origin", {}),
         test=None,
         seconds=time.monotonic() - began,
-        llm_seconds=cost.seconds,
-        llm_tokens=cost.prompt_tokens + cost.tokens,
+        llm_seconds=llm.seconds,
+        llm_tokens=llm.prompt_tokens + llm.tokens,
         budget=trials,
     )

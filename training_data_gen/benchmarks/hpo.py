@@ -1,4 +1,4 @@
-"""The HPO benchmark: every searcher on every held-out bag, real trials, equal budgets, paired seeds.
+"""The HPO benchmark: every searcher on every held-out task, real trials, equal budgets, paired seeds.
 
 Several studies are played at once, so that no slot waits while a searcher thinks; each of them gives its searcher
 every result before it asks for the next proposal, unless trials are to run side by side (`concurrent`).
@@ -23,19 +23,19 @@ from autommlab.common.placement import resource_request
 from autommlab.common.wording import duration
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
 from autommlab.compare.across_tasks import summed_up
-from autommlab.compare.records import Lap, RaceResult
-from autommlab.compare.run_compare import Raced, lap_folder
-from autommlab.compare.run_compare import summed_up as race_of
+from autommlab.compare.records import Comparison, StudySummary
+from autommlab.compare.run_compare import ComparedOn, study_folder
+from autommlab.compare.run_compare import summed_up as comparison_of
 from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
 from serve.client import ServiceClient
-from training_data_gen.benchmarks.ask_tell import play_lap
-from training_data_gen.benchmarks.response_cache import Answers, RememberedAnswer, RememberingClient, read_answers
+from training_data_gen.benchmarks.ask_tell import ask_tell_study
+from training_data_gen.benchmarks.response_cache import CachedAnswer, CachingClient, ResponseCache, read_answers
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings, on_ray, real_bag
 from training_data_gen.trials.plan import make_plan
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.records import Triplet
-from training_data_gen.trials.store import read_triplets
+from training_data_gen.trials.records import RecordedTrial
+from training_data_gen.trials.store import read_trials
 
 RESULT_FILE, TRAININGS_FILE, ANSWERS_FILE = "bench-hpo.json", "trainings.jsonl", "answers.jsonl"
 _PACKED = "hpo_{}.gz"
@@ -43,7 +43,7 @@ _PACKED = "hpo_{}.gz"
 _STUDIES_PER_SLOT = 2
 
 
-class _Study(NamedTuple):
+class _Job(NamedTuple):
     """One study of the benchmark."""
 
     seed: int
@@ -55,12 +55,12 @@ class _Study(NamedTuple):
 
     def file(self, out: Path, options: HpoBenchOptions) -> Path:
         """Where it is kept once it is finished; studies of another budget lie beside it."""
-        folder = lap_folder(out / self.bag, self.searcher, self.seed)
+        folder = study_folder(out / self.bag, self.searcher, self.seed)
         return folder / f"{options.budget(self.searcher)}-trials.json"
 
 
 def held_out_bags(options: HpoBenchOptions) -> list[PlannedBag]:
-    """The plan's held-out bags that are asked for, a user's own sets among them, task by task in turn.
+    """The plan's held-out tasks that are asked for, a user's own sets among them, task by task in turn.
 
     Raises:
         RequestError: a bag is asked for by a name that none has.
@@ -76,8 +76,8 @@ def run_hpo_bench(
     *,
     address: str | None,
     command: str,
-    known: Sequence[Triplet] = (),
-    answers: Sequence[RememberedAnswer] = (),
+    known: Sequence[RecordedTrial] = (),
+    answers: Sequence[CachedAnswer] = (),
 ) -> HpoBenchResult:
     """Run what is missing of the benchmark in `out`; `bench-hpo.json` is kept up to date.
 
@@ -104,7 +104,7 @@ def run_hpo_bench(
 
 
 def pack(
-    out: Path, into: Path, *, known: Sequence[Triplet] = (), answers: Sequence[RememberedAnswer] = ()
+    out: Path, into: Path, *, known: Sequence[RecordedTrial] = (), answers: Sequence[CachedAnswer] = ()
 ) -> tuple[Path, Path]:
     """Everything that a later benchmark needs not repeat, in the form to commit.
 
@@ -118,7 +118,7 @@ def pack(
         DataError: a file of `out` is damaged.
     """
     trainings, said = out / TRAININGS_FILE, out / ANSWERS_FILE
-    new = read_triplets(trainings, allow_empty=True) if trainings.exists() else []
+    new = read_trials(trainings, allow_empty=True) if trainings.exists() else []
     heard = read_answers(said) if said.exists() else []
     return (
         write_compressed({t.key: t for t in (*known, *new)}.values(), into / _PACKED.format(TRAININGS_FILE)),
@@ -133,39 +133,39 @@ class _Bench:
         out: Path,
         events: Events,
         command: str,
-        known: Sequence[Triplet],
-        answers: Sequence[RememberedAnswer],
+        known: Sequence[RecordedTrial],
+        answers: Sequence[CachedAnswer],
     ) -> None:
         self._options, self._out, self._events, self._command = options, out, events, command
         self._known, self._answers = known, answers
         self._bags = {bag.id: real_bag(bag, out / bag.id) for bag in held_out_bags(options)}
-        self._laps: dict[_Study, Lap] = {}
+        self._studies: dict[_Job, StudySummary] = {}
 
     def run(self, address: str | None) -> HpoBenchResult:
         missing = []
-        for study in self._order():
-            stored = study.file(self._out, self._options)
+        for job in self._order():
+            stored = job.file(self._out, self._options)
             if stored.exists():
-                self._laps[study] = Lap.model_validate_json(stored.read_bytes())
+                self._studies[job] = StudySummary.model_validate_json(stored.read_bytes())
             else:
-                missing.append(study)
+                missing.append(job)
         if missing:
-            asking = {study.searcher for study in missing}
+            asking = {job.searcher for job in missing}
             service = service_for(asking, tell=lambda words: self._events.emit("progress", "training", words))
             if service is not None:
-                service = RememberingClient(service, Answers(self._out / ANSWERS_FILE, self._answers))
+                service = CachingClient(service, ResponseCache(self._out / ANSWERS_FILE, self._answers))
             with ray_session(address):
                 self._play(missing, service)
         return self._result()
 
-    def _order(self) -> Iterator[_Study]:
+    def _order(self) -> Iterator[_Job]:
         """Seed by seed and bag by bag, so that an interrupted benchmark is still a paired one."""
         for seed in range(self._options.seeds):
             for bag in self._bags:
                 for searcher in self._options.searchers:
-                    yield _Study(seed, bag, searcher)
+                    yield _Job(seed, bag, searcher)
 
-    def _play(self, missing: Sequence[_Study], service: ServiceClient | None) -> None:
+    def _play(self, missing: Sequence[_Job], service: ServiceClient | None) -> None:
         asked = self._options
         need = TrialNeed(asked.cpus_per_trial, asked.gpus_per_trial, resource=settings.trial_resource())
         require_resources(need)
@@ -173,56 +173,56 @@ class _Bench:
         trainings = Trainings(self._out / TRAININGS_FILE, train, self._known)
         began = time.monotonic()
 
-        def play(study: _Study) -> Lap:
-            bag = self._bags[study.bag]
-            trained = Trained(trainings, bag, study.seed)
-            lap = play_lap(
-                bag.ground, trained, study.searcher, study.seed,
-                trials=asked.budget(study.searcher), at_once=asked.concurrent, service=service,
+        def ask_and_tell(job: _Job) -> StudySummary:
+            bag = self._bags[job.bag]
+            trained = Trained(trainings, bag, job.seed)
+            study = ask_tell_study(
+                bag.problem, trained, job.searcher, job.seed,
+                trials=asked.budget(job.searcher), at_once=asked.concurrent, service=service,
             )  # fmt: skip
-            return lap.model_copy(update={"test": trained.test()})
+            return study.model_copy(update={"test": trained.test()})
 
         pool = ThreadPoolExecutor(_STUDIES_PER_SLOT * trial_slots(need), thread_name_prefix="study")
         try:
-            running = {pool.submit(play, study): study for study in missing}
+            running = {pool.submit(ask_and_tell, job): job for job in missing}
             for number, future in enumerate(as_completed(running), start=1):
-                study, lap = running[future], future.result()
-                stored = study.file(self._out, asked)
+                job, study = running[future], future.result()
+                stored = job.file(self._out, asked)
                 stored.parent.mkdir(parents=True, exist_ok=True)
-                write_text(stored, lap.model_dump_json(indent=1))
-                self._laps[study] = lap
+                write_text(stored, study.model_dump_json(indent=1))
+                self._studies[job] = study
                 left = (time.monotonic() - began) / number * (len(missing) - number)
-                self._tell(study, lap, trainings, left)
+                self._tell(job, study, trainings, left)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _tell(self, study: _Study, lap: Lap, trainings: Trainings, left_s: float) -> None:
-        done, total = len(self._laps), len(self._bags) * self._options.seeds * len(self._options.searchers)
+    def _tell(self, job: _Job, study: StudySummary, trainings: Trainings, left_s: float) -> None:
+        done, total = len(self._studies), len(self._bags) * self._options.seeds * len(self._options.searchers)
         self._events.emit(
             "note",
             "training",
-            f"study {done} of {total}, {study}: best {max(lap.scores, default=0.0):.3f}; {trainings.trained} trained, "
+            f"study {done} of {total}, {job}: best {max(study.scores, default=0.0):.3f}; {trainings.trained} trained, "
             f"{trainings.taken} known already, about {duration(left_s)} left",
             done=done,
             total=total,
             trained=trainings.trained,
             eta_s=left_s,
         )
-        if study.searcher == self._options.searchers[-1]:
+        if job.searcher == self._options.searchers[-1]:
             self._result()
 
     def _result(self) -> HpoBenchResult:
-        races = {}
+        comparisons = {}
         for name, bag in self._bags.items():
-            laps = [lap for study, lap in self._laps.items() if study.bag == name]
-            if laps:
-                races[name] = self._race(bag, laps)
-        result = summed_up(self._options, races, self._command)
+            studies = [study for job, study in self._studies.items() if job.bag == name]
+            if studies:
+                comparisons[name] = self._comparison(bag, studies)
+        result = summed_up(self._options, comparisons, self._command)
         write_text(self._out / RESULT_FILE, result.model_dump_json(indent=1))
         return result
 
-    def _race(self, bag: RealBag, laps: Sequence[Lap]) -> RaceResult:
+    def _comparison(self, bag: RealBag, studies: Sequence[StudySummary]) -> Comparison:
         data = bag.setup.bag
-        raced = Raced(data.task, ", ".join(data.datasets), data.classes, bag.setup.choice.entry.title)
+        compared_on = ComparedOn(data.task, ", ".join(data.datasets), data.classes, bag.setup.choice.entry.title)
         asked = self._options
-        return race_of(raced, asked.trials, laps, asked.searchers, asked.seeds, self._command)
+        return comparison_of(compared_on, asked.trials, studies, asked.searchers, asked.seeds, self._command)

@@ -1,7 +1,7 @@
-"""`bench hpo --replay`: searchers on held-out bags without training, hundreds of seeds in minutes.
+"""`bench hpo --replay`: searchers on held-out tasks without training, hundreds of seeds in minutes.
 
-Where the triplets hold a dense table of a bag (`autommlab trials --held-out --per-bag 200`), a proposal is worth what
-its nearest real training reached; else a surrogate fitted to all triplets answers. Which of the two it was, and how
+Where the trials hold a dense table of a bag (`autommlab trials --held-out --per-dataset 200`), a proposal is worth what
+its nearest real training reached; else a surrogate fitted to all trials answers. Which of the two it was, and how
 wrong it is, stands in the result. For developing searchers; claims need real trials.
 """
 
@@ -12,20 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from autommlab.models.default import default_configuration
+
 from autommlab.common.errors import DataError
 from autommlab.common.files import write_text
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
 from autommlab.compare.across_tasks import summed_up as benchmark_of
-from autommlab.compare.records import Lap, RaceResult
-from autommlab.compare.run_compare import Raced, summed_up
+from autommlab.compare.records import Comparison, StudySummary
+from autommlab.compare.run_compare import ComparedOn, summed_up
 from autommlab.models import zoo
-from autommlab.models.recipe import default_recipe
 from searchers import takes_service
 from searchers.context import StudyContext
 from searchers.space import SearchSpace
-from training_data_gen.benchmarks.ask_tell import Ground, play_lap
-from training_data_gen.benchmarks.surrogate_benchmark import Landscape, Modelled, Table
-from training_data_gen.trials.records import Triplet
+from training_data_gen.benchmarks.ask_tell import Problem, ask_tell_study
+from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, SurrogateBenchmark, Table
+from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
 from training_data_gen.trials.surrogate import Surrogate, surrogate_error
 
@@ -40,53 +41,53 @@ _ASKERS = 8
 
 
 class ReplayBag(NamedTuple):
-    """A held-out bag without its images."""
+    """A held-out task without its images."""
 
-    first: Triplet
-    ground: Ground
-    landscape: Landscape
+    first: RecordedTrial
+    problem: Problem
+    black_box: BlackBox
 
 
 def run_replay(
     options: HpoBenchOptions,
-    triplets: Sequence[Triplet],
+    recorded: Sequence[RecordedTrial],
     out: Path,
     *,
     service: ServiceClient | None,
     command: str,
     tell: Callable[[str], None] = lambda _: None,
 ) -> HpoBenchResult:
-    """All searchers and seeds on the held-out bags of `triplets`.
+    """All searchers and seeds on the held-out tasks of `trials`.
 
     Args:
         options: tasks, bags, searchers, budget, seeds, and trials at once.
-        triplets: all that there are; the held-out bags among them are searched.
+        recorded: all that there are; the held-out tasks among them are searched.
         out: folder; gets `bench-hpo-replay.json`.
         service: the LLM service, for searchers that ask one.
         command: what a reader would type to repeat it.
         tell: told bag by bag how far it is.
 
     Raises:
-        DataError: no held-out bag among the triplets, or too few trials.
+        DataError: no held-out task among the trials, or too few trials.
         StorageError: the folder cannot be written.
     """
-    bags, source = replay_bags(options, triplets)
-    races: dict[str, RaceResult] = {}
+    bags, source = replay_bags(options, recorded)
+    comparisons: dict[str, Comparison] = {}
     for number, (name, bag) in enumerate(bags.items(), start=1):
         tell(f"bag {number} of {len(bags)}: {name}")
-        races[name] = _race(bag, options, service, command)
-    result = benchmark_of(options, races, command, source)
+        comparisons[name] = _comparison(bag, options, service, command)
+    result = benchmark_of(options, comparisons, command, source)
     write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
     return result
 
 
-def replay_bags(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> tuple[dict[str, ReplayBag], Source]:
-    """The held-out bags of the asked-for tasks, all on tables or all on one surrogate.
+def replay_bags(options: HpoBenchOptions, recorded: Sequence[RecordedTrial]) -> tuple[dict[str, ReplayBag], Source]:
+    """The held-out tasks of the asked-for tasks, all on tables or all on one surrogate.
 
     Raises:
-        DataError: no held-out bag among the triplets, or too few trials.
+        DataError: no held-out task among the trials, or too few trials.
     """
-    chosen = _held_out(options, triplets)
+    chosen = _held_out(options, recorded)
     if all(len(main_seed(own)) >= DENSE for own in chosen.values()):
         tables = {name: Table(own) for name, own in chosen.items()}
         coarse = sum(table.spacing() for table in tables.values()) / len(tables)
@@ -94,44 +95,44 @@ def replay_bags(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> tuple[
         source = Source(kind="table", figures={"trainings a bag, at least": rows, "mean spacing": round(coarse, 3)})
         return {name: _bag(own, tables[name]) for name, own in chosen.items()}, source
     try:
-        error = surrogate_error(triplets)
+        error = surrogate_error(recorded)
     except ValueError as problem:
         raise DataError(f"no surrogate can be fitted: {problem}. Train more with: autommlab trials") from problem
-    surrogate = Surrogate(triplets)
-    bags = {name: _bag(own, Modelled(surrogate, name)) for name, own in chosen.items()}
+    surrogate = Surrogate(recorded)
+    bags = {name: _bag(own, SurrogateBenchmark(surrogate, name)) for name, own in chosen.items()}
     return bags, Source(kind="surrogate", figures=error.model_dump())
 
 
-def _held_out(options: HpoBenchOptions, triplets: Sequence[Triplet]) -> Mapping[str, list[Triplet]]:
-    known = {name: own for name, own in by_bag(triplets).items() if own[0].held_out}
+def _held_out(options: HpoBenchOptions, recorded: Sequence[RecordedTrial]) -> Mapping[str, list[RecordedTrial]]:
+    known = {name: own for name, own in by_bag(recorded).items() if own[0].held_out}
     found = {name: known[name] for name in options.chosen({name: own[0].task for name, own in known.items()})}
     if not found:
         tasks = ", ".join(options.tasks)
-        raise DataError(f"the triplets have no held-out bag for {tasks}; train them with: autommlab trials --held-out")
+        raise DataError(f"the trials have no held-out task for {tasks}; train them with: autommlab trials --held-out")
     return found
 
 
-def _bag(own: Sequence[Triplet], landscape: Landscape) -> ReplayBag:
+def _bag(own: Sequence[RecordedTrial], black_box: BlackBox) -> ReplayBag:
     first = own[0]
     space = SearchSpace(parameters=first.parameters)
-    recipe = default_recipe(zoo.entry(first.model.name, first.task), space=space)
-    return ReplayBag(first, Ground(space, StudyContext(facts=first.context), recipe), landscape)
+    default = default_configuration(zoo.entry(first.model.name, first.task), space=space)
+    return ReplayBag(first, Problem(space, StudyContext(facts=first.context), default), black_box)
 
 
-def _race(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient | None, command: str) -> RaceResult:
+def _comparison(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient | None, command: str) -> Comparison:
     asking = [name for name in options.searchers if service is not None and takes_service(name)]
     quick = [name for name in options.searchers if name not in asking]
 
-    def lap(name: str, seed: int) -> Lap:
-        return play_lap(
-            bag.ground, bag.landscape, name, seed,
+    def study(name: str, seed: int) -> StudySummary:
+        return ask_tell_study(
+            bag.problem, bag.black_box, name, seed,
             trials=options.budget(name), at_once=options.concurrent, service=service,
         )  # fmt: skip
 
-    laps = [lap(name, seed) for name in quick for seed in range(options.seeds)]
+    studies = [study(name, seed) for name in quick for seed in range(options.seeds)]
     with ThreadPoolExecutor(_ASKERS) as pool:
-        jobs = [pool.submit(lap, name, seed) for name in asking for seed in range(options.seeds)]
-        laps += [job.result() for job in jobs]
+        jobs = [pool.submit(study, name, seed) for name in asking for seed in range(options.seeds)]
+        studies += [job.result() for job in jobs]
     facts = bag.first
-    raced = Raced(facts.task, facts.bag.dataset, facts.bag.classes, facts.model.title)
-    return summed_up(raced, options.trials, laps, options.searchers, options.seeds, command)
+    compared_on = ComparedOn(facts.task, facts.bag.dataset, facts.bag.classes, facts.model.title)
+    return summed_up(compared_on, options.trials, studies, options.searchers, options.seeds, command)

@@ -24,7 +24,7 @@ from serve.client import GREEDY, Answer, Message, Sampling, ServiceClient
 _NOUN = "answer"
 
 
-class RememberedAnswer(BaseModel):
+class CachedAnswer(BaseModel):
     """What the LLM said to a question.
 
     Attributes:
@@ -38,7 +38,7 @@ class RememberedAnswer(BaseModel):
     answer: Answer
 
 
-class Answers:
+class ResponseCache:
     """All answers of a benchmark. Used by many threads at once.
 
     Args:
@@ -49,8 +49,8 @@ class Answers:
         DataError: a line that is no answer.
     """
 
-    def __init__(self, file: Path, known: Sequence[RememberedAnswer] = ()) -> None:
-        self._file = KeyedFile(file, RememberedAnswer, _NOUN)
+    def __init__(self, file: Path, known: Sequence[CachedAnswer] = ()) -> None:
+        self._file = KeyedFile(file, CachedAnswer, _NOUN)
         self._known = {one.key: one.answer for one in (*known, *self._file.records.values())}
         self._asking: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -68,12 +68,12 @@ class Answers:
             if key not in self._known:
                 answer = ask()
                 with self._lock:
-                    self._file.add([RememberedAnswer(key=key, answer=answer)])
+                    self._file.add([CachedAnswer(key=key, answer=answer)])
                 self._known[key] = answer
             return self._known[key]
 
 
-class RememberingClient(ServiceClient):
+class CachingClient(ServiceClient):
     """A client that asks the service only what is not known.
 
     A question is decided by the model, the messages, the schema and the sampling. An adapter counts by the name of its
@@ -84,7 +84,7 @@ class RememberingClient(ServiceClient):
         answers: what is known, and grows.
     """
 
-    def __init__(self, service: ServiceClient, answers: Answers) -> None:
+    def __init__(self, service: ServiceClient, answers: ResponseCache) -> None:
         super().__init__(service.url, api_key=service.api_key, timeout_s=service.timeout_s)
         self._answers = answers
         self._identities: dict[str, str] = {}
@@ -112,13 +112,13 @@ class RememberingClient(ServiceClient):
         return self._identities[model]
 
 
-def read_answers(path: Path) -> list[RememberedAnswer]:
+def read_answers(path: Path) -> list[CachedAnswer]:
     """All answers of a file (`answers.jsonl`, also compressed).
 
     Raises:
         DataError: no such file, or a line that is no answer.
     """
     try:
-        return read_lines(path, RememberedAnswer, _NOUN)
+        return read_lines(path, CachedAnswer, _NOUN)
     except OSError as error:
         raise DataError(f"the answers {path} cannot be read: {error}. `bench hpo` writes answers.jsonl") from error

@@ -1,8 +1,8 @@
-"""Real trainings of held-out bags for `bench hpo`: each one once, whoever proposes it, kept for later benchmarks.
+"""Real trainings of held-out tasks for `bench hpo`: each one once, whoever proposes it, kept for later benchmarks.
 
-A training is decided by data, model, hyperparameters and seed (`triplet_key`), so a point that two searchers propose
-under the same seed is trained for the first of them only, and a benchmark with more trials or searchers goes on from
-the trainings of an earlier one.
+A training is decided by data, model, hyperparameters and seed (`training_key`), so a configuration that two searchers
+propose under the same seed is trained for the first of them only, and a benchmark with more trials or searchers goes
+on from the trainings of an earlier one.
 """
 
 from __future__ import annotations
@@ -12,36 +12,38 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from autommlab.models.default import default_configuration
+
 from autommlab.common.errors import TrainingError
-from autommlab.models.recipe import default_recipe
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space, study_context
 from autommlab.training.study_log import HOPELESS_AFTER
-from searchers.space import Point, SearchSpace
-from training_data_gen.benchmarks.ask_tell import Ground
+from searchers.space import Configuration, SearchSpace
+from training_data_gen.benchmarks.ask_tell import Problem
 from training_data_gen.benchmarks.surrogate_benchmark import Value, value_of
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.prepare import prepare
-from training_data_gen.trials.records import Triplet, triplet_key, triplets_of
-from training_data_gen.trials.store import TripletFile
+from training_data_gen.trials.records import RecordedTrial, recorded_trials, training_key
+from training_data_gen.trials.store import TrialsFile
 
-#: Trains a point on Ray: (setup, point) -> (record, figures on TEST). See `autommlab.training.run_once`.
+#: Trains a configuration on Ray: (setup, configuration) -> (record, figures on TEST). See
+#: `autommlab.training.run_once`.
 Train = Callable[[TrialSetup, Hyperparameters], tuple[TrialRecord, dict[str, float]]]
 
 
 class RealBag(NamedTuple):
-    """A held-out bag with its images drawn and its model measured."""
+    """A held-out task with its images drawn and its model measured."""
 
     planned: PlannedBag
     setup: TrialSetup
     space: SearchSpace
 
     @property
-    def ground(self) -> Ground:
+    def problem(self) -> Problem:
         """What searchers are told of it."""
-        recipe = default_recipe(self.setup.choice.entry, space=self.space)
-        return Ground(self.space, study_context(self.setup), recipe)
+        default = default_configuration(self.setup.choice.entry, space=self.space)
+        return Problem(self.space, study_context(self.setup), default)
 
 
 def real_bag(planned: PlannedBag, folder: Path) -> RealBag:
@@ -54,7 +56,7 @@ class Trainings:
 
     Args:
         file: `trainings.jsonl`, which is gone on with.
-        train: trains a point.
+        train: trains a configuration.
         known: trainings of other places that are not repeated; those without a figure on TEST are.
 
     Attributes:
@@ -64,8 +66,8 @@ class Trainings:
         DataError: the file holds a line that is no training.
     """
 
-    def __init__(self, file: Path, train: Train, known: Sequence[Triplet] = ()) -> None:
-        self._file = TripletFile(file)
+    def __init__(self, file: Path, train: Train, known: Sequence[RecordedTrial] = ()) -> None:
+        self._file = TrialsFile(file)
         self._train = train
         stored = self._file.records.values()
         self._known = {t.key: t for t in (*known, *stored) if t.failed or t.test is not None}
@@ -75,15 +77,15 @@ class Trainings:
         self._failed_first: dict[str, int | None] = {}
         self.trained = self.taken = 0
 
-    def get(self, bag: RealBag, seed: int, point: Point) -> Triplet:
-        """The training of a point, waited for.
+    def get(self, bag: RealBag, seed: int, config: Configuration) -> RecordedTrial:
+        """The training of a configuration, waited for.
 
         Raises:
             TrainingError: the first trainings of the bag fail one and all by an error: its set-up is broken.
         """
         setup = bag.setup.model_copy(update={"seed": seed})
-        asked = Hyperparameters.model_validate(point)
-        key = triplet_key(setup, asked)
+        asked = Hyperparameters.model_validate(config)
+        key = training_key(setup, asked)
         while True:
             with self._lock:
                 if key in self._known:
@@ -97,7 +99,7 @@ class Trainings:
         try:
             record, tested = self._train(setup, asked)
             measured = {record.number: tested} if tested else {}
-            (made,) = triplets_of(bag.planned, setup, bag.space, [record], test_metrics=measured)
+            (made,) = recorded_trials(bag.planned, setup, bag.space, [record], test_metrics=measured)
             with self._lock:
                 self._known[key] = made
                 self._file.add([made])
@@ -118,15 +120,15 @@ class Trainings:
 
 
 class Trained:
-    """The landscape of one study: its trainings under one seed. See `landscape.Landscape`."""
+    """The black box of one study: its trainings under one seed. See `surrogate_benchmark.BlackBox`."""
 
     def __init__(self, trainings: Trainings, bag: RealBag, seed: int) -> None:
         self._trainings, self._bag, self._seed = trainings, bag, seed
-        self._asked: list[Triplet] = []
+        self._asked: list[RecordedTrial] = []
 
-    def __call__(self, point: Point) -> Value:
-        """Train the point, or take what is known of it."""
-        found = self._trainings.get(self._bag, self._seed, point)
+    def __call__(self, config: Configuration) -> Value:
+        """Train the configuration, or take what is known of it."""
+        found = self._trainings.get(self._bag, self._seed, config)
         self._asked.append(found)
         return value_of(found)
 
@@ -149,12 +151,12 @@ def on_ray(*, cpus: float, gpus: float, resources: dict[str, float]) -> Train:
 
     task: Any = training_task(cpus=cpus, gpus=gpus, resources=resources)
 
-    def train(setup: TrialSetup, point: Hyperparameters) -> tuple[TrialRecord, dict[str, float]]:
+    def train(setup: TrialSetup, config: Hyperparameters) -> tuple[TrialRecord, dict[str, float]]:
         try:
-            outcome: tuple[TrialRecord, dict[str, float]] = ray.get(task.remote(setup, point))
+            outcome: tuple[TrialRecord, dict[str, float]] = ray.get(task.remote(setup, config))
         except (WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
             lost = TrialRecord(
-                number=1, trial_id="", hyperparameters=point, score=0.0, status="worker-died", seed=setup.seed,
+                number=1, trial_id="", hyperparameters=config, score=0.0, status="worker-died", seed=setup.seed,
                 reason=f"its process or node died again and again: {str(error).splitlines()[0]}",
             )  # fmt: skip
             return lost, {}

@@ -1,4 +1,4 @@
-"""`autommlab bench hpo`: all searchers on bags that no adapter has learnt from."""
+"""`autommlab bench hpo`: all searchers on held-out tasks, which no adapter has learnt from."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def bench_hpo(
     searchers: Annotated[
         str,
         typer.Option(
-            help="Names with commas, here also hpo-llama-likely (no learned score), hpo-llama-untuned; prior:3 gives "
-            "it 3 trials only. [default: eleven, from default to portfolio]",
+            help="Names with commas, here also hpo-llama-likely (no transfer surrogate), hpo-llama-untuned; "
+            "zero-shot:3 gives it 3 trials only. [default: eleven, from default to bandit]",
             show_default=False,
         ),
     ] = "",
     trials: Annotated[int, typer.Option(min=1, help="Trials of each study.")] = 20,
     seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim.")] = 5,
-    bags: Annotated[
+    datasets: Annotated[
         str,
-        typer.Option(help="Most held-out bags of each task, or names with commas. [default: all]", show_default=False),
+        typer.Option(help="Most held-out tasks of each task, or names with commas. [default: all]", show_default=False),
     ] = "",
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
     replay: Annotated[
         Path | None,
         typer.Option(
-            help="Train nothing: read proposals off these triplets (file or folder), dense tables if they hold them, "
+            help="Train nothing: read proposals off these trials (file or folder), dense tables if they hold them, "
             "else a surrogate. For developing searchers, not for claims."
         ),
     ] = None,
@@ -70,7 +70,7 @@ def bench_hpo(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Searchers compared on held-out bags: real trials, equal budgets, paired seeds; table, JSON and plot."""
+    """Searchers compared on held-out tasks: real trials, equal budgets, paired seeds; table, JSON and plot."""
     from autommlab.compare.across_records import SEARCHERS, HpoBenchOptions
     from autommlab.compare.across_show import read_result
     from autommlab.progress.display import Display
@@ -80,7 +80,7 @@ def bench_hpo(
     from training_data_gen.benchmarks.hpo import pack as packed
     from training_data_gen.benchmarks.replay import RESULT_FILE as REPLAY_FILE
     from training_data_gen.benchmarks.response_cache import read_answers
-    from training_data_gen.trials.store import read_triplets
+    from training_data_gen.trials.store import read_trials
 
     if plot is not None:
         _show(read_result(plot), plot, as_json)
@@ -95,7 +95,7 @@ def bench_hpo(
     options = HpoBenchOptions(
         tasks=tasks_named(tasks),
         datasets=names_with_commas(data),
-        bags=_count_or_names(bags),
+        bags=_count_or_names(datasets),
         searchers=names or SEARCHERS,
         trials=trials,
         budgets=budgets,
@@ -108,7 +108,7 @@ def bench_hpo(
         result, stored_in = _replayed(options, replay, folder, command), REPLAY_FILE
     else:
         events = Events() if as_json else Events(Display())
-        trainings = read_triplets(known.expanduser()) if known is not None else []
+        trainings = read_trials(known.expanduser()) if known is not None else []
         heard = read_answers(answers.expanduser()) if answers is not None else []
         try:
             result = run_hpo_bench(
@@ -151,7 +151,7 @@ def _count_or_names(text: str) -> int | tuple[str, ...] | None:
     if not text.isdecimal():
         return names_with_commas(text) or None
     if int(text) == 0:
-        raise RequestError("--bags is 0, must be at least 1, or names of held-out bags with commas")
+        raise RequestError("--datasets is 0, must be at least 1, or names of held-out tasks with commas")
     return int(text)
 
 
@@ -186,11 +186,11 @@ def _replayed(options: HpoBenchOptions, source: Path, folder: Path, command: str
 
     from autommlab.llm_service import service_for
     from training_data_gen.benchmarks.replay import run_replay
-    from training_data_gen.trials.store import read_triplets
+    from training_data_gen.trials.store import read_trials
 
     def tell(words: str) -> None:
         print(words, file=sys.stderr)
 
-    triplets = read_triplets(source.expanduser())
+    recorded = read_trials(source.expanduser())
     service = service_for(set(options.searchers), tell=tell)
-    return run_replay(options, triplets, folder, service=service, command=command, tell=tell)
+    return run_replay(options, recorded, folder, service=service, command=command, tell=tell)

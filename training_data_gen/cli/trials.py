@@ -1,4 +1,4 @@
-"""`autommlab trials`: real trainings over many bags, what HPO-LLaMA and the prior learn from."""
+"""`autommlab trials`: real trainings over many datasets, what HPO-LLaMA and the transfer searchers learn from."""
 
 from __future__ import annotations
 
@@ -14,31 +14,35 @@ if TYPE_CHECKING:
 
 
 def trials_command(
-    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/triplets"),
+    out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/trials"),
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be trained.")] = False,
     card: Annotated[
-        Path | None, typer.Option(help="Only write the data card and plots of this folder's triplets.")
+        Path | None, typer.Option(help="Only write the data card and plots of this folder's trials.")
     ] = None,
-    experience: Annotated[
-        Path | None, typer.Option(help="Only write the bags that may be learnt from, for the searcher prior.")
+    trial_history: Annotated[
+        Path | None,
+        typer.Option(help="Only write the trials that may be learnt from, for the searchers zero-shot and surrogate."),
     ] = None,
-    pack: Annotated[Path | None, typer.Option(help="Only write all triplets compressed (.jsonl.gz), to keep.")] = None,
-    per_bag: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each bag.")] = 20,
-    bags: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
+    pack: Annotated[Path | None, typer.Option(help="Only write all trials compressed (.jsonl.gz), to keep.")] = None,
+    per_dataset: Annotated[int, typer.Option(min=1, help="Quasi-random configurations of each dataset.")] = 20,
+    datasets: Annotated[int | None, typer.Option(min=1, help="Only the first so many of the plan.")] = None,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Only the held-out bags; with --per-bag 200 dense tables to search on.")
+        bool,
+        typer.Option("--held-out", help="Only the held-out tasks; with --per-dataset 200 dense tables to search on."),
     ] = False,
     tasks: Annotated[str, typer.Option(help="Names with commas. [default: all four]", show_default=False)] = "",
     data: Annotated[str, typer.Option(help="Your own sets to add, registered names with commas.")] = "",
     known: Annotated[
-        Path | None, typer.Option(help="Triplets of another folder or file, whose finished studies are taken over.")
+        Path | None, typer.Option(help="Trials of another folder or file, whose finished studies are taken over.")
     ] = None,
-    hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no bag that would probably end later.")] = None,
-    recipe: Annotated[bool, typer.Option(help="Also train the toolbox's own recipe in each bag.")] = True,
-    near: Annotated[int, typer.Option(min=0, help="Configurations of each bag around that recipe.")] = 8,
+    hours: Annotated[
+        float | None, typer.Option(min=0.01, help="Begin no dataset that would probably end later.")
+    ] = None,
+    default: Annotated[bool, typer.Option(help="Also train the default configuration on each dataset.")] = True,
+    near: Annotated[int, typer.Option(min=0, help="Configurations of each dataset around the default one.")] = 8,
     noise: Annotated[bool, typer.Option(help="Also train some configurations under other seeds.")] = True,
     test_all: Annotated[
-        bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a bag alone.")
+        bool, typer.Option("--test-all", help="Measure every trial on TEST, not the winner of a dataset alone.")
     ] = False,
     concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
     cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPU cores of a trial.")] = 1,
@@ -48,30 +52,30 @@ def trials_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Train quasi-random configurations in many bags; resumable, nothing is trained twice."""
-    if _written(out, card, experience, pack):
+    """Train quasi-random configurations on many datasets; resumable, nothing is trained twice."""
+    if _written(out, card, trial_history, pack):
         return
     from autommlab.progress.events import Events
     from training_data_gen.trials.plan import make_plan
 
     planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))
-    planned = [bag for bag in planned if bag.held_out or not held_out][:bags]
+    planned = [bag for bag in planned if bag.held_out or not held_out][:datasets]
     if plan:
         from training_data_gen.trials.plan import plan_table
 
         if as_json:
             print("[" + ",\n".join(bag.model_dump_json() for bag in planned) + "]")
             return
-        print_table(plan_table(planned, per_bag, near))
+        print_table(plan_table(planned, per_dataset, near))
         return
     from autommlab.progress.display import Display
     from training_data_gen.trials.jobs import TrialsOptions
     from training_data_gen.trials.run import run_trials
-    from training_data_gen.trials.store import read_triplets
+    from training_data_gen.trials.store import read_trials
 
     options = TrialsOptions(
-        per_bag=per_bag,
-        default_recipe=recipe,
+        per_bag=per_dataset,
+        default_configuration=default,
         near=near,
         noise=noise,
         test_all=test_all,
@@ -82,27 +86,27 @@ def trials_command(
     )
     events = Events() if as_json else Events(Display())
     folder = out.expanduser().resolve()
-    taken = read_triplets(known.expanduser()) if known is not None else []
+    taken = read_trials(known.expanduser()) if known is not None else []
     summary = run_trials(planned, options, folder, events, address=address, known=taken)
     print(summary.model_dump_json() if as_json else _told(summary, out))
 
 
-def _written(out: Path, card: Path | None, experience: Path | None, pack: Path | None) -> bool:
+def _written(out: Path, card: Path | None, trial_history: Path | None, pack: Path | None) -> bool:
     """Whether one of the options that only write something was given; it is then written."""
     if card is not None:
         from training_data_gen.trials.card import write_card
 
         print(write_card(card))
-    if experience is not None or pack is not None:
+    if trial_history is not None or pack is not None:
         from autommlab.common.keyed_lines import write_compressed
-        from training_data_gen.trials.store import read_triplets, write_experience
+        from training_data_gen.trials.store import read_trials, write_history
 
-        triplets = read_triplets(out)
-        if experience is not None:
-            print(write_experience(triplets, experience))
+        recorded = read_trials(out)
+        if trial_history is not None:
+            print(write_history(recorded, trial_history))
         if pack is not None:
-            print(write_compressed(triplets, pack))
-    return any(file is not None for file in (card, experience, pack))
+            print(write_compressed(recorded, pack))
+    return any(file is not None for file in (card, trial_history, pack))
 
 
 def _told(summary: TrialsSummary, out: Path) -> str:
@@ -110,7 +114,7 @@ def _told(summary: TrialsSummary, out: Path) -> str:
     from autommlab.common.wording import duration
 
     lines = [
-        f"{summary.studies_done} of {summary.studies} studies done, {summary.triplets} triplets in {summary.file} "
+        f"{summary.studies_done} of {summary.studies} studies done, {summary.recorded} trials in {summary.file} "
         f"({duration(summary.seconds)})"
     ]
     lines += [f"{name} could not run: {reason}" for name, reason in summary.failed.items()]

@@ -81,12 +81,16 @@ def ru(
 @tune_app.command()
 def hpo(
     out: Out,
-    triplets: Annotated[Path, typer.Option(help="Folder of `autommlab trials`, or a .jsonl or .jsonl.gz file.")],
-    per_bag: Annotated[int | None, typer.Option(min=1, help="Most dialogues about a bag. [default: 32]")] = None,
+    trials: Annotated[Path, typer.Option(help="Folder of `autommlab trials`, or a .jsonl or .jsonl.gz file.")],
+    per_dataset: Annotated[
+        int | None, typer.Option(min=1, help="Most dialogues about a dataset. [default: 32]")
+    ] = None,
     without: Annotated[str, typer.Option(help="Data sets to leave out, names with commas.")] = "",
     guided: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of answers by a surrogate of the bags, not by a trial. [default: 0.7]"),
+        typer.Option(
+            min=0, max=1, help="Fraction of answers by a surrogate of the datasets, not by a trial. [default: 0.7]"
+        ),
     ] = None,
     epochs: Epochs = None,
     rank: Rank = None,
@@ -102,13 +106,13 @@ def hpo(
     """Fine-tune HPO-LLaMA, which proposes hyperparameters, on dialogues about finished trials."""
     from training_data_gen.adapters.hpo_dialogues import DialogueSettings
     from training_data_gen.adapters.hpo_examples import hpo_data
-    from training_data_gen.trials.store import read_triplets
+    from training_data_gen.trials.store import read_trials
 
     def make() -> TuningData:
-        known = read_triplets(triplets)
+        known = read_trials(trials)
         return hpo_data(
             known,
-            per_bag=per_bag or DialogueSettings.per_bag,
+            per_bag=per_dataset or DialogueSettings.per_bag,
             without=names_with_commas(without),
             guided=DialogueSettings.guided if guided is None else guided,
             seed=seed,

@@ -1,4 +1,4 @@
-"""The data card of a set of triplets: what is in it, how it was split, what can be learnt from it."""
+"""The data card of a set of trials: what is in it, how it was split, what can be learnt from it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from autommlab.common.files import storage_errors, write_text
 from autommlab.tasks import Task
 from training_data_gen.trials.plots import draw_hyperparameters, draw_spread
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import TaskFigures, by_bag, grouped, spread, task_figures
-from training_data_gen.trials.store import read_triplets
+from training_data_gen.trials.store import read_trials
 
 CARD_FILE, PLOTS_FOLDER = "README.md", "plots"
 _SPLIT_RULE = """\
@@ -26,65 +26,65 @@ out the bags marked *left-out set*; these are all bags of one data set of a task
 of a user's own."""
 _HOW_TO_READ = """\
 *Spread* is the mean over bags of the best minus the worst configuration. *Noise* is the standard deviation between
-seeds of the same configuration. The shares of variance are those of the score standardised within its bag: each
+seeds of the same configuration. The fractions of variance are those of the score standardised within its bag: each
 hyperparameter alone (omega squared over its choices or five equal parts of its range), and all together (R squared of
 a random forest on bags that it was not fitted to). Failed trials count with the score 0."""
 
 
 def write_card(folder: Path) -> Path:
-    """Write the card and its plots beside the triplets of a folder.
+    """Write the card and its plots beside the trials of a folder.
 
     Raises:
-        DataError: there are no triplets, or they cannot be read.
+        DataError: there are no trials, or they cannot be read.
         StorageError: the folder cannot be written.
     """
-    triplets = read_triplets(folder)
-    tasks = grouped(triplets, lambda t: t.task)
+    recorded = read_trials(folder)
+    tasks = grouped(recorded, lambda t: t.task)
     with storage_errors(folder):
         for task, found in tasks.items():
             draw_hyperparameters(found, folder / PLOTS_FOLDER / f"{task}-hyperparameters.png")
             draw_spread(found, folder / PLOTS_FOLDER / f"{task}-bags.png")
-    return write_text(folder / CARD_FILE, card_text(triplets))
+    return write_text(folder / CARD_FILE, card_text(recorded))
 
 
-def card_text(triplets: Sequence[Triplet]) -> str:
-    """The card of triplets, which are not empty, in Markdown."""
-    tasks = grouped(triplets, lambda t: t.task)
+def card_text(recorded: Sequence[RecordedTrial]) -> str:
+    """The card of trials, which are not empty, in Markdown."""
+    tasks = grouped(recorded, lambda t: t.task)
     figures = {task: task_figures(found) for task, found in tasks.items()}
     parts = [
-        "# Triplets: bag and model, hyperparameters, performance",
-        _overview(triplets, figures.values()),
+        "# Trials: bag and model, hyperparameters, performance",
+        _overview(recorded, figures.values()),
         "## Tasks",
         _task_table(figures),
-        "## Share of the variance that hyperparameters explain",
+        "## Fraction of the variance that hyperparameters explain",
         _explained_table(figures),
         _HOW_TO_READ,
         "## Split",
         _SPLIT_RULE,
-        _split_table(triplets),
+        _split_table(recorded),
         "## Failures",
-        _failures(triplets),
+        _failures(recorded),
         "## Ranges",
         _ranges(tasks),
         "## Bags",
-        _bag_table(triplets),
+        _bag_table(recorded),
         "## Plots",
         *(f"![{task}]({PLOTS_FOLDER}/{task}-{kind}.png)" for task in tasks for kind in ("hyperparameters", "bags")),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _overview(triplets: Sequence[Triplet], figures: Iterable[TaskFigures]) -> str:
-    days = sorted(_day(t) for t in triplets if t.ended_at)
+def _overview(recorded: Sequence[RecordedTrial], figures: Iterable[TaskFigures]) -> str:
+    days = sorted(_day(t) for t in recorded if t.ended_at)
     when = f" between {days[0]} and {days[-1]}" if days else ""
     versions = "; ".join(
-        f"{name} {', '.join(sorted({t.versions[name] for t in triplets if name in t.versions}))}"
-        for name in sorted({name for t in triplets for name in t.versions})
+        f"{name} {', '.join(sorted({t.versions[name] for t in recorded if name in t.versions}))}"
+        for name in sorted({name for t in recorded for name in t.versions})
     )
     return (
-        f"{len(triplets)} real trainings over {len(by_bag(triplets))} bags, {sum(f.hours for f in figures):.1f} hours "
+        f"{len(recorded)} real trainings over {len(by_bag(recorded))} bags, {sum(f.hours for f in figures):.1f} hours "
         f"of work in all (sum over workers), trained{when}. One line of JSON per trial "
-        f"(`training_data_gen.trials.records.Triplet`), made by `autommlab trials`. {versions}."
+        f"(`training_data_gen.trials.records.RecordedTrial`), made by `autommlab trials`. {versions}."
     )
 
 
@@ -122,28 +122,28 @@ def _explained_table(figures: dict[Task, TaskFigures]) -> str:
     return _table(["task", *names, "all together"], rows)
 
 
-def _split_table(triplets: Sequence[Triplet]) -> str:
-    def side(triplet: Triplet) -> tuple[str, str, str, str]:
+def _split_table(recorded: Sequence[RecordedTrial]) -> str:
+    def side(trial: RecordedTrial) -> tuple[str, str, str, str]:
         return (
-            triplet.task,
-            triplet.bag.dataset,
-            "held out" if triplet.held_out else "train",
-            "left-out set" if triplet.left_out else "",
+            trial.task,
+            trial.bag.dataset,
+            "held out" if trial.held_out else "train",
+            "left-out set" if trial.left_out else "",
         )
 
-    rows = [[*key, len(by_bag(found)), len(found)] for key, found in sorted(grouped(triplets, side).items())]
+    rows = [[*key, len(by_bag(found)), len(found)] for key, found in sorted(grouped(recorded, side).items())]
     return _table(["task", "data set", "split", "mark", "bags", "trials"], rows)
 
 
-def _failures(triplets: Sequence[Triplet]) -> str:
-    failed = [t for t in triplets if t.failed]
+def _failures(recorded: Sequence[RecordedTrial]) -> str:
+    failed = [t for t in recorded if t.failed]
     if not failed:
         return "No trial failed."
     reasons = Counter((t.task, t.status, t.reason.partition(":")[0] or "no reason given") for t in failed)
     return _table(["task", "status", "reason", "trials"], [[*key, n] for key, n in reasons.most_common(12)])
 
 
-def _ranges(tasks: dict[Task, list[Triplet]]) -> str:
+def _ranges(tasks: dict[Task, list[RecordedTrial]]) -> str:
     def bounds(values: Iterable[float]) -> str:
         known = sorted(values)
         return f"{known[0]:.4g} to {known[-1]:.4g}"
@@ -156,7 +156,7 @@ def _ranges(tasks: dict[Task, list[Triplet]]) -> str:
             bounds(t.bag.train for t in found),
             ", ".join(sorted({"x".join(map(str, t.model.input_size)) for t in found})),
             *(
-                bounds(float(t.point[name]) for t in found)
+                bounds(float(t.config[name]) for t in found)
                 for name in ("iterations", "batch_size", "lr", "weight_decay")
             ),
         ]
@@ -166,9 +166,9 @@ def _ranges(tasks: dict[Task, list[Triplet]]) -> str:
     return _table(head, rows)
 
 
-def _bag_table(triplets: Sequence[Triplet]) -> str:
+def _bag_table(recorded: Sequence[RecordedTrial]) -> str:
     rows = []
-    for name, found in sorted(by_bag(triplets).items()):
+    for name, found in sorted(by_bag(recorded).items()):
         s, first = spread(found), found[0]
         rows.append(
             [
@@ -179,19 +179,19 @@ def _bag_table(triplets: Sequence[Triplet]) -> str:
                 f"{s.lowest:.3f}",
                 f"{s.median:.3f}",
                 f"{s.highest:.3f}",
-                _or_dash(s.recipe),
+                _or_dash(s.default),
                 "-" if s.better is None else f"{s.better:.0%}",
                 _or_dash(s.near),
                 _or_dash(_winner_on_test(found)),
             ]
         )
-    head = ["bag", "data", "model", "trials", "val min", "median", "max", "recipe", "beat it"]
+    head = ["bag", "data", "model", "trials", "val min", "median", "max", "default", "beat it"]
     return _table([*head, "best near it", "winner on test"], rows)
 
 
-def _winner_on_test(triplets: Sequence[Triplet]) -> float | None:
+def _winner_on_test(recorded: Sequence[RecordedTrial]) -> float | None:
     """Of the studies' winners, the one that is best on VAL."""
-    tested = [t for t in triplets if t.test is not None]
+    tested = [t for t in recorded if t.test is not None]
     return max(tested, key=lambda t: t.score).test if tested else None
 
 
@@ -204,5 +204,5 @@ def _or_dash(value: float | None, decimals: int = 3) -> str:
     return "-" if value is None else f"{value:.{decimals}f}"
 
 
-def _day(triplet: Triplet) -> str:
-    return datetime.datetime.fromtimestamp(triplet.ended_at, tz=datetime.UTC).strftime("%Y-%m-%d")
+def _day(trial: RecordedTrial) -> str:
+    return datetime.datetime.fromtimestamp(trial.ended_at, tz=datetime.UTC).strftime("%Y-%m-%d")

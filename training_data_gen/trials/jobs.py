@@ -12,7 +12,7 @@ from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.prepare import SEED
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 
 #: First configurations of a bag that are trained under other seeds as well.
 NOISE_CONFIGS = 4
@@ -24,8 +24,8 @@ class TrialsOptions(BaseModel):
 
     Attributes:
         per_bag: quasi-random configurations of each bag.
-        default_recipe: also train the toolbox's own recipe, as the first trial of a bag.
-        near: configurations around the toolbox's own recipe, of each bag.
+        default_configuration: also train the default configuration, as the first trial of a bag.
+        near: configurations around the default configuration, of each bag.
         noise: also train the first configurations of some bags under other seeds.
         test_all: measure every trial on TEST once its study is over, not the winner alone; of use from the start only.
         hours: no study is begun that would probably end later; None = no limit.
@@ -36,7 +36,7 @@ class TrialsOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     per_bag: int = Field(default=20, ge=1)
-    default_recipe: bool = True
+    default_configuration: bool = True
     near: int = Field(default=8, ge=0)
     noise: bool = True
     test_all: bool = False
@@ -51,20 +51,20 @@ class Job(NamedTuple):
 
     Attributes:
         configs: so many configurations.
-        recipe: the toolbox's own recipe is the first trial.
-        near: the configurations lie around that recipe.
+        default: the default configuration is the first trial.
+        near: the configurations lie around that default configuration.
     """
 
     planned: PlannedBag
     seed: int
     configs: int
-    recipe: bool
+    default: bool
     near: bool = False
 
     @property
     def trials(self) -> int:
         """The study's budget."""
-        return self.configs + self.recipe
+        return self.configs + self.default
 
     def bag_folder(self, out: Path) -> Path:
         """Shared by the studies of a bag."""
@@ -76,15 +76,15 @@ class Job(NamedTuple):
 
     def __str__(self) -> str:
         if self.near:
-            return f"{self.planned.id}, around the recipe"
+            return f"{self.planned.id}, around the default configuration"
         return f"{self.planned.id}, seed {self.seed}" if self.seed != SEED else self.planned.id
 
 
 class JobDone(BaseModel):
-    """Written when all triplets of a study are stored.
+    """Written when all trials of a study are stored.
 
     Attributes:
-        trials: its budget, the recipe included.
+        trials: its budget, the default configuration included.
         trained: how many of them the last call trained, in `seconds` of wall time.
     """
 
@@ -99,12 +99,12 @@ def jobs(bags: Iterable[PlannedBag], options: TrialsOptions) -> list[Job]:
     """All studies of a plan in order, the smaller ones of a bag right after its own."""
     found = []
     for bag in bags:
-        found.append(Job(bag, SEED, options.per_bag, options.default_recipe))
+        found.append(Job(bag, SEED, options.per_bag, options.default_configuration))
         if options.near:
-            found.append(Job(bag, SEED, options.near, recipe=False, near=True))
+            found.append(Job(bag, SEED, options.near, default=False, near=True))
         if options.noise:
             repeated = min(NOISE_CONFIGS, options.per_bag)
-            found += [Job(bag, seed, repeated, recipe=False) for seed in bag.noise_seeds]
+            found += [Job(bag, seed, repeated, default=False) for seed in bag.noise_seeds]
     return found
 
 
@@ -117,7 +117,7 @@ def done(job: Job, out: Path) -> JobDone | None:
     return stored if stored.trials >= job.trials else None
 
 
-def trained_elsewhere(job: Job, known: Iterable[Triplet]) -> list[Triplet]:
+def trained_elsewhere(job: Job, known: Iterable[RecordedTrial]) -> list[RecordedTrial]:
     """The trainings of a study among those of another folder; none if it lacks one of them or had other bounds.
 
     Args:
@@ -135,8 +135,8 @@ def trained_elsewhere(job: Job, known: Iterable[Triplet]) -> list[Triplet]:
     ]
     if job.near:
         return own if len(own) >= job.configs else []
-    wanted: set[int | None] = {*range(job.configs), *([None] if job.recipe else [])}
-    return own if wanted <= {t.config for t in own} else []
+    wanted: set[int | None] = {*range(job.configs), *([None] if job.default else [])}
+    return own if wanted <= {t.sobol_number for t in own} else []
 
 
 class Pace:

@@ -1,7 +1,7 @@
 """The plan: which bags are trained, over four tasks; deterministic, in an order that stays balanced.
 
-Held out are whole combinations of data set, model and class subset: a held-out bag's pair of data set
-and model occurs in no training bag, and its classes in no training bag of the same data set (people
+Held out are whole combinations of data set, model and class subset: a held-out task's pair of data set
+and model occurs in no source task, and its classes in no source task of the same data set (people
 have one class only). For the leave-one-dataset-out split the bags of one data set a task are marked as
 well, where the task has several. A user's own sets are held out as a whole.
 """
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-#: Held-out bags of each task.
+#: Held-out tasks of each task.
 HELD_OUT_BAGS = 2
 #: Embedded sets that the leave-one-dataset-out split keeps away.
 LEFT_OUT_SETS = frozenset({"digits", "drawn-people"})
-#: Training bags of each task whose first points are also trained under these seeds, to know the noise.
+#: Source tasks of each task whose first configurations are also trained under these seeds, to know the noise.
 NOISE_BAGS, NOISE_SEEDS = 1, (1, 2)
 #: Raise it with any change of what is planned: it seeds every draw.
 PLAN_VERSION = 3
@@ -40,7 +40,7 @@ def make_plan(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = 
 
     Args:
         tasks: those wanted; the bags of one task do not depend on the others.
-        datasets: names of registered sets to add, as held-out bags.
+        datasets: names of registered sets to add, as held-out tasks.
 
     Raises:
         DataError: no data set of such a name.
@@ -64,7 +64,7 @@ def _training_bags(task: Task) -> list[PlannedBag]:
         taken.add((pair, frozenset(classes)))
         bag = _bag(f"{task}-{number:02d}", task, pair, classes, bounds, menu)
         repeated = NOISE_SEEDS if number < NOISE_BAGS else ()
-        bags.append(bag.model_copy(update={"points": number, "noise_seeds": repeated}))
+        bags.append(bag.model_copy(update={"sequence": number, "noise_seeds": repeated}))
     return bags
 
 
@@ -78,7 +78,7 @@ def _held_out_bags(task: Task) -> list[PlannedBag]:
         subsets = [s for s in POOLS[pair.dataset].reserved if fewest <= len(s) <= max(menu.classes)]
         classes = subsets[number % len(subsets)]
         bag = _bag(f"{task}-held-out-{number}", task, pair, classes, bounds[number], menu)
-        bags.append(bag.model_copy(update={"held_out": True, "points": menu.bags + number}))
+        bags.append(bag.model_copy(update={"held_out": True, "sequence": menu.bags + number}))
     return bags
 
 
@@ -128,7 +128,7 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     if spec.embedded:
         raise RequestError(f"--data {name}: this embedded set is in the plan already; name sets of your own")
     if spec.name not in {known.name for known in registry.all_specs()}:
-        raise RequestError(f"--data {name}: register the folder first, as triplets name it: autommlab data add {name}")
+        raise RequestError(f"--data {name}: register the folder first, as trials name it: autommlab data add {name}")
     if spec.task not in tasks:
         raise RequestError(f"--data {name}: it is for {spec.task}, but only {', '.join(tasks)} is asked for (--tasks)")
     menu = MENUS[spec.task]
@@ -137,7 +137,7 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     bounds = list(zip(*_bounds(menu, 2, rng), strict=True))
     return [
         _bag(f"{spec.name}-{number}", spec.task, Pair(spec.name, model), (), bounds[number], menu).model_copy(
-            update={"held_out": True, "left_out": True, "points": number}
+            update={"held_out": True, "left_out": True, "sequence": number}
         )
         for number, model in enumerate((models[0], models[-1]))
     ]
@@ -152,7 +152,7 @@ def _evenly(options: Sequence[Value], count: int, rng: random.Random) -> list[Va
 
 
 def _spread_out(many: Sequence[PlannedBag], few: Sequence[PlannedBag]) -> list[PlannedBag]:
-    """One of `few` after each equal share of `many`, so that a plan cut short has both."""
+    """One of `few` after each equal fraction of `many`, so that a plan cut short has both."""
     share = -(-len(many) // max(1, len(few)))
     merged: list[PlannedBag] = []
     for number, bag in enumerate(few):

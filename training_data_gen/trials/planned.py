@@ -22,10 +22,10 @@ class PlannedBag(BaseModel):
         images: most images of (train, val, test).
         iterations, batch_size: bounds of the search space.
         reports: validations per trial.
-        held_out: kept away from everything that learns from triplets.
+        held_out: kept away from everything that learns from trials.
         left_out: its data set is the one that the leave-one-dataset-out split keeps away.
-        points: which quasi-random sequence its configurations are taken from.
-        noise_seeds: seeds beside the plan's under which its first points are trained again.
+        sequence: which quasi-random sequence its configurations are taken from.
+        noise_seeds: seeds beside the plan's under which its first configurations are trained again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +42,7 @@ class PlannedBag(BaseModel):
     reports: int
     held_out: bool = False
     left_out: bool = False
-    points: int = 0
+    sequence: int = 0
     noise_seeds: tuple[int, ...] = ()
 
     def budget(self) -> TaskBudget:
@@ -57,5 +57,5 @@ class PlannedBag(BaseModel):
 
     def content(self) -> str:
         """A digest of all that decides a trial's outcome; the name and the marks do not."""
-        deciding = self.model_dump_json(exclude={"id", "held_out", "left_out", "points", "noise_seeds"})
+        deciding = self.model_dump_json(exclude={"id", "held_out", "left_out", "sequence", "noise_seeds"})
         return hashlib.sha256(deciding.encode()).hexdigest()[:16]

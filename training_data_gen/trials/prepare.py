@@ -55,7 +55,7 @@ def _choice(planned: PlannedBag, bag: Bag) -> ModelChoice:
         input_size=planned.input_size,
         measured=measure(entry, bag, planned.input_size),
         pretrained=resolve(entry, None),
-        reasons=("the plan of the triplets names it",),
+        reasons=("the plan of the trials names it",),
     )
 
 
@@ -66,6 +66,6 @@ def _claim(planned: PlannedBag, folder: Path) -> None:
         if before.content() != planned.content():
             raise ResumeError(
                 f"{folder} holds another bag than the plan's {planned.id!r}: the plan has changed since. "
-                "Use another --out; triplets of both folders can stand in one file, their keys differ"
+                "Use another --out; trials of both folders can stand in one file, their keys differ"
             )
     write_text(file, planned.model_dump_json(indent=1))

@@ -1,4 +1,4 @@
-"""A triplet: request (bag and model), hyperparameters, performance. One line of `triplets.jsonl`."""
+"""A trial: request (bag and model), hyperparameters, performance. One line of `trials.jsonl`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.common.trial_status import TrialStatus, is_scored
 from autommlab.data.records import SPLITS, Bag
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task, objective
 from autommlab.training.ledger import trial_key
-from autommlab.training.records import Hyperparameters, TrialRecord, TrialStatus
+from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import study_context
 from searchers.context import Fact
-from searchers.space import Parameter, Point, SearchSpace
+from searchers.space import Configuration, Parameter, SearchSpace
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.quasi import plan_points
+from training_data_gen.trials.quasi import plan_configs
 
 #: Packages whose versions a line carries: what the figures depend on.
 _PACKAGES = ("torch", "onedl-mmengine", "onedl-mmcv", "ray")
@@ -31,7 +32,7 @@ _DECIMALS, _SECONDS_DECIMALS = 5, 2
 
 
 class BagFacts(BaseModel):
-    """What a triplet says of its data."""
+    """What a trial says of its data."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,7 +45,7 @@ class BagFacts(BaseModel):
 
 
 class ModelFacts(BaseModel):
-    """What a triplet says of its model; `score` is the zoo's on its own benchmark."""
+    """What a trial says of its model; `score` is the zoo's on its own benchmark."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,7 +60,7 @@ class ModelFacts(BaseModel):
     score_dataset: str = ""
 
 
-class Triplet(BaseModel):
+class RecordedTrial(BaseModel):
     """One trial with everything that it was about; `context` to `mode` are a past trial of `searchers.transfer`.
 
     Attributes:
@@ -68,9 +69,10 @@ class Triplet(BaseModel):
         held_out, left_out: see `PlannedBag`.
         context: what a searcher is told about the study.
         parameters: the search space with its bounds.
-        point: the hyperparameters.
-        config: number of the quasi-random configuration, from 0; None for the toolbox's own recipe and those near it.
-        near: drawn around the toolbox's own recipe.
+        config: the hyperparameters.
+        sobol_number: number of the quasi-random configuration, from 0; None for the default configuration and those
+            near it.
+        near: drawn around the default configuration.
         score: the objective on VAL, 0 if the trial failed.
         test: the objective on TEST, measured for the winner of a study, of all trials if asked for.
         metrics, test_metrics: all figures, fractions.
@@ -90,12 +92,12 @@ class Triplet(BaseModel):
     model: ModelFacts
     context: dict[str, Fact]
     parameters: tuple[Parameter, ...]
-    point: Point
+    config: Configuration
     score: float
     status: TrialStatus
     mode: str = "max"
     objective: str
-    config: int | None
+    sobol_number: int | None
     near: bool = False
     seed: int
     test: float | None = None
@@ -113,7 +115,7 @@ class Triplet(BaseModel):
     @property
     def failed(self) -> bool:
         """Whether the score is none that the model reached."""
-        return self.status not in ("ok", "stopped")
+        return not is_scored(self.status)
 
     @property
     def seconds(self) -> float:
@@ -121,7 +123,7 @@ class Triplet(BaseModel):
         return self.train_s + self.val_s + self.setup_s
 
 
-def triplets_of(
+def recorded_trials(
     planned: PlannedBag,
     setup: TrialSetup,
     space: SearchSpace,
@@ -129,7 +131,7 @@ def triplets_of(
     *,
     test_metrics: Mapping[int, dict[str, float]],
     near: bool = False,
-) -> list[Triplet]:
+) -> list[RecordedTrial]:
     """The lines of one study.
 
     Args:
@@ -138,10 +140,12 @@ def triplets_of(
         space: its bounds.
         trials: all of them.
         test_metrics: number of a trial -> its figures on TEST.
-        near: they were drawn around the toolbox's own recipe.
+        near: they were drawn around the default configuration.
     """
     numbers = (
-        {} if near else {trial_key(point): n for n, point in enumerate(plan_points(space, len(trials), planned.points))}
+        {}
+        if near
+        else {trial_key(config): n for n, config in enumerate(plan_configs(space, len(trials), planned.sequence))}
     )
     measured = objective(planned.task).name
     versions = _versions(setup.choice)
@@ -160,13 +164,13 @@ def triplets_of(
         "versions": versions,
     }
     return [
-        Triplet(
+        RecordedTrial(
             **shared,
-            key=triplet_key(setup, trial.hyperparameters),
-            point=trial.hyperparameters.model_dump(),
+            key=training_key(setup, trial.hyperparameters),
+            config=trial.hyperparameters.model_dump(),
             score=round(trial.score, _DECIMALS),
             status=trial.status,
-            config=numbers.get(trial_key(trial.hyperparameters.model_dump())),
+            sobol_number=numbers.get(trial_key(trial.hyperparameters.model_dump())),
             test=round(test_metrics[trial.number][measured], _DECIMALS) if trial.number in test_metrics else None,
             metrics=_rounded(trial.metrics),
             test_metrics=_rounded(test_metrics.get(trial.number, {})),
@@ -182,15 +186,15 @@ def triplets_of(
     ]
 
 
-def triplet_key(setup: TrialSetup, point: Hyperparameters) -> str:
-    """A digest of all that decides a training: data, model, initial weights, input size, point, seed."""
+def training_key(setup: TrialSetup, config: Hyperparameters) -> str:
+    """A digest of all that decides a training: data, model, initial weights, input size, configuration, seed."""
     choice = setup.choice
     content = {
         "bag": setup.bag.digest,
         "model": choice.entry.name,
         "weights": choice.pretrained.kind,
         "input": choice.input_size,
-        "point": point.model_dump(),
+        "config": config.model_dump(),
         "seed": setup.seed,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""Working off a plan: study after study on one Ray, each resumable, its triplets appended when it is done."""
+"""Working off a plan: study after study on one Ray, each resumable, its trials appended when it is done."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
+from autommlab.models.default import default_configuration
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.cluster import ray_session
 from autommlab.common.errors import DataError, ModelError, StorageError, TrainingError
 from autommlab.common.files import storage_errors, write_text
+from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
-from autommlab.models.recipe import default_recipe
 from autommlab.progress.events import Events
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import StudyResult
 from autommlab.training.search_space import search_space
 from autommlab.training.study import BEST_FOLDER, LEDGER_FILE, TEST_FILE, StudyOptions, run_study
 from searchers.registry import DEFAULT_SUFFIX
-from searchers.space import Point, SearchSpace
+from searchers.space import Configuration, SearchSpace
 from training_data_gen.trials.all_on_test import measure_all
 from training_data_gen.trials.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs, trained_elsewhere
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.prepare import prepare
-from training_data_gen.trials.quasi import near_points, register_near, register_searcher
-from training_data_gen.trials.records import Triplet, triplets_of
-from training_data_gen.trials.store import TRIPLETS_FILE, TripletFile
+from training_data_gen.trials.quasi import near_configs, register_near, register_searcher
+from training_data_gen.trials.records import RecordedTrial, recorded_trials
+from training_data_gen.trials.store import TRIALS_FILE, TrialsFile
 
-_STAGE = "triplets"
+_STAGE = "recorded"
 #: So many studies in a row that cannot run mean that the next one cannot either.
 _PATIENCE = 3
 
@@ -39,7 +40,7 @@ class TrialsSummary(BaseModel):
 
     Attributes:
         studies_done, studies: finished ones, and all of the plan.
-        triplets: lines of the file.
+        recorded: lines of the file.
         failed: study -> why it could not run; tried again by the next call.
         out_of_time: the call ended because of its limit.
     """
@@ -49,7 +50,7 @@ class TrialsSummary(BaseModel):
     file: Path
     studies_done: int
     studies: int
-    triplets: int
+    recorded: int
     failed: dict[str, str] = {}
     out_of_time: bool = False
     seconds: float = 0.0
@@ -62,14 +63,14 @@ def run_trials(
     events: Events,
     *,
     address: str | None = None,
-    known: Sequence[Triplet] = (),
+    known: Sequence[RecordedTrial] = (),
 ) -> TrialsSummary:
     """Train what is missing of a plan in `out`.
 
     Args:
         bags: of `plan.make_plan`, in order.
         options: budget and resources.
-        out: folder; gets `triplets.jsonl` and a folder for each bag.
+        out: folder; gets `trials.jsonl` and a folder for each bag.
         events: who is told.
         address: of a running Ray cluster, see `cluster.ray_session`.
         known: trainings of another folder; studies that they hold whole are taken over instead of trained.
@@ -98,16 +99,16 @@ class _Work:
     def __init__(self, bags: Sequence[PlannedBag], options: TrialsOptions, out: Path, events: Events) -> None:
         self._options, self._out, self._events = options, out, events
         self._jobs = jobs(bags, options)
-        self._file = TripletFile(out / TRIPLETS_FILE)
+        self._file = TrialsFile(out / TRIALS_FILE)
         self._pace = Pace()
         self._failed: dict[str, str] = {}
         self._began = time.monotonic()
 
-    def take_over(self, known: Sequence[Triplet]) -> None:
-        """Mark studies as done that are trained elsewhere, and keep their triplets."""
-        by_bag: dict[str, list[Triplet]] = {}
-        for triplet in known:
-            by_bag.setdefault(triplet.planned, []).append(triplet)
+    def take_over(self, known: Sequence[RecordedTrial]) -> None:
+        """Mark studies as done that are trained elsewhere, and keep their trials."""
+        by_bag: dict[str, list[RecordedTrial]] = {}
+        for trial in known:
+            by_bag.setdefault(trial.planned, []).append(trial)
         for job in self._jobs:
             if done(job, self._out) is None and (taken := trained_elsewhere(job, by_bag.get(job.planned.id, []))):
                 self._file.add(taken)
@@ -129,10 +130,10 @@ class _Work:
             with ray_session(address):
                 out_of_time = self._work_off(todo)
         return TrialsSummary(
-            file=self._out / TRIPLETS_FILE,
+            file=self._out / TRIALS_FILE,
             studies_done=sum(done(job, self._out) is not None for job in self._jobs),
             studies=len(self._jobs),
-            triplets=len(self._file),
+            recorded=len(self._file),
             failed=self._failed,
             out_of_time=out_of_time,
             seconds=time.monotonic() - self._began,
@@ -176,7 +177,7 @@ class _Work:
             f"study {number} of {len(self._jobs)}{more}: {todo[0]}, {what}",
             study=number,
             studies=len(self._jobs),
-            triplets=len(self._file),
+            recorded=len(self._file),
             eta_s=left,
         )
 
@@ -189,18 +190,18 @@ class _Work:
             (folder / BEST_FOLDER / TEST_FILE).unlink(missing_ok=True)
         setup = prepare(job.planned, job.bag_folder(self._out)).model_copy(update={"seed": job.seed})
         space = search_space(job.planned.budget())
-        recipe = default_recipe(setup.choice.entry, space=space)
+        default = default_configuration(setup.choice.entry, space=space)
         result = run_study(
             setup,
             space,
-            self._study_options(job, _searcher(job, space, recipe)),
+            self._study_options(job, _searcher(job, space, default)),
             folder=folder,
             events=self._events,
-            default_point=recipe if job.recipe else None,
+            default_configuration=default if job.default else None,
         )
         tested = measure_all(folder, setup.bag.task) if self._options.test_all else {}
         tested[result.best.number] = result.test_metrics
-        self._file.add(triplets_of(job.planned, setup, space, result.trials, test_metrics=tested, near=job.near))
+        self._file.add(recorded_trials(job.planned, setup, space, result.trials, test_metrics=tested, near=job.near))
         seconds = round(time.monotonic() - began, 1)
         # A study resumed with a larger budget ends at its old one; the next call then goes on with it.
         finished = JobDone(trials=len(result.trials), trained=len(result.trials) - before, seconds=seconds)
@@ -219,17 +220,17 @@ class _Work:
         )
 
 
-def _searcher(job: Job, space: SearchSpace, recipe: Point) -> str:
+def _searcher(job: Job, space: SearchSpace, default: Configuration) -> str:
     """Name of what proposes the study's configurations."""
     if job.near:
-        return register_near(near_points(space, recipe, job.configs, job.planned.points), job.planned.id)
-    return register_searcher(job.planned.points) + (DEFAULT_SUFFIX if job.recipe else "")
+        return register_near(near_configs(space, default, job.configs, job.planned.sequence), job.planned.id)
+    return register_searcher(job.planned.sequence) + (DEFAULT_SUFFIX if job.default else "")
 
 
 def _outcome(result: StudyResult) -> str:
     """The spread on VAL, the winner on TEST, the failures; one line."""
     scores = sorted(trial.score for trial in result.trials)
-    failed = sum(trial.status not in ("ok", "stopped") for trial in result.trials)
+    failed = sum(not is_scored(trial.status) for trial in result.trials)
     return (
         f"{result.objective} on val {scores[0]:.3f} to {scores[-1]:.3f} (median {scores[len(scores) // 2]:.3f}), "
         f"winner on test {result.test_metrics[result.objective]:.3f}, {failed} of {len(scores)} failed"

@@ -1,4 +1,4 @@
-"""What can be said about a set of triplets; pure functions."""
+"""What can be said about a set of trials; pure functions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.training.records import Hyperparameters
-from searchers.distance import place
+from searchers.distance import unit_value
 from searchers.space import ChoiceParameter
-from training_data_gen.trials.records import Triplet
+from training_data_gen.trials.records import RecordedTrial
 
 Key = TypeVar("Key", bound=Hashable)
 
-#: Bins of a numeric hyperparameter for its share of variance, by its place within the bounds.
+#: Bins of a numeric hyperparameter for its fraction of variance, by its place within the bounds.
 BINS = 5
-#: Below these, a share of variance or a forest's score says nothing.
+#: Below these, a fraction of variance or a forest's score says nothing.
 _FEWEST_TRIALS, _FEWEST_GROUPS = 30, 2
 _TREES, _FOLDS = 200, 5
 
@@ -29,10 +29,10 @@ class Spread(BaseModel):
     """The objective on VAL over the quasi-random configurations of one bag, failures as 0.
 
     Attributes:
-        recipe: what the toolbox's own recipe reached; None if it was not trained.
-        better: share of the configurations that beat it.
+        default: what the default configuration reached; None if it was not trained.
+        better: fraction of the configurations that beat it.
         near: highest of the configurations around it; None without any.
-        noise: standard deviation between seeds of the same point; None if nothing was repeated.
+        noise: standard deviation between seeds of the same configuration; None if nothing was repeated.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +41,7 @@ class Spread(BaseModel):
     median: float
     highest: float
     deviation: float
-    recipe: float | None = None
+    default: float | None = None
     better: float | None = None
     near: float | None = None
     noise: float | None = None
@@ -51,12 +51,12 @@ class TaskFigures(BaseModel):
     """One task's line of the card.
 
     Attributes:
-        failed, diverged: shares of the trials.
+        failed, diverged: fractions of the trials.
         hours: of building, training and validation, summed over workers.
         seconds: median of a trial, and the longest one.
         spread: mean of highest - lowest over bags.
-        noise: standard deviation between seeds, over all repeated points; None if there are none.
-        explained: hyperparameter -> share of the variance within bags (eta squared over bins).
+        noise: standard deviation between seeds, over all repeated configurations; None if there are none.
+        explained: hyperparameter -> fraction of the variance within bags (eta squared over bins).
         together: share that a random forest on all six explains on bags it has not seen; None with too few.
     """
 
@@ -74,47 +74,49 @@ class TaskFigures(BaseModel):
     together: float | None
 
 
-def grouped(triplets: Iterable[Triplet], key: Callable[[Triplet], Key]) -> dict[Key, list[Triplet]]:
-    """Triplets by a key, in order of appearance."""
-    groups: dict[Key, list[Triplet]] = defaultdict(list)
-    for triplet in triplets:
-        groups[key(triplet)].append(triplet)
+def grouped(recorded: Iterable[RecordedTrial], key: Callable[[RecordedTrial], Key]) -> dict[Key, list[RecordedTrial]]:
+    """Trials by a key, in order of appearance."""
+    groups: dict[Key, list[RecordedTrial]] = defaultdict(list)
+    for trial in recorded:
+        groups[key(trial)].append(trial)
     return dict(groups)
 
 
-def by_bag(triplets: Iterable[Triplet]) -> dict[str, list[Triplet]]:
-    """Triplets of each planned bag."""
-    return grouped(triplets, lambda t: t.planned)
+def by_bag(recorded: Iterable[RecordedTrial]) -> dict[str, list[RecordedTrial]]:
+    """Trials of each planned bag."""
+    return grouped(recorded, lambda t: t.planned)
 
 
-def main_seed(triplets: Sequence[Triplet]) -> list[Triplet]:
+def main_seed(recorded: Sequence[RecordedTrial]) -> list[RecordedTrial]:
     """Those of the seed under which the most was trained: repeats under other seeds would count twice."""
-    seeds = grouped(triplets, lambda t: t.seed)
+    seeds = grouped(recorded, lambda t: t.seed)
     return max(seeds.values(), key=len, default=[])
 
 
-def spread(triplets: Sequence[Triplet]) -> Spread:
-    """Of one bag's triplets, which are not empty."""
-    own = main_seed(triplets)
-    scores = [t.score for t in own if t.config is not None] or [t.score for t in own]
-    recipe = next((t.score for t in own if t.config is None and not t.near), None)
+def spread(recorded: Sequence[RecordedTrial]) -> Spread:
+    """Of one bag's trials, which are not empty."""
+    own = main_seed(recorded)
+    scores = [t.score for t in own if t.sobol_number is not None] or [t.score for t in own]
+    default = next((t.score for t in own if t.sobol_number is None and not t.near), None)
     return Spread(
         lowest=min(scores),
         median=statistics.median(scores),
         highest=max(scores),
         deviation=statistics.pstdev(scores),
-        recipe=recipe,
-        better=None if recipe is None else sum(score > recipe for score in scores) / len(scores),
+        default=default,
+        better=None if default is None else sum(score > default for score in scores) / len(scores),
         near=max((t.score for t in own if t.near), default=None),
-        noise=noise(triplets),
+        noise=noise(recorded),
     )
 
 
-def noise(triplets: Iterable[Triplet]) -> float | None:
-    """Standard deviation between seeds of the same point, pooled over points; None if none is repeated."""
+def noise(recorded: Iterable[RecordedTrial]) -> float | None:
+    """Standard deviation between seeds of the same configuration, pooled over configurations; None if none is
+    repeated.
+    """
     repeated = [
         [t.score for t in same]
-        for same in grouped(triplets, lambda t: (t.planned, tuple(sorted(t.point.items())))).values()
+        for same in grouped(recorded, lambda t: (t.planned, tuple(sorted(t.config.items())))).values()
         if len({t.seed for t in same}) > 1
     ]
     if not repeated:
@@ -123,49 +125,49 @@ def noise(triplets: Iterable[Triplet]) -> float | None:
     return math.sqrt(squares / sum(len(scores) - 1 for scores in repeated))
 
 
-def task_figures(triplets: Sequence[Triplet]) -> TaskFigures:
-    """Of one task's triplets, which are not empty."""
-    bags = by_bag(triplets)
-    seconds = sorted(t.seconds for t in triplets)
+def task_figures(recorded: Sequence[RecordedTrial]) -> TaskFigures:
+    """Of one task's trials, which are not empty."""
+    bags = by_bag(recorded)
+    seconds = sorted(t.seconds for t in recorded)
     ranges = [found.highest - found.lowest for found in map(spread, bags.values())]
     own = [t for found in bags.values() for t in main_seed(found) if not t.near]
     return TaskFigures(
         bags=len(bags),
-        trials=len(triplets),
-        failed=sum(t.failed for t in triplets) / len(triplets),
-        diverged=sum(t.status == "diverged" for t in triplets) / len(triplets),
+        trials=len(recorded),
+        failed=sum(t.failed for t in recorded) / len(recorded),
+        diverged=sum(t.status == "diverged" for t in recorded) / len(recorded),
         hours=sum(seconds) / 3600,
         seconds=(statistics.median(seconds), seconds[-1]),
         spread=statistics.fmean(ranges),
-        noise=noise(triplets),
+        noise=noise(recorded),
         explained=explained(own),
         together=explained_together(own),
     )
 
 
-def explained(triplets: Sequence[Triplet]) -> dict[str, float]:
-    """Share of the variance of the standardised score within bags that each hyperparameter explains alone.
+def explained(recorded: Sequence[RecordedTrial]) -> dict[str, float]:
+    """Fraction of the variance of the standardised score within bags that each hyperparameter explains alone.
 
     Eta squared over its choices or over `BINS` equal bins of its range, less what as many bins would
     explain by chance (omega squared), never below 0. Empty with too few trials.
     """
-    rows, scores = _standardised(triplets)
+    rows, scores = _standardised(recorded)
     if len(rows) < _FEWEST_TRIALS:
         return {}
     return {
         name: _omega_squared([_bin(t, name) for t in rows], scores)
         for name in Hyperparameters.model_fields
-        if name in rows[0].point
+        if name in rows[0].config
     }
 
 
-def explained_together(triplets: Sequence[Triplet]) -> float | None:
+def explained_together(recorded: Sequence[RecordedTrial]) -> float | None:
     """R squared of a random forest on all hyperparameters, on bags that it was not fitted to."""
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.metrics import r2_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    rows, scores = _standardised(triplets)
+    rows, scores = _standardised(recorded)
     groups = [t.planned for t in rows]
     folds = min(_FOLDS, len(set(groups)))
     if len(rows) < _FEWEST_TRIALS or folds < _FEWEST_GROUPS:
@@ -176,10 +178,10 @@ def explained_together(triplets: Sequence[Triplet]) -> float | None:
     return float(r2_score(scores, predicted))
 
 
-def _standardised(triplets: Sequence[Triplet]) -> tuple[list[Triplet], np.ndarray]:
-    """Triplets of the bags whose scores differ, and their scores in deviations from the bag's mean."""
+def _standardised(recorded: Sequence[RecordedTrial]) -> tuple[list[RecordedTrial], np.ndarray]:
+    """Trials of the bags whose scores differ, and their scores in deviations from the bag's mean."""
     rows, scores = [], []
-    for found in by_bag(triplets).values():
+    for found in by_bag(recorded).values():
         own = [t.score for t in found]
         deviation = statistics.pstdev(own)
         if deviation > 0:
@@ -188,21 +190,21 @@ def _standardised(triplets: Sequence[Triplet]) -> tuple[list[Triplet], np.ndarra
     return rows, np.array(scores)
 
 
-def _bin(triplet: Triplet, name: str) -> Hashable:
-    parameter = next(p for p in triplet.parameters if p.name == name)
+def _bin(trial: RecordedTrial, name: str) -> Hashable:
+    parameter = next(p for p in trial.parameters if p.name == name)
     if isinstance(parameter, ChoiceParameter):
-        return triplet.point[name]
-    return min(int(place(parameter, triplet.point[name]) * BINS), BINS - 1)
+        return trial.config[name]
+    return min(int(unit_value(parameter, trial.config[name]) * BINS), BINS - 1)
 
 
-def _features(triplet: Triplet) -> list[float]:
+def _features(trial: RecordedTrial) -> list[float]:
     found: list[float] = []
-    for parameter in triplet.parameters:
-        value = triplet.point[parameter.name]
+    for parameter in trial.parameters:
+        value = trial.config[parameter.name]
         if isinstance(parameter, ChoiceParameter):
             found += [float(value == choice) for choice in parameter.choices]
         else:
-            found.append(place(parameter, value))
+            found.append(unit_value(parameter, value))
     return found
 
 

@@ -1,4 +1,4 @@
-"""`triplets.jsonl`: the trials of a folder."""
+"""`trials.jsonl`: the trials of a folder."""
 
 from __future__ import annotations
 
@@ -9,67 +9,67 @@ from pathlib import Path
 from autommlab.common.errors import DataError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.common.keyed_lines import KeyedFile, read_lines
-from searchers.transfer.trial_history import Experience
-from training_data_gen.trials.records import Triplet
+from searchers.transfer.trial_history import PastTrial
+from training_data_gen.trials.records import RecordedTrial
 
-TRIPLETS_FILE = "triplets.jsonl"
-_NOUN = "triplet"
+TRIALS_FILE = "trials.jsonl"
+_NOUN = "trial"
 
 
-class TripletFile(KeyedFile[Triplet]):
-    """The triplets of a folder; see `KeyedFile`."""
+class TrialsFile(KeyedFile[RecordedTrial]):
+    """The trials of a folder; see `KeyedFile`."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, Triplet, _NOUN)
+        super().__init__(path, RecordedTrial, _NOUN)
 
 
-def read_triplets(path: Path, *, allow_empty: bool = False) -> list[Triplet]:
-    """All triplets of a file, compressed if its name ends in ".gz"; of a folder, those of its `triplets.jsonl`.
+def read_trials(path: Path, *, allow_empty: bool = False) -> list[RecordedTrial]:
+    """All trials of a file, compressed if its name ends in ".gz"; of a folder, those of its `trials.jsonl`.
 
     Raises:
-        DataError: no such file, a line that is no triplet (with its number), or nothing in it.
+        DataError: no such file, a line that is no trial (with its number), or nothing in it.
     """
     file = _file_in(path)
     try:
-        found = read_lines(file, Triplet, _NOUN)
+        found = read_lines(file, RecordedTrial, _NOUN)
     except OSError as error:
-        raise DataError(f"the triplets {file} cannot be read: {error}. Make some with: autommlab trials") from error
+        raise DataError(f"the trials {file} cannot be read: {error}. Make some with: autommlab trials") from error
     if not found and not allow_empty:
-        raise DataError(f"{file} holds no triplet yet. Go on with: autommlab trials --out {file.parent}")
+        raise DataError(f"{file} holds no trial yet. Go on with: autommlab trials --out {file.parent}")
     return found
 
 
 def _file_in(path: Path) -> Path:
     if not path.is_dir():
         return path
-    plain = path / TRIPLETS_FILE
-    packed = path / f"{TRIPLETS_FILE}.gz"
+    plain = path / TRIALS_FILE
+    packed = path / f"{TRIALS_FILE}.gz"
     return packed if packed.exists() and not plain.exists() else plain
 
 
-def experience(triplet: Triplet) -> Experience:
-    """The part of a triplet that a searcher may see: VAL only."""
-    return Experience.model_validate(triplet.model_dump(include=set(Experience.model_fields)))
+def past_trial(trial: RecordedTrial) -> PastTrial:
+    """The part of a trial that a searcher may see: VAL only."""
+    return PastTrial.model_validate(trial.model_dump(include=set(PastTrial.model_fields)))
 
 
-def learnable(triplets: Iterable[Triplet], *, without: Iterable[str] = ()) -> list[Triplet]:
-    """Those that something may learn from: no held-out bag, none of the named data sets.
+def learnable(recorded: Iterable[RecordedTrial], *, without: Iterable[str] = ()) -> list[RecordedTrial]:
+    """Those that something may learn from: no held-out task, none of the named data sets.
 
     Args:
-        triplets: any.
+        recorded: any.
         without: data sets to leave out, for the leave-one-dataset-out split.
     """
     gone = set(without)
-    return [triplet for triplet in triplets if not triplet.held_out and triplet.bag.dataset not in gone]
+    return [trial for trial in recorded if not trial.held_out and trial.bag.dataset not in gone]
 
 
-def write_experience(triplets: Iterable[Triplet], path: Path, *, without: Iterable[str] = ()) -> Path:
-    """An experience file (AUTOMMLAB_EXPERIENCE) of what may be learnt from, compressed if its name ends in ".gz".
+def write_history(recorded: Iterable[RecordedTrial], path: Path, *, without: Iterable[str] = ()) -> Path:
+    """A trial history (AUTOMMLAB_TRIAL_HISTORY) of what may be learnt from, compressed if its name ends in ".gz".
 
     Raises:
         StorageError: the file cannot be written.
     """
-    text = "".join(experience(t).model_dump_json() + "\n" for t in learnable(triplets, without=without))
+    text = "".join(past_trial(t).model_dump_json() + "\n" for t in learnable(recorded, without=without))
     if path.suffix != ".gz":
         return write_text(path, text)
     with storage_errors(path):

@@ -1,4 +1,4 @@
-"""A forest fitted to triplets: what a point would reach in a bag of which some trials are known.
+"""A forest fitted to trials: what a configuration would reach in a bag of which some trials are known.
 
 For developing searchers and for smoothing the few noisy trials of a bag, never for claims. It sees the
 hyperparameters and, of each bag, how its known trials turned out; it cannot speak about any other bag. Its error is
@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 from autommlab.training.search_space import choices
-from searchers.space import Point
-from training_data_gen.trials.records import Triplet
+from searchers.space import Configuration
+from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
 
 _TREES, _LEAF, _FOLDS = 100, 2, 5
@@ -31,8 +31,8 @@ class SurrogateError(BaseModel):
 
     Attributes:
         trials: left out once each, in five parts.
-        mae: mean absolute error, as a share of the bag's range.
-        r2: share of the variance within bags that it explains.
+        mae: mean absolute error, as a normalised score.
+        r2: fraction of the variance within bags that it explains.
         spearman: mean over bags of the rank correlation.
     """
 
@@ -45,7 +45,9 @@ class SurrogateError(BaseModel):
 
 
 class _Bag(NamedTuple):
-    """What the surrogate knows of a bag: lowest score, range, mean and spread of its known trials as shares of it."""
+    """What the surrogate knows of a bag: lowest score, range, mean and spread of its known trials as fractions of
+    it.
+    """
 
     low: float
     width: float
@@ -59,38 +61,38 @@ class Surrogate:
     """The objective on VAL of every bag that it has trials of.
 
     Args:
-        triplets: of any bags; repeats under other seeds are left out.
+        recorded: of any bags; repeats under other seeds are left out.
     """
 
-    def __init__(self, triplets: Sequence[Triplet]) -> None:
+    def __init__(self, recorded: Sequence[RecordedTrial]) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        known = {name: main_seed(own) for name, own in by_bag(triplets).items()}
+        known = {name: main_seed(own) for name, own in by_bag(recorded).items()}
         self._bags = {name: _facts(own) for name, own in known.items()}
         rows = [row for own in known.values() for row in own]
         forest: Any = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=0.6, random_state=0)
-        forest.fit([self._features(t.planned, t.point) for t in rows], [self._share(t) for t in rows])
-        # The forest's own `predict` dispatches to threads, which costs more than one point does.
+        forest.fit([self._features(t.planned, t.config) for t in rows], [self._share(t) for t in rows])
+        # The forest's own `predict` dispatches to threads, which costs more than one configuration does.
         self._trees = [tree.tree_ for tree in forest.estimators_]
 
-    def values(self, bag: str, points: Sequence[Point]) -> list[float]:
-        """The objective of each point in the bag.
+    def values(self, bag: str, configs: Sequence[Configuration]) -> list[float]:
+        """The objective of each configuration in the bag.
 
         Raises:
             KeyError: no trial of this bag was given.
         """
-        rows = np.array([self._features(bag, point) for point in points], dtype=np.float32)
+        rows = np.array([self._features(bag, config) for config in configs], dtype=np.float32)
         shares = np.mean([tree.predict(rows)[:, 0] for tree in self._trees], axis=0)
         facts = self._bags[bag]
         return [float(value) for value in facts.low + shares * facts.width]
 
-    def _share(self, triplet: Triplet) -> float:
-        facts = self._bags[triplet.planned]
-        return (_reached(triplet) - facts.low) / facts.width
+    def _share(self, trial: RecordedTrial) -> float:
+        facts = self._bags[trial.planned]
+        return (_reached(trial) - facts.low) / facts.width
 
-    def _features(self, bag: str, point: Point) -> list[float]:
+    def _features(self, bag: str, config: Configuration) -> list[float]:
         facts = self._bags[bag]
-        values = Hyperparameters.model_validate(point)
+        values = Hyperparameters.model_validate(config)
         steps, batch = values.iterations, values.batch_size
         named = [float(getattr(values, field) == choice) for field, allowed in _CHOICES.items() for choice in allowed]
         return [
@@ -100,7 +102,7 @@ class Surrogate:
         ]  # fmt: skip
 
 
-def surrogate_error(triplets: Sequence[Triplet]) -> SurrogateError:
+def surrogate_error(recorded: Sequence[RecordedTrial]) -> SurrogateError:
     """Cross-validated over the trials of each bag.
 
     Raises:
@@ -108,7 +110,7 @@ def surrogate_error(triplets: Sequence[Triplet]) -> SurrogateError:
     """
     from scipy.stats import spearmanr
 
-    bags = {name: own for name, given in by_bag(triplets).items() if len(own := main_seed(given)) >= 2 * _FOLDS}
+    bags = {name: own for name, given in by_bag(recorded).items() if len(own := main_seed(given)) >= 2 * _FOLDS}
     if not bags:
         raise ValueError(f"no bag has {2 * _FOLDS} trials or more: nothing to measure the surrogate's error on")
     guessed: dict[str, dict[str, float]] = {name: {} for name in bags}
@@ -116,7 +118,7 @@ def surrogate_error(triplets: Sequence[Triplet]) -> SurrogateError:
         fitted = Surrogate([t for own in bags.values() for n, t in enumerate(own) if n % _FOLDS != fold])
         for name, own in bags.items():
             left_out = [t for n, t in enumerate(own) if n % _FOLDS == fold]
-            values = fitted.values(name, [t.point for t in left_out])
+            values = fitted.values(name, [t.config for t in left_out])
             guessed[name].update(zip((t.key for t in left_out), values, strict=True))
     errors, residual, variance, ranks = [], 0.0, 0.0, []
     for name, own in bags.items():
@@ -136,12 +138,12 @@ def surrogate_error(triplets: Sequence[Triplet]) -> SurrogateError:
     )
 
 
-def _facts(own: Sequence[Triplet]) -> _Bag:
+def _facts(own: Sequence[RecordedTrial]) -> _Bag:
     scores = [_reached(t) for t in own]
     low, width = min(scores), (max(scores) - min(scores)) or 1.0
     shares = [(score - low) / width for score in scores]
     return _Bag(low, width, statistics.fmean(shares), statistics.pstdev(shares), own[0].bag.train, own[0].task)
 
 
-def _reached(triplet: Triplet) -> float:
-    return 0.0 if triplet.failed else triplet.score
+def _reached(trial: RecordedTrial) -> float:
+    return 0.0 if trial.failed else trial.score

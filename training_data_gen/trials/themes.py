@@ -1,6 +1,6 @@
-"""Class subsets of the embedded sets: which go together, and which only held-out bags may use.
+"""Class subsets of the embedded sets: which go together, and which only held-out tasks may use.
 
-The reserved classes of a data set are disjoint from those that training bags draw from, so a held-out
+The reserved classes of a data set are disjoint from those that source tasks draw from, so a held-out
 bag is about things that no adapter has seen. People are the one exception: there is one class of them.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class ClassPool(NamedTuple):
-    """Themes (classes that look or mean alike) for training bags, and the subsets of held-out bags."""
+    """Themes (classes that look or mean alike) for source tasks, and the subsets of held-out tasks."""
 
     themes: tuple[tuple[str, ...], ...]
     reserved: tuple[tuple[str, ...], ...]
@@ -62,7 +62,7 @@ POOLS = {
 
 
 def draw_classes(pool: ClassPool, count: int, *, alike: bool, rng: random.Random) -> tuple[str, ...]:
-    """A subset of the classes open to training bags.
+    """A subset of the classes open to source tasks.
 
     Args:
         pool: of the data set.

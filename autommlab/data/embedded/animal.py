@@ -1,4 +1,4 @@
-"""One drawn animal: a species' build in a random gait, and where AP-10K's 17 points are on it."""
+"""Drawn animals: a species' build in a random gait, and where AP-10K's 17 points are on it."""
 
 from dataclasses import asdict, dataclass, replace
 

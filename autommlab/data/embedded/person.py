@@ -1,4 +1,4 @@
-"""One drawn person: clothes, hair and skin put on a posed skeleton, and where the 17 COCO points are."""
+"""Drawn people: clothes, hair and skin put on a posed skeleton, and where the 17 COCO points are."""
 
 from dataclasses import dataclass
 

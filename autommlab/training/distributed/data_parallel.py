@@ -1,4 +1,4 @@
-"""The model of a trial over several workers: mmengine's DDP wrapper, batch norm over the whole group.
+"""A trial over several workers: each one's part of the config, mmengine's DDP wrapper, batch norm over the group.
 
 Import only after `autommlab.compat.import_toolboxes`, in a process with a process group.
 """

@@ -15,7 +15,7 @@ from serve.errors import ServiceRefused
 from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
 from serve.testing import tiny_adapter
-from training_data_gen.benchmarks.response_cache import Answers, RememberingClient, read_answers
+from training_data_gen.benchmarks.response_cache import CachingClient, ResponseCache, read_answers
 
 pytestmark = pytest.mark.slow
 
@@ -29,15 +29,15 @@ def draws(seed: int) -> Sampling:
 
 def test_a_question_is_asked_once_here_and_elsewhere(service: ServiceAddress, tmp_path: Path) -> None:
     base, file = service.models[0], tmp_path / "answers.jsonl"
-    client = RememberingClient(service.client(timeout_s=120), Answers(file))
+    client = CachingClient(service.client(timeout_s=120), ResponseCache(file))
     first = client.chat(ASKED, model=base, sampling=draws(1))
     assert client.chat(ASKED, model=base, sampling=draws(1)) == first, "its seconds tell that it was generated again"
     other = client.chat(ASKED, model=base, sampling=draws(2))
     assert other != first
     assert len(read_answers(file)) == 2
     packed = write_compressed(read_answers(file), tmp_path / "packed.jsonl.gz")
-    elsewhere = Answers(tmp_path / "elsewhere.jsonl", read_answers(packed))
-    again = RememberingClient(service.client(timeout_s=120), elsewhere)
+    elsewhere = ResponseCache(tmp_path / "elsewhere.jsonl", read_answers(packed))
+    again = CachingClient(service.client(timeout_s=120), elsewhere)
     assert [again.chat(ASKED, model=base, sampling=draws(seed)) for seed in (1, 2)] == [first, other]
     assert not (tmp_path / "elsewhere.jsonl").exists()
 
@@ -50,7 +50,7 @@ def test_an_adapter_with_other_weights_is_asked_anew(
     texts = []
     for seed in (21, 22, 21):
         client.add_adapter(NAME, tiny_adapter(Path(tiny.base_model), tmp_path / "guest", seed=seed))
-        asking = RememberingClient(client, Answers(file))
+        asking = CachingClient(client, ResponseCache(file))
         texts.append([sample.text for sample in asking.chat(ASKED, model=NAME, sampling=draws(1)).samples])
     client.remove_adapter(NAME)
     assert texts[0] != texts[1]
@@ -60,14 +60,14 @@ def test_an_adapter_with_other_weights_is_asked_anew(
 
 def test_a_refusal_is_no_answer(service: ServiceAddress, tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl"
-    client = RememberingClient(service.client(timeout_s=120), Answers(file))
+    client = CachingClient(service.client(timeout_s=120), ResponseCache(file))
     with pytest.raises(ServiceRefused, match="404"):
         client.chat(ASKED, model="nobody")
     assert not file.exists()
 
 
 def test_studies_that_come_with_a_question_at_once_ask_it_once(tmp_path: Path) -> None:
-    answers, asked = Answers(tmp_path / "answers.jsonl"), []
+    answers, asked = ResponseCache(tmp_path / "answers.jsonl"), []
 
     def slowly() -> Answer:
         asked.append(1)
