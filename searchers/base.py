@@ -24,6 +24,7 @@ Every random number comes from a generator made from `seed`.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,11 @@ from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import _has_unresolved_values
 
 from autommlab.common.errors import SearcherError
+from autommlab.common.files import replacing
 from searchers.context import StudySettings
 from searchers.space import Configuration, SearchSpace
-from searchers.state_file import read_state, write_state
+
+_FORMAT = "autommlab.searcher"
 
 
 class BaseSearcher(Searcher, ABC):
@@ -99,7 +102,7 @@ class BaseSearcher(Searcher, ABC):
 
     def save(self, checkpoint_path: str) -> None:
         """Write settings and state as JSON; a crash leaves the previous file whole."""
-        write_state(Path(checkpoint_path), self.settings(), self.get_state())
+        _write_state(Path(checkpoint_path), self.settings(), self.get_state())
 
     def restore(self, checkpoint_path: str) -> None:
         """Go on from a file of `save`, made by a searcher with the same settings.
@@ -107,7 +110,7 @@ class BaseSearcher(Searcher, ABC):
         Raises:
             SearcherError: the file is no such state or was made with other settings.
         """
-        self.set_state(read_state(Path(checkpoint_path), self.settings()))
+        self.set_state(_read_state(Path(checkpoint_path), self.settings()))
 
     def settings(self) -> dict[str, Any]:
         """What must be equal between the searcher that saves and the one that restores (JSON values)."""
@@ -119,3 +122,33 @@ class BaseSearcher(Searcher, ABC):
             "worst_score": self.worst_score,
             "space": self.space.model_dump(mode="json"),
         }
+
+
+def _write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write `settings` and `state`, swapped in as a whole."""
+    content = {"format": _FORMAT, "settings": settings, "state": state}
+    with replacing(target) as draft:
+        draft.write_text(json.dumps(content, allow_nan=False))
+
+
+def _read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The state in `source`, if it was written with equal `settings`.
+
+    Raises:
+        SearcherError: the file is no searcher state, or its settings differ (each with both values).
+    """
+    try:
+        content = json.loads(source.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise KeyError(f"format {content['format']!r} instead of {_FORMAT!r}")
+        saved, state = content["settings"], content["state"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SearcherError(
+            f"{source} is not a searcher state ({error!r}); restore an older one or start the study anew"
+        ) from error
+    mine = json.loads(json.dumps(settings))
+    changed = [key for key in sorted({*mine, *saved}) if mine.get(key) != saved.get(key)]
+    if changed:
+        diff = "; ".join(f"{key}: saved {saved.get(key)!r}, now {mine.get(key)!r}" for key in changed)
+        raise SearcherError(f"{source} belongs to other settings ({diff}); resume with the saved ones")
+    return dict(state)

@@ -1,4 +1,4 @@
-"""Random search: every trial drawn on its own, (log-)uniformly in each parameter; `default` tries the given one first."""
+"""Random search: every trial drawn on its own, (log-)uniformly in each parameter; `default` tries a given one first."""
 
 from __future__ import annotations
 

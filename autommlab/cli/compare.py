@@ -1,4 +1,4 @@
-"""`autommlab compare`: searchers compared on the same bag and model, under equal budgets."""
+"""`autommlab compare`: searchers compared on the same data and model, under equal budgets."""
 
 from __future__ import annotations
 

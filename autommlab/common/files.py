@@ -88,6 +88,28 @@ def append_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Inside the block a folder, made if it is missing, belongs to this process.
+
+    Raises:
+        StorageError: it cannot be written, or another process works there.
+    """
+    import filelock
+
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise StorageError(f"{folder} is in use by another process; wait for it or choose another --out") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn any `OSError` of writing into `path` inside the block into a `StorageError`."""
     try:

@@ -1,6 +1,7 @@
 """Folders and whole files on any storage that Ray and pyarrow know: `s3://`, `gs://`, `abfs://`, `hdfs://`, `file://`.
 
-A reader of a file sees the old content or the new, never half of one."""
+A reader of a file sees the old content or the new, never half of one.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Searchers compared on the same bag and model, under equal budgets and with paired seeds."""
+"""Searchers compared on the same data and model, under equal budgets and with paired seeds."""

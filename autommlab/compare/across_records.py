@@ -21,7 +21,7 @@ SEARCHERS = (
 
 
 class HpoBenchOptions(BaseModel):
-    """A comparison on each held-out task. Another call on the same folder may ask for more of anything.
+    """A comparison on each held-out task (bag: dataset, classes, model). Another call may ask for more of anything.
 
     Attributes:
         tasks, datasets: as `plan.make_plan` takes them; only held-out tasks are used.
@@ -52,7 +52,7 @@ class HpoBenchOptions(BaseModel):
         return min(self.trials, self.budgets.get(searcher, self.trials))
 
     def chosen(self, held_out: Mapping[str, Task]) -> list[str]:
-        """Which of these bags are compared on, in their order.
+        """The bags to compare on, in their order.
 
         Args:
             held_out: name of a bag -> its task.

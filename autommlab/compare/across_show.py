@@ -21,15 +21,15 @@ def read_result(file: Path) -> HpoBenchResult:
 
 
 def table(result: HpoBenchResult) -> Table:
-    """A line per task and searcher, then over all tasks."""
+    """A line per kind of task and searcher, then over all."""
     from rich.table import Table
 
     columns = sorted({count for line in result.overall for count in line.after})
-    title = "best so far on val, normalised score, mean over bags [95 % interval over seeds]"
+    title = "best so far on val, normalised score, mean over tasks [95 % interval over seeds]"
     drawn = Table(title=_with_source(title, result))
-    for name in ("task", "searcher"):
+    for name in ("kind", "searcher"):
         drawn.add_column(name)
-    for name in ("bags", "seeds", *(f"after {count}" for count in columns), "test", "rank", "LLM s"):
+    for name in ("tasks", "seeds", *(f"after {count}" for count in columns), "test", "rank", "LLM s"):
         drawn.add_column(name, justify="right")
     for line in result.overall:
         cost = f"{line.llm_seconds:.1f}" if line.llm_seconds else ""
@@ -49,7 +49,7 @@ def contrast_table(result: HpoBenchResult) -> Table:
     drawn = Table(title=_with_source("is it better? [95 % interval over seeds]", result))
     for name in ("best of", "against the best of"):
         drawn.add_column(name)
-    for name in ("better by", "bags better", "equal", "worse", "on test better by"):
+    for name in ("better by", "tasks better", "equal", "worse", "on test better by"):
         drawn.add_column(name, justify="right")
     for line in result.contrasts:
         on_test = "" if line.on_test is None else line.on_test
@@ -71,20 +71,18 @@ def draw(result: HpoBenchResult, file: Path) -> Path:
         result: finished or not.
         file: where to.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     groups = {
         task.value: [comparison for comparison in result.comparisons.values() if comparison.task is task]
         for task in Task
     }
-    groups = {name: own for name, own in {**groups, "all tasks": list(result.comparisons.values())}.items() if own}
+    groups = {name: own for name, own in {**groups, "all kinds": list(result.comparisons.values())}.items() if own}
     figure = Figure(figsize=(4.2 * len(groups), 4.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     for number, (name, comparisons) in enumerate(groups.items(), start=1):
         axes = figure.add_subplot(1, len(groups), number)
         draw_curves(axes, mean_curves(comparisons, result.searchers, result.trials))
-        axes.set_title(f"{name}, {len(comparisons)} bags", fontsize=9)
+        axes.set_title(f"{name}, {len(comparisons)} held-out tasks", fontsize=9)
         if number == 1:
             axes.set_ylabel("best on val so far, normalised score")
             axes.legend(fontsize=7)

@@ -1,4 +1,4 @@
-"""From comparisons on several bags to one line a searcher: scores become fractions of their bag's range."""
+"""From comparisons on several bags (datasets with a model) to one line a searcher, by normalised scores."""
 
 from __future__ import annotations
 

@@ -53,11 +53,9 @@ def draw(result: Comparison, file: Path) -> Path:
         result: a finished comparison.
         file: where to.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     shown = paired(result.studies, [standing.searcher for standing in result.standings])
     draw_curves(axes, {name: [curve_of(study, result.trials) for study in studies] for name, studies in shown.items()})

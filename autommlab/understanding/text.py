@@ -1,6 +1,7 @@
 """What a person's text says without an LLM: made fit for a prompt, its numbers, ranges, and models by name.
 
-A help for checks, not a parser of quantities."""
+A help for checks, not a parser of quantities.
+"""
 
 from __future__ import annotations
 

@@ -36,6 +36,30 @@ _NEAREST = 6
 _DECIMALS = 6
 
 
+class Forest:
+    """Extremely randomised trees.
+
+    Args:
+        rows: features of what is known.
+        values: one for each row.
+        settings: more of scikit-learn's `ExtraTreesRegressor`.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[float]], values: Sequence[float], **settings: Any) -> None:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        fitted: Any = ExtraTreesRegressor(_TREES, max_features=_FEATURES, random_state=0, **settings)
+        fitted.fit(np.array(rows, dtype=np.float32), values)
+        # Its own `predict` dispatches to threads, which costs more than a few rows do.
+        self._trees = [tree.tree_ for tree in fitted.estimators_]
+
+    def means(self, rows: Sequence[Sequence[float]]) -> np.ndarray:
+        """What the trees expect of each row."""
+        asked = np.array(rows, dtype=np.float32)
+        expected: np.ndarray = np.mean([tree.predict(asked)[:, 0] for tree in self._trees], axis=0)
+        return expected
+
+
 class TransferSurrogate:
     """Expected normalised score, 0 to 1; also a `Ranker`.
 
@@ -48,8 +72,6 @@ class TransferSurrogate:
     """
 
     def __init__(self, space: SearchSpace, context: StudyContext, studies: Sequence[PastStudy]) -> None:
-        from sklearn.ensemble import ExtraTreesRegressor
-
         self._space = space
         self.usual_range = float(np.median([s.range for s in studies[:_NEAREST] if s.range > 0] or [1.0]))
         every = [study.facts for study in studies]
@@ -63,17 +85,13 @@ class TransferSurrogate:
             for config, _ in study.trials
         ]
         scores = [score for study in studies for _, score in study.trials]
-        forest: Any = ExtraTreesRegressor(_TREES, max_features=_FEATURES, random_state=0)
-        forest.fit(np.array(rows, dtype=np.float32), scores)
-        # The forest's own `predict` dispatches to threads, which costs more than a few configurations do.
-        self._trees = [tree.tree_ for tree in forest.estimators_]
+        self._forest = Forest(rows, scores)
 
     def values(self, configs: Sequence[Configuration]) -> list[float]:
         """What each configuration is expected to reach."""
         if not configs:
             return []
-        rows = np.array([[*self._placed(config), *self._facts] for config in configs], dtype=np.float32)
-        means = np.mean([tree.predict(rows)[:, 0] for tree in self._trees], axis=0)
+        means = self._forest.means([[*self._placed(config), *self._facts] for config in configs])
         return [round(float(value), _DECIMALS) for value in means]
 
     def __call__(self, candidates: Sequence[Candidate], space: SearchSpace) -> list[Candidate]:

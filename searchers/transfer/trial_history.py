@@ -1,7 +1,8 @@
 """What earlier studies have found, one trial a line, and the same in terms of the present study.
 
 Values go over as they are where the bounds are the same, else by their place within the bounds:
-a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80."""
+a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80.
+"""
 
 from __future__ import annotations
 

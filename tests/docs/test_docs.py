@@ -15,7 +15,8 @@ import pytest
 import typer
 
 from autommlab.cli.main import app
-from searchers.testing import SPACE, ask_and_tell
+from searchers.context import StudySettings
+from searchers.testing import METRIC, SPACE, ask_and_tell
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -150,7 +151,7 @@ def test_searcher_of_the_page_works() -> None:
     (code,) = (body for kind, body in _FENCE.findall(_text(ROOT / "docs" / "searchers.md")) if kind == "python")
     space: dict[str, Any] = {}
     exec(compile(code, "searchers.md", "exec"), space)  # noqa: S102 - our own page
-    points = ask_and_tell(space["Halving"](SPACE, metric="score", seed=1), 8)
+    points = ask_and_tell(space["Halving"](SPACE, StudySettings(metric=METRIC, seed=1)), 8)
     assert all(point in SPACE for point in points)
     assert points[-1]["lr"] < points[0]["lr"] or points[-1] != points[0]
 

@@ -68,7 +68,7 @@ def test_a_task_is_counted(recorded: list[RecordedTrial]) -> None:
 def test_the_card_tells_all_of_it_and_has_small_plots(recorded: list[RecordedTrial], tmp_path: Path) -> None:
     TrialsFile(tmp_path / "trials.jsonl").add([*recorded, *made_up(OTHER, 5)])
     card = write_card(tmp_path).read_text()
-    assert "105 real trainings over 5 bags" in card
+    assert "105 real trainings over 5 tasks" in card
     assert "| segmentation | 4 | 100 |" in card
     assert "DivergedError" in card
     assert "held out" in card

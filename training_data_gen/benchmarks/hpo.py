@@ -12,12 +12,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
-
 from autommlab import settings
 from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
-from autommlab.common.errors import StorageError
-from autommlab.common.files import storage_errors, write_text
+from autommlab.common.files import exclusive, write_text
 from autommlab.common.keyed_lines import write_compressed
 from autommlab.common.placement import resource_request
 from autommlab.common.wording import duration
@@ -94,13 +91,8 @@ def run_hpo_bench(
         StorageError: the folder cannot be written, or another process works there.
         AutoMMLabError: data, model, service or a study fails; finished studies and all trainings stay.
     """
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(out / ".lock", timeout=0):
-            return _Bench(options, out, events, command, known, answers).run(address)
-    except filelock.Timeout as error:
-        raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
+    with exclusive(out):
+        return _Bench(options, out, events, command, known, answers).run(address)
 
 
 def pack(

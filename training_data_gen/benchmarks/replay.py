@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from autommlab.models.default import default_configuration
-
 from autommlab.common.errors import DataError
 from autommlab.common.files import write_text
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
@@ -21,6 +19,7 @@ from autommlab.compare.across_tasks import summed_up as benchmark_of
 from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.run_compare import ComparedOn, summed_up
 from autommlab.models import zoo
+from autommlab.models.recipe import default_configuration
 from searchers import takes_service
 from searchers.context import StudyContext
 from searchers.space import SearchSpace
@@ -92,7 +91,7 @@ def replay_bags(options: HpoBenchOptions, recorded: Sequence[RecordedTrial]) -> 
         tables = {name: Table(own) for name, own in chosen.items()}
         coarse = sum(table.spacing() for table in tables.values()) / len(tables)
         rows = min(len(main_seed(own)) for own in chosen.values())
-        source = Source(kind="table", figures={"trainings a bag, at least": rows, "mean spacing": round(coarse, 3)})
+        source = Source(kind="table", figures={"trainings a task, at least": rows, "mean spacing": round(coarse, 3)})
         return {name: _bag(own, tables[name]) for name, own in chosen.items()}, source
     try:
         error = surrogate_error(recorded)

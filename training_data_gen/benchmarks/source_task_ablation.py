@@ -1,10 +1,10 @@
 """Searchers that carry on what an LLM began, compared on the source tasks: for decisions without a held-out task.
 
-A bag's own trials become a black box, in two ways: a Gaussian process over them, and the surrogate of all bags. Each
-configuration has a noise of its own on top, so that the best of many trials is partly noisy, as it is in real studies.
-The adapter has learnt from these bags, so a simulated LLM takes its place: it knows other bags only.
+A task's own trials become a black box, in two ways: a Gaussian process over them, and the surrogate of all tasks. Each
+configuration has noise of its own on top, so that the best of many trials is partly chance, as it is in real studies.
+The adapter has learnt from these tasks, so a simulated LLM takes its place: it knows other tasks only.
 
-    python -m training_data_gen.benchmarks.source_task_ablation --bags 52 --seeds 2
+    python -m training_data_gen.benchmarks.source_task_ablation --tasks 52 --seeds 2
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=Path, default=Path("training_data_gen/data"), help="file or folder")
-    parser.add_argument("--bags", type=int, default=52, help="how many source tasks")
+    parser.add_argument("--tasks", type=int, default=52, help="how many source tasks")
     parser.add_argument("--seeds", type=int, default=2, help="studies of each searcher on each black box")
     parser.add_argument(
         "--noise", type=float, default=NOISE, help="standard deviation of a trial's noise, 1 = the range"
@@ -222,7 +222,7 @@ def main() -> None:
     given = parser.parse_args()
     print(
         table(
-            run_ablation(read_trials(given.recorded), given.bags, given.seeds, partial(print, flush=True), given.noise)
+            run_ablation(read_trials(given.trials), given.tasks, given.seeds, partial(print, flush=True), given.noise)
         )
     )
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autommlab.models.default import default_configuration
-
 from autommlab.common.errors import TrainingError
+from autommlab.models.recipe import default_configuration
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space, study_context

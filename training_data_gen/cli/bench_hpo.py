@@ -56,7 +56,7 @@ def bench_hpo(
     join: Annotated[
         str,
         typer.Option(
-            help="Only put these bench-hpo.json of different bags or searchers (with commas) together, into --out."
+            help="Only put these bench-hpo.json of different tasks or searchers (with commas) together, into --out."
         ),
     ] = "",
     plot: Annotated[Path | None, typer.Option(help="Only draw this bench-hpo.json again, as table and plot.")] = None,

@@ -16,19 +16,19 @@ from training_data_gen.trials.store import read_trials
 
 CARD_FILE, PLOTS_FOLDER = "README.md", "plots"
 _SPLIT_RULE = """\
-Within a bag, train, val and test are the data set's own where it has them, and share no picture. A trial trains on
-train and is scored on val. TEST was measured for the winner of each study only, once it was finished, and no searcher
-sees it.
+A task is a dataset with a model. Its train, val and test are the data set's own where it has them, and share no
+picture. A trial trains on train and is scored on val. TEST was measured for the winner of each study only, once it was
+finished, and no searcher sees it.
 
-Bags marked *held out* are for evaluation alone: their pair of data set and model occurs in no other bag, and their
-classes in no other bag of the same data set (people have a single class). For the leave-one-dataset-out split, leave
-out the bags marked *left-out set*; these are all bags of one data set of a task that has several, and every data set
-of a user's own."""
+Tasks marked *held out* are for evaluation alone: their pair of data set and model occurs in no other task, and their
+classes in no other task of the same data set (people have a single class). For the leave-one-dataset-out split, leave
+out those marked *left-out set*; these are all tasks of one data set of a kind that has several, and every data set of
+a user's own."""
 _HOW_TO_READ = """\
-*Spread* is the mean over bags of the best minus the worst configuration. *Noise* is the standard deviation between
-seeds of the same configuration. The fractions of variance are those of the score standardised within its bag: each
+*Spread* is the mean over tasks of the best minus the worst configuration. *Noise* is the standard deviation between
+seeds of the same configuration. The fractions of variance are those of the score standardised within its task: each
 hyperparameter alone (omega squared over its choices or five equal parts of its range), and all together (R squared of
-a random forest on bags that it was not fitted to). Failed trials count with the score 0."""
+a random forest on tasks that it was not fitted to). Failed trials count with the score 0."""
 
 
 def write_card(folder: Path) -> Path:
@@ -52,7 +52,7 @@ def card_text(recorded: Sequence[RecordedTrial]) -> str:
     tasks = grouped(recorded, lambda t: t.task)
     figures = {task: task_figures(found) for task, found in tasks.items()}
     parts = [
-        "# Trials: bag and model, hyperparameters, performance",
+        "# Trials: dataset and model, hyperparameters, performance",
         _overview(recorded, figures.values()),
         "## Tasks",
         _task_table(figures),
@@ -66,7 +66,7 @@ def card_text(recorded: Sequence[RecordedTrial]) -> str:
         _failures(recorded),
         "## Ranges",
         _ranges(tasks),
-        "## Bags",
+        "## Held-out and source tasks",
         _bag_table(recorded),
         "## Plots",
         *(f"![{task}]({PLOTS_FOLDER}/{task}-{kind}.png)" for task in tasks for kind in ("hyperparameters", "bags")),
@@ -82,7 +82,7 @@ def _overview(recorded: Sequence[RecordedTrial], figures: Iterable[TaskFigures])
         for name in sorted({name for t in recorded for name in t.versions})
     )
     return (
-        f"{len(recorded)} real trainings over {len(by_bag(recorded))} bags, {sum(f.hours for f in figures):.1f} hours "
+        f"{len(recorded)} real trainings over {len(by_bag(recorded))} tasks, {sum(f.hours for f in figures):.1f} hours "
         f"of work in all (sum over workers), trained{when}. One line of JSON per trial "
         f"(`training_data_gen.trials.records.RecordedTrial`), made by `autommlab trials`. {versions}."
     )
@@ -103,7 +103,7 @@ def _task_table(figures: dict[Task, TaskFigures]) -> str:
         ]
         for task, f in figures.items()
     ]
-    head = ["task", "bags", "trials", "hours", "s per trial (median / most)", "failed", "diverged", "spread", "noise"]
+    head = ["kind", "tasks", "trials", "hours", "s per trial (median / most)", "failed", "diverged", "spread", "noise"]
     return _table(head, rows)
 
 
@@ -119,7 +119,7 @@ def _explained_table(figures: dict[Task, TaskFigures]) -> str:
         ]
         for task, f in figures.items()
     ]
-    return _table(["task", *names, "all together"], rows)
+    return _table(["kind", *names, "all together"], rows)
 
 
 def _split_table(recorded: Sequence[RecordedTrial]) -> str:
@@ -132,7 +132,7 @@ def _split_table(recorded: Sequence[RecordedTrial]) -> str:
         )
 
     rows = [[*key, len(by_bag(found)), len(found)] for key, found in sorted(grouped(recorded, side).items())]
-    return _table(["task", "data set", "split", "mark", "bags", "trials"], rows)
+    return _table(["kind", "data set", "split", "mark", "tasks", "trials"], rows)
 
 
 def _failures(recorded: Sequence[RecordedTrial]) -> str:
@@ -140,7 +140,7 @@ def _failures(recorded: Sequence[RecordedTrial]) -> str:
     if not failed:
         return "No trial failed."
     reasons = Counter((t.task, t.status, t.reason.partition(":")[0] or "no reason given") for t in failed)
-    return _table(["task", "status", "reason", "trials"], [[*key, n] for key, n in reasons.most_common(12)])
+    return _table(["kind", "status", "reason", "trials"], [[*key, n] for key, n in reasons.most_common(12)])
 
 
 def _ranges(tasks: dict[Task, list[RecordedTrial]]) -> str:
@@ -162,7 +162,7 @@ def _ranges(tasks: dict[Task, list[RecordedTrial]]) -> str:
         ]
         for task, found in tasks.items()
     ]
-    head = ["task", "models", "classes", "train images", "input", "iterations", "batch size", "lr", "weight decay"]
+    head = ["kind", "models", "classes", "train images", "input", "iterations", "batch size", "lr", "weight decay"]
     return _table(head, rows)
 
 
@@ -185,7 +185,7 @@ def _bag_table(recorded: Sequence[RecordedTrial]) -> str:
                 _or_dash(_winner_on_test(found)),
             ]
         )
-    head = ["bag", "data", "model", "trials", "val min", "median", "max", "default", "beat it"]
+    head = ["task", "data", "model", "trials", "val min", "median", "max", "default", "beat it"]
     return _table([*head, "best near it", "winner on test"], rows)
 
 

@@ -98,12 +98,9 @@ def _position(trial: RecordedTrial, name: str, bag: int, bags: int) -> float:
 
 
 def _figure(inches: tuple[float, float]) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=inches, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=inches, dpi=_DPI, layout="constrained")
 
 
 def _saved(figure: Figure, file: Path) -> Path:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import filelock
-from autommlab.models.default import default_configuration
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.cluster import ray_session
-from autommlab.common.errors import DataError, ModelError, StorageError, TrainingError
-from autommlab.common.files import storage_errors, write_text
+from autommlab.common.errors import DataError, ModelError, TrainingError
+from autommlab.common.files import exclusive, storage_errors, write_text
 from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
+from autommlab.models.recipe import default_configuration
 from autommlab.progress.events import Events
+from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import StudyResult
 from autommlab.training.search_space import search_space
-from autommlab.training.study import BEST_FOLDER, LEDGER_FILE, TEST_FILE, StudyOptions, run_study
+from autommlab.training.study import ALL_FOLDER, BEST_FOLDER, LEDGER_FILE, TEST_FILE, StudyOptions, run_study
+from autommlab.training.study_log import CHECKPOINT_FILE
+from autommlab.training.trainable import CONFIG_FILE
 from searchers.registry import DEFAULT_SUFFIX
 from searchers.space import Configuration, SearchSpace
-from training_data_gen.trials.all_on_test import measure_all
 from training_data_gen.trials.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs, trained_elsewhere
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.prepare import prepare
@@ -80,19 +82,10 @@ def run_trials(
         ResumeError: a bag's folder holds another bag.
         AutoMMLabError: several studies in a row could not run; those finished stay.
     """
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise StorageError(f"{out} is in use by another process; wait for it or choose another --out") from error
-    try:
+    with exclusive(out):
         work = _Work(bags, options, out, events)
         work.take_over(known)
         return work.run(address)
-    finally:
-        lock.release()
 
 
 class _Work:
@@ -235,3 +228,21 @@ def _outcome(result: StudyResult) -> str:
         f"{result.objective} on val {scores[0]:.3f} to {scores[-1]:.3f} (median {scores[len(scores) // 2]:.3f}), "
         f"winner on test {result.test_metrics[result.objective]:.3f}, {failed} of {len(scores)} failed"
     )
+
+
+def measure_all(folder: Path, task: Task) -> dict[int, dict[str, float]]:
+    """Measure the trials whose weights the study in `folder` kept; each once, then its weights are deleted.
+
+    Returns:
+        Number of a trial -> canonical figure -> fraction.
+    """
+    from autommlab.training.trial import evaluate
+
+    found = {}
+    for trial in sorted((folder / ALL_FOLDER).glob("*")):
+        stored, weights = trial / TEST_FILE, trial / CHECKPOINT_FILE
+        if not stored.exists():
+            write_text(stored, json.dumps(evaluate(trial / CONFIG_FILE, weights, task), indent=1))
+        weights.unlink(missing_ok=True)
+        found[int(trial.name)] = json.loads(stored.read_text(encoding="utf-8"))
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -19,10 +19,11 @@ from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 from autommlab.training.search_space import choices
 from searchers.space import Configuration
+from searchers.transfer.transfer_surrogate import Forest
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
 
-_TREES, _LEAF, _FOLDS = 100, 2, 5
+_LEAF, _FOLDS = 2, 5
 _CHOICES = {name: choices(name) for name in ("optimizer", "lr_schedule")}
 
 
@@ -65,15 +66,14 @@ class Surrogate:
     """
 
     def __init__(self, recorded: Sequence[RecordedTrial]) -> None:
-        from sklearn.ensemble import ExtraTreesRegressor
-
         known = {name: main_seed(own) for name, own in by_bag(recorded).items()}
         self._bags = {name: _facts(own) for name, own in known.items()}
         rows = [row for own in known.values() for row in own]
-        forest: Any = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=0.6, random_state=0)
-        forest.fit([self._features(t.planned, t.config) for t in rows], [self._share(t) for t in rows])
-        # The forest's own `predict` dispatches to threads, which costs more than one configuration does.
-        self._trees = [tree.tree_ for tree in forest.estimators_]
+        self._forest = Forest(
+            [self._features(t.planned, t.config) for t in rows],
+            [self._normalised(t) for t in rows],
+            min_samples_leaf=_LEAF,
+        )
 
     def values(self, bag: str, configs: Sequence[Configuration]) -> list[float]:
         """The objective of each configuration in the bag.
@@ -81,12 +81,11 @@ class Surrogate:
         Raises:
             KeyError: no trial of this bag was given.
         """
-        rows = np.array([self._features(bag, config) for config in configs], dtype=np.float32)
-        shares = np.mean([tree.predict(rows)[:, 0] for tree in self._trees], axis=0)
+        normalised = self._forest.means([self._features(bag, config) for config in configs])
         facts = self._bags[bag]
-        return [float(value) for value in facts.low + shares * facts.width]
+        return [float(value) for value in facts.low + normalised * facts.width]
 
-    def _share(self, trial: RecordedTrial) -> float:
+    def _normalised(self, trial: RecordedTrial) -> float:
         facts = self._bags[trial.planned]
         return (_reached(trial) - facts.low) / facts.width
 
@@ -141,8 +140,8 @@ def surrogate_error(recorded: Sequence[RecordedTrial]) -> SurrogateError:
 def _facts(own: Sequence[RecordedTrial]) -> _Bag:
     scores = [_reached(t) for t in own]
     low, width = min(scores), (max(scores) - min(scores)) or 1.0
-    shares = [(score - low) / width for score in scores]
-    return _Bag(low, width, statistics.fmean(shares), statistics.pstdev(shares), own[0].bag.train, own[0].task)
+    normalised = [(score - low) / width for score in scores]
+    return _Bag(low, width, statistics.fmean(normalised), statistics.pstdev(normalised), own[0].bag.train, own[0].task)
 
 
 def _reached(trial: RecordedTrial) -> float:
