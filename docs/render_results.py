@@ -243,20 +243,15 @@ def hours() -> str:
 
 def understanding() -> str:
     """Request understanding by level."""
-    base, shots, adapter, checked = (
-        read(f"ru_test_{name}.json") for name in ("zero_shot", "base", "adapter", "more_checks")
-    )
+    results = [read(f"ru_test_{name}.json") for name in ("zero_shot", "base", "adapter", "more_checks")]
     kinds = ("classification", "detection", "segmentation", "keypoint")
-
-    def line(name: str, of: Callable[[dict[str, Any]], dict[str, Any]]) -> list[str]:
-        tasks_ = [percent(of(adapter)["tasks"][kind]) for kind in kinds]
-        ends = [percent(of(each)["all"], bounds=True) for each in (adapter, checked)]
-        return [name, percent(of(base)["all"]), percent(of(shots)["all"]), *tasks_, *ends]
-
-    rows = [
-        line(level, lambda each, level=level: each["levels"][level]) for level in ("item", "list", "key", "request")
-    ]
-    rows.append(line("valid parse", lambda each: each["valid"]))
+    rows = []
+    for level in ("item", "list", "key", "request", "valid parse"):
+        found = [each["valid"] if level == "valid parse" else each["levels"][level] for each in results]
+        base, shots, adapter, checked = found
+        by_task = [percent(adapter["tasks"][kind]) for kind in kinds]
+        ends = [percent(each["all"], bounds=True) for each in (adapter, checked)]
+        rows.append([level, percent(base["all"]), percent(shots["all"]), *by_task, *ends])
     header = ["level", "base model", "base, 5 examples", *kinds, "adapter, all", "with later checks"]
     return table(header, rows)
 
