@@ -1,4 +1,4 @@
-"""Times, numbers and settings in words: the same on the terminal, in the report and in prompts; harmless on one line."""
+"""Times, numbers and settings in words: the same on terminal, report and prompts."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_a_run_on_a_storage_is_read_where_it_lies(half_way: RunFolder) -> None:
 def test_gpus_and_workers_count(half_way: RunFolder) -> None:
     options = RunOptions(text="x", gpus_per_trial=0.5, cpus_per_trial=2, workers_per_trial=2)
     used = usage_of(options, [trial(1, 0.5)])
-    assert (used.cpu_hours, used.gpu_hours) == (pytest.approx(2), pytest.approx(0.5))
+    assert (used.cpu_hours, used.gpu_hours) == pytest.approx((2, 0.5))
     assert used.in_words() == "2 CPU hours and 0.5 GPU hours"
 
 

@@ -42,7 +42,7 @@ class Machine:
 
     def __init__(self, home: Path, own_ip: str, head: Machine | None = None) -> None:
         self.home, self.ip = home, own_ip
-        self.port = head.port if head else free_port()
+        self.port: int = head.port if head else free_port()
         self.process: subprocess.Popen[bytes] | None = None
         (home / ".ray").mkdir(parents=True)
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
@@ -122,16 +122,27 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, 
         own = [f"--dashboard-port={dashboard}", f"--ray-client-server-port={free_port()}", f"--temp-dir={scratch}"]
         try:
             head.start(prepared["head_start_ray_commands"], *own, *ports())
-            until(lambda: socket.create_connection((ip, head.port), 1).close() is None)
+            until(lambda: listens(ip, head.port))
             for worker in workers:
                 worker.start(prepared["worker_start_ray_commands"], "--num-cpus=1", *ports())
-            until(lambda: [worker.keep_up() for worker in workers] and len(roles(head)) == 3)
+            until(lambda: all_joined(head, workers))
             yield head, f"http://127.0.0.1:{dashboard}"
         finally:
             for machine in (*workers, head):
                 machine.ask_to_end()
             for machine in (*workers, head):
                 machine.end()
+
+
+def listens(ip: str, port: int) -> bool:
+    socket.create_connection((ip, port), 1).close()
+    return True
+
+
+def all_joined(head: Machine, workers: list[Machine]) -> bool:
+    for worker in workers:
+        worker.keep_up()
+    return len(roles(head)) == 3
 
 
 def until(holds: Callable[[], bool], seconds: float = 240) -> None:

@@ -58,7 +58,6 @@ def test_replicas_of_the_service_land_on_llm_nodes(cluster: dict[str, str]) -> N
 
     from serve.app import deployment_options
 
-    @serve.deployment
     class Where:
         """A stand-in for the engine, which takes a minute to load: only its place is asked for."""
 
@@ -71,7 +70,7 @@ def test_replicas_of_the_service_land_on_llm_nodes(cluster: dict[str, str]) -> N
     options = deployment_options(ServiceSettings(node_resource="llm", gpus_per_replica=0, replicas=2))
     serve.start(proxy_location="Disabled")
     try:
-        handle = serve.run(Where.options(**options).bind(), name="where", route_prefix=None)
+        handle = serve.run(serve.deployment()(Where).options(**options).bind(), name="where", route_prefix=None)
         assert {handle.remote().result() for _ in range(8)} == {cluster["llm"]}
     finally:
         serve.shutdown()

@@ -51,7 +51,9 @@ _SOURCE = st.lists(
     caps=st.tuples(st.integers(3, 20), st.integers(1, 8), st.integers(1, 8)),
     seed=st.integers(0, 5),
 )
-def test_any_source_gives_disjoint_capped_splits_or_a_clear_error(labels, copies, caps, seed, zoo: Zoo) -> None:
+def test_any_source_gives_disjoint_capped_splits_or_a_clear_error(
+    labels: list[tuple[str, str]], copies: list[tuple[int, int]], caps: tuple[int, int, int], seed: int, zoo: Zoo
+) -> None:
     with TemporaryDirectory() as one, TemporaryDirectory() as two:
         bags = []
         for name in (one, two):

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real sets are no
         ("keypoint", ["honey bee"], "keypoint_bees", ("honey bee",), (141, 31, 32)),
     ],
 )
-def test_real_set(task, objects, name, classes, images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_set(
+    task: str,
+    objects: list[str],
+    name: str,
+    classes: tuple[str, ...],
+    images: tuple[int, int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "home"))
     request = ModelRequest.parse({"data": {"object": objects}, "model": {"task": task}})
     budget = profile("laptop").tasks[Task(task)]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_wrong_offset_is_an_error() -> None:
         wordnet().synset(1741)
 
 
-def test_missing_files_are_an_error(tmp_path) -> None:
+def test_missing_files_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"index\.noun.*Reinstall"):
         WordNet(tmp_path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ def test_crop_is_mmposes_affine_crop(box: tuple[float, float, float, float], unb
     prepared = prepare(image, rule("crop", size, box_padding=1.25, unbiased=unbiased), box)
     assert prepared.extent[0] / prepared.extent[1] == pytest.approx(48 / 64)
     matrix = get_udp_warp_matrix if unbiased else get_warp_matrix
-    warp = matrix(np.float32(prepared.centre), np.float32(prepared.extent), 0.0, output_size=size)
+    warp = matrix(np.array(prepared.centre, np.float32), np.array(prepared.extent, np.float32), 0.0, output_size=size)
     expected = cv2.warpAffine(np.asarray(image), warp, size, flags=cv2.INTER_LINEAR)
     difference = np.abs(prepared.tensor[0].transpose(1, 2, 0) - expected)
     # A sample that falls between two places of the 1/32 grid may take either one.
@@ -69,7 +71,7 @@ def test_channels_mean_and_tensor_padding() -> None:
     assert (tensor[0, :, :, 4] == -9).all()
 
 
-def test_images_are_turned_and_freed_of_transparency(tmp_path) -> None:
+def test_images_are_turned_and_freed_of_transparency(tmp_path: Path) -> None:
     turned = Image.new("RGB", (6, 4))
     exif = turned.getexif()
     exif[0x0112] = 6
@@ -82,7 +84,7 @@ def test_images_are_turned_and_freed_of_transparency(tmp_path) -> None:
     ("content", "message"),
     [(None, "cannot read the image .*No such file"), (b"text", "is not an image"), (b"cut", "cannot read the image")],
 )
-def test_unreadable_images_say_what_is_wrong(tmp_path, content: bytes | None, message: str) -> None:
+def test_unreadable_images_say_what_is_wrong(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "image.png"
     if content == b"cut":
         noise(40, 40).save(path)
@@ -93,7 +95,7 @@ def test_unreadable_images_say_what_is_wrong(tmp_path, content: bytes | None, me
         load_image(path)
 
 
-def test_a_folder_that_is_no_bundle(tmp_path) -> None:
+def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"is not a bundle: its bundle\.json cannot be read"):
         Predictor(tmp_path)
 
@@ -117,7 +119,7 @@ def test_suppression_is_torchvisions(seed: int, iou: float, threshold: float) ->
     rng = np.random.default_rng(seed)
     low = rng.uniform(0, 60, (30, 2))
     corners = np.concatenate([low, low + rng.uniform(2, 40, (30, 2))], axis=1).astype(np.float32)
-    scores = rng.permutation(60).reshape(2, 30).astype(np.float32) / 60
+    scores = rng.permutation(60).reshape(2, 30).astype(np.float32) / np.float32(60)
     bounds = {"score": threshold, "iou": iou, "per_class": 100, "in_all": 100}
     boxes, confidences, labels = suppress(corners, scores, bounds)
     assert (np.diff(confidences) <= 0).all()

@@ -85,7 +85,7 @@ def test_same_answers_without_torch(
         assert tried.returncode == 1
     images = sorted(study_of(task).bag.folder.glob("test???.png"))[:4]
     options = ["--json", "--threshold", "0.05", "--masks", str(tmp_path / "masks")]
-    command = [python, bundle / "predict.py", *images, *options, "--box", "10,10,50,50"]
+    command: list[str | Path] = [python, bundle / "predict.py", *images, *options, "--box", "10,10,50,50"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     predictor = load_bundle(bundle).predictor
@@ -194,7 +194,7 @@ def test_program_explains_itself(bundle_of: BundleOf, study_of: StudyOf, fresh_p
     python = fresh_python(bundle)
 
     def program(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [python, bundle / "predict.py", *arguments]
+        command: list[str | Path] = [python, bundle / "predict.py", *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, check=False, env={"PYTHONDONTWRITEBYTECODE": "1"}
         )

@@ -103,4 +103,4 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> Zoo:
 
 
 def _spec(root: Path, name: str, task: Task, classes: tuple[str, ...], **more: object) -> DatasetSpec:
-    return DatasetSpec(name=name, task=task, layout="test", root=root, classes=classes, **more)  # type: ignore[arg-type]
+    return DatasetSpec(name=name, task=task, layout="test", root=root, classes=classes, **more)

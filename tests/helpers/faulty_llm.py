@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from serve.client import Answer, Sample, Sampling
+from serve.client import GREEDY, Answer, Message, Sample, Sampling, ServiceClient
 
 
-class FaultyLLM:
+class FaultyLLM(ServiceClient):
     """In the place of `ServiceClient`: gives the listed texts (or raises the listed errors), one a call.
 
     Args:
@@ -20,9 +20,10 @@ class FaultyLLM:
     def __init__(
         self, *faults: str | Exception | tuple[str | None, ...] | None, models: tuple[str, ...] = ("base", "ru")
     ) -> None:
+        super().__init__("http://nowhere.invalid")
         self.faults = list(faults)
         self.served = models
-        self.asked: list[list[Mapping[str, str]]] = []
+        self.asked: list[list[Message]] = []
         self.sampled: list[int] = []
 
     def models(self, *, timeout_s: float | None = None) -> tuple[str, ...]:
@@ -30,12 +31,12 @@ class FaultyLLM:
 
     def chat(
         self,
-        messages: Sequence[Mapping[str, str]],
+        messages: Sequence[Message],
         *,
         model: str,
-        schema: dict[str, Any],
-        sampling: Sampling,
-        timeout_s: float,
+        schema: dict[str, Any] | None = None,
+        sampling: Sampling = GREEDY,
+        timeout_s: float | None = None,
     ) -> Answer:
         self.asked.append(list(messages))
         self.sampled.append(sampling.samples)

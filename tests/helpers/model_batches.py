@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData, PixelData
-from torch import nn
 
 from autommlab.models.config import ModelConfig
 from autommlab.tasks import Task
+
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
 IMAGES = 2
 
 
 def losses_of(
-    model: nn.Module, config: ModelConfig, task: Task, *, classes: int, points: int, size: tuple[int, int]
+    model: BaseModel, config: ModelConfig, task: Task, *, classes: int, points: int, size: tuple[int, int]
 ) -> dict[str, torch.Tensor]:
     """One training step's losses, summed over levels, after a backward pass.
 
@@ -33,7 +35,7 @@ def losses_of(
 
 
 def predictions_of(
-    model: nn.Module, config: ModelConfig, task: Task, *, classes: int, points: int, size: tuple[int, int]
+    model: BaseModel, config: ModelConfig, task: Task, *, classes: int, points: int, size: tuple[int, int]
 ) -> list[Any]:
     """The model's answers for the same kind of batch."""
     model.eval()

@@ -1,5 +1,7 @@
 """Requests of any kind, for property tests."""
 
+from enum import StrEnum
+
 from hypothesis import strategies as st
 
 from autommlab.tasks import Task
@@ -19,14 +21,14 @@ from autommlab.understanding.request import (
 )
 
 
-def quantity(kind: type, units: type, values: st.SearchStrategy) -> st.SearchStrategy:
+def quantity(kind: type, units: type[StrEnum], values: st.SearchStrategy) -> st.SearchStrategy:
     specified = st.sampled_from([unit for unit in units if unit != "none"])
     return st.one_of(st.just(kind()), st.builds(kind, value=values, unit=specified))
 
 
 def requests(
     names: st.SearchStrategy, texts: st.SearchStrategy, amounts: st.SearchStrategy, metrics: st.SearchStrategy
-):
+) -> st.SearchStrategy[ModelRequest]:
     return st.builds(
         ModelRequest,
         data=st.builds(

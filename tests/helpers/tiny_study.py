@@ -150,7 +150,7 @@ def _annotations(task: Task, scenes: list[list[Shape]], images: list[Path], size
 
 
 def _coco(task: Task, scenes: list[list[Shape]], images: list[Path], size: tuple[int, int]) -> dict[str, Any]:
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for image_id, scene in enumerate(scenes, start=1):
         for shape in scene:
             entry: dict[str, Any] = {

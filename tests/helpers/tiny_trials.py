@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -67,7 +68,8 @@ def make_setup(task: Task, folder: Path, *, seed: int = 0, reports: int = 2) -> 
 
 
 def _make_split(task: Task, folder: Path, split: str, rng: np.random.Generator) -> BagSplit:
-    images, lines, coco = folder / "images", [], {"images": [], "annotations": [], "categories": []}
+    images, lines = folder / "images", []
+    coco: dict[str, list[dict[str, Any]]] = {"images": [], "annotations": [], "categories": []}
     images.mkdir(exist_ok=True)
     for index in range(COUNTS[split]):
         colour = index % 2

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autommlab.data.records import Bag
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup
@@ -77,11 +78,10 @@ def _trial(setup: TrialSetup, work_dir: Path, workers: int) -> Any:
     per_worker = partial(config_of_worker, workers=workers) if workers > 1 else None
     usual = data_config.train_transforms
 
-    def plain(*args: Any) -> list[dict[str, Any]]:
+    def plain(bag: Bag, input_size: tuple[int, int], codec: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Without chance: what is cropped at random is resized instead, and nothing is mirrored."""
-        size = args[1]
-        resized = {"type": "Resize", "scale": size, "keep_ratio": False, "backend": "pillow"}
-        steps = [resized if step["type"] == "RandomResizedCrop" else step for step in usual(*args)]
+        resized = {"type": "Resize", "scale": input_size, "keep_ratio": False, "backend": "pillow"}
+        steps = [resized if step["type"] == "RandomResizedCrop" else step for step in usual(bag, input_size, codec)]
         return [step for step in steps if step["type"] != "RandomFlip"]
 
     data_config.train_transforms = plain

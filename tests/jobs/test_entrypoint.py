@@ -11,7 +11,7 @@ from autommlab.common.errors import RequestError, StorageError
 from autommlab.jobs.entrypoint import SUBMITTED_FILE, JobPlan, plan_job, require_shared
 from tests.helpers.program import EXAMPLES, autommlab
 
-RUN = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined, arg-type]
+RUN = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined]
 PARSE = str(EXAMPLES / "classify_animals.json")
 
 

@@ -1,17 +1,21 @@
 """Index entries become configs that build, learn and predict with other classes and sizes."""
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from autommlab.common.errors import ModelError
 from autommlab.data.records import KeypointMeta
-from autommlab.models.config import build_model, model_config
+from autommlab.models.config import ModelConfig, build_model, model_config
 from autommlab.models.config_tree import dicts
 from autommlab.models.records import ModelEntry, Pretrained
 from autommlab.tasks import Task
 from tests.helpers.model_batches import losses_of, predictions_of
+
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
 POINTS = KeypointMeta(names=tuple(f"p{number}" for number in range(9)), flip_pairs=((0, 1),))
 CLASSES = {
@@ -80,9 +84,21 @@ def entry_of(task: Task, config: str) -> ModelEntry:
     return ModelEntry(name=name, title=name, task=task, family="", toolbox=TOOLBOX[task], config=config)
 
 
-def config_of(task: Task, config: str, **changes):
-    asked = {"classes": CLASSES[task], "keypoints": POINTS, "input_size": SIZE[task], "pretrained": None, **changes}
-    return model_config(entry_of(task, config), **asked)
+def config_of(
+    task: Task,
+    config: str,
+    *,
+    classes: tuple[str, ...] | None = None,
+    keypoints: KeypointMeta | None = POINTS,
+    pretrained: Pretrained | None = None,
+) -> ModelConfig:
+    return model_config(
+        entry_of(task, config),
+        classes=classes or CLASSES[task],
+        keypoints=keypoints,
+        input_size=SIZE[task],
+        pretrained=pretrained,
+    )
 
 
 def check_learns_and_predicts(task: Task, path: str) -> None:
@@ -91,13 +107,13 @@ def check_learns_and_predicts(task: Task, path: str) -> None:
     assert "http" not in text, "nothing may be fetched"
     assert "torchvision://" not in text, "nothing may be fetched"
     assert "SyncBN" not in text
-    model = build_model(config, name=path)
+    model: BaseModel = build_model(config, name=path)
     model.init_weights()
-    shape = {"classes": len(CLASSES[task]), "points": len(POINTS.names), "size": SIZE[task]}
-    losses = losses_of(model, config, task, **shape)
+    classes, points = len(CLASSES[task]), len(POINTS.names)
+    losses = losses_of(model, config, task, classes=classes, points=points, size=SIZE[task])
     assert losses["loss"] > 0
     assert all(torch.isfinite(value) for value in losses.values()), losses
-    answers = predictions_of(model, config, task, **shape)
+    answers = predictions_of(model, config, task, classes=classes, points=points, size=SIZE[task])
     width, height = SIZE[task]
     if task is Task.CLASSIFICATION:
         assert answers[0].pred_score.shape == (len(CLASSES[task]),)
@@ -111,13 +127,13 @@ def check_learns_and_predicts(task: Task, path: str) -> None:
 
 
 @pytest.mark.parametrize(("task", "path"), [(task, path) for task, paths in FAST.items() for path in paths])
-def test_a_light_model_of_each_task(task, path):
+def test_a_light_model_of_each_task(task: Task, path: str) -> None:
     check_learns_and_predicts(task, path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "path"), [(task, path) for task, paths in SLOW.items() for path in paths])
-def test_well_known_models(task, path):
+def test_well_known_models(task: Task, path: str) -> None:
     check_learns_and_predicts(task, path)
 
 
@@ -134,20 +150,20 @@ def test_well_known_models(task, path):
         (Task.KEYPOINT, _COCO + "no-such-model.py", "which mmpose does not ship"),
     ],
 )
-def test_what_cannot_be_built_says_why(task, path, reason):
+def test_what_cannot_be_built_says_why(task: Task, path: str, reason: str) -> None:
     with pytest.raises(ModelError, match=reason) as raised:
         config_of(task, path)
     assert entry_of(task, path).name in str(raised.value)
 
 
-def test_the_toolbox_s_reason_reaches_the_message():
+def test_the_toolbox_s_reason_reaches_the_message() -> None:
     config = config_of(Task.CLASSIFICATION, FAST[Task.CLASSIFICATION][0])
     config.model["backbone"]["arch"] = "tremendous"
     with pytest.raises(ModelError, match=r"mobilenet cannot be built for this bag: .*Error"):
         build_model(config, name="mobilenet")
 
 
-def test_a_given_file_is_the_start_and_keeps_the_toolbox_s_frozen_stages():
+def test_a_given_file_is_the_start_and_keeps_the_toolbox_s_frozen_stages() -> None:
     path = "configs/faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"
     given = config_of(Task.DETECTION, path, pretrained=Pretrained(kind="file", source="/tmp/weights.pth"))  # noqa: S108
     assert given.load_from == "/tmp/weights.pth"  # noqa: S108
@@ -158,40 +174,42 @@ def test_a_given_file_is_the_start_and_keeps_the_toolbox_s_frozen_stages():
     assert scratch.model["backbone"]["norm_eval"] is False
 
 
-def test_masks_are_dropped_from_two_stage_models():
+def test_masks_are_dropped_from_two_stage_models() -> None:
     config = config_of(Task.DETECTION, "configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py")
     assert not any("mask_head" in node for node in dicts(config.model))
 
 
-def test_top_five_needs_five_classes():
+def test_top_five_needs_five_classes() -> None:
     path = FAST[Task.CLASSIFICATION][0]
     assert config_of(Task.CLASSIFICATION, path).model["head"]["topk"] == (1,)
     five = config_of(Task.CLASSIFICATION, path, classes=("a", "b", "c", "d", "e"))
     assert five.model["head"]["topk"] == (1, 5)
 
 
-def test_codecs_follow_the_input_size():
+def test_codecs_follow_the_input_size() -> None:
     heatmap = config_of(Task.KEYPOINT, _COCO + "td-hm_res50_8xb64-210e_coco-256x192.py").codec
+    assert heatmap is not None
     assert (heatmap["input_size"], heatmap["heatmap_size"], heatmap["sigma"]) == ((96, 128), (24, 32), 1.0)
     simcc = config_of(Task.KEYPOINT, FAST[Task.KEYPOINT][0])
+    assert simcc.codec is not None
     assert simcc.codec["sigma"] == pytest.approx((4.9 / 2**0.5, 5.66 / 2**0.5))
     assert simcc.model["head"]["in_featuremap_size"] == (3, 4)
     assert simcc.model["head"]["decoder"] == simcc.codec
 
 
-def test_no_key_points_no_model():
+def test_no_key_points_no_model() -> None:
     with pytest.raises(ModelError, match="needs the bag's key points"):
         config_of(Task.KEYPOINT, FAST[Task.KEYPOINT][0], keypoints=None)
 
 
-def test_the_former_name_of_a_toolbox_is_understood():
+def test_the_former_name_of_a_toolbox_is_understood() -> None:
     path = "configs/body_2d_keypoint/topdown_heatmap/humanart/td-hm_ViTPose-large_8xb64-210e_humanart-256x192.py"
     backbone = config_of(Task.KEYPOINT, path).model["backbone"]
     assert backbone["type"] == "mmpretrain.VisionTransformer"
     assert backbone["img_size"] == (128, 96)
 
 
-def test_image_sizes_in_the_form_that_each_backbone_takes():
+def test_image_sizes_in_the_form_that_each_backbone_takes() -> None:
     tiny = config_of(Task.CLASSIFICATION, "configs/tinyvit/tinyvit-5m_8xb256_in1k.py")
     levit = config_of(Task.CLASSIFICATION, "configs/levit/levit-128s_8xb256_in1k.py")
     assert tiny.model["backbone"]["img_size"] == (64, 64)

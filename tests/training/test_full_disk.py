@@ -35,7 +35,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S607
 
 
-def fill(folder: Path) -> Path:
+def fill(folder: Path) -> None:
     """Write until nothing more fits."""
     junk = folder / "junk"
     with junk.open("wb", buffering=0) as file:
@@ -43,7 +43,7 @@ def fill(folder: Path) -> Path:
             while file.write(b"\0" * 1_000_000):
                 pass
         except OSError:
-            return junk
+            return
 
 
 def test_a_disk_that_fills_up_stops_the_study_clearly_and_it_goes_on_later(tiny_setups: dict, small_disk: Path) -> None:

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from autommlab.common.errors import StorageError, TrainingError
-from autommlab.progress.events import Event, Events
+from autommlab.progress.events import Event, Events, Listener
 from autommlab.tasks import Task
+from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
 from tests.helpers.tiny_trials import small_space
@@ -29,7 +30,7 @@ def ray_here() -> Iterator[None]:
         yield
 
 
-def study(setup: TrialSetup, folder: Path, *listeners: object, trials: int = 4, **options: object):
+def study(setup: TrialSetup, folder: Path, *listeners: Listener, trials: int = 4, **options: object) -> StudyResult:
     own = {"searcher": "random", "trials": trials, **options}
     return run_study(setup, small_space(), StudyOptions(**own), folder=folder, events=Events(*listeners))
 

@@ -155,8 +155,13 @@ def test_nobody_to_ask_or_no_answer_stops_with_the_question(monkeypatch: pytest.
 def test_questions_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     lend(monkeypatch, FaultyLLM(*[no_task_answer()] * 9))
     asked = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "hm"
+
     with pytest.raises(UnclearRequest):
-        seam.understand("hm hm", lent=seam.Lent(ask=lambda question: asked.append(question) or "hm"))
+        seam.understand("hm hm", lent=seam.Lent(ask=ask))
     assert len(asked) == seam.MOST_QUESTIONS
 
 
