@@ -133,8 +133,9 @@ def test_commands_of_the_pages_exist_with_their_options() -> None:
     wrong = []
     found = _commands()
     assert len(found) > 30
+    program: Any = typer.main.get_command(app)
     for page, line in found:
-        command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
+        command, words = program, shlex.split(line, comments=True)[1:]
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         if hasattr(command, "commands") and words and words != ["--help"]:
@@ -142,7 +143,7 @@ def test_commands_of_the_pages_exist_with_their_options() -> None:
             continue
         allowed = {*_options(command), "--help"}
         if command.name == "submit":
-            allowed |= _options(typer.main.get_command(app).commands["run"])  # type: ignore[attr-defined]
+            allowed |= _options(program.commands["run"])
         wrong += [f"{page}: {line}: no option {w}" for w in words if w.startswith("--") and w not in allowed]
     assert wrong == []
 
@@ -153,7 +154,7 @@ def test_searcher_of_the_page_works() -> None:
     exec(compile(code, "searchers.md", "exec"), space)  # noqa: S102 - our own page
     points = ask_and_tell(space["Halving"](SPACE, StudySettings(metric=METRIC, seed=1)), 8)
     assert all(point in SPACE for point in points)
-    assert points[-1]["lr"] < points[0]["lr"] or points[-1] != points[0]
+    assert len({float(point["lr"]) for point in points}) > 4
 
 
 def test_packages_are_typed_and_the_changelog_has_an_unreleased_part() -> None:
