@@ -28,7 +28,7 @@ def training_pictures(bag: Bag, count: int = 8) -> tuple[Picture, ...]:
 
 
 def predicted_pictures(
-    bag: Bag, predictor: Predictor, count: int = 6, threshold: float = DEFAULT_THRESHOLD
+    bag: Bag, predictor: Predictor, count: int = 8, threshold: float = DEFAULT_THRESHOLD
 ) -> tuple[Picture, ...]:
     """A few test images with what the bundle says about them.
 
