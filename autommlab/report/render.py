@@ -62,6 +62,7 @@ def render(content: ReportContent) -> str:
         counts=rows.class_counts(content.bag) if content.bag else [],
         trials=rows.trial_rows(content),
         llm_note=rows.llm_note(content),
+        skipped=rows.skipped_images(content),
         stages=rows.stage_rows(content),
         plots=_plots(content),
         deployment=rows.deployment_rows(content.deployment) if content.deployment else [],

@@ -210,6 +210,11 @@ def llm_note(content: ReportContent) -> str:
     return " ".join(said)
 
 
+def skipped_images(content: ReportContent) -> list[tuple[str, str]]:
+    """(file, reason) of every image that failed in some trial."""
+    return list({file: (file, why) for trial in content.all_trials for file, why in trial.skipped}.values())
+
+
 def _reason_and_trace(trial: TrialRecord) -> tuple[str, str]:
     reason, _, trace = trial.reason.partition("\n")
     return reason, trace.strip()
