@@ -226,7 +226,7 @@ def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, w
 
 
 def _deploy(plan: Plan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
-    from autommlab.deployment import deploy
+    from autommlab.deployment.stage import deploy
 
     return deploy(plan.request, plan.bag, plan.choice, study, folder=folder.path, events=events)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 
@@ -27,6 +29,9 @@ data_app = typer.Typer(help="Data sets: the embedded ones and your own.", no_arg
 
 _SHOWN_PROBLEMS = 50
 _PREVIEW_CLASSES = 6
+_WIDEST = 10_000
+
+_Row = TypeVar("_Row")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be repeated.")]
@@ -49,8 +54,10 @@ def add(
     console.print(
         f"[bold]{escape(spec.name)}[/bold]: {spec.task}, layout {spec.layout}, {_listed(spec.classes)}",
         highlight=False,
+        soft_wrap=True,
     )
-    console.print(f"Next: autommlab data check {escape(spec.name)}", highlight=False)
+    command = f"autommlab data check {shlex.quote(spec.name)}"
+    console.print(f"Next: {escape(command)}", highlight=False, soft_wrap=True)
 
 
 @data_app.command(name="list")
@@ -65,13 +72,11 @@ def list_sets(
         _print_json([spec.model_dump(mode="json") | {"found": _found(spec)} for spec in specs])
         return
     table = Table("name", "task", "classes", "layout", "folder")
-    table.columns[0].no_wrap = True
-    table.columns[4].overflow = "fold"
     for spec in specs:
         place = (spec.layout, str(spec.root) + ("" if _found(spec) else "  (not there)"))
         layout, folder = ("embedded", "") if spec.embedded else place
         table.add_row(escape(spec.name), spec.task, str(len(spec.classes)), layout, escape(folder))
-    Console().print(table)
+    _print_whole(table)
 
 
 @data_app.command()
@@ -99,12 +104,15 @@ def show(name: Name, class_: Classes = None, as_json: Json = False) -> None:
     console.print(f"[bold]{escape(spec.name)}[/bold]  {spec.task}, {spec.layout}", highlight=False)
     licence = f"licence: {spec.licence}" if spec.licence else ""
     for text in filter(None, (spec.description, licence, str(spec.root))):
-        console.print(escape(text), highlight=False)
+        console.print(escape(text), highlight=False, soft_wrap=True)
     planned = spec.embedded and not class_
     counts_instances = spec.task in {Task.DETECTION, Task.KEYPOINT} and not planned
-    console.print(_counts_table(counted, rows, "instances" if counts_instances else "images"))
+    _print_whole(_counts_table(counted, rows, "instances" if counts_instances else "images"))
     if problems:
-        console.print(f"{problems} problem(s) while reading. See: autommlab data check {escape(name)}")
+        console.print(
+            f"{problems} problem(s) while reading. See: autommlab data check {escape(shlex.quote(name))}",
+            soft_wrap=True,
+        )
 
 
 @data_app.command()
@@ -134,13 +142,14 @@ def preview(
 def check(name: Name, class_: Classes = None, as_json: Json = False) -> None:
     """Look for broken images and annotations; exit code 3 if there are errors.
 
-    --class spares an embedded set the drawing of its other classes.
+    --class spares an embedded set the drawing of its other classes; of your own set all is looked at.
     """
     from autommlab.data import registry
     from autommlab.data.check import check as find_problems
 
     with _busy(f"checking {name}"):
         dataset = registry.load(registry.find(name), class_, allow_empty=True)
+        _only(dict.fromkeys(dataset.classes), class_)
         problems = find_problems(dataset)
     if as_json:
         _print_json([asdict(problem) for problem in problems])
@@ -178,7 +187,14 @@ def _print_json(content: object) -> None:
     typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
 
 
-def _only(per_class: dict[str, dict[str, int]], wanted: list[str] | None) -> dict[str, dict[str, int]]:
+def _print_whole(table: Table) -> None:
+    """Print a table at the width of its content where the terminal has less: a name that is cut cannot be copied."""
+    console = Console()
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    Console(width=max(console.width, needed)).print(table, crop=False)
+
+
+def _only(per_class: dict[str, _Row], wanted: list[str] | None) -> dict[str, _Row]:
     """The rows of the wanted classes; all without any.
 
     Raises:
@@ -219,12 +235,11 @@ def _print_problems(dataset: LoadedDataset, problems: list[Problem]) -> None:
     if not problems:
         console.print(f"{escape(dataset.spec.name)}: {total} images, no problem found", highlight=False)
         return
-    table = Table("", "kind", "where", "what", "do this")
     for problem in problems[:_SHOWN_PROBLEMS]:
         colour = "red" if problem.severity == "error" else "yellow"
-        cells = (problem.kind, problem.where, problem.what, problem.remedy)
-        table.add_row(f"[{colour}]{problem.severity}[/{colour}]", *map(escape, cells))
-    console.print(table)
+        kind, where, what, remedy = map(escape, (problem.kind, problem.where, problem.what, problem.remedy))
+        text = f"[{colour}]{problem.severity}[/{colour}] {kind}: {where}\n    {what}\n    do this: {remedy}"
+        console.print(text, highlight=False, soft_wrap=True)
     if len(problems) > _SHOWN_PROBLEMS:
         console.print(f"and {len(problems) - _SHOWN_PROBLEMS} more; --json prints all")
     severities = Counter(problem.severity for problem in problems)
@@ -233,4 +248,5 @@ def _print_problems(dataset: LoadedDataset, problems: list[Problem]) -> None:
         f"{escape(dataset.spec.name)}: {total} usable images, {severities['error']} error(s), "
         f"{severities['warning']} warning(s): {kinds}",
         highlight=False,
+        soft_wrap=True,
     )

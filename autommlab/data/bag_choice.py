@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autommlab.common.errors import DataError
 from autommlab.data import registry
-from autommlab.data.match import BACKGROUND, Match, SourceClass, closest_classes, match_classes
+from autommlab.data.match import Match, SourceClass, closest_classes, match_classes, things
 from autommlab.data.names import plain, singular
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
@@ -30,7 +30,11 @@ class Choice:
 
 
 def choose_sets(
-    objects: Sequence[str], task: Task, named: Sequence[str], data: str | None
+    objects: Sequence[str],
+    task: Task,
+    named: Sequence[str],
+    data: str | None,
+    without: Collection[str] = (),
 ) -> tuple[list[Choice], list[str]]:
     """The best set for the objects, several only where classification has to merge.
 
@@ -38,6 +42,7 @@ def choose_sets(
         objects: of the request; empty means every class of the named set.
         named: data sets that the request asks for by name.
         data: a set's name or folder that overrides `named`, and is then the only one looked at.
+        without: classes that do not count where every class of a set is meant.
 
     Returns:
         (choices, notes for the report).
@@ -46,9 +51,9 @@ def choose_sets(
         DataError: unknown set, set of another task, or no set with the objects.
     """
     if data is not None:
-        return _among([_given(data, task)], objects, task, asked_for=True), []
+        return _among([_lessened(_given(data, task), without)], objects, task, asked_for=True), []
     notes: list[str] = []
-    asked = _asked_for(named, task, notes)
+    asked = [_lessened(spec, without) for spec in _asked_for(named, task, notes)]
     if asked:
         try:
             return _among(asked, objects, task, asked_for=True), notes
@@ -64,6 +69,14 @@ def choose_sets(
         return _among(registry.all_specs(task), objects, task, asked_for=False, notes=notes), notes
     except DataError as error:
         raise DataError("\n".join([str(error), *notes])) from error
+
+
+def _lessened(spec: DatasetSpec, without: Collection[str]) -> DatasetSpec:
+    """The set without some of its classes."""
+    if not without:
+        return spec
+    classes = spec.classes or load(spec).classes
+    return spec.model_copy(update={"classes": tuple(name for name in classes if name not in without)})
 
 
 def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDataset:
@@ -130,16 +143,16 @@ def _choice(spec: DatasetSpec, objects: Sequence[str], asked_for: bool) -> Choic
     if not spec.classes:
         loaded = load(spec)
         spec = loaded.spec.model_copy(update={"classes": loaded.classes})
-    usable = [name for name in spec.classes if plain(name) not in BACKGROUND]
+    usable = things(spec.classes, spec.task)
     if not objects:
-        return Choice(spec, Match({name: (SourceClass(name, "exact"),) for name in dict.fromkeys(usable)}))
-    match = match_classes(objects, spec.classes, spec.aliases)
+        return Choice(spec, Match({name: (SourceClass(name, "exact"),) for name in usable}))
+    match = match_classes(objects, usable, spec.aliases)
     alone = len(objects) == 1 and match.missing == tuple(objects)
     sortable = spec.task is Task.CLASSIFICATION or len(usable) == 1
     if alone and sortable and (_says(spec, objects[0]) or (asked_for and not concrete(objects[0]))):
         # "Hand signs" with a set of hand signs whose classes are called 0 to 9: the set is the object.
         # Not so "cats" with that set: of a thing that can be seen the classes would tell.
-        match = Match({objects[0]: tuple(SourceClass(name, "near") for name in dict.fromkeys(usable))})
+        match = Match({objects[0]: tuple(SourceClass(name, "near") for name in usable)})
     return Choice(spec, match)
 
 
@@ -188,7 +201,8 @@ def _nothing(objects: Sequence[str], choices: Sequence[Choice], task: Task, *, c
         return f"no data set for {task} is known, so none has {wanted}. {_ADD}"
     lines = [f"no data set for {task} has {'all of ' if len(objects) > 1 else ''}{wanted}."]
     for choice in choices:
-        near = [f"{m!r} (nearest: {', '.join(closest_classes(m, choice.spec.classes))})" for m in choice.match.missing]
+        known = things(choice.spec.classes, choice.spec.task)
+        near = [f"{m!r} (nearest: {', '.join(closest_classes(m, known))})" for m in choice.match.missing]
         lines.append(f"  {choice.spec.name} has no {', no '.join(near)}")
     if can_merge:
         lines.append(

@@ -19,6 +19,7 @@ from autommlab.common.files import write_text
 from autommlab.data.bag_inspect import remapped_mask, threads
 from autommlab.data.bag_items import Item
 from autommlab.data.bag_split import Splits
+from autommlab.data.readers.files import is_writable_name
 from autommlab.data.records import SPLITS, Bag, BagSplit, Instance, KeypointLayout, Split
 from autommlab.tasks import Task
 
@@ -101,11 +102,21 @@ def _annotations(
     masks: list[Path],
 ) -> tuple[str, str]:
     if task is Task.CLASSIFICATION:
-        return f"{split}.txt", "".join(f"{i.sample.image} {i.sample.label}\n" for i in items)
+        return f"{split}.txt", _lines([(i.sample.image, str(i.sample.label)) for i in items], " ")
     if task is Task.SEGMENTATION:
         pairs = zip(items, masks, strict=True)
-        return f"{split}.txt", "".join(f"{item.sample.image}\t{mask}\n" for item, mask in pairs)
+        return f"{split}.txt", _lines([(item.sample.image, str(mask)) for item, mask in pairs], "\t")
     return f"{split}.json", json.dumps(_coco(items, classes, points))
+
+
+def _lines(rows: list[tuple[Path, str]], between: str) -> str:
+    """A list of paths, one a line with what belongs to it; a path with a line break would add a line of its own."""
+    for path, _ in rows:
+        if not is_writable_name(str(path)):
+            raise DataError(
+                f"the path {str(path)!r} holds a control character or is no UTF-8. Rename the file or folder."
+            )
+    return "".join(f"{path}{between}{rest}\n" for path, rest in rows)
 
 
 def _coco(items: list[Item], classes: tuple[str, ...], points: KeypointLayout | None) -> dict[str, Any]:

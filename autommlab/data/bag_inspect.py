@@ -9,16 +9,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, UnidentifiedImageError
-
+from autommlab.common.errors import DataError
 from autommlab.data.bag_items import IGNORED, Item, by_rarest
+from autommlab.data.readers.fitting import resized
+from autommlab.data.readers.masks import Misfit, fitted, mapped, misfit, raw_mask
+from autommlab.deployment.bundle_runtime import pictures
+from autommlab.deployment.bundle_runtime.pictures import Facts, PictureError
 
 if TYPE_CHECKING:
     import numpy as np
 
 _MOST_THREADS = 8
-#: Modes in which a mask's pixels are the stored numbers.
-_INDEX_MODES = ("L", "P", "1", "I", "I;16")
 
 
 class _Unusable(Exception):
@@ -26,7 +27,7 @@ class _Unusable(Exception):
 
 
 def inspected(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-    """Decode each image, take its size and content hash, in threads; leave out what is missing or broken.
+    """Decode each image, take its size and content hash, in threads; leave out what cannot be used.
 
     Returns:
         (usable items in the same order, "FILE: reason" for each left out).
@@ -47,25 +48,15 @@ def with_mask_labels(items: Iterable[Item], *, background: bool) -> tuple[list[I
 
 
 def remapped_mask(item: Item) -> "np.ndarray":
-    """The mask in labels of the bag, (height, width) uint8.
+    """The mask in labels of the bag, (height, width) uint8; as large as the image, if that was looked at.
 
     Raises:
-        OSError: the mask cannot be read, or is no index mask.
+        DataError, PictureError: the mask cannot be read, is no index mask, or has another shape than the image.
     """
-    import numpy as np
-
     if item.sample.mask is None:
-        raise FileNotFoundError("no mask")
-    with Image.open(item.sample.mask) as image:
-        if image.mode not in _INDEX_MODES:
-            raise OSError(f"the mask has mode {image.mode}; one number a pixel is needed")
-        raw = np.asarray(image).astype(np.int64)
-    if raw.min() < 0 or raw.max() > 0xFFFF:
-        raise OSError(f"the mask has values from {raw.min()} to {raw.max()}; 0 to 65535 are allowed")
-    table = np.full(0x10000, IGNORED, np.uint8)
-    for value, label in item.pixels:
-        table[value] = label
-    return table[raw]
+        raise DataError("no mask")
+    mask = mapped(raw_mask(item.sample.mask), item.pixels)
+    return fitted(mask, item.facts) if item.facts else mask
 
 
 def threads() -> int:
@@ -86,22 +77,28 @@ def _each(items: Iterable[Item], look: Callable[[Item], Item]) -> tuple[list[Ite
 
 
 def _with_image(item: Item) -> Item:
-    content = _content(item.sample.image)
+    sample = item.sample
     try:
-        with Image.open(BytesIO(content)) as image:
-            image.load()  # all of it: a truncated file would stop every trial that meets it
-            width, height = image.size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _Unusable(f"{item.sample.image}: no readable image ({error})") from error
-    sample = replace(item.sample, width=width, height=height)
-    return replace(item, sample=sample, digest=hashlib.sha256(content).hexdigest())
+        content = pictures.content(sample.image)
+        facts = pictures.look(BytesIO(content))
+    except PictureError as error:
+        raise _Unusable(f"{sample.image}: {error.what}") from error
+    wrong = _mask_misfit(sample.mask, facts) if sample.mask else None
+    if wrong and not wrong.mended:
+        raise _Unusable(f"{sample.mask}: {wrong.what}")
+    fitting_sample = resized(sample, facts.size)
+    if fitting_sample is None:
+        stated = f"{sample.width}x{sample.height}"
+        raise _Unusable(f"{sample.image}: annotated as {stated}, and its boxes do not fit in the file")
+    digest = hashlib.sha256(content).hexdigest()
+    return replace(item, sample=fitting_sample, digest=digest, facts=facts, mask_refitted=wrong is not None)
 
 
-def _content(path: Path) -> bytes:
+def _mask_misfit(mask: Path, picture: Facts) -> Misfit | None:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _Unusable(f"{path}: {error.strerror or 'cannot be read'}") from error
+        return misfit(pictures.size(mask), picture)
+    except PictureError as error:
+        raise _Unusable(f"{mask}: {error.what}") from error
 
 
 def _with_labels(item: Item) -> Item:
@@ -109,8 +106,10 @@ def _with_labels(item: Item) -> Item:
 
     try:
         counts = np.bincount(remapped_mask(item).ravel(), minlength=IGNORED + 1)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise _Unusable(f"{item.sample.mask}: {error}") from error
+    except PictureError as error:
+        raise _Unusable(f"{item.sample.mask}: {error.what}") from error
+    except DataError as error:
+        raise _Unusable(str(error)) from error
     labels = tuple(int(label) for label in np.flatnonzero(counts[:IGNORED]))
     if not labels:
         raise _Unusable(f"{item.sample.mask}: no pixel of any class")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autommlab.data.bag_plan import Part, Plan
 from autommlab.data.records import Instance, LoadedDataset, Sample, Split
+from autommlab.deployment.bundle_runtime.pictures import Facts
 from autommlab.tasks import Task
 
 #: Label of a pixel that counts neither in training nor in evaluation.
@@ -25,6 +26,8 @@ class Item:
         source: name of the data set.
         digest: SHA-256 of the file, "" until it was looked at.
         pixels: raw value in the mask -> bag label (segmentation).
+        facts: of the image, None until it was looked at.
+        mask_refitted: the mask has another size than the image and is brought to it.
     """
 
     sample: Sample
@@ -35,6 +38,8 @@ class Item:
     split: Split | str = ""
     digest: str = ""
     pixels: tuple[tuple[int, int], ...] = ()
+    facts: Facts | None = None
+    mask_refitted: bool = False
 
 
 def items_of(part: Part, loaded: LoadedDataset, plan: Plan) -> list[Item]:

@@ -50,6 +50,25 @@ def make_splits(items: Sequence[Item], caps: tuple[int, int, int], seed: int, no
     ]
     usable, left_out = inspected(chosen)
     note_left_out(left_out, notes)
+    return _divided(usable, missing, limit, seed, notes)
+
+
+def try_splits(items: Sequence[Item]) -> Splits:
+    """The splits of items that were looked at before, without a cap.
+
+    Raises:
+        DataError: too few pictures for three splits.
+    """
+    notes: list[str] = []
+    given = _given(items, notes)
+    missing = [split for split in SPLITS if not given.get(split)]
+    found = [item for members in given.values() for item in members]
+    return _divided(found, missing, dict.fromkeys(SPLITS, len(items)), 0, notes)
+
+
+def _divided(
+    usable: Sequence[Item], missing: Sequence[Split], limit: dict[Split, int], seed: int, notes: list[str]
+) -> Splits:
     kept = _without_leaks(usable, notes)
     splits: Splits = {split: kept.get(split, []) for split in SPLITS}
     splits.update(_made(kept.get("") or splits["train"], missing, limit, seed, notes))
@@ -105,8 +124,13 @@ def balanced(items: Sequence[Item], limit: int, rng: random.Random) -> list[Item
 def note_left_out(left_out: Sequence[str], notes: list[str]) -> None:
     """Add a sentence on files that were left out, if there are any."""
     if left_out:
-        more = f" and {len(left_out) - _SHOWN_PROBLEMS} more" if len(left_out) > _SHOWN_PROBLEMS else ""
-        notes.append(f"{len(left_out)} unusable files left out: {'; '.join(left_out[:_SHOWN_PROBLEMS])}{more}.")
+        notes.append(with_first_files("{} unusable files left out", left_out))
+
+
+def with_first_files(text: str, files: Sequence[str]) -> str:
+    """A sentence of `text`, whose {} is the number of files, and the first few of them."""
+    more = f" and {len(files) - _SHOWN_PROBLEMS} more" if len(files) > _SHOWN_PROBLEMS else ""
+    return f"{text.format(len(files))}: {'; '.join(files[:_SHOWN_PROBLEMS])}{more}."
 
 
 def _in_turn(lists: Sequence[Sequence[int]]) -> list[int]:

@@ -12,15 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from autommlab.common.errors import DataError
 from autommlab.data import counts
+from autommlab.data.bag_trial import try_bag
 from autommlab.data.readers import boxes
-from autommlab.data.readers.files import shown
-from autommlab.data.readers.images import BROKEN_IMAGE, oriented_size, unreadable
-from autommlab.data.readers.masks import UNLABELLED, mapped, raw_mask
+from autommlab.data.readers.files import readable, shown
+from autommlab.data.readers.fitting import resized, size_mismatch
+from autommlab.data.readers.images import unreadable
+from autommlab.data.readers.masks import UNLABELLED, mapped, misfit, raw_mask
 from autommlab.data.records import LoadedDataset, Problem, Sample
+from autommlab.deployment.bundle_runtime import pictures
+from autommlab.deployment.bundle_runtime.pictures import Facts, PictureError
 from autommlab.tasks import Task
 
 _THREADS = min(16, (os.cpu_count() or 1) + 4)
@@ -49,37 +51,30 @@ def check(dataset: LoadedDataset) -> list[Problem]:
     problems += _repeated(root, dataset.samples)
     problems += _shared_between_splits(root, dataset.samples, findings)
     problems += _empty_classes(dataset, findings)
+    if not dataset.spec.embedded:
+        problems += _of_no_use(dataset, findings)
     return sorted(problems, key=lambda problem: problem.severity)
 
 
 def _look(dataset: LoadedDataset, sample: Sample) -> _Finding:
     where = shown(dataset.spec.root, sample.image)
-    problems, digest = _image(dataset.spec.root, sample, where)
-    problems += _annotation(dataset, sample, where)
+    problems, digest, facts = _image(dataset.spec.root, sample, where)
+    problems += _annotation(dataset, (resized(sample, facts.size) if facts else None) or sample, where)
     labels = [sample.label] if sample.label is not None else [item.label for item in sample.instances]
     if dataset.spec.task is Task.SEGMENTATION:
-        found, labels = _mask(dataset, sample, where)
+        found, labels = _mask(dataset, sample, where, facts)
         problems += found
     return _Finding(problems, digest, labels)
 
 
-def _image(root: Path, sample: Sample, where: str) -> tuple[list[Problem], str]:
+def _image(root: Path, sample: Sample, where: str) -> tuple[list[Problem], str, Facts | None]:
     try:
-        content = sample.image.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            size, stored = oriented_size(image), image.size
-            # A JPEG is decoded at an eighth of its size: as strict about its end, several times faster.
-            image.draft("L", (1, 1))
-            image.load()
-    except BROKEN_IMAGE as error:
-        return [unreadable(root, sample.image, error)], ""
-    problems: list[Problem] = []
-    if size != (sample.width, sample.height):
-        stated = f"the annotation says {sample.width}x{sample.height} pixels, the file has {size[0]}x{size[1]}"
-        turned = " after its EXIF rotation" if size != stored == (sample.width, sample.height) else ""
-        remedy = "annotate the rotated image, or drop its EXIF flag" if turned else "correct the annotation"
-        problems.append(Problem("size-mismatch", where, stated + turned, remedy))
-    return problems, hashlib.blake2b(content, digest_size=16).hexdigest()
+        content = pictures.content(sample.image)
+        facts = pictures.look(io.BytesIO(content))
+    except PictureError as error:
+        return [unreadable(root, sample.image, error)], "", None
+    wrong = size_mismatch(sample, facts.size, where, turned=facts.stored_size == (sample.width, sample.height))
+    return [wrong] if wrong else [], hashlib.blake2b(content, digest_size=16).hexdigest(), facts
 
 
 def _annotation(dataset: LoadedDataset, sample: Sample, where: str) -> Iterable[Problem]:
@@ -102,7 +97,7 @@ def _annotation(dataset: LoadedDataset, sample: Sample, where: str) -> Iterable[
             yield Problem("keypoint-count", f"{where}, object {number}", what, "list every point, 0 0 0 if unseen")
 
 
-def _mask(dataset: LoadedDataset, sample: Sample, where: str) -> tuple[list[Problem], list[int]]:
+def _mask(dataset: LoadedDataset, sample: Sample, where: str, picture: Facts | None) -> tuple[list[Problem], list[int]]:
     if sample.mask is None:
         return [Problem("missing-mask", where, "the image has no mask", "add one or delete the image")], []
     place = shown(dataset.spec.root, sample.mask)
@@ -110,15 +105,15 @@ def _mask(dataset: LoadedDataset, sample: Sample, where: str) -> tuple[list[Prob
         raw = raw_mask(sample.mask)
     except DataError as error:
         return [Problem("bad-mask", place, str(error), "save one class index a pixel")], []
-    except FileNotFoundError:
-        return [Problem("missing-mask", place, "the file does not exist", "put it there")], []
-    except BROKEN_IMAGE as error:
-        return [Problem("bad-mask", place, f"cannot be decoded ({error})", "export the mask again")], []
+    except PictureError as error:
+        kind = "missing-mask" if error.kind == "missing-image" else "bad-mask"
+        return [Problem(kind, place, error.what, "export the mask again")], []
     problems: list[Problem] = []
-    height, width = raw.shape
-    if (width, height) != (sample.width, sample.height):
-        what = f"the mask has {width}x{height} pixels, its image {sample.width}x{sample.height}"
-        problems.append(Problem("bad-mask", place, what, "export the mask at the image's size, nearest neighbour"))
+    if picture is not None and (wrong := misfit((raw.shape[1], raw.shape[0]), picture)):
+        done = "it is brought to the image" if wrong.mended else "the image is left out"
+        remedy = "export the mask at the image's size, nearest neighbour"
+        severity = "warning" if wrong.mended else "error"
+        problems.append(Problem("bad-mask", place, f"{wrong.what}; {done}", remedy, severity))
     allowed = {value for value, _ in sample.mask_map} or set(range(len(dataset.classes)))
     # Wider integers are rare; their values fit a set as well as bytes fit a count.
     values = set(counts.present(raw)) if raw.dtype.itemsize == 1 else set(raw.ravel().tolist())
@@ -127,6 +122,18 @@ def _mask(dataset: LoadedDataset, sample: Sample, where: str) -> tuple[list[Prob
         what = f"pixel values without a class: {text}; the set has {len(dataset.classes)} classes"
         problems.append(Problem("bad-mask", place, what, "add the classes, or set these pixels to 255 (unlabelled)"))
     return problems, counts.present(mapped(raw, sample.mask_map))
+
+
+def _of_no_use(dataset: LoadedDataset, findings: list[_Finding]) -> Iterable[Problem]:
+    """What a run with this data set would be refused for."""
+    pairs = zip(dataset.samples, findings, strict=True)
+    seen = {id(sample): (found.digest, tuple(found.labels)) for sample, found in pairs if found.digest}
+    try:
+        try_bag(dataset, seen)
+    except DataError as error:
+        reason = str(error).partition(" See")[0]
+        remedy = "add images, or mend what is listed above"
+        yield Problem("of-no-use", shown(dataset.spec.root, dataset.spec.root), f"no run: {reason}", remedy)
 
 
 def _repeated(root: Path, samples: list[Sample]) -> Iterable[Problem]:
@@ -158,7 +165,7 @@ def _empty_classes(dataset: LoadedDataset, findings: list[_Finding]) -> Iterable
     for sample, finding in zip(dataset.samples, findings, strict=True):
         for label in finding.labels:
             splits[label].add(sample.split)
-    where = str(dataset.spec.root)
+    where = readable(str(dataset.spec.root))
     has_train = any(sample.split == "train" for sample in dataset.samples)
     for label, name in enumerate(dataset.classes):
         if not splits[label]:

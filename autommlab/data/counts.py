@@ -71,12 +71,12 @@ def _labels(dataset: LoadedDataset) -> list[tuple[Sample, list[int] | None]]:
 
 def _mask_labels(sample: Sample) -> list[int] | None:
     from autommlab.common.errors import DataError
-    from autommlab.data.readers.images import BROKEN_IMAGE
     from autommlab.data.readers.masks import class_mask
+    from autommlab.deployment.bundle_runtime.pictures import PictureError
 
     try:
         return present(class_mask(sample))
-    except (DataError, *BROKEN_IMAGE):
+    except (DataError, PictureError):
         return None
 
 

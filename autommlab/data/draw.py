@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
+from autommlab.data.names import one_line
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -25,6 +27,7 @@ _GOLDEN = 0.618034
 _FIRST_HUE = 0.58
 _UNLABELLED = 255
 _MASK_OPACITY = 0.5
+_ANY_SIZE = 12
 _BACKGROUNDS = frozenset({"background", "bg", "_background_", "unlabelled", "unlabeled"})
 
 
@@ -50,6 +53,26 @@ def font(size: int, bold: bool = False) -> Font:
         if path.is_file():
             return ImageFont.truetype(path, size)
     return ImageFont.load_default(size)
+
+
+def drawable(text: str, bold: bool = False) -> str:
+    """`text` on one line, with "U+732B" for each character that the font would draw as an empty box."""
+    known = _characters(bold)
+    return "".join(
+        letter if known is None or ord(letter) in known else f"U+{ord(letter):04X}" for letter in one_line(text)
+    )
+
+
+@cache
+def _characters(bold: bool) -> frozenset[int] | None:
+    """Code points that the font has; None where that cannot be told."""
+    from fontTools.ttLib import TTFont
+
+    chosen = font(_ANY_SIZE, bold)
+    if not isinstance(chosen, ImageFont.FreeTypeFont) or not isinstance(chosen.path, str | Path):
+        return None
+    with TTFont(chosen.path, lazy=True) as opened:
+        return frozenset(opened.getBestCmap())
 
 
 def draw_boxes(
@@ -166,7 +189,7 @@ def _tag(
     pen: ImageDraw.ImageDraw, image: Image.Image, corner: tuple[float, float], text: str, tint: Colour, size: int
 ) -> None:
     """A small filled label above the corner, or inside the box where there is no room."""
-    letters = font(size)
+    letters, text = font(size), drawable(text)
     left, top, right, bottom = pen.textbbox((0, 0), text, font=letters)
     width, height = right - left + 4, bottom - top + 4
     x = min(max(corner[0], 0), max(image.width - width, 0))

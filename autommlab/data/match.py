@@ -5,7 +5,7 @@ all classes below a general noun ("bird", "vehicle"), and as a last resort a nea
 class, which is always named to the user as such.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -14,12 +14,13 @@ from rapidfuzz import fuzz
 from autommlab.data.names import alternatives, head, initials_of, plain, plural_of, same, singular
 from autommlab.data.senses import PERSON, ClassSenses, noun_senses
 from autommlab.data.wordnet import Synset, WordNet, wordnet
+from autommlab.tasks import Task
 
 Kind = Literal["exact", "plural", "alias", "initials", "synonym", "hypernym", "near"]
 _ORDER: dict[str, int] = {kind: rank for rank, kind in enumerate(get_args(Kind))}
 #: Kinds under which class and object are the same thing.
 _SAME_THING = frozenset({"exact", "plural", "alias", "initials", "synonym"})
-#: Names of the class that stands for "none of the others".
+#: Names of the class of a mask that stands for "none of the others".
 BACKGROUND = frozenset({"background", "bg", "unlabeled", "unlabelled", "void"})
 #: What people say and WordNet 3.0 does not know (or only under a rarer meaning): same thing.
 _EVERYDAY: tuple[frozenset[str], ...] = (
@@ -41,6 +42,11 @@ _OBJECT_SENSES = 3
 #: Most steps up from an object to a class that is broader ("pedestrian" -> "traveler" -> "person").
 _BROADER_STEPS = 3
 _FOOD = 13
+
+
+def things(names: Iterable[str], task: Task) -> list[str]:
+    """The names without the background, each once: only a mask has a background, other data may have such a class."""
+    return [n for n in dict.fromkeys(names) if task is not Task.SEGMENTATION or plain(n) not in BACKGROUND]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,13 @@ def match_classes(objects: Sequence[str], classes: Sequence[str], aliases: Mappi
 
     Args:
         objects: as people name them, singular or plural.
-        classes: of one data set; "tench, Tinca tinca" and "n01440764" are understood.
+        classes: of one data set, without its background; "tench, Tinca tinca" and "n01440764" are understood.
         aliases: class -> other names of it.
 
     Returns:
         The match. A class that fits several objects goes to the most specific one.
     """
-    usable = [name for name in dict.fromkeys(classes) if plain(name) not in BACKGROUND]
+    usable = list(dict.fromkeys(classes))
     matcher = _Matcher(usable, aliases)
     wanted = list(dict.fromkeys(objects))
     options = {thing: matcher.options(thing) for thing in wanted}
@@ -238,10 +244,10 @@ def closest_classes(thing: str, classes: Sequence[str], limit: int = 4) -> list[
 
     Args:
         thing: an object of a request.
-        classes: of one data set.
+        classes: of one data set, without its background.
         limit: most names returned.
     """
-    usable = [name for name in dict.fromkeys(classes) if plain(name) not in BACKGROUND]
+    usable = list(dict.fromkeys(classes))
     if len(usable) <= limit:
         return usable
     net, name = wordnet(), plain(thing)

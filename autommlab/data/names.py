@@ -16,7 +16,19 @@ _RUN_TOGETHER = {
     "pottedplant": "potted plant",
     "tvmonitor": "tv monitor",
 }
+#: Line breaks, control characters and halves of a character (a byte that is no UTF-8).
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _IMAGENET_ID = re.compile(r"^(n\d{8})(?![0-9a-zA-Z])[\s_:,-]*")
+
+
+def one_line(name: str) -> str:
+    """A name as it is written everywhere: no line break or other control character, single spaces at these places."""
+    if _CONTROL.search(name) is None:
+        return name.strip()
+    spaced = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", name)
+    return "".join(
+        letter if _CONTROL.match(letter) is None else "\N{REPLACEMENT CHARACTER}" for letter in spaced
+    ).strip()
 
 
 def plain(name: str) -> str:
@@ -29,10 +41,15 @@ def plain(name: str) -> str:
 def alternatives(class_name: str) -> tuple[str, ...]:
     """The plain names that a class name holds: "n02123045 tabby, tabby cat" -> ("tabby", "tabby cat").
 
-    A remark in brackets is left out.
+    A comma parts names only before a space ("Pepper,_bell" is one). A remark in brackets is left out, and comes back
+    in a last name of its own: "Cherry (sour)" -> ("cherry", "cherry sour").
     """
-    text = re.sub(r"\s*\([^)]*\)", "", _IMAGENET_ID.sub("", class_name.strip()))
-    names = [plain(part) for part in text.split(",")]
+    text = _IMAGENET_ID.sub("", class_name.strip())
+    remarks = re.findall(r"\(([^)]*)\)", text)
+    parts = re.split(r",\s+", re.sub(r"\s*\([^)]*\)", "", text))
+    if any(re.search(r"[^\W\d_]", remark) and imagenet_id(remark) is None for remark in remarks):
+        parts.append(re.sub(r"[()]", " ", text))
+    names = [plain(part.replace(",", " ")) for part in parts]
     return tuple(dict.fromkeys(name for name in names if name))
 
 

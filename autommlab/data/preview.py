@@ -7,13 +7,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 
 from autommlab.common.errors import DataError, StorageError, unknown
 from autommlab.data import counts, draw
-from autommlab.data.readers.images import BROKEN_IMAGE
-from autommlab.data.readers.masks import class_mask
+from autommlab.data.readers.masks import class_mask, fitted, misfit
 from autommlab.data.records import SPLITS, LoadedDataset, Sample
+from autommlab.deployment.bundle_runtime import pictures
+from autommlab.deployment.bundle_runtime.pictures import Depth, Facts, PictureError
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _shown(dataset: LoadedDataset, sample: Sample) -> list[str]:
 def _mask(sample: Sample) -> np.ndarray | None:
     try:
         return class_mask(sample)
-    except (DataError, *BROKEN_IMAGE):
+    except (DataError, PictureError):
         return None
 
 
@@ -134,20 +135,23 @@ def _sheet(dataset: LoadedDataset, chosen: list[Sample], title: str) -> Image.Im
     width = max(columns, 3) * (_TILE + _GAP) + _GAP
     height = _TITLE + legend.height + rows * (_TILE + _CAPTION) + _GAP
     sheet = Image.new("RGB", (width, height), _PAPER)
+    looked_at = [_look(sample) for sample in chosen]
+    depth = pictures.depth_of(facts for facts in looked_at if facts)
     pen = ImageDraw.Draw(sheet)
     pen.text((_GAP, 12), _fit(title, width - 2 * _GAP, 18, bold=True), font=draw.font(18, bold=True), fill=_INK)
     sheet.paste(legend, (_GAP, _TITLE))
-    for position, sample in enumerate(chosen):
+    for position, (sample, facts) in enumerate(zip(chosen, looked_at, strict=True)):
         x = _GAP + position % columns * (_TILE + _GAP)
         y = _TITLE + legend.height + position // columns * (_TILE + _CAPTION)
-        sheet.paste(_tile(dataset, sample), (x, y))
+        sheet.paste(_tile(dataset, sample, facts, depth), (x, y))
         pen.text((x, y + _TILE + 4), _fit(_caption(dataset, sample), _TILE, 13), font=draw.font(13), fill=_INK)
         pen.text((x, y + _TILE + 19), _fit(_source(sample), _TILE, 10), font=draw.font(10), fill=_GREY)
     return sheet
 
 
 def _caption(dataset: LoadedDataset, sample: Sample) -> str:
-    names = [name for name in _shown(dataset, sample) if not draw.is_background(name)]
+    masks = dataset.spec.task is Task.SEGMENTATION
+    names = [name for name in _shown(dataset, sample) if not (masks and draw.is_background(name))]
     if not sample.instances:
         return ", ".join(names) or "no label"
     labels = [dataset.classes[i.label] for i in sample.instances if 0 <= i.label < len(dataset.classes)]
@@ -158,27 +162,33 @@ def _source(sample: Sample) -> str:
     return f"{sample.split}/{sample.image.name}" if sample.split else sample.image.name
 
 
-def _tile(dataset: LoadedDataset, sample: Sample) -> Image.Image:
-    tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
+def _look(sample: Sample) -> Facts | None:
     try:
-        with Image.open(sample.image) as opened:
-            opened.draft("RGB", (_TILE, _TILE))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except BROKEN_IMAGE:
+        return pictures.look(sample.image)
+    except PictureError:
+        return None
+
+
+def _tile(dataset: LoadedDataset, sample: Sample, facts: Facts | None, depth: Depth) -> Image.Image:
+    tile = Image.new("RGB", (_TILE, _TILE), _EMPTY)
+    if facts is None:
         ImageDraw.Draw(tile).text((16, _TILE // 2 - 10), "cannot be read", font=draw.font(14), fill=_INK)
         return tile
+    image = pictures.read(sample.image, *depth)
     scale = _TILE / max(image.size)
     image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-    image = _annotated(dataset, sample, image)
+    image = _annotated(dataset, sample, image, facts)
     tile.paste(image, ((_TILE - image.width) // 2, (_TILE - image.height) // 2))
     return tile
 
 
-def _annotated(dataset: LoadedDataset, sample: Sample, image: Image.Image) -> Image.Image:
+def _annotated(dataset: LoadedDataset, sample: Sample, image: Image.Image, facts: Facts) -> Image.Image:
     """The annotation drawn on the image, which may be scaled."""
     if dataset.spec.task is Task.SEGMENTATION:
         mask = _mask(sample)
-        return image if mask is None else draw.draw_mask(image, mask, dataset.classes)
+        if mask is None or ((wrong := misfit(mask.shape[::-1], facts)) and not wrong.mended):
+            return image
+        return draw.draw_mask(image, fitted(mask, facts), dataset.classes)
     across, down = image.width / sample.width, image.height / sample.height
     colours = draw.palette(dataset.classes)
     if dataset.keypoints is None:
@@ -196,8 +206,9 @@ def _legend(dataset: LoadedDataset, width: int) -> Image.Image:
     if dataset.spec.task is not Task.SEGMENTATION:
         return Image.new("RGB", (width, 1), _PAPER)
     letters, places = draw.font(13), list[tuple[int, int, int]]()
+    names = [draw.drawable(name) for name in dataset.classes]
     x = y = 0
-    for index, name in enumerate(dataset.classes):
+    for index, name in enumerate(names):
         if draw.is_background(name):
             continue
         step = round(letters.getlength(name)) + 34
@@ -209,13 +220,13 @@ def _legend(dataset: LoadedDataset, width: int) -> Image.Image:
     pen = ImageDraw.Draw(legend)
     for left, top, index in places:
         pen.rectangle((left, top + 1, left + 14, top + 15), fill=draw.colour(index), outline=_GREY)
-        pen.text((left + 20, top), dataset.classes[index], font=letters, fill=_INK)
+        pen.text((left + 20, top), names[index], font=letters, fill=_INK)
     return legend
 
 
 def _fit(text: str, width: int, size: int, bold: bool = False) -> str:
     """`text` cut to `width` pixels, with an ellipsis."""
-    letters = draw.font(size, bold)
+    letters, text = draw.font(size, bold), draw.drawable(text, bold)
     if letters.getlength(text) <= width:
         return text
     while text and letters.getlength(text + "…") > width:

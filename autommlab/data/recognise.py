@@ -7,12 +7,17 @@ from typing import Any
 
 from autommlab.common.errors import DataError
 from autommlab.data import readers
-from autommlab.data.readers import files
+from autommlab.data.names import one_line
+from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec
 from autommlab.tasks import Task
 
 _SHOWN = 8
+_LONGEST_NAME = 100
+_NAME = re.compile(r"(?![-~.])[^/\\:\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+#: Bytes of a readme that are searched for its licence.
+_README_BYTES = 1 << 20
 _NOTES = ("SOURCE.md", "README.md", "README.txt", "readme.txt")
 _LICENCE = re.compile(r"^\W*licen[cs]e\W*:\s*(?P<text>.+)$", re.IGNORECASE | re.MULTILINE)
 
@@ -26,7 +31,16 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
     root = path.expanduser().resolve()
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise DataError(f"{root}: {what}. Give the top folder of the data set (unpack archives first).")
+        raise DataError(
+            f"{files.readable(str(root))}: {what}. Give the top folder of the data set (unpack archives first)."
+        )
+    if files.is_system_folder(root):
+        raise DataError(f"{root}: a folder of the system, no data set. Give the top folder of the data set.")
+    if not files.is_writable_name(str(root)):
+        raise DataError(
+            f"{files.readable(str(root))}: the path holds a control character or is no UTF-8, so it cannot stand in "
+            "lists of images. Rename the folder."
+        )
     reader, chosen = _choose(root, task, layout)
     given_name = (name if name is not None else root.name).strip()
     if not given_name:
@@ -39,6 +53,21 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
         root=root,
         description=notes.get("description", ""),
         licence=notes.get("licence", ""),
+    )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that commands would take for a path, an option or a URI.
+
+    Raises:
+        DataError: such a name.
+    """
+    if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name):
+        return
+    raise DataError(
+        f"{name[: 2 * _LONGEST_NAME]!r} cannot be the name of a data set. Give one with --name that "
+        "does not begin with '-', '~' or '.', has no '/', backslash, ':' or control character and at most "
+        f"{_LONGEST_NAME} letters."
     )
 
 
@@ -66,11 +95,15 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
             f"{root}: layout {layout} cannot be read{wanted}; it serves {' and '.join(reader.tasks)}. "
             "Give a task it serves, or another layout."
         )
-    seen = sorted(entry.name + "/" * entry.is_dir() for entry in root.iterdir() if entry.name[0] != ".")
+    entries = [entry for entry in root.iterdir() if entry.name[0] != "."]
+    seen = sorted(files.readable(entry.name) + "/" * entry.is_dir() for entry in entries)
     listing = ", ".join(seen[:_SHOWN]) + (f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else "")
     below = [folder for folder in files.subfolders(root) if readers.candidates(folder)]
     if below:
         return f"{root}: no data set, but its subfolder is one. Give that path: {' or '.join(map(str, below))}"
+    if foreign := images.foreign(root, root, files.walk(root)):
+        what = "; ".join(problem.what for problem in foreign)
+        return f"{root}: {what}, and no other images make a data set; {foreign[0].remedy}."
     known = "\n".join(
         f"  {reader.layout}: {reader.summary}"
         for reader in readers.READERS.values()
@@ -85,16 +118,17 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
 def _notes(root: Path) -> dict[str, str]:
     """Description and licence that the set states of itself, in meta.json or a readme."""
     meta: dict[str, Any] = files.read_meta(root)
-    found = {key: str(meta[key]) for key in ("description", "licence") if meta.get(key)}
+    found = {key: one_line(str(meta[key])) for key in ("description", "licence") if meta.get(key)}
     if meta.get("license"):
-        found.setdefault("licence", str(meta["license"]))
+        found.setdefault("licence", one_line(str(meta["license"])))
     for path in (root / name for name in _NOTES):
-        if not path.is_file():
+        if not files.is_regular(path):
             continue
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as readme:
+            text = readme.read(_README_BYTES)
         if match := _LICENCE.search(text):
-            found.setdefault("licence", match["text"].strip())
+            found.setdefault("licence", one_line(match["text"]))
         if heading := re.search(r"^#\s+(.+)$", text, re.MULTILINE):
-            found.setdefault("description", heading[1].strip())
+            found.setdefault("description", one_line(heading[1]))
         break
     return found

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from autommlab.tasks import Task
 
 Split = Literal["train", "val", "test"]
+Severity = Literal["error", "warning"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -137,7 +138,7 @@ class Problem:
     where: str
     what: str
     remedy: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
 
 
 class KeypointMeta(BaseModel):
@@ -149,6 +150,15 @@ class KeypointMeta(BaseModel):
     flip_pairs: tuple[tuple[int, int], ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     sigmas: tuple[float, ...] = ()
+
+
+class PictureDepth(BaseModel):
+    """How the pictures of more than 8 bits of a bag become 8 bits: `bundle_runtime.pictures.Depth`, as it is stored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bits: int = 16
+    white: float = 1.0
 
 
 class BagSplit(BaseModel):
@@ -184,6 +194,7 @@ class Bag(BaseModel):
         datasets: names of the data sets used.
         median_size: median (width, height) of the training images in pixels.
         digest: SHA-256 over the annotation content, classes and split; names the bag.
+        depth: of pictures with more than 8 bits a channel.
         notes: sentences for the report (merges, made splits, caps).
         fetched: URI -> absolute folder of the data sets that came from a storage; every node gets them there.
     """
@@ -200,6 +211,7 @@ class Bag(BaseModel):
     median_size: tuple[int, int]
     seed: int
     digest: str
+    depth: PictureDepth = PictureDepth()
     notes: tuple[str, ...] = ()
     fetched: dict[str, Path] = {}
 

@@ -4,6 +4,7 @@ The user's sets are lines of `datasets.json` in `home()`, written under a lock a
 whole, so that two processes may add at once.
 """
 
+import os
 import re
 from collections.abc import Collection
 from contextlib import AbstractContextManager
@@ -17,7 +18,7 @@ from autommlab.common.errors import DataError, StorageError, nearest
 from autommlab.common.files import write_text
 from autommlab.common.storage import is_uri
 from autommlab.data import embedded, readers, remote
-from autommlab.data.recognise import recognise
+from autommlab.data.recognise import check_name, recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
 
@@ -61,7 +62,7 @@ def find(name: str) -> DatasetSpec:
         fetched = [spec for spec in specs if spec.uri == name]
         return fetched[0] if len(fetched) == 1 else _recognised(name)
     path = Path(name).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises on names that are too long
         root = path.resolve()
         registered = [spec for spec in specs if spec.root == root and not spec.embedded]
         return registered[0] if len(registered) == 1 else recognise(root)
@@ -119,7 +120,10 @@ def add(path: str | Path, name: str | None = None, task: Task | None = None, lay
         DataError: not a data set, ambiguous, unreadable, or the name is taken.
         StorageError: the register cannot be written.
     """
+    if name and name.strip():
+        check_name(name.strip())
     spec = _recognised(str(path), name, task, layout)
+    check_name(spec.name)
     _refuse_taken(spec)
     loaded = load(spec)
     stored = loaded.spec.model_copy(update={"classes": loaded.classes})

@@ -7,6 +7,7 @@ A file counts as fetched when size and time of change are the storage's. Where t
 from __future__ import annotations
 
 import hashlib
+import logging
 import posixpath
 import shutil
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from autommlab.common.environment import home
 from autommlab.common.errors import DataError, StorageError
 from autommlab.common.files import replacing, storage_errors, write_text
 from autommlab.common.storage import Place, place_of
+from autommlab.data.readers.files import is_writable_name, readable, walk
+
+_log = logging.getLogger(__name__)
 
 SUMS_FILE = "SHA256SUMS"
 #: Beside the fetched folder, so that no reader takes it for data.
@@ -79,25 +83,45 @@ def fetch(uri: str, folder: Path | None = None) -> Path:
 
 
 def _offered(place: Place, target: Path) -> dict[str, _Mark]:
-    from pyarrow.fs import FileSelector, FileType
-
     try:
-        found = place.files.get_file_info(FileSelector(place.path, recursive=True))
+        files = _local_files(Path(place.path)) if place.files.type_name == "local" else _stored_files(place)
     except FileNotFoundError as error:
         raise DataError(f"no data set at {place.uri}: there is no such folder. Check the URI") from error
     except (OSError, ValueError) as error:
         kept = f" An earlier copy lies in {target}: --data {target}" if _list_file(target).exists() else ""
         raise StorageError(f"cannot list {place.uri}: {error}. Check permission and network.{kept}") from error
-    files = {
-        posixpath.relpath(info.path, place.path): _Mark(size=info.size or 0, changed_ns=info.mtime_ns or 0)
-        for info in found
-        if info.type is FileType.File
-    }
     strange = [name for name in files if ".." in PurePosixPath(name).parts or name.startswith("/")]
     if strange or not files:
         what = f"names such as {strange[0]!r} lead out of it" if strange else "it holds no file"
         raise DataError(f"no data set at {place.uri}: {what}")
-    return files
+    unwritable = [name for name in files if not is_writable_name(name)]
+    if unwritable:
+        _log.warning(
+            "%d file(s) of %s have a control character in their name or are no UTF-8 and are not fetched: %s",
+            len(unwritable), place.uri, ", ".join(map(readable, unwritable[:3])),
+        )  # fmt: skip
+    return {name: mark for name, mark in files.items() if name not in unwritable}
+
+
+def _stored_files(place: Place) -> dict[str, _Mark]:
+    from pyarrow.fs import FileSelector, FileType
+
+    return {
+        posixpath.relpath(info.path, place.path): _Mark(size=info.size or 0, changed_ns=info.mtime_ns or 0)
+        for info in place.files.get_file_info(FileSelector(place.path, recursive=True))
+        if info.type is FileType.File
+    }
+
+
+def _local_files(folder: Path) -> dict[str, _Mark]:
+    """Regular files only, each folder once: pyarrow would follow a ring of links, and read pipes, without end."""
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    marks = {}
+    for file in walk(folder):
+        found = file.stat()
+        marks[file.relative_to(folder).as_posix()] = _Mark(size=found.st_size, changed_ns=found.st_mtime_ns)
+    return marks
 
 
 def _is_here(file: Path, mark: _Mark, before: _Mark | None) -> bool:

@@ -44,7 +44,7 @@ def write_working_parts(
         "device": device.value,
         "files": list(converted.files),
         "classes": list(bag.classes),
-        "input": input_rule(trained, exported, choice.input_size),
+        "input": input_rule(trained, exported, choice.input_size, bag.depth),
         "output": converted.output,
     }
     if trained.task is Task.KEYPOINT and bag.keypoints is not None:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL import Image
 
 #: Pixels of the longer side below which an image is enlarged before drawing, so that words fit.
@@ -117,7 +115,7 @@ def _strip(canvas: Image.Image, words: Sequence[tuple[tuple[int, int, int] | Non
     """Names on a dark strip along the lower edge, each after a square of its colour if it has one."""
     from PIL import ImageDraw
 
-    from autommlab.data.draw import font
+    from autommlab.data.draw import drawable, font
 
     letters = font(max(14, canvas.width // 20), bold=True)
     pen = ImageDraw.Draw(canvas, "RGBA")
@@ -126,22 +124,11 @@ def _strip(canvas: Image.Image, words: Sequence[tuple[tuple[int, int, int] | Non
     middle = canvas.height - (size + 12) // 2
     pen.rectangle((0, canvas.height - size - 12, canvas.width, canvas.height), fill=(15, 18, 28, 205))
     x = 10.0
-    for tint, text in words:
+    for tint, name in words:
+        text = drawable(name, bold=True)
         if tint is not None:
             pen.rectangle((x, middle - size // 2, x + size, middle + size - size // 2), fill=(*tint, 255))
             x += size + 6
         pen.text((x, middle), text, font=letters, fill="white", anchor="lm")
         x += pen.textlength(text, font=letters) + 16
     return canvas
-
-
-def open_image(path: Path) -> Image.Image:
-    """The image in RGB, turned as its EXIF orientation says.
-
-    Raises:
-        OSError: the file is missing, truncated or no image.
-    """
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")

@@ -111,14 +111,15 @@ def predict_files(
     Raises:
         StorageError: `out` cannot be written.
     """
-    from autommlab.deployment.drawing import open_image
+    from autommlab.deployment.bundle_runtime import pictures
 
+    depth = bundle.meta.get("input", {}).get("depth", {})
     taken: set[str] = set()
     for path in images:
         try:
-            image = open_image(path)
-        except (OSError, SyntaxError, ValueError, _too_large()) as error:
-            yield Predicted(path, {}, problem=_why_unreadable(path, error))
+            image = pictures.read(path, **depth)
+        except pictures.PictureError as error:
+            yield Predicted(path, {}, problem=f"{path}: {error.what}; {error.remedy}")
             continue
         answer = bundle.predictor(path, threshold=threshold, boxes=boxes)
         yield _save(bundle, path, image, answer, out, _free_name(path.stem, taken))
@@ -154,26 +155,6 @@ def _free_name(stem: str, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name)
     return name
-
-
-def _too_large() -> type[Exception]:
-    from PIL import Image
-
-    return Image.DecompressionBombError
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, FileNotFoundError):
-        return f"{path}: no such file; check the path"
-    if isinstance(error, IsADirectoryError):
-        return f"{path}: a folder, not an image; give its files, for example {path}/*.jpg"
-    if isinstance(error, UnidentifiedImageError):
-        return f"{path}: not an image that Pillow can read; give a JPEG, PNG or the like"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{path}: cannot be read: {error.strerror}"
-    return f"{path}: corrupt image: {error}"
 
 
 def _import_predict(folder: Path) -> ModuleType:

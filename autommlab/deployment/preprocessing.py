@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from autommlab.common.errors import DeploymentError
+from autommlab.data.records import PictureDepth
 from autommlab.deployment.export import OnnxModel
 from autommlab.deployment.trained import Trained
 from autommlab.tasks import Task
@@ -29,16 +30,20 @@ _CODEC_FIELDS = {
 }
 
 
-def input_rule(trained: Trained, exported: OnnxModel, input_size: tuple[int, int]) -> dict[str, Any]:
+def input_rule(
+    trained: Trained, exported: OnnxModel, input_size: tuple[int, int], depth: PictureDepth
+) -> dict[str, Any]:
     """How an image becomes the network input: "input" of `bundle.json`.
 
     Args:
         trained: whose data preprocessor holds mean, standard deviation and channel order.
         exported: whose input shape the tensor has.
         input_size: (width, height) that images are brought to.
+        depth: of images with more than 8 bits a channel, as training read them.
     """
     preprocessor = trained.model.data_preprocessor
     rule: dict[str, Any] = {
+        "depth": depth.model_dump(),
         "size": list(input_size),
         "tensor": list(exported.shape),
         "tensor_pad": float(getattr(preprocessor, "pad_value", 0)),

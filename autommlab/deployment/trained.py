@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autommlab.common.errors import DeploymentError
-from autommlab.compat import import_toolboxes, quiet_toolboxes
+from autommlab.compat import quiet_toolboxes
 from autommlab.data.records import Bag
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
@@ -52,12 +52,12 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
     Raises:
         DeploymentError: config or checkpoint is missing or does not fit.
     """
-    import_toolboxes(study.task)
-    from mmengine.config import Config
-    from mmengine.registry import DATASETS, init_default_scope
+    from autommlab.training.trial import prepare_toolbox
 
     with quiet_toolboxes():
-        import autommlab.training.datasets  # noqa: F401 - its data set registers itself
+        prepare_toolbox(study.task)
+    from mmengine.config import Config
+    from mmengine.registry import DATASETS, init_default_scope
 
     for path in (study.config_file, study.checkpoint):
         if not path.is_file():

@@ -6,13 +6,23 @@ import shlex
 from collections import Counter
 from dataclasses import dataclass
 
+from autommlab import settings
 from autommlab.common.llm_usage import LlmUsage
 from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
+from autommlab.data import embedded
 from autommlab.data.records import SPLITS, Bag
 from autommlab.deployment.records import Deployment
 from autommlab.report.content import ReportContent
 from autommlab.training.records import TrialRecord
+from autommlab.understanding.request import Engine, ModelRequest
+
+#: Names with places where a line may break.
+_ENGINES = {Engine.ONNXRUNTIME: "ONNX Runtime", Engine.OPENVINO: "OpenVINO", Engine.NCNN: "ncnn"}
+#: The embedded set that is not drawn.
+_SCANNED = "digits"
+#: How many times the trials a second try gets.
+_MORE_TRIALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,14 @@ class TrialRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """Something to do after this run, and the command for it, "" if there is none."""
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StageRow:
     """Seconds of one stage, and its part of the whole."""
 
@@ -83,16 +101,65 @@ def tiles(content: ReportContent) -> list[Tile]:
         failed = sum(not is_scored(trial.status) for trial in content.all_trials)
         planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""
         found.append(Tile("trials", f"{len(content.all_trials)}{planned}", f"{failed} failed"))
+    if content.bag:
+        found.append(Tile("pictures", data_kind(content.bag), ", ".join(content.bag.datasets)))
     if content.choice:
         measured = content.choice.measured
         found.append(Tile("parameters", figure(measured.params_m, "M"), figure(measured.flops_g, "GFLOPs")))
     if content.deployment:
         check = content.deployment.verification
-        found.append(Tile("engine", content.deployment.engine.value, f"on {_device(content.deployment)}"))
+        found.append(Tile("engine", _ENGINES[content.deployment.engine], f"on {_device(content.deployment)}"))
         found.append(Tile("one image", figure(check.p50_ms, "ms"), f"p95 {figure(check.p95_ms, 'ms')}"))
     if content.stage_seconds:
         found.append(Tile("whole run", duration(sum(content.stage_seconds.values()))))
     return found
+
+
+def data_kind(bag: Bag) -> str:
+    """Whose pictures these are: a model of drawings knows nothing of photos."""
+    names = {spec.name for spec in embedded.specs()}
+    own, drawn = set(bag.datasets) - names, set(bag.datasets) & names
+    if not own:
+        return "scanned, embedded" if drawn == {_SCANNED} else "drawn, embedded"
+    return "yours and embedded" if drawn else "yours"
+
+
+def next_steps(content: ReportContent) -> list[NextStep]:
+    """What a reader may want to do next, the nearest first."""
+    if not content.deployment:
+        resume = f"autommlab run --resume {shlex.quote(str(content.run_folder))}"
+        return [NextStep("Go on with this run; finished trials are kept.", resume)] if content.run_folder else []
+    bundle = shlex.quote(str(content.deployment.bundle))
+    found = [NextStep("Try the model on a picture of yours.", f"autommlab predict {bundle} photo.jpg")]
+    if content.bag and data_kind(content.bag) != "yours":
+        found.append(
+            NextStep(
+                "This model has seen embedded pictures, not yours. Register your own and run the same request on them "
+                "with --data pictures.",
+                "autommlab data add FOLDER --name pictures",
+            )
+        )
+    return [*found, NextStep(_better(content))]
+
+
+def _better(content: ReportContent) -> str:
+    """What makes better figures likely, from the profile of this run."""
+    trials = f"For better figures take more trials (--trials {_MORE_TRIALS * len(content.all_trials)})"
+    if not content.bag or content.settings.get("Budget profile") != "laptop":
+        return f"{trials}."
+    here, there = (settings.profile(name).tasks[content.bag.task] for name in ("laptop", "gpu"))
+    return (
+        f"{trials}, or --profile gpu on a machine with a GPU: {there.input_size[0]} pixels instead of "
+        f"{here.input_size[0]}, up to {there.iterations[1]:,} steps a trial instead of {here.iterations[1]}."
+    )
+
+
+def parse_rows(request: ModelRequest) -> list[tuple[str, str]]:
+    """What was understood: (field, value), and in the last row the fields of which nothing was said."""
+    rows = request.rows()
+    silent = [name.lower() for name, value in rows if not value]
+    said = [(name, value) for name, value in rows if value]
+    return [*said, ("Nothing asked about", ", ".join(silent))] if silent else said
 
 
 def class_counts(bag: Bag) -> list[ClassCount]:
@@ -141,6 +208,11 @@ def llm_note(content: ReportContent) -> str:
         why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
         said.append(f"A fallback proposed {reasons.total()} of {len(content.all_trials)} trials, because of: {why}.")
     return " ".join(said)
+
+
+def skipped_images(content: ReportContent) -> list[tuple[str, str]]:
+    """(file, reason) of every image that failed in some trial."""
+    return list({file: (file, why) for trial in content.all_trials for file, why in trial.skipped}.values())
 
 
 def _reason_and_trace(trial: TrialRecord) -> tuple[str, str]:

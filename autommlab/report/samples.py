@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab.data.records import Bag, Split
-from autommlab.deployment.drawing import UNSURE_POINT, draw_prediction, open_image, side_by_side
+from autommlab.deployment.drawing import UNSURE_POINT, draw_prediction, side_by_side
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Predictor
 from autommlab.report.content import Picture
 from autommlab.tasks import Task
@@ -22,13 +22,13 @@ def training_pictures(bag: Bag, count: int = 8) -> tuple[Picture, ...]:
     """A few training images with their annotations drawn, each class shown before one is repeated."""
     meta = _meta(bag)
     return tuple(
-        Picture(draw_prediction(open_image(path), truth, meta), _caption(bag.task, truth), path)
+        Picture(draw_prediction(_open(path, bag), truth, meta), _caption(bag.task, truth), path)
         for path, truth in sample_truths(bag, "train", count, bag.seed)
     )
 
 
 def predicted_pictures(
-    bag: Bag, predictor: Predictor, count: int = 6, threshold: float = DEFAULT_THRESHOLD
+    bag: Bag, predictor: Predictor, count: int = 8, threshold: float = DEFAULT_THRESHOLD
 ) -> tuple[Picture, ...]:
     """A few test images with what the bundle says about them.
 
@@ -44,7 +44,7 @@ def predicted_pictures(
     meta = _meta(bag)
     pictures = []
     for path, truth in sample_truths(bag, "test", count, bag.seed):
-        image = open_image(path)
+        image = _open(path, bag)
         boxes = [thing["box"] for thing in truth.get("instances", ())] or None
         prediction = predictor(path, threshold=threshold, boxes=boxes)
         drawn = draw_prediction(image, prediction, meta)
@@ -55,6 +55,12 @@ def predicted_pictures(
             both = side_by_side(draw_prediction(image, truth, meta), drawn)
             pictures.append(Picture(both, "annotated · predicted", path))
     return tuple(pictures)
+
+
+def _open(path: Path, bag: Bag) -> Image.Image:
+    from autommlab.deployment.bundle_runtime import pictures
+
+    return pictures.read(path, **bag.depth.model_dump())
 
 
 def _meta(bag: Bag) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The data half of an OpenMMLab config: data sets, transforms, loaders and evaluators of a bag.
 
-Images are decoded and resized with Pillow everywhere, so that a bundle, which
-has only Pillow, sees the same pixels as training did.
+Images are decoded by the bundle's own decoder and resized with Pillow everywhere, so that a bundle, which has
+only Pillow, sees the same pixels as training did.
 
 How an image becomes a network input, per task (the bundle repeats exactly this):
 classification and segmentation: resized to the input size, aspect ratio not kept;
@@ -23,6 +23,8 @@ PAD_VALUE = 114
 BOX_PADDING = 1.25
 #: A predicted point counts as correct within this share of the box's longer side (PCK).
 PCK_THRESHOLD = 0.2
+#: Images of a split that may turn out broken in training, as a share of it; one may in any case.
+BROKEN_SHARE = 0.05
 #: Validation images at once.
 EVALUATION_BATCH = 16
 
@@ -52,10 +54,12 @@ def data_config(
 
 
 def dataset_config(bag: Bag, split: Split, pipeline: list[Config], *, training: bool) -> Config:
-    """One split as a toolbox data set."""
+    """One split as a toolbox data set; a few broken images do not end a trial (`transforms.SkipBroken`)."""
+    allowed = max(1, int(BROKEN_SHARE * bag.splits[split].images))
+    guarded = {"type": "SkipBroken", "transforms": pipeline, "allowed": allowed, "split": split, "training": training}
     shared: Config = {
         "ann_file": str(bag.annotation_file(split)),
-        "pipeline": pipeline,
+        "pipeline": [guarded],
         "serialize_data": False,  # only pays with several loading processes, and costs a garbage collection
     }
     coco: Config = {"type": "CocoDataset", "data_prefix": {"img": ""}, "test_mode": not training, **shared}
@@ -162,13 +166,13 @@ def _mirrors_well(bag: Bag) -> bool:
     return not all(len(name) <= 2 for name in bag.classes)
 
 
-def _load_image() -> Config:
-    return {"type": "LoadImageFromFile", "imdecode_backend": "pillow"}
+def _load_image(bag: Bag) -> Config:
+    return {"type": "LoadPicture", **bag.depth.model_dump()}
 
 
 def _resize(input_size: tuple[int, int], *, keep_ratio: bool) -> Config:
     return {
-        "type": "Resize",
+        "type": "FitInside" if keep_ratio else "Resize",
         "scale": input_size,
         "keep_ratio": keep_ratio,
         "backend": "pillow",
@@ -187,10 +191,10 @@ def train_transforms(bag: Bag, input_size: tuple[int, int], codec: Config | None
                 "backend": "pillow",
             }
             flip = [{"type": "RandomFlip", "prob": 0.5, "direction": "horizontal"}] if _mirrors_well(bag) else []
-            return [_load_image(), crop, *flip, {"type": "PackInputs"}]
+            return [_load_image(bag), crop, *flip, {"type": "PackInputs"}]
         case Task.DETECTION:
             return [
-                _load_image(),
+                _load_image(bag),
                 {"type": "LoadAnnotations", "with_bbox": True},
                 _resize(input_size, keep_ratio=True),
                 {"type": "RandomFlip", "prob": 0.5},
@@ -199,7 +203,7 @@ def train_transforms(bag: Bag, input_size: tuple[int, int], codec: Config | None
             ]
         case Task.SEGMENTATION:
             return [
-                _load_image(),
+                _load_image(bag),
                 {"type": "LoadAnnotations", "imdecode_backend": "pillow"},
                 _resize(input_size, keep_ratio=False),
                 {"type": "RandomFlip", "prob": 0.5},
@@ -207,7 +211,7 @@ def train_transforms(bag: Bag, input_size: tuple[int, int], codec: Config | None
             ]
         case Task.KEYPOINT:
             return [
-                _load_image(),
+                _load_image(bag),
                 {"type": "GetBBoxCenterScale", "padding": BOX_PADDING},
                 {"type": "RandomFlip", "direction": "horizontal"},
                 {
@@ -226,10 +230,10 @@ def evaluation_transforms(bag: Bag, input_size: tuple[int, int], codec: Config |
     """Transforms of validation and test images: no chance in them."""
     match bag.task:
         case Task.CLASSIFICATION:
-            return [_load_image(), _resize(input_size, keep_ratio=False), {"type": "PackInputs"}]
+            return [_load_image(bag), _resize(input_size, keep_ratio=False), {"type": "PackInputs"}]
         case Task.DETECTION:
             return [
-                _load_image(),
+                _load_image(bag),
                 _resize(input_size, keep_ratio=True),
                 _pad(input_size),
                 {"type": "LoadAnnotations", "with_bbox": True},
@@ -240,14 +244,14 @@ def evaluation_transforms(bag: Bag, input_size: tuple[int, int], codec: Config |
             ]
         case Task.SEGMENTATION:
             return [
-                _load_image(),
+                _load_image(bag),
                 _resize(input_size, keep_ratio=False),
                 {"type": "LoadAnnotations", "imdecode_backend": "pillow"},
                 {"type": "PackSegInputs"},
             ]
         case Task.KEYPOINT:
             return [
-                _load_image(),
+                _load_image(bag),
                 {"type": "GetBBoxCenterScale", "padding": BOX_PADDING},
                 _affine(input_size, codec),
                 {"type": "PackPoseInputs"},

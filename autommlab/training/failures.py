@@ -56,7 +56,7 @@ def _tail_of_traceback() -> str:
 
 
 #: The disk takes no more, or gives errors; a quota and a limit on the size of files are like a full one.
-_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
+DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 #: Words of torch and the driver that mean the GPU or the driver of this machine.
 _GPU_WORDS = (
     "no cuda gpus are available",
@@ -108,7 +108,7 @@ def fault_of(error: BaseException, scratch: Path) -> Fault | None:
     refusals = [refusal for folder in {scratch, Path(tempfile.gettempdir())} if (refusal := _refusal(folder))]
     if refusals:
         return Fault(f"the disk fails ({refusals[0]})", of_node=True)
-    if isinstance(error, OSError) and error.errno in _DISK_ERRNOS:
+    if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
         # The storage that all nodes share; nowhere else would be better.
         return Fault(f"the disk fails ({reason})", of_node=False)
     return None

@@ -60,7 +60,7 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
     readback = trial.readback if trial is not None else {}
     record = TrialRecord(
         number=1, trial_id="", hyperparameters=point, curve=tuple(curve), readback=readback, seed=setup.seed,
-        ended_at=time.time(), **told, **spent,
+        skipped=trial.skipped if trial is not None else (), ended_at=time.time(), **told, **spent,
     )  # fmt: skip
     return record, tested
 

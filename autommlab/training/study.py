@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -132,7 +133,7 @@ def run_study(
         checkpoint=folder / BEST_FOLDER / "checkpoint.pth",
         config_file=folder / BEST_FOLDER / "config.py",
         val_metrics=best.metrics,
-        test_metrics=_test_once(setup, folder, state),
+        test_metrics=_test_once(setup, folder, state, events),
         seconds=time.monotonic() - started,
         llm=llm_usage(folder),
     )
@@ -268,14 +269,15 @@ def _slots(options: StudyOptions) -> int:
     return trial_slots(options.need)
 
 
-def _test_once(setup: TrialSetup, folder: Path, state: StudyState) -> dict[str, float]:
+def _test_once(setup: TrialSetup, folder: Path, state: StudyState, events: Events) -> dict[str, float]:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best = folder / BEST_FOLDER
     stored = best / TEST_FILE
     if not stored.exists():
         from autommlab.training.trial import evaluate
 
-        figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task)
+        warn = functools.partial(events.emit, "warning", "training")
+        figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, warn)
         write_text(stored, json.dumps(figures, indent=1))
         state.delete()  # the study is over; its state is large
     figures_read: dict[str, float] = json.loads(stored.read_text(encoding="utf-8"))

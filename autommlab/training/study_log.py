@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_FILE = "checkpoint.pth"
 _TRIAL_WEIGHTS = "trial.pth"
+_SHOWN_FILES = 3
 #: So many first trials that all fail by an error mean a broken set-up.
 HOPELESS_AFTER = 3
 _HOPELESS: tuple[TrialStatus, ...] = ("failed", "worker-died")
@@ -53,6 +54,7 @@ class StudyLog(tune.Callback):
         self._ledger, self._best_folder, self._events = ledger, best_folder, events
         self._total, self._searcher = total, searcher
         self._metric, self._all_folder = metric, all_folder
+        self._told_files: set[str] = set()
         # RUN/study/best: the run's own name tells studies apart.
         self._metrics = StudyMetrics(best_folder.resolve().parents[1].name)
 
@@ -102,6 +104,7 @@ class StudyLog(tune.Callback):
             proposed_by=self._searcher.proposed_by(trial.trial_id),
             proposal=_details(self._searcher, trial.trial_id),
             readback=result.get("readback", {}),
+            skipped=tuple((str(file), str(why)) for file, why in result.get("skipped", ())),
             train_s=result.get("train_s", 0.0),
             val_s=result.get("val_s", 0.0),
             setup_s=result.get("setup_s", 0.0),
@@ -120,6 +123,7 @@ class StudyLog(tune.Callback):
             source = record.proposal.get("source", "another searcher")
             message = f"trial {record.number} has no proposal of the LLM ({reason}): a point of {source} took its place"
             self._events.emit("warning", "training", message, number=record.number)
+        self._tell_skipped(record)
         done = len(self._ledger.records)
         best = best_record(self._ledger.records)
         self._metrics.add(record, best.score if best else None)
@@ -138,6 +142,15 @@ class StudyLog(tune.Callback):
             best=best.score if best else None,
             seconds=record.train_s + record.val_s + record.setup_s,
         )
+
+    def _tell_skipped(self, record: TrialRecord) -> None:
+        """Name the files that failed in a worker; each of them once a study."""
+        fresh = [f"{file} ({why})" for file, why in record.skipped if file not in self._told_files]
+        self._told_files |= {file for file, _ in record.skipped}
+        if fresh:
+            more = f" and {len(fresh) - _SHOWN_FILES} more" if len(fresh) > _SHOWN_FILES else ""
+            message = f"trial {record.number} skipped {len(fresh)} images: {'; '.join(fresh[:_SHOWN_FILES])}{more}"
+            self._events.emit("warning", "training", message, number=record.number)
 
 
 def _details(searcher: Any, trial_id: str) -> dict[str, Any]:

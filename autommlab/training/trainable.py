@@ -42,6 +42,10 @@ class AnyTrial(Protocol):
     readback: dict[str, Any]
 
     @property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        """(file, reason) of the samples that failed so far."""
+
+    @property
     def iteration(self) -> int:
         """Optimiser steps done."""
 
@@ -177,6 +181,7 @@ class TrialTrainable(tune.Trainable):
             "reason": reason,
             "trace": trace,
             "readback": trial.readback if trial else {},
+            "skipped": trial.skipped if trial else (),
             "seed": self._setup.seed,
             "ended_at": time.time(),
             "done": done,
@@ -217,7 +222,7 @@ class TrialTrainable(tune.Trainable):
         self._trial = None
 
 
-_REPORTED = {"metrics", "curve", "status", "reason", "readback", "seed", "train_s", "val_s", "setup_s"}
+_REPORTED = {"metrics", "curve", "status", "reason", "readback", "skipped", "seed", "train_s", "val_s", "setup_s"}
 
 
 def _use_threads(resources: Any) -> None:

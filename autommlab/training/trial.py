@@ -90,6 +90,13 @@ class Trial:
         self.val_s += time.monotonic() - trained
         return metrics
 
+    @property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        """(file, reason) of the training and validation samples that failed so far."""
+        from autommlab.training.transforms import skipped_samples
+
+        return skipped_samples(self.runner.train_loop.dataloader, self.runner.val_loop.dataloader)
+
     def test(self) -> dict[str, float]:
         """Measure the model as it is now on TEST; training cannot go on after it.
 
@@ -115,8 +122,10 @@ class Trial:
 def prepare_toolbox(task: Task) -> None:
     """Import what training of this task needs, once per process."""
     compat.import_toolboxes(task)
-    from autommlab.training import stepped  # noqa: F401  registers our loop and hook
+    from autommlab.training import stepped, transforms  # noqa: F401  registers our loop, hook and transforms
 
+    if task is Task.DETECTION:
+        from autommlab.training import detection_transforms  # noqa: F401  registers our resize
     if task is Task.SEGMENTATION:
         from autommlab.training import datasets  # noqa: F401  registers our data set
 
@@ -138,14 +147,19 @@ def canonical_figures(task: Task, raw: dict[str, Any]) -> dict[str, float]:
     return {name: max(0.0, value) for name, value in figures.items()}
 
 
-def evaluate(config_file: Path, checkpoint: Path, task: Task) -> dict[str, float]:
+def evaluate(
+    config_file: Path, checkpoint: Path, task: Task, warn: Callable[[str], None] | None = None
+) -> dict[str, float]:
     """Measure a trained model on TEST.
 
     Args:
         config_file: as written by a trial (`config_text`).
         checkpoint: weights of the trial.
         task: the model's task.
+        warn: told of test images that could not be used.
     """
+    from autommlab.training.transforms import skipped_samples
+
     prepare_toolbox(task)
     config = Config.fromfile(config_file, format_python_code=False)
     config.load_from, config.resume = str(checkpoint), False
@@ -154,7 +168,11 @@ def evaluate(config_file: Path, checkpoint: Path, task: Task) -> dict[str, float
     runner = _quietly_built(config)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return canonical_figures(task, runner.test())
+            figures = canonical_figures(task, runner.test())
+        skipped = skipped_samples(runner.test_loop.dataloader)
+        if skipped and warn:
+            warn(f"{len(skipped)} test images count as missed: {'; '.join(f'{f} ({why})' for f, why in skipped)}")
+        return figures
     finally:
         forget(runner)
 

@@ -143,8 +143,8 @@ def test_broken_and_missing_images_are_left_out_and_noted(tmp_path: Path, zoo: Z
     bag = _select(tmp_path, CLASSIFY, ["cat", "dog"])
     assert bag.splits["train"].per_class == {"cat": 1, "dog": 3}
     notes = " ".join(bag.notes)
-    assert "000.png: No such file" in notes
-    assert "001.png: no readable image" in notes
+    assert "000.png: the file does not exist" in notes
+    assert "001.png: is not an image" in notes
     assert "list.txt:7: no file x.jpg" in notes
     assert "Fewer than 10 training images of: cat (1), dog (3)" in notes
 

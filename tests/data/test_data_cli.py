@@ -121,3 +121,40 @@ def test_unknown_name_is_left_to_the_main_program(command: list[str]) -> None:
     result = CliRunner().invoke(data_app, command)
     assert isinstance(result.exception, DataError)
     assert "no data set 'nothing'" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["check", "show", "preview"])
+def test_a_class_that_is_not_there_is_never_passed_over(command: str, tmp_path: Path) -> None:
+    root = layouts.image_folders(tmp_path / "a")
+    arguments = [
+        command,
+        str(root),
+        "--class",
+        "banana",
+        *(["--out", str(tmp_path / "x.png")] * (command == "preview")),
+    ]
+    result = CliRunner().invoke(data_app, arguments)
+    assert isinstance(result.exception, DataError)
+    assert "unknown class 'banana'. Known: cat, dog" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["a/../x", "..", "-x", "~me", "s3://b", "a\\b", "a\nb", "x" * 101])
+def test_a_name_that_a_command_takes_for_something_else_is_refused(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(data_app, ["add", str(layouts.image_folders(tmp_path / "a")), f"--name={name}"])
+    assert isinstance(result.exception, DataError)
+    assert "cannot be the name of a data set" in str(result.exception)
+    assert not (tmp_path / "home").exists()
+
+
+def test_names_stand_whole_in_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = "Cherry_(including_sour)___Powdery_mildew_and_some_more_words_that_make_it_longer_than_a_line"
+    root = layouts.image_folders(tmp_path / f"my set {'of many words ' * 6}".strip(), (long, "dog"))
+    (root / "train" / long / f"{'x' * 90}.jpg").write_bytes(b"")
+    assert long in run("add", root).stdout
+    listed = run("list").stdout
+    assert root.name in listed
+    assert str(root) in listed
+    assert long in run("show", root.name).stdout
+    told = run("check", root.name, code=3).stdout
+    assert f"train/{long}/{'x' * 90}.jpg" in told

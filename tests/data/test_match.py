@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autommlab.data.match import closest_classes, match_classes
+from autommlab.data.match import closest_classes, match_classes, things
 from autommlab.data.senses import ClassSenses
 from autommlab.data.wordnet import wordnet
+from autommlab.tasks import Task
 
 _COCO_NAMES = """
     person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign,
@@ -138,8 +139,12 @@ def test_a_negated_class_is_not_the_thing() -> None:
     assert _names(["headdress"], HELMETS) == {"headdress": {"helmet"}}
 
 
-def test_background_is_never_an_object() -> None:
-    assert match_classes(["background"], ["background", "cell"], {}).missing == ("background",)
+def test_only_a_mask_has_a_background() -> None:
+    names = ["background", "cell", "cell"]
+    assert {task: things(names, task) for task in Task} == {
+        task: ["cell"] if task is Task.SEGMENTATION else ["background", "cell"] for task in Task
+    }
+    assert _names(["background"], names[:2]) == {"background": {"background"}}
 
 
 def test_thousand_classes_of_imagenet() -> None:
@@ -163,19 +168,18 @@ def test_nearest_classes_for_an_error() -> None:
     assert "dog" in closest_classes("wolf", COCO)
     assert closest_classes("trafic ligth", COCO)[0] == "traffic light"
     assert set(closest_classes("forklift", COCO)) & {"truck", "car", "motorcycle"}
-    assert closest_classes("person", ["background", "bee"]) == ["bee"]
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.sampled_from(["bird", "animals", "vehicle", "dog", "zzz", "digit", "food", "bike"]), max_size=4),
-    st.lists(st.sampled_from([*COCO, "0", "eagle", "background"]), max_size=12),
+    st.lists(st.sampled_from([*COCO, "0", "eagle"]), max_size=12),
 )
 def test_every_class_serves_one_object_at_most(objects: list[str], classes: list[str]) -> None:
     match = match_classes(objects, classes, {})
     used = [c.name for found in match.targets.values() for c in found]
     assert len(used) == len(set(used))
-    assert set(used) <= set(classes) - {"background"}
+    assert set(used) <= set(classes)
     assert set(match.targets) | set(match.missing) | set(match.repeated) == set(objects)
     assert all(match.targets.values())
 

@@ -123,3 +123,11 @@ def test_neighbouring_colours_differ() -> None:
     colours = [np.array(draw.colour(i)) for i in range(40)]
     assert min(int(abs(a - b).sum()) for a, b in pairwise(colours)) > 120
     assert len({draw.colour(i) for i in range(40)}) == 40
+
+
+def test_what_the_font_lacks_is_written_by_its_number() -> None:
+    assert draw.drawable("naïve 猫") == "naïve U+732B"
+    assert draw.drawable("two\nlines") == "two lines"
+    assert draw.drawable("…·Ünal") == "…·Ünal"
+    sheets = [draw.draw_boxes(Image.new("RGB", (90, 60)), [(9, 20, 30, 30)], [name]) for name in ("猫", "犬", "a\nb")]
+    assert np.asarray(sheets[0]).tolist() != np.asarray(sheets[1]).tolist()

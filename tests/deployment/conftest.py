@@ -32,7 +32,7 @@ def bundle_of(
     study_of: Callable[[Task], Study], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Task, str], Deployment]:
     """A deployment of the task's study for an engine; tests must not change its bundle."""
-    from autommlab.deployment import deploy
+    from autommlab.deployment.stage import deploy
 
     made: dict[tuple[Task, str], Deployment] = {}
 

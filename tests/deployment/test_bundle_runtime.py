@@ -76,13 +76,15 @@ def test_images_are_turned_and_freed_of_transparency(tmp_path: Path) -> None:
     exif = turned.getexif()
     exif[0x0112] = 6
     turned.save(tmp_path / "turned.jpg", exif=exif)
-    assert load_image(tmp_path / "turned.jpg").size == (4, 6)
-    assert load_image(Image.new("LA", (2, 2), (0, 0))).getpixel((0, 0)) == (124, 117, 104)
+    assert load_image(tmp_path / "turned.jpg", {}).size == (4, 6)
+    assert load_image(Image.new("LA", (2, 2), (0, 0)), {}).getpixel((0, 0)) == (255, 255, 255)
+    twelve_bits = Image.fromarray(np.full((2, 2), 2048, np.uint16))
+    assert load_image(twelve_bits, {"depth": {"bits": 12, "white": 1.0}}).getpixel((0, 0)) == (128, 128, 128)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot read the image .*No such file"), (b"text", "is not an image"), (b"cut", "cannot read the image")],
+    [(None, "the file does not exist"), (b"text", "is not an image"), (b"cut", "cannot be decoded")],
 )
 def test_unreadable_images_say_what_is_wrong(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "image.png"
@@ -92,7 +94,7 @@ def test_unreadable_images_say_what_is_wrong(tmp_path: Path, content: bytes | No
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(BundleError, match=message):
-        load_image(path)
+        load_image(path, {})
 
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:

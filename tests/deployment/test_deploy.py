@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from autommlab.common.errors import DeploymentError, StorageError
-from autommlab.deployment import deploy
 from autommlab.deployment.records import Deployment
+from autommlab.deployment.stage import deploy
 from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine

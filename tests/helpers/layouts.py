@@ -4,6 +4,7 @@ Each takes a folder, fills it and returns it. Images are noise by name, so no tw
 """
 
 import json
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ AP10K_POINTS = [
 def image(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
     """A picture of noise, the same for the same file name; `size` is (width, height)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(crc32(path.as_posix().encode()))
+    noise = np.random.default_rng(crc32(os.fsencode(path)))
     Image.fromarray(noise.integers(0, 256, (size[1], size[0], 3), np.uint8)).save(path)
     return path
 

@@ -7,6 +7,7 @@ Classes are species; all share 17 points.
 from pathlib import Path
 
 from autommlab.common.errors import DataError
+from autommlab.data.readers import files
 from autommlab.data.readers.coco_json import CocoFile
 from autommlab.data.readers.coco_keypoints import read_files
 from autommlab.data.readers.reader import Reader
@@ -16,7 +17,7 @@ from autommlab.tasks import Task
 
 def _files(root: Path) -> list[CocoFile]:
     paths = {split: root / "annotations" / f"ap10k-{split}-split1.json" for split in SPLITS}
-    return [CocoFile(path, split, [root / "data"]) for split, path in paths.items() if path.is_file()]
+    return [CocoFile(path, split, [root / "data"]) for split, path in paths.items() if files.is_regular(path)]
 
 
 def detect(root: Path) -> tuple[Task, ...]:

@@ -40,6 +40,7 @@ _TRAIN_ID = {label: index for index, label in enumerate(_LABEL_IDS.values())}
 # 0 to 33 are all label ids there are; any other value in a mask is a mistake that `data check` reports.
 _MASK_MAP = tuple((label, _TRAIN_ID.get(label, UNLABELLED)) for label in range(34))
 _IMAGE_END = "_leftImg8bit.png"
+_MASK_ENDS = ("_gtFine_labelTrainIds.png", "_gtFine_labelIds.png")
 
 
 def detect(root: Path) -> tuple[Task, ...]:
@@ -58,7 +59,10 @@ def read(spec: DatasetSpec) -> LoadedDataset:
     for folder, split in splits.items():
         found = _read_split(spec.root, folder, split, problems)
         # The official test masks are dummies without a label: a split nobody can score.
-        if split != "test" or (found and _has_label(found[0])):
+        if split == "test" and found and not _has_label(found[0]):
+            note = files.unlabelled(split, files.shown(spec.root, folder), len(found), "have masks without a label")
+            problems.append(note)
+        else:
             samples += found
     spec = spec.model_copy(update={"classes": CLASSES})
     return LoadedDataset(spec, CLASSES, samples, unreadable=problems)
@@ -66,18 +70,21 @@ def read(spec: DatasetSpec) -> LoadedDataset:
 
 def _read_split(root: Path, folder: Path, split: Split, problems: list[Problem]) -> list[Sample]:
     paths = [path for path in files.walk(folder) if path.name.endswith(_IMAGE_END)]
+    if paths and not any(path.name.endswith(_MASK_ENDS) for path in files.walk(root / "gtFine" / folder.name)):
+        problems.append(files.unlabelled(split, files.shown(root, folder), len(paths), "have no mask in gtFine"))
+        return []
     pairs: list[tuple[Path, Path, bool]] = []
     for path in paths:
         stem = path.name.removesuffix(_IMAGE_END)
         city = root / "gtFine" / folder.name / path.parent.relative_to(folder)
         train_ids, label_ids = (city / f"{stem}_gtFine_{kind}.png" for kind in ("labelTrainIds", "labelIds"))
-        if not train_ids.is_file() and not label_ids.is_file():
+        if not files.is_regular(train_ids) and not files.is_regular(label_ids):
             what = f"no {label_ids.name} for this image; left out"
             problems.append(
                 Problem("missing-mask", files.shown(root, path), what, f"put it into {files.shown(root, city)}")
             )
             continue
-        ready = train_ids.is_file()
+        ready = files.is_regular(train_ids)
         pairs.append((path, train_ids if ready else label_ids, ready))
     measured = images.sizes(root, [path for path, _, _ in pairs], problems)
     return [

@@ -1,11 +1,13 @@
 """The entries of a COCO file's `annotations`: each an object, or a problem."""
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from autommlab.data.readers import boxes
+from autommlab.data.readers import boxes, coco_shapes, fitting
+from autommlab.data.readers.boxes import Box, Points
+from autommlab.data.readers.files import readable
+from autommlab.data.readers.ids import Ids, is_id
 from autommlab.data.records import Instance, KeypointLayout, Problem
 
 
@@ -21,79 +23,119 @@ class Annotations:
         name: of the file, for messages.
         labels: category id -> class index.
         pictures: image id -> (path, width, height), the readable ones.
+        image_ids, category_ids: how the ids of the file are compared.
         layout: the points of each object; None reads boxes alone.
+        fractions: the coordinates are fractions of the image instead of pixels.
         problems: receives what is wrong.
     """
 
     name: str
     labels: dict[Any, int]
     pictures: dict[Any, tuple[Path, int, int]]
+    image_ids: Ids
+    category_ids: Ids
     layout: KeypointLayout | None
+    fractions: bool
     problems: list[Problem]
     _seen: set[Any] = field(default_factory=set)
 
-    def read(self, number: int, entry: Any) -> Instance | None:
-        """The object of the entry at position `number`; None where it is broken or has no labelled point."""
+    def read(self, number: int, entry: Any) -> tuple[int | str, Instance] | None:
+        """Image id and object of the entry at position `number`; None where it is broken or has no labelled point.
+
+        The box is still as written; see `fitted`.
+        """
         try:
-            self._check_ids(entry)
-            return self._instance(entry)
+            image, category = self._ids(entry)
+            found = self._instance(entry, image, category)
         except _BrokenError as fault:
             kind, what, remedy = fault.args
             self.problems.append(Problem(kind, self._where(number, entry), f"{what}; left out", remedy))
             return None
+        else:
+            return (image, found) if found else None
         finally:
             self._note_repeated_id(number, entry)
 
-    def _check_ids(self, entry: Any) -> None:
-        if not isinstance(entry, dict) or not all(is_id(entry.get(k)) for k in ("image_id", "category_id")):
-            raise _BrokenError("bad-annotation", "lacks image_id or category_id", "complete or delete it")
-        if entry["image_id"] not in self.pictures:
-            what = f"image_id {entry['image_id']} names no readable image"
-            raise _BrokenError("bad-annotation", what, "add the image or delete the annotation")
-        if entry["category_id"] not in self.labels:
-            what = f"category_id {entry['category_id']} is not among the categories"
-            raise _BrokenError("unknown-class", what, "add the category or correct the id")
+    def fitted(self, number: int, entry: Any, item: Instance, size: tuple[int, int]) -> Instance | None:
+        """The object of the entry with its box clipped to an image of `size`; None where too little of it is left."""
+        inside = boxes.clipped(item.bbox, *size)
+        # The margin around points may reach out of the image; that is nobody's mistake.
+        margin = self.layout is not None and not any(boxes.numbers(entry.get("bbox"), 4) or ())
+        if boxes.fault(inside if margin else item.bbox, *size) is None:
+            return replace(item, bbox=inside)
+        bbox = fitting.clipped(item.bbox, size, self._where(number, entry), "", self.problems)
+        return replace(item, bbox=bbox) if bbox else None
 
-    def _instance(self, entry: dict[str, Any]) -> Instance | None:
-        numbers = _numbers(entry.get("bbox"), 4)
-        if numbers is None:
-            what = f"bbox {entry.get('bbox')!r} is not four finite numbers"
-            raise _BrokenError("bad-annotation", what, "write [x, y, width, height] in pixels")
-        bbox = (numbers[0], numbers[1], numbers[2], numbers[3])
-        _, width, height = self.pictures[entry["image_id"]]
-        wrong = boxes.fault(bbox, width, height)
-        if wrong and wrong[2] == "error":
-            raise _BrokenError(wrong[0], wrong[1], "correct or delete the box")
+    def _ids(self, entry: Any) -> tuple[int | str, int | str]:
+        given = [entry.get(key) for key in ("image_id", "category_id")] if isinstance(entry, dict) else [None, None]
+        image, category = self.image_ids.key(given[0]), self.category_ids.key(given[1])
+        if image is None or category is None:
+            raise _BrokenError("bad-annotation", "lacks image_id or category_id, or one is no id", "complete it")
+        if image not in self.pictures:
+            what = f"image_id {_shown(given[0])} names no readable image"
+            raise _BrokenError("bad-annotation", what, "add the image or delete the annotation")
+        if category not in self.labels:
+            what = f"category_id {_shown(given[1])} is not among the categories"
+            raise _BrokenError("unknown-class", what, "add the category or correct the id")
+        return image, category
+
+    def _instance(self, entry: dict[str, Any], image: int | str, category: int | str) -> Instance | None:
+        _, width, height = self.pictures[image]
         points = self._points(entry, self.layout) if self.layout else ()
         if self.layout and not points:
             return None
-        area = entry.get("area")
+        area = boxes.number(entry.get("area")) or 0.0
+        box = self._box(entry, (width, height))
+        if self.fractions:
+            box, area = boxes.scaled(box, width, height), 0.0
+            points = tuple((x * width, y * height, v) for x, y, v in points)
         return Instance(
-            label=self.labels[entry["category_id"]],
-            bbox=bbox,
+            label=self.labels[category],
+            bbox=box,
             keypoints=points,
-            is_crowd=bool(entry.get("iscrowd", 0)),
-            area=float(area) if isinstance(area, int | float) and math.isfinite(area) and area > 0 else 0.0,
+            is_crowd=entry.get("iscrowd") not in (None, 0, "0", "", False),
+            area=max(area, 0.0),
         )
 
-    def _points(self, entry: dict[str, Any], layout: KeypointLayout) -> tuple[tuple[float, float, int], ...]:
+    def _box(self, entry: dict[str, Any], size: tuple[int, int]) -> Box:
+        """The entry's own box, else the one that follows from its outline or its points."""
+        given = entry.get("bbox")
+        box = boxes.numbers(given, 4)
+        if box is not None and any(box):
+            return box[0], box[1], box[2], box[3]
+        # A box of zeros is how some pose tools write that there is none.
+        if given in (None, []) or box is not None:
+            canvas = (1, 1) if self.fractions else size
+            derived = coco_shapes.outline_box(entry.get("segmentation"))
+            if derived := derived or coco_shapes.points_box(entry.get("keypoints"), canvas):
+                return derived
+        if box is not None:
+            return 0.0, 0.0, 0.0, 0.0
+        if given is None:
+            what = "has neither bbox nor a polygon, mask or labelled point that a box follows from"
+        else:
+            what = f"bbox {_shown(given)} is not four finite numbers"
+        raise _BrokenError("bad-annotation", what, "write [x, y, width, height] in pixels")
+
+    def _points(self, entry: dict[str, Any], layout: KeypointLayout) -> Points:
         """(x, y, v) per point; () for an object without any labelled point, which teaches nothing."""
         given = entry.get("keypoints") or []
         if isinstance(given, list) and not any(given[2::3]):
             return ()
-        flat = _numbers(given, 3 * len(layout.names))
+        flat = boxes.numbers(given, 3 * len(layout.names))
         if flat is None:
             size = len(given) / 3 if isinstance(given, list) else 0
             what = f"{size:g} keypoints, expected {len(layout.names)} triples x, y, v of finite numbers"
             raise _BrokenError("keypoint-count", what, "list every point; 0, 0, 0 for an unlabelled one")
-        return tuple((flat[i], flat[i + 1], min(max(int(flat[i + 2]), 0), 2)) for i in range(0, len(flat), 3))
+        points = tuple((flat[i], flat[i + 1], min(max(int(flat[i + 2]), 0), 2)) for i in range(0, len(flat), 3))
+        return points if any(v for _, _, v in points) else ()
 
     def _note_repeated_id(self, number: int, entry: Any) -> None:
         key = entry.get("id") if isinstance(entry, dict) else None
         if not is_id(key):
             return
         if key in self._seen:
-            what = f"the annotation id {key} is used twice (both are kept)"
+            what = f"the annotation id {_shown(key)} is used twice (both are kept)"
             self.problems.append(
                 Problem("duplicate-id", self._where(number, entry), what, "number them anew", "warning")
             )
@@ -102,20 +144,23 @@ class Annotations:
     def _where(self, number: int, entry: Any) -> str:
         if not isinstance(entry, dict):
             return f"{self.name}, annotation at position {number}"
-        image = entry.get("image_id")
-        path = self.pictures[image][0].name if is_id(image) and image in self.pictures else ""
-        text = f"{self.name}, annotation {entry.get('id', f'at position {number}')}"
+        image = self.image_ids.key(entry.get("image_id"))
+        path = readable(self.pictures[image][0].name) if image in self.pictures else ""
+        text = f"{self.name}, annotation {_shown(entry.get('id', f'at position {number}'))}"
         return f"{text} ({path})" if path else text
 
 
-def is_id(value: Any) -> bool:
-    """Whether a value can identify an entry."""
-    return isinstance(value, int | str)
+def _shown(value: Any, most: int = 80) -> str:
+    """A value of the file in a message: on one line and not endless."""
+    # A nested value is never long in a sound file, and its text may be as deep as the file allows.
+    text = value if isinstance(value, str) else "..." if isinstance(value, dict) else _plain_text(value)
+    return readable(text if len(text) <= most else f"{text[:most]}...")
 
 
-def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    if not isinstance(value, list) or len(value) != count:
-        return None
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in value):
-        return None
-    return tuple(map(float, value))
+def _plain_text(value: Any) -> str:
+    if isinstance(value, list):
+        inner = ["..." if isinstance(item, list | dict) else _plain_text(item) for item in value[:8]]
+        return f"[{', '.join(inner)}{', ...' if len(value) > 8 else ''}]"
+    if isinstance(value, int) and abs(value) > 10**40:
+        return "a huge number"
+    return str(value)

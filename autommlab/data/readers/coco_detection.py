@@ -15,10 +15,11 @@ _PREFIX = "instances"
 
 
 def detect(root: Path) -> tuple[Task, ...]:
-    """Detection where annotations have boxes and no keypoints."""
+    """Detection where annotations have boxes or outlines and no keypoints."""
     for file in annotation_files(root, _PREFIX):
         named = file.path.stem.startswith(f"{_PREFIX}_")
-        if named or (mentions(file.path, "bbox") and not mentions(file.path, "keypoints")):
+        outlined = mentions(file.path, "bbox") or mentions(file.path, "segmentation")
+        if named or (outlined and not mentions(file.path, "keypoints")):
             return (Task.DETECTION,)
     return ()
 
@@ -29,8 +30,7 @@ def read(spec: DatasetSpec) -> LoadedDataset:
     if not found:
         raise DataError(f"{spec.root}: no annotation file. Expected {READER.summary}.")
     content = CocoSet(spec.root, with_keypoints=False)
-    for file in found:
-        content.read(file)
+    content.read_all(found)
     classes = tuple(content.classes)
     spec = spec.model_copy(update={"classes": classes})
     return LoadedDataset(spec, classes, content.samples, unreadable=content.problems)

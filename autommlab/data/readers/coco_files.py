@@ -20,14 +20,15 @@ def annotation_files(root: Path, prefix: str) -> list[CocoFile]:
     prefix, then files inside each split's folder (`train/_annotations.coco.json`), then in the root.
     """
     folder = root / "annotations"
-    named = list(folder.glob(f"{prefix}_*.json"))
-    plain = [path for path in folder.glob("*.json") if not path.stem.startswith(_PREFIXES)]
+    here = files.listed(folder, ".json")
+    named = [path for path in here if path.stem.startswith(f"{prefix}_")]
+    plain = [path for path in here if not path.stem.startswith(_PREFIXES)]
     found = [CocoFile(path, files.split_of(path.stem), _image_folders(root, path)) for path in named or plain]
     if not found:
         for top, split in files.split_folders(root).items():
-            found += [CocoFile(path, split, [top, top / "images"]) for path in top.glob("*.json")]
+            found += [CocoFile(path, split, [top, top / "images"]) for path in files.listed(top, ".json")]
     if not found:
-        plain = [path for path in root.glob("*.json") if path.name != "meta.json"]
+        plain = [path for path in files.listed(root, ".json") if path.name != "meta.json"]
         found = [CocoFile(path, files.split_of(path.stem), _image_folders(root, path)) for path in plain]
     # The first file orders the classes.
     return sorted(found, key=lambda file: ((*SPLITS, "").index(file.split), file.path.name))
@@ -43,7 +44,7 @@ def _image_folders(root: Path, path: Path) -> list[Path]:
 
 def mentions(path: Path, key: str) -> bool:
     """Whether a JSON file names `key` near its start or end, without parsing hundreds of megabytes."""
-    if not path.is_file() or not path.stat().st_size:
+    if not files.is_regular(path) or not path.stat().st_size:
         return False
     wanted = f'"{key}"'.encode()
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:

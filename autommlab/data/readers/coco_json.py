@@ -1,17 +1,21 @@
 """One COCO annotation file into samples: shared by every layout that uses the format.
 
-Broken entries are stepped over and recorded; only a file without images, annotations or categories
-is given up.
+Broken entries are stepped over and recorded; only a file without images, or with annotations but without
+categories, is given up.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from autommlab.common.errors import DataError
-from autommlab.data.readers import files, images, keypoint_layouts
-from autommlab.data.readers.coco_annotations import Annotations, is_id
+from autommlab.data.names import one_line
+from autommlab.data.readers import boxes, coco_shapes, files, images, keypoint_layouts
+from autommlab.data.readers.coco_annotations import Annotations
+from autommlab.data.readers.fitting import Annotated, sizes_meant
+from autommlab.data.readers.ids import Ids, is_id
+from autommlab.data.readers.lookup import Finder
 from autommlab.data.records import Instance, KeypointLayout, Problem, Sample, Split
 
 
@@ -39,39 +43,104 @@ class CocoSet:
     layout: KeypointLayout | None = None
     samples: list[Sample] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    _parents: set[str] = field(default_factory=set)
+    _objects: Counter[str] = field(default_factory=Counter)
 
     def note(self, kind: str, where: str, what: str, remedy: str) -> None:
         """Record a problem."""
         self.problems.append(Problem(kind, where, what, remedy))
 
-    def read(self, file: CocoFile) -> None:
+    def read_all(self, found: list[CocoFile]) -> None:
+        """Add the files' images and their objects.
+
+        Other JSON that lies beside them is passed over, unless its name speaks of a split.
+
+        Raises:
+            DataError: a file is damaged, or none is a COCO annotation.
+        """
+        foreign: list[CocoFile] = []
+        for file in found:
+            content = files.read_json(file.path)
+            if file.split or _has_any_table(content):
+                self.read(file, content)
+            else:
+                foreign.append(file)
+        if foreign and not self.samples:
+            _tables(foreign[0].path, None)
+        for file in foreign:
+            what, where = "is no COCO annotation; passed over", files.shown(self.root, file.path)
+            self.problems.append(Problem("not-an-annotation", where, what, "move it elsewhere", "warning"))
+        self._leave_out_parents()
+
+    def read(self, file: CocoFile, content: Any) -> None:
         """Add a file's images and their objects.
 
         Raises:
             DataError: the file is no COCO annotation at all.
         """
-        content = files.read_json(file.path)
         tables = _tables(file.path, content)
         name = files.shown(self.root, file.path)
-        labels = self._labels(name, tables["categories"])
-        pictures = self._images(name, file, tables["images"])
-        found: dict[Any, list[Instance]] = {key: [] for key in pictures}
-        reader = Annotations(name, labels, pictures, self.layout, self.problems)
-        for number, entry in enumerate(tables["annotations"]):
-            if instance := reader.read(number, entry):
-                found[entry["image_id"]].append(instance)
-        for key, (path, width, height) in pictures.items():
-            if found[key] or not self.with_keypoints:
-                self.samples.append(Sample(path, width, height, file.split, instances=tuple(found[key])))
+        category_ids = Ids(entry.get("id") for entry in tables["categories"] if isinstance(entry, dict))
+        image_ids = Ids(entry.get("id") for entry in tables["images"] if isinstance(entry, dict))
+        labels = self._labels(name, tables["categories"], category_ids)
+        pictures = self._images(name, file, tables["images"], image_ids)
+        found: dict[Any, list[tuple[int, Any, Instance]]] = {key: [] for key in pictures}
+        entries = tables["annotations"]
+        fractions = boxes.are_fractions(
+            number for entry in entries if isinstance(entry, dict) for number in coco_shapes.coordinates(entry)
+        )
+        if fractions:
+            self.problems.append(boxes.fractions_note(name))
+        reader = Annotations(
+            name, labels, pictures, image_ids, category_ids, self.layout, fractions, self.problems
+        )  # fmt: skip
+        for number, entry in enumerate(entries):
+            if read := reader.read(number, entry):
+                found[read[0]].append((number, entry, read[1]))
+        annotated = [
+            Annotated(path, (width, height), [item.bbox for *_, item in found[key]])
+            for key, (path, width, height) in pictures.items()
+        ]
+        sizes = sizes_meant(self.root, annotated, self.problems)
+        for one, size, items in zip(annotated, sizes, found.values(), strict=True):
+            fitted = [reader.fitted(number, entry, item, size) for number, entry, item in items]
+            kept = tuple(item for item in fitted if item)
+            self._objects.update(self.classes[item.label] for item in kept)
+            self.samples.append(Sample(one.image, *size, file.split, instances=kept))
 
-    def _labels(self, name: str, categories: list[Any]) -> dict[Any, int]:
+    def _leave_out_parents(self) -> None:
+        """Take out classes without an object that only name the kind of others, as Roboflow's exports have one."""
+        empty = [name for name in self.classes if name in self._parents and not self._objects[name]]
+        if not empty or len(empty) == len(self.classes):
+            return
+        for name in empty:
+            self._note_parent(name)
+        kept = [name for name in self.classes if name not in empty]
+        label = {old: kept.index(name) for old, name in enumerate(self.classes) if name in kept}
+        self.samples = [
+            replace(sample, instances=tuple(replace(item, label=label[item.label]) for item in sample.instances))
+            for sample in self.samples
+        ]
+        self.classes[:] = kept
+
+    def _note_parent(self, name: str) -> None:
+        what = f"the category {name!r} has no object and is the supercategory of others: it is no class"
+        note = Problem("supercategory", files.readable(str(self.root)), what, "nothing needs doing", "warning")
+        if note not in self.problems:
+            self.problems.append(note)
+
+    def _labels(self, name: str, categories: list[Any], ids: Ids) -> dict[Any, int]:
         """Category id -> class index; classes of the same name in several files are one."""
         labels: dict[Any, int] = {}
         usable = [c for c in categories if _is_category(c)]
         if len(usable) < len(categories):
             self.note("bad-annotation", name, "a category lacks id or name; left out", "give every category both")
-        for category in sorted(usable, key=lambda c: (not isinstance(c["id"], int), c["id"])):
-            key, title = category["id"], str(category["name"]).strip()
+        self._parents |= {
+            parent for category in usable if (parent := _parent(category)) != one_line(str(category["name"]))
+        }
+        keyed = [(ids.key(category["id"]), category) for category in usable]
+        for key, category in sorted(keyed, key=lambda pair: (not isinstance(pair[0], int), pair[0])):
+            title = one_line(str(category["name"]))
             if key in labels:
                 self.note(
                     "duplicate-id",
@@ -79,6 +148,9 @@ class CocoSet:
                     f"the category id {key} is used twice; {title!r} is left out",
                     "give each category an id of its own",
                 )
+                continue
+            if self.with_keypoints and title in self._parents and not category.get("keypoints"):
+                self._note_parent(title)
                 continue
             if self.with_keypoints and not self._take_layout(name, category):
                 continue
@@ -90,13 +162,14 @@ class CocoSet:
     def _take_layout(self, name: str, category: dict[str, Any]) -> bool:
         """Whether the category's points are those of the set; the first category decides."""
         points = category.get("keypoints") or self.meta.get("keypoints")
-        where = f"{name}, category {category['name']!r}"
+        where = f"{name}, category {one_line(str(category['name']))!r}"
         if not isinstance(points, list) or not points:
             self.note("bad-annotation", where, "has no keypoint names; left out", "add its list 'keypoints'")
             return False
+        names = tuple(one_line(str(point)) for point in points)
         if self.layout is None:
-            self.layout = keypoint_layouts.build(points, category.get("skeleton") or [], self.meta)
-        if tuple(points) != self.layout.names:
+            self.layout = keypoint_layouts.build(names, category.get("skeleton"), self.meta)
+        if names != self.layout.names:
             self.note(
                 "keypoint-count",
                 where,
@@ -106,71 +179,65 @@ class CocoSet:
             return False
         return True
 
-    def _images(self, name: str, file: CocoFile, entries: list[Any]) -> dict[Any, tuple[Path, int, int]]:
+    def _images(self, name: str, file: CocoFile, entries: list[Any], ids: Ids) -> dict[Any, tuple[Path, int, int]]:
         """Image id -> (path, width, height); sizes the annotation lacks come from the files."""
-        find = _finder(self.root, file.folders)
+        finder = Finder(self.root, list(file.folders))
         paths: dict[Any, Path] = {}
         known: dict[Any, tuple[int, int]] = {}
         for number, entry in enumerate(entries):
-            where = f"{name}, image entry {number}"
-            usable = isinstance(entry, dict) and is_id(entry.get("id")) and isinstance(entry.get("file_name"), str)
-            if not usable:
+            if not _is_image(entry):
+                where = f"{name}, image entry {number}"
                 self.note("bad-annotation", where, "lacks id or file_name; left out", "complete or delete it")
                 continue
-            key, where = entry["id"], f"{name}, image {entry['file_name']!r}"
+            key, where = ids.key(entry["id"]), f"{name}, image {entry['file_name']!r}"
             if key in paths:
                 what = f"the image id {key} is used twice; this entry is left out"
                 self.note("duplicate-id", where, what, "give each image an id of its own")
                 continue
-            path = find(entry["file_name"])
-            if path is None:
-                self.problems.append(files.escapes(where, entry["file_name"]))
+            path = finder.find(where, entry["file_name"])
+            if isinstance(path, Problem):
+                self.problems.append(path)
                 continue
             paths[key] = path
-            width, height = entry.get("width"), entry.get("height")
-            if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-                known[key] = (width, height)
+            width, height = boxes.number(entry.get("width")) or 0, boxes.number(entry.get("height")) or 0
+            if width >= 1 and height >= 1:
+                known[key] = (int(width), int(height))
         missing = [key for key in paths if key not in known]
         measured = images.sizes(self.root, [paths[key] for key in missing], self.problems)
         known |= {key: size for key, size in zip(missing, measured, strict=True) if size}
         return {key: (path, *known[key]) for key, path in paths.items() if key in known}
 
 
+def _has_any_table(content: Any) -> bool:
+    return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in ("images", "annotations"))
+
+
 def _tables(path: Path, content: Any) -> dict[str, list[Any]]:
-    tables: dict[str, list[Any]] = {}
-    for key in ("images", "annotations", "categories"):
-        table = content.get(key) if isinstance(content, dict) else None
-        if not isinstance(table, list) or (not table and key != "annotations"):
+    """The lists of a file; one of images alone, as COCO's own `image_info_test2017.json`, has no annotations."""
+    given = content if isinstance(content, dict) else {}
+    tables = {key: given.get(key) for key in ("images", "annotations", "categories")}
+    if tables["annotations"] is None:
+        tables["annotations"] = []
+    if tables["categories"] is None and not tables["annotations"]:
+        tables["categories"] = []
+    for key, table in tables.items():
+        needed = key == "images" or (key == "categories" and bool(tables["annotations"]))
+        if not isinstance(table, list) or (needed and not table):
             raise DataError(
                 f"{path}: no list {key!r}, or an empty one; a COCO annotation has images, annotations and "
                 "categories. Export the annotations again, as COCO JSON."
             )
-        tables[key] = table
-    return tables
+    return {key: table for key, table in tables.items() if isinstance(table, list)}
 
 
 def _is_category(entry: Any) -> bool:
     return isinstance(entry, dict) and is_id(entry.get("id")) and bool(str(entry.get("name") or "").strip())
 
 
+def _parent(category: dict[str, Any]) -> str:
+    parent = category.get("supercategory")
+    return one_line(parent) if isinstance(parent, str) else ""
+
+
 def _is_image(entry: Any) -> bool:
     return isinstance(entry, dict) and is_id(entry.get("id")) and isinstance(entry.get("file_name"), str)
-
-
-def _finder(root: Path, folders: list[Path]) -> Callable[[str], Path | None]:
-    """A function from file_name to path: where it exists, else below the first folder; None outside `root`.
-
-    The folder that had the last image is tried first, so that a set costs one look-up an image.
-    """
-    order = [folder for folder in folders if folder.is_dir()] or folders[:1]
-
-    def find(name: str) -> Path | None:
-        paths = [files.inside(root, folder, name) for folder in order]
-        for folder, path in zip(order, paths, strict=True):
-            if path is not None and path.is_file():
-                order.remove(folder)
-                order.insert(0, folder)
-                return path
-        return paths[0]
-
-    return find

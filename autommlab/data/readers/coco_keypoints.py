@@ -38,8 +38,7 @@ def read_files(spec: DatasetSpec, found: list[CocoFile]) -> LoadedDataset:
         DataError: a file is broken, or no category names its keypoints.
     """
     content = CocoSet(spec.root, with_keypoints=True, meta=files.read_meta(spec.root))
-    for file in found:
-        content.read(file)
+    content.read_all(found)
     if content.layout is None:
         raise DataError(
             f"{found[0].path}: no category has a list 'keypoints'. Add the points' names to a category, "

@@ -1,17 +1,33 @@
-"""Files and folders as readers meet them: split names, safe paths, JSON, class lists."""
+"""Files and folders as readers meet them: split names, safe paths, JSON, class lists.
 
+A data set may come from anywhere, so only regular files are opened, links are followed without end nowhere, and an
+annotation is read up to a limit of bytes.
+"""
+
+import codecs
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from autommlab.common.errors import DataError
 from autommlab.data.records import Problem, Split
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"}
+    | {".gif", ".avif", ".jp2"}
+)
 CLASS_FILES = ("classes.txt", "labels.txt", "names.txt")
+#: Largest annotation file that is read; COCO's and LVIS's have up to 1.2 GB.
+ANNOTATION_BYTES = 2 << 30
+#: File systems whose "files" are the kernel's: reading them may never end.
+_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
+#: Control characters, line separators and what is no UTF-8: a path that holds one cannot stand in a list of paths.
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -44,11 +60,28 @@ def split_folders(parent: Path) -> dict[Path, Split]:
 
 
 def subfolders(parent: Path) -> list[Path]:
-    """Folders in `parent`, sorted, without hidden ones and what archivers leave behind."""
-    if not parent.is_dir():
-        return []
-    with os.scandir(parent) as entries:
-        return sorted(Path(e.path) for e in entries if e.is_dir() and not e.name.startswith((".", "__")))
+    """Folders in `parent`, sorted, without hidden ones and what archivers leave behind.
+
+    A link counts as the folder it leads to, unless that holds `parent` itself or belongs to the system.
+    """
+    found = [folder for folder in _entries(parent)[1] if not folder.name.startswith("__")]
+    return [folder for folder in found if not folder.is_symlink() or _leads_on(folder, parent)]
+
+
+def _leads_on(link: Path, parent: Path) -> bool:
+    target = link.resolve()
+    return not parent.resolve().is_relative_to(target) and not is_system_folder(target)
+
+
+def is_system_folder(folder: Path) -> bool:
+    """Whether a folder is one of the kernel's ("/proc/self")."""
+    return folder.is_dir() and folder.stat().st_dev in _system_devices()
+
+
+@cache
+def _system_devices() -> frozenset[int]:
+    devices = {os.stat(folder).st_dev for folder in _SYSTEM_FOLDERS if Path(folder).is_dir()}  # noqa: PTH116
+    return frozenset(devices - {os.stat("/").st_dev})  # noqa: PTH116
 
 
 def is_image(path: str | Path) -> bool:
@@ -56,19 +89,89 @@ def is_image(path: str | Path) -> bool:
     return Path(path).suffix.lower() in IMAGE_SUFFIXES
 
 
+def is_regular(path: str | Path) -> bool:
+    """Whether a regular file lies there: no pipe, no device, nothing of the kernel's; False for any impossible name."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - `Path.is_file` raises on names that are too long
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_dev not in _system_devices()
+
+
+def exists(path: Path) -> bool:
+    """Whether anything lies there; False for any impossible name."""
+    return os.path.lexists(path)
+
+
+def listed(folder: Path, *suffixes: str) -> list[Path]:
+    """Regular files directly in `folder` with one of the suffixes in any case, sorted, without hidden ones.
+
+    macOS leaves a hidden "._NAME" beside each file that it copies.
+    """
+    return [path for path in _entries(folder)[0] if path.suffix.lower() in suffixes]
+
+
 def walk(folder: Path) -> Iterator[Path]:
-    """All files below `folder`, sorted, without hidden ones; follows no links to folders."""
-    for parent, names, files in os.walk(folder):
-        names[:] = sorted(n for n in names if not n.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+    """All regular files below `folder`, sorted, without hidden ones.
+
+    Links to folders are followed, each folder once, and none to a folder that holds this one.
+    """
+    seen = {_identity(parent) for parent in folder.resolve().parents}
+    waiting = [folder] if folder.is_dir() else []
+    while waiting:
+        here = waiting.pop()
+        if _identity(here) in seen:
+            continue
+        seen.add(_identity(here))
+        files, folders = _entries(here)
+        waiting += reversed(folders)
+        yield from files
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """(regular files, folders) in `folder`, sorted, without hidden ones; nothing of a folder that cannot be read."""
+    if not folder.is_dir() or is_system_folder(folder):
+        return [], []
+    try:
+        with os.scandir(folder) as entries:
+            seen = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+            # Only a link needs a second look: it may lead to a device, to a file of the kernel, or to itself.
+            folders = [folder / e.name for e in seen if (os.path.isdir(e.path) if e.is_symlink() else e.is_dir())]  # noqa: PTH112
+            plain = [e for e in seen if (is_regular(e.path) if e.is_symlink() else e.is_file())]
+            return [folder / e.name for e in plain], folders
+    except OSError:
+        return [], []
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def has_images(folder: Path) -> bool:
     """Whether an image lies directly in `folder`; stops at the first."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as entries:
+            return any(is_image(e.name) and not e.name.startswith(".") and is_regular(e.path) for e in entries)
+    except OSError:
         return False
-    with os.scandir(folder) as entries:
-        return any(is_image(e.name) and not e.name.startswith(".") for e in entries)
+
+
+def is_writable_name(text: str) -> bool:
+    """Whether a path can stand in a line of a list: UTF-8 and no control character."""
+    return _UNWRITABLE.search(text) is None
+
+
+def readable(text: str) -> str:
+    """`text` on one line that any terminal and file takes: what cannot be written stands as an escape."""
+    return _UNWRITABLE.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode() if code < 0xD800 or code > 0xDFFF else f"\\u{code:04x}"
 
 
 def inside(root: Path, folder: Path, name: str) -> Path | None:
@@ -82,7 +185,7 @@ def inside(root: Path, folder: Path, name: str) -> Path | None:
 
 def shown(root: Path, path: Path) -> str:
     """`path` relative to `root` where it lies inside, for messages."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    return readable(str(path.relative_to(root)) if path.is_relative_to(root) else str(path))
 
 
 def escapes(where: str, name: str) -> Problem:
@@ -95,6 +198,34 @@ def escapes(where: str, name: str) -> Problem:
     )
 
 
+def unwritable(where: str, count: int = 1) -> Problem:
+    """The problem of pictures whose path cannot be written into a list."""
+    what = f"{count} picture(s) whose path holds a control character or is no UTF-8; left out"
+    return Problem("bad-name", where, what, "rename the file or folder")
+
+
+def unlabelled(split: str, where: str, pictures: int, what: str) -> Problem:
+    """The note on a split that has pictures but no label: nobody can train on it or score it."""
+    text = f"{pictures} picture(s) of the split {split or 'without a name'} {what}: the split is left out"
+    remedy = "annotate them, or leave it so: the split is made from the rest"
+    return Problem("unlabelled-split", where, text, remedy, "warning")
+
+
+def read_bytes(path: Path, limit: int = ANNOTATION_BYTES) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: missing, unreadable, or no regular file.
+        DataError: more bytes than `limit`.
+    """
+    if not is_regular(path):
+        raise OSError(None, "it is no regular file") if exists(path) else FileNotFoundError(None, "no such file")
+    size = path.stat().st_size
+    if size > limit:
+        raise DataError(f"{path}: has {size} bytes, at most {limit} are read. Split the annotation into several files.")
+    return path.read_bytes()
+
+
 def read_json(path: Path) -> Any:
     """The parsed file.
 
@@ -102,8 +233,7 @@ def read_json(path: Path) -> Any:
         DataError: missing, unreadable or not JSON; says at which line.
     """
     try:
-        with path.open("rb") as source:
-            return json.load(source)
+        return json.loads(read_bytes(path))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file. Restore it, or register another folder.") from error
     except OSError as error:
@@ -115,6 +245,9 @@ def read_json(path: Path) -> Any:
             f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}. "
             "The file may be cut short; export or download it again."
         ) from error
+    except (RecursionError, ValueError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise DataError(f"{path}: not a usable JSON file: {what}. Export the annotations again.") from error
 
 
 def read_lines(path: Path) -> list[str]:
@@ -124,18 +257,19 @@ def read_lines(path: Path) -> list[str]:
         DataError: missing, unreadable or not text.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bytes(path).removeprefix(codecs.BOM_UTF8).decode()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Restore it or check permissions.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    # Not `splitlines`, which also parts at separators that may stand inside a name.
+    return [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
 
 
 def read_meta(root: Path) -> dict[str, Any]:
     """The optional `meta.json` beside the data: classes, keypoints, flip_pairs, sigmas; {} without one."""
     path = root / "meta.json"
-    meta = read_json(path) if path.is_file() else {}
+    meta = read_json(path) if is_regular(path) else {}
     if not isinstance(meta, dict):
         raise DataError(f"{path}: holds a {type(meta).__name__}, expected an object. Mend or delete it.")
     return meta
@@ -147,6 +281,6 @@ def named_classes(root: Path) -> tuple[str, ...]:
     if isinstance(listed, list) and listed:
         return tuple(str(name) for name in listed)
     for name in CLASS_FILES:
-        if (root / name).is_file():
+        if is_regular(root / name):
             return tuple(read_lines(root / name))
     return ()

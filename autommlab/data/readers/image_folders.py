@@ -29,12 +29,13 @@ def read(spec: DatasetSpec) -> LoadedDataset:
     """Every image below a class folder; files of other kinds are reported, not read."""
     splits = files.split_folders(spec.root)
     tops: dict[Path, Split | Literal[""]] = dict(splits) if splits else {spec.root: ""}
-    names = _class_names(spec.root, list(tops))
     problems: list[Problem] = []
+    names = _class_names(spec.root, list(tops), problems)
     entries: list[tuple[Path, int, Split | Literal[""]]] = []
     for top, split in tops.items():
         for label, name in enumerate(names):
             entries += [(path, label, split) for path in _images(spec.root, top / name, problems)]
+        _note_loose(spec.root, top, split, problems)
     measured = images.sizes(spec.root, [path for path, _, _ in entries], problems)
     samples = [
         Sample(image=path, width=size[0], height=size[1], split=split, label=label)
@@ -46,22 +47,39 @@ def read(spec: DatasetSpec) -> LoadedDataset:
     return LoadedDataset(spec, classes, samples, unreadable=problems)
 
 
-def _class_names(root: Path, tops: list[Path]) -> list[str]:
-    folders = {folder.name for top in tops for folder in files.subfolders(top)}
-    if not folders:
+def _class_names(root: Path, tops: list[Path], problems: list[Problem]) -> list[str]:
+    found = {folder.name: folder for top in tops for folder in files.subfolders(top)}
+    if not found:
         raise DataError(f"{root}: no class folders. Expected {READER.summary}.")
-    listed = [name for name in files.named_classes(root) if name in folders]
-    return listed + sorted(folders - set(listed))
+    for name in [name for name in found if not files.is_writable_name(name)]:
+        folder = found.pop(name)
+        problems.append(files.unwritable(files.shown(root, folder), sum(map(files.is_image, files.walk(folder)))))
+    listed = [name for name in files.named_classes(root) if name in found]
+    return listed + sorted(found.keys() - set(listed))
+
+
+def _note_loose(root: Path, top: Path, split: str, problems: list[Problem]) -> None:
+    """Tell of pictures that lie beside the class folders, as Kaggle's test pictures do: nothing says their class."""
+    loose = files.listed(top, *files.IMAGE_SUFFIXES)
+    if loose and split and not files.subfolders(top):
+        problems.append(files.unlabelled(split, files.shown(root, top), len(loose), "lie in no class folder"))
+    elif loose:
+        what = f"{len(loose)} picture(s) lie in no class folder; left out"
+        problems.append(Problem("unlabelled-image", files.shown(root, top), what, "sort them into classes", "warning"))
 
 
 def _images(root: Path, folder: Path, problems: list[Problem]) -> list[Path]:
     found: list[Path] = []
+    foreign: list[Path] = []
     others: Counter[str] = Counter()
     for path in files.walk(folder):
         if files.is_image(path):
             found.append(path)
+        elif images.is_foreign(path):
+            foreign.append(path)
         else:
             others[path.suffix.lower() or path.name] += 1
+    problems += images.foreign(root, folder, foreign)
     for suffix, count in others.items():
         problems.append(
             Problem(

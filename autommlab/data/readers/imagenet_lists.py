@@ -9,26 +9,30 @@ from pathlib import Path
 
 from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images
+from autommlab.data.readers.lookup import Finder
 from autommlab.data.readers.reader import Reader
 from autommlab.data.readers.synsets import imagenet_synsets, is_synset, readable_classes
 from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset, Problem, Sample, Split
 from autommlab.tasks import Task
 
 _WORD_FILES = ("synset_words.txt", "LOC_synset_mapping.txt")
-_LINE = re.compile(r"(?P<path>.+?)[\s,]+(?P<label>-?\d+)")
+_LINE = re.compile(r"(?P<path>.+?)[\s,]+(?P<label>-?\d{1,9})")
+
+#: Letters of a line that are looked at to recognise the layout.
+_LONGEST_LINE = 4096
 
 Entry = tuple[Path, int, Split]
 
 
 def _lists(root: Path) -> dict[Split, Path]:
-    return {split: path for split in SPLITS for path in (root / "meta" / f"{split}.txt",) if path.is_file()}
+    return {split: path for split in SPLITS for path in (root / "meta" / f"{split}.txt",) if files.is_regular(path)}
 
 
 def detect(root: Path) -> tuple[Task, ...]:
     """Classification where a list's first line is "path label"."""
     for path in _lists(root).values():
         with path.open(encoding="utf-8", errors="replace") as lines:
-            match = _LINE.fullmatch(lines.readline().strip())
+            match = _LINE.fullmatch(lines.readline(_LONGEST_LINE).strip())
         if match and files.is_image(match["path"]):
             return (Task.CLASSIFICATION,)
     return ()
@@ -42,7 +46,7 @@ def read(spec: DatasetSpec) -> LoadedDataset:
         raise DataError(f"{root / 'meta'}: no train.txt, val.txt or test.txt. Expected {READER.summary}.")
     for split, path in lists.items():
         entries += _read_list(root, split, path, problems)
-    named = _listed_classes(root)
+    named, synonyms = _listed_classes(root)
     entries += _read_folders(root, set(lists), problems)
     names = named or _names_from_paths(entries)
     bad = [entry for entry in entries if not 0 <= entry[1] < len(names)]
@@ -54,28 +58,30 @@ def read(spec: DatasetSpec) -> LoadedDataset:
         for (path, label, split), size in zip(good, measured, strict=True)
         if size
     ]
-    classes, aliases = readable_classes(names)
+    classes, aliases = readable_classes(names, synonyms=synonyms)
     spec = spec.model_copy(update={"classes": classes, "aliases": {**aliases, **spec.aliases}})
     return LoadedDataset(spec, classes, samples, unreadable=problems)
 
 
 def _read_list(root: Path, split: Split, path: Path, problems: list[Problem]) -> list[Entry]:
     entries: list[Entry] = []
-    for number, line in enumerate(files.read_lines(path), start=1):
+    finder = Finder(root, [root / split, root])
+    lines = files.read_lines(path)
+    if lines and not any(_LINE.fullmatch(line) for line in lines):
+        problems.append(files.unlabelled(split, files.shown(root, path), len(lines), "have no label in the list"))
+        return []
+    for number, line in enumerate(lines, start=1):
         where = f"{files.shown(root, path)}, line {number}"
         match = _LINE.fullmatch(line)
         if match is None:
-            problems.append(
-                Problem("bad-annotation", where, f"{line!r} is not 'path label'; left out", "write 'path label'")
-            )
+            what = f"{line[:200]!r} is not 'path label'; left out"
+            problems.append(Problem("bad-annotation", where, what, "write 'path label'"))
             continue
-        name = match["path"]
-        below_split, below_root = files.inside(root, root / split, name), files.inside(root, root, name)
-        if below_split is None or below_root is None:
-            problems.append(files.escapes(where, name))
-            continue
-        at_root = not below_split.exists() and below_root.exists()
-        entries.append((below_root if at_root else below_split, int(match["label"]), split))
+        found = finder.find(where, match["path"])
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            entries.append((found, int(match["label"]), split))
     return entries
 
 
@@ -91,15 +97,16 @@ def _read_folders(root: Path, listed: set[Split], problems: list[Problem]) -> li
     return entries
 
 
-def _listed_classes(root: Path) -> list[str]:
+def _listed_classes(root: Path) -> tuple[list[str], bool]:
+    """Class names in label order, and whether each is a line of synonyms."""
     for folder in (root, root / "meta"):
         for name in _WORD_FILES:
-            if (folder / name).is_file():
+            if files.is_regular(folder / name):
                 lines = files.read_lines(folder / name)
-                return [re.sub(r"^n\d{8}\s+", "", line) for line in lines]
+                return [re.sub(r"^n\d{8}\s+", "", line) for line in lines], True
         if names := files.named_classes(folder):
-            return list(names)
-    return []
+            return list(names), False
+    return [], False
 
 
 def _names_from_paths(entries: list[Entry]) -> list[str]:

@@ -1,36 +1,32 @@
-"""Width and height of images from their headers, many at a time."""
+"""Pictures of a data set: their sizes, many at a time, and what is told of those that give none."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image
-
 from autommlab.data.readers.files import shown
 from autommlab.data.records import Problem
+from autommlab.deployment.bundle_runtime import pictures
+from autommlab.deployment.bundle_runtime.pictures import PictureError
 
-#: What Pillow raises on files that are no image, cut short, or absurdly large.
-BROKEN_IMAGE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
-_ORIENTATION = 0x0112
+#: What reading a picture raises.
+BROKEN_IMAGE = (PictureError,)
 _THREADS = 8
-
-
-def oriented_size(image: Image.Image) -> tuple[int, int]:
-    """(width, height) after the camera's rotation flag, which the toolboxes' decoder applies."""
-    # Pillow decodes a whole PNG to look for EXIF; cameras write it into JPEG.
-    if image.format in {"JPEG", "MPO"} and image.getexif().get(_ORIENTATION, 1) >= 5:
-        return image.height, image.width
-    return image.size
+#: Suffixes of pictures that people keep and that are not read.
+_FOREIGN_SUFFIXES = frozenset(
+    {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"}
+    | {".psd", ".svg", ".eps", ".pdf", ".dcm", ".nii", ".czi", ".lif"}
+)
 
 
 def size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels as training will see it; reads the header only.
+    """(width, height) in pixels of the upright picture, as training sees it; reads the header only.
 
     Raises:
-        OSError, ValueError, SyntaxError, DecompressionBombError: see `BROKEN_IMAGE`.
+        PictureError: it cannot be read.
     """
-    with Image.open(path) as image:
-        return oriented_size(image)
+    return pictures.size(path)
 
 
 def sizes(root: Path, paths: Sequence[Path], problems: list[Problem]) -> list[tuple[int, int] | None]:
@@ -39,7 +35,7 @@ def sizes(root: Path, paths: Sequence[Path], problems: list[Problem]) -> list[tu
     def measure(path: Path) -> tuple[int, int] | Problem:
         try:
             return size(path)
-        except BROKEN_IMAGE as error:
+        except PictureError as error:
             return unreadable(root, path, error)
 
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -54,14 +50,21 @@ def sizes(root: Path, paths: Sequence[Path], problems: list[Problem]) -> list[tu
     return found
 
 
-def unreadable(root: Path, path: Path, error: BaseException) -> Problem:
-    """The problem of an image that is missing or cannot be decoded."""
-    if isinstance(error, FileNotFoundError):
-        return Problem(
-            "missing-image",
-            shown(root, path),
-            "the file does not exist",
-            "put the image there or delete its entry from the annotation",
-        )
-    reason = "is empty" if path.is_file() and not path.stat().st_size else f"cannot be decoded ({error})"
-    return Problem("corrupt-image", shown(root, path), f"the file {reason}", "fetch the image again or delete it")
+def unreadable(root: Path, path: Path, error: PictureError) -> Problem:
+    """The problem of a picture that is missing or cannot be decoded."""
+    return Problem(error.kind, shown(root, path), error.what, error.remedy)
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether the suffix is that of a picture of a kind that is not read (HEIC of phones, camera raw)."""
+    return path.suffix.lower() in _FOREIGN_SUFFIXES
+
+
+def foreign(root: Path, folder: Path, paths: Iterable[Path]) -> list[Problem]:
+    """A problem for each kind of pictures among `paths` that is not read."""
+    kinds = Counter(path.suffix.lower() for path in paths if is_foreign(path))
+    remedy = "convert them to JPEG or PNG (a phone also exports JPEG)"
+    return [
+        Problem("foreign-format", shown(root, folder), f"{count} {kind} pictures are not read", remedy)
+        for kind, count in kinds.items()
+    ]

@@ -2,16 +2,16 @@
 
 `img_dir/{train,val,test}` + `ann_dir/{train,val,test}` as mmsegmentation has it, or `images` + `masks`
 (also `annotations`, `labels`), with or without split folders. A mask's pixel is the class index, 255
-unlabelled. Names come from `meta.json` (`classes`; `reduce_zero_label`) or `classes.txt`.
+unlabelled; in masks of 0 and 255 alone, 255 is the object. Names come from `meta.json` (`classes`;
+`reduce_zero_label`) or `classes.txt`.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 from autommlab.common.errors import DataError
-from autommlab.data.readers import files, images
-from autommlab.data.readers.masks import UNLABELLED, raw_mask
+from autommlab.data.readers import files, images, mask_values
+from autommlab.data.readers.masks import UNLABELLED
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
 from autommlab.tasks import Task
@@ -23,7 +23,6 @@ _PAIRS = tuple(
 )
 _MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _MASK_ENDS = ("", "_mask", "_label", "_seg", "_labelTrainIds", "_gt")
-_THREADS = 8
 
 Part = tuple[Path, Path, Split | Literal[""]]
 
@@ -40,7 +39,7 @@ def _parts(root: Path) -> list[Part]:
 
 
 def _has_masks(folder: Path) -> bool:
-    return folder.is_dir() and any(path.suffix.lower() in _MASK_SUFFIXES for path in folder.iterdir())
+    return bool(files.listed(folder, *_MASK_SUFFIXES))
 
 
 def detect(root: Path) -> tuple[Task, ...]:
@@ -70,7 +69,14 @@ def _pair(root: Path, part: Part, problems: list[Problem]) -> list[Part]:
     pictures, masks, split = part
     by_stem = {p.stem: p for p in files.walk(masks) if p.suffix.lower() in _MASK_SUFFIXES}
     pairs: list[Part] = []
-    for image in (path for path in files.walk(pictures) if files.is_image(path)):
+    lying = list(files.walk(pictures))
+    problems += images.foreign(root, pictures, lying)
+    shown = list(filter(files.is_image, lying))
+    if shown and not by_stem:
+        what = f"have no mask in {files.shown(root, masks)}"
+        problems.append(files.unlabelled(split, files.shown(root, pictures), len(shown), what))
+        return []
+    for image in shown:
         stem = next((image.stem + end for end in _MASK_ENDS if image.stem + end in by_stem), "")
         mask = by_stem.pop(stem, None)
         if mask is None:
@@ -89,29 +95,14 @@ def _classes(root: Path, masks: list[Path]) -> tuple[tuple[str, ...], tuple[tupl
     if names := files.named_classes(root):
         if files.read_meta(root).get("reduce_zero_label") is True:
             return names, ((0, UNLABELLED), *((i + 1, i) for i in range(len(names))))
-        return names, ()
-    values = _values(masks)
-    # Black and white masks are the commonest of all: here 255 is the object, not "unlabelled".
+        return mask_values.named(names, masks)
+    values = mask_values.values_of(masks)
     if values and values <= {0, UNLABELLED}:
         return ("background", "class1"), ((0, 0), (UNLABELLED, 1))
     highest = max((value for value in values if value < UNLABELLED), default=-1)
     if highest < 0:
         raise DataError(f"{root}: no mask could be read, so classes are unknown. List them in classes.txt, one a line.")
     return ("background", *(f"class{i}" for i in range(1, highest + 1))), ()
-
-
-def _values(masks: list[Path]) -> set[int]:
-    import numpy as np
-
-    def values(path: Path) -> set[int]:
-        try:
-            return set(np.unique(raw_mask(path)).tolist())
-        except (DataError, *images.BROKEN_IMAGE):
-            # `data check` reports the file; the other masks still tell the classes.
-            return set()
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return set[int]().union(*pool.map(values, masks))
 
 
 READER = Reader(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autommlab.common.errors import DataError
+from autommlab.data.readers.boxes import numbers
 from autommlab.data.records import KeypointLayout
 
 UNIFORM_SIGMA = 0.05
@@ -55,7 +56,7 @@ _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
 Pair = tuple[int, int]
 
 
-def build(names: Sequence[str], skeleton: Sequence[Any], meta: dict[str, Any]) -> KeypointLayout:
+def build(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> KeypointLayout:
     """The layout of a category, completed by the `meta.json` beside the data.
 
     Args:
@@ -67,16 +68,23 @@ def build(names: Sequence[str], skeleton: Sequence[Any], meta: dict[str, Any]) -
     Raises:
         DataError: a pair of `meta` names no point.
     """
-    usable = meta if list(meta.get("keypoints", names)) == list(names) else {}
-    bones = tuple((a - 1, b - 1) for a, b in skeleton if 1 <= a <= len(names) and 1 <= b <= len(names))
+    usable = meta if meta.get("keypoints", list(names)) == list(names) else {}
+    bones = tuple(
+        bone for pair in (skeleton if isinstance(skeleton, list) else ()) if (bone := _bone(pair, len(names)))
+    )
     pairs = _pairs("flip_pairs", usable, names)
-    sigmas = usable.get("sigmas") or []
+    sigmas = numbers(usable.get("sigmas")) or ()
     return KeypointLayout(
         names=tuple(names),
         flip_pairs=flip_pairs(names) if pairs is None else pairs,
         skeleton=bones or _pairs("skeleton", usable, names) or (),
-        sigmas=tuple(float(s) for s in sigmas) if len(sigmas) == len(names) else default_sigmas(names),
+        sigmas=sigmas if len(sigmas) == len(names) else default_sigmas(names),
     )
+
+
+def _bone(pair: Any, points: int) -> Pair | None:
+    ends = numbers(pair, 2)
+    return (int(ends[0]) - 1, int(ends[1]) - 1) if ends and all(1 <= end <= points for end in ends) else None
 
 
 def default_sigmas(names: Sequence[str]) -> tuple[float, ...]:

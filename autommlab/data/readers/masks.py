@@ -1,13 +1,12 @@
-"""Index masks: raw pixel values and the classes they stand for."""
+"""Index masks: raw pixel values and the classes they stand for, laid over their pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from PIL import Image
+from typing import TYPE_CHECKING, NamedTuple
 
 from autommlab.common.errors import DataError
+from autommlab.deployment.bundle_runtime import pictures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,32 +15,42 @@ if TYPE_CHECKING:
 
 #: Pixel value of what has no label, in every mask of this project.
 UNLABELLED = 255
+#: Difference of the aspect ratios of a mask and its picture up to which one is a scaled copy of the other.
+_SAME_SHAPE = 0.02
+_MOST_VALUE = 0xFFFF
 
 
 def raw_mask(path: Path) -> np.ndarray:
-    """The pixel values as stored, (height, width), uint8 or wider.
+    """The pixel values as stored, (height, width), integers from 0 to 65535.
 
     Raises:
-        DataError: a colour picture instead of one value a pixel.
-        OSError, ValueError, SyntaxError: missing or broken (`images.BROKEN_IMAGE`).
+        DataError: a colour picture instead of one value a pixel, or values that are no class indexes.
+        PictureError: missing or broken.
     """
     import numpy as np
 
-    with Image.open(path) as image:
-        values = np.asarray(image)
+    values = pictures.values(path)
+    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
+        values = values[..., 0]  # grey, saved by a tool that knows colour only
     if values.ndim != 2:
         raise DataError(
             f"{path}: a colour picture with {values.shape[-1]} channels, expected one class index a pixel. "
             "Convert the colours to class indexes (0, 1, 2 ...; 255 = unlabelled) and save as 8-bit PNG."
         )
-    return values.astype(np.uint8) if values.dtype == bool else values
+    if values.dtype == bool:
+        return values.astype(np.uint8)
+    if values.dtype != np.uint8 and not (values.min() >= 0 and values.max() <= _MOST_VALUE):
+        raise DataError(
+            f"{path}: values from {values.min()} to {values.max()}, expected class indexes from 0 to {_MOST_VALUE}."
+        )
+    return values if values.dtype.kind == "u" else values.astype(np.uint16)
 
 
 def class_mask(sample: Sample) -> np.ndarray:
     """The mask of a segmentation sample as class indexes, (height, width) uint8, 255 = unlabelled.
 
     Raises:
-        DataError, OSError: see `raw_mask`; or the sample has no mask.
+        DataError, PictureError: see `raw_mask`; or the sample has no mask.
     """
     if sample.mask is None:
         raise DataError(f"{sample.image}: has no mask. Use a segmentation data set.")
@@ -54,7 +63,56 @@ def mapped(values: np.ndarray, mask_map: tuple[tuple[int, int], ...]) -> np.ndar
 
     if not mask_map:
         return np.where(values > UNLABELLED, UNLABELLED, values).astype(np.uint8)
-    table = np.full(max(256, *(raw + 1 for raw, _ in mask_map)), UNLABELLED, np.uint8)
+    # The last entry stands for all values above it, and no entry of the map names it.
+    table = np.full(max(256, *(raw + 1 for raw, _ in mask_map)) + 1, UNLABELLED, np.uint8)
     for raw, index in mask_map:
         table[raw] = index
     return table[np.minimum(values, len(table) - 1)] if values.dtype != np.uint8 else table[values]
+
+
+class Misfit(NamedTuple):
+    """How the size of a mask differs from its picture's.
+
+    Attributes:
+        what: a sentence.
+        mended: whether `fitted` brings the mask to the picture.
+    """
+
+    what: str
+    mended: bool
+
+
+def misfit(mask_size: tuple[int, int], picture: pictures.Facts) -> Misfit | None:
+    """How a mask's (width, height) differs from its picture's; None where it does not."""
+    if mask_size == picture.size:
+        return None
+    (width, height), (across, down) = mask_size, picture.size
+    what = f"the mask has {width}x{height} pixels, its image {across}x{down}"
+    if mask_size == picture.stored_size:
+        return Misfit(f"{what} after its EXIF rotation", mended=True)
+    same = abs(width * down - height * across) <= _SAME_SHAPE * width * down + max(across, down)
+    return Misfit(what if same else f"{what}: another shape", same)
+
+
+def fitted(mask: np.ndarray, picture: pictures.Facts) -> np.ndarray:
+    """A mask (height, width) brought to its upright picture.
+
+    One that was drawn on the stored pixels is turned as they are, one of another size is scaled to the
+    nearest pixel.
+
+    Raises:
+        DataError: it has another shape than the picture.
+    """
+    import numpy as np
+
+    mask_size = (mask.shape[1], mask.shape[0])
+    wrong = misfit(mask_size, picture)
+    if wrong is None:
+        return mask
+    if not wrong.mended:
+        raise DataError(wrong.what)
+    if mask_size == picture.stored_size:
+        return pictures.turned(mask, picture.orientation)
+    (width, height), (across, down) = mask_size, picture.size
+    rows, columns = np.arange(down) * height // down, np.arange(across) * width // across
+    return mask[rows[:, None], columns[None, :]]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autommlab.data.readers.tidy import tidied
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
 
@@ -18,7 +19,7 @@ class Reader:
         summary: the files it expects, one line, shown when detection fails.
         detect: tasks a folder serves under this layout; empty when it does not look like it. Reads
             names and at most the start of a file, never whole annotations.
-        read: the whole data set. Broken entries are stepped over and recorded in `unreadable`;
+        parse: the files as they stand. Broken entries are stepped over and recorded in `unreadable`;
             raises DataError where nothing can be read.
     """
 
@@ -26,4 +27,12 @@ class Reader:
     tasks: tuple[Task, ...]
     summary: str
     detect: Callable[[Path], tuple[Task, ...]]
-    read: Callable[[DatasetSpec], LoadedDataset]
+    parse: Callable[[DatasetSpec], LoadedDataset]
+
+    def read(self, spec: DatasetSpec) -> LoadedDataset:
+        """The whole data set, tidied by the rules that all layouts share.
+
+        Raises:
+            DataError: nothing can be read.
+        """
+        return tidied(self.parse(spec))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from autommlab.data.names import one_line
+
 _SYNSET = re.compile(r"n\d{8}")
 
 
@@ -37,16 +39,19 @@ def imagenet_synsets() -> list[str]:
     return [line.strip() for line in _timm_lines("imagenet_synsets.txt") if line.strip()]
 
 
-def readable_classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+def readable_classes(
+    names: Sequence[str], synonyms: bool = False
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Class names people use, and the other names of each.
 
     Args:
-        names: class names, WordNet ids or lines "tench, Tinca tinca" in label order.
+        names: class names or WordNet ids in label order.
+        synonyms: the names are lines "tench, Tinca tinca"; else a comma is part of a name.
 
     Returns:
         (names, class -> other names); a name that would come twice ("crane") gets its id or number added.
     """
-    words = [_words(name) for name in names]
+    words = [_words(name, synonyms) for name in names]
     counts = Counter(first for first, *_ in words)
     classes = tuple(
         first if counts[first] == 1 else f"{first} ({name if is_synset(name) else index})"
@@ -60,6 +65,8 @@ def readable_classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, t
     return classes, aliases
 
 
-def _words(name: str) -> list[str]:
-    text = _lemmas().get(name, name) if is_synset(name) else name
+def _words(name: str, synonyms: bool) -> list[str]:
+    text = one_line(_lemmas().get(name, name) if is_synset(name) else name)
+    if not synonyms and not is_synset(name):
+        return [text or name]
     return [word.strip() for word in text.split(",") if word.strip()] or [name]

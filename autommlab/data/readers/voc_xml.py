@@ -1,31 +1,47 @@
 """One Pascal VOC annotation file."""
 
 # The standard parser expands no external entity; a billion-laughs file fails in expat's own limit.
-import math
+import codecs
+import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autommlab.data.readers import boxes
+from autommlab.common.errors import DataError
+from autommlab.data.names import one_line
+from autommlab.data.readers import boxes, files
+from autommlab.data.readers.boxes import Box
 from autommlab.data.records import Problem
+
+#: Largest file that is read; one with ten thousand objects has about 3 MB.
+_MOST_BYTES = 32 << 20
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["'][^>]{0,200}\?>""")
+#: Codecs for host names, whose time grows with the square of the length.
+_SLOW_CODECS = ("idna", "punycode")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+class XmlError(Exception):
+    """An annotation that cannot be read, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class VocBox:
-    """An object: its class, (x, y, width, height) in pixels, and VOC's flag of what evaluation ignores."""
+    """An object: class, corners as written (xmin, ymin, xmax, ymax), and VOC's flag of what evaluation ignores."""
 
     name: str
-    bbox: tuple[float, float, float, float]
+    corners: Box
     difficult: bool
 
-    def fits(self, where: str, size: tuple[int, int], problems: list[Problem]) -> bool:
-        """Whether the box lies in an image of `size`; records a problem and is False for a lost one."""
-        wrong = boxes.fault(self.bbox, *size)
-        if wrong and wrong[2] == "error":
-            what = f"{self.name}: {wrong[1]}; left out"
-            problems.append(Problem(wrong[0], where, what, "correct or delete the box in its XML"))
-            return False
-        return True
+    def bbox(self, size: tuple[int, int], *, fractions: bool) -> Box:
+        """(x, y, width, height) in pixels of an image of `size`."""
+        xmin, ymin, xmax, ymax = self.corners
+        if fractions:
+            return boxes.scaled((xmin, ymin, xmax - xmin, ymax - ymin), *size)
+        # VOC counts pixels from 1 and includes both corners; other tools' 0 stays 0.
+        x, y = (xmin - 1 if xmin >= 1 else xmin), (ymin - 1 if ymin >= 1 else ymin)
+        return x, y, xmax - x, ymax - y
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +56,10 @@ class VocFile:
         """Its objects; one without a name or with broken coordinates becomes a problem."""
         found: list[VocBox] = []
         for number, item in enumerate(self.tree.iterfind("object")):
-            name = (item.findtext("name") or "").strip()
-            bbox = _bbox(item.find("bndbox"))
-            if name and bbox:
-                found.append(VocBox(name, bbox, (item.findtext("difficult") or "0").strip() == "1"))
+            name = one_line(item.findtext("name") or "")
+            corners = _corners(item.find("bndbox")) or _outline(item.find("polygon"))
+            if name and corners:
+                found.append(VocBox(name, corners, (item.findtext("difficult") or "0").strip() == "1"))
                 continue
             what = "has no name" if not name else "bndbox is not four numbers xmin, ymin, xmax, ymax"
             problems.append(
@@ -61,29 +77,64 @@ def read_xml(path: Path) -> VocFile:
     """Parse one file.
 
     Raises:
-        OSError, xml.etree.ElementTree.ParseError: missing or broken.
+        XmlError: missing, too large, in an unknown encoding, or broken.
     """
-    tree = ET.parse(path).getroot()  # noqa: S314 - see the note at the imports
-    width, height = (_number(tree.findtext(f"size/{side}")) for side in ("width", "height"))
-    size = (int(width), int(height)) if width and height and width > 0 and height > 0 else None
+    try:
+        tree = _parsed(files.read_bytes(path, _MOST_BYTES))
+    except FileNotFoundError as error:
+        raise XmlError("does not exist") from error
+    except (DataError, OSError, LookupError, ValueError, ET.ParseError) as error:
+        raise XmlError(f"cannot be read ({files.readable(str(error))})") from error
+    width, height = (boxes.number(tree.findtext(f"size/{side}")) for side in ("width", "height"))
+    size = (int(width), int(height)) if width and height and width >= 1 and height >= 1 else None
     return VocFile(tree, (tree.findtext("filename") or "").strip(), size)
 
 
-def _number(text: str | None) -> float | None:
+def _parsed(content: bytes) -> ET.Element:
+    declared = _DECLARED.match(content)
+    if declared is None:
+        return ET.fromstring(content)  # noqa: S314 - see the note at the imports
+    # Expat knows no codec of several bytes a character; Python has those of Chinese, Japanese and Korean tools.
+    name = declared[1].decode()
     try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        text = content.decode(_codec(name))
+    except LookupError as error:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            raise LookupError(f"it declares the unknown encoding {name!r} and is no UTF-8") from error
+    return ET.fromstring(text[text.index("?>") + 2 :])  # noqa: S314 - see the note at the imports
 
 
-def _bbox(item: ET.Element | None) -> tuple[float, float, float, float] | None:
+def _codec(name: str) -> str:
+    codec = codecs.lookup(name)
+    # `bytes.decode` itself refuses what is no codec of text.
+    if codec.name in _SLOW_CODECS:
+        raise LookupError(name)
+    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+
+
+def _corners(item: ET.Element | None) -> Box | None:
     if item is None:
         return None
-    corners = [_number(item.findtext(key)) for key in ("xmin", "ymin", "xmax", "ymax")]
-    xmin, ymin, xmax, ymax = corners
-    if xmin is None or ymin is None or xmax is None or ymax is None:
+    found = boxes.numbers([(item.findtext(key) or "").strip() for key in _CORNERS])
+    return (found[0], found[1], found[2], found[3]) if found else None
+
+
+def _outline(item: ET.Element | None) -> Box | None:
+    """The corners around a polygon, which tools write as <x1> <y1> <x2> ... or as <pt><x> <y>."""
+    if item is None:
         return None
-    # VOC counts pixels from 1 and includes both corners; other tools' 0 stays 0.
-    x, y = max(xmin - 1, 0.0), max(ymin - 1, 0.0)
-    return x, y, xmax - x, ymax - y
+    found: dict[str, list[float]] = {"x": [], "y": []}
+    for axis, number in _axes(item):
+        found[axis].append(number)
+    if len(found["x"]) < 2 or len(found["x"]) != len(found["y"]):
+        return None
+    return min(found["x"]), min(found["y"]), max(found["x"]), max(found["y"])
+
+
+def _axes(item: ET.Element) -> Iterator[tuple[str, float]]:
+    for child in item.iter():
+        axis, number = child.tag[:1].lower(), boxes.number((child.text or "").strip())
+        if axis in ("x", "y") and child.tag[1:].isdigit() | (len(child.tag) == 1) and number is not None:
+            yield axis, number

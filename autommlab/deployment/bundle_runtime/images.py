@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from .errors import BundleError
+from .pictures import read
 
 Box = tuple[float, float, float, float]
-#: Colour under transparent grey images, as the toolboxes' own decoder (mmcv 2) fills it.
-_UNDER_TRANSPARENCY = (124, 117, 104)
 #: Sub-pixel grid on which OpenCV's warpAffine places its samples.
 _GRID = 32
 _FIXED_POINT = 1024
@@ -40,32 +39,13 @@ class Prepared:
     box: Box | None = None
 
 
-def load_image(source: Image.Image | str | Path) -> Image.Image:
-    """The image in RGB, turned as its EXIF orientation says.
+def load_image(source: Image.Image | str | Path, rule: dict[str, Any]) -> Image.Image:
+    """The image in RGB, upright, by the rule ("input" of `bundle.json`).
 
     Raises:
-        BundleError: the file is missing, truncated or not an image.
+        PictureError: the file is missing, broken, too large or of a format that is not read.
     """
-    if isinstance(source, Image.Image):
-        return _to_rgb(source)
-    try:
-        with Image.open(source) as image:
-            return _to_rgb(image)
-    except UnidentifiedImageError as error:
-        raise BundleError(f"{source} is not an image that Pillow can read; give a JPEG, PNG or similar.") from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BundleError(f"cannot read the image {source}: {reason}. Check the path and the file.") from error
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
-    if image.mode != "LA":
-        return image.convert("RGB")
-    coloured = image.convert("RGBA")
-    canvas = Image.new("RGB", coloured.size, _UNDER_TRANSPARENCY)
-    canvas.paste(coloured, mask=coloured.getchannel("A"))
-    return canvas
+    return read(source, **rule.get("depth", {}))
 
 
 def prepare(image: Image.Image, rule: dict[str, Any], box: Box | None = None) -> Prepared:
@@ -80,7 +60,7 @@ def prepare(image: Image.Image, rule: dict[str, Any], box: Box | None = None) ->
     if rule["resize"] == "crop":
         return _prepare_crop(image, rule, box or (0.0, 0.0, float(image.width), float(image.height)))
     if rule["resize"] == "fit":
-        new_size = _fitting(image.size, (width, height))
+        new_size = fitting(image.size, (width, height))
         resized = np.asarray(image.resize(new_size, Image.Resampling.BILINEAR))
         pixels = np.full((height, width, 3), rule["pad_value"], np.uint8)
         pixels[: new_size[1], : new_size[0]] = resized
@@ -91,7 +71,7 @@ def prepare(image: Image.Image, rule: dict[str, Any], box: Box | None = None) ->
     return Prepared(normalise(pixels, rule), image.size, scale)
 
 
-def _fitting(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
+def fitting(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
     """Largest (width, height) of the same aspect ratio inside `room`; rounded as mmcv's rescale_size does."""
     factor = min(max(room) / max(size), min(room) / min(size))
     if any(int(side * factor + 0.5) > limit for side, limit in zip(size, room, strict=True)):

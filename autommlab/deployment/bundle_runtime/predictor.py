@@ -41,7 +41,7 @@ class Predictor:
 
     def prepare(self, image: Image.Image | str | Path, box: Box | None = None) -> Prepared:
         """The network input of an image; `box` (x, y, width, height) only matters for keypoints."""
-        return prepare(load_image(image), self.info["input"], box)
+        return prepare(load_image(image, self.info["input"]), self.info["input"], box)
 
     def run(self, tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
         """Raw outputs for a prepared (1, 3, height, width) tensor."""
@@ -72,7 +72,7 @@ class Predictor:
         Raises:
             BundleError: the image cannot be read.
         """
-        picture = load_image(image)
+        picture = load_image(image, self.info["input"])
         if self.task == "keypoint":
             whole = [(0.0, 0.0, float(picture.width), float(picture.height))]
             return {"instances": [self._points(picture, box) for box in (boxes if boxes is not None else whole)]}

@@ -92,6 +92,7 @@ def _report(trial: Trial, metrics: dict[str, float]) -> None:
         "val_s": trial.val_s,
         "setup_s": trial.setup_s,
         "readback": trial.readback,
+        "skipped": trial.skipped,
         "config": trial.config_text(),
     }
     with tempfile.TemporaryDirectory(prefix="autommlab-report-") as folder:

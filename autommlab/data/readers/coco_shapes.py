@@ -1,0 +1,87 @@
+"""The box of a COCO object that has none: around its polygons, its run-length mask or its points."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from autommlab.data.readers import boxes
+from autommlab.data.readers.boxes import Box
+
+#: A mask of more pixels is no mask of a picture.
+_MOST_PIXELS = 1 << 31
+
+
+def coordinates(entry: dict[str, Any]) -> Iterator[float]:
+    """All coordinates of an entry: of its box, its polygons and its labelled points."""
+    yield from boxes.numbers(entry.get("bbox"), 4) or ()
+    for polygon in _polygons(entry.get("segmentation")):
+        yield from polygon
+    for x, y in _labelled(entry.get("keypoints")):
+        yield from (x, y)
+
+
+def outline_box(segmentation: Any) -> Box | None:
+    """The box around the polygons or the mask of an entry; None where there is neither."""
+    if isinstance(segmentation, dict):
+        return _mask_box(segmentation)
+    points = [point for polygon in _polygons(segmentation) for point in boxes.pairs(polygon)]
+    return boxes.around(points, (0, 0))
+
+
+def points_box(keypoints: Any, size: tuple[int, int]) -> Box | None:
+    """The box around the labelled points of an entry, with a margin; None where there is none."""
+    return boxes.around(_labelled(keypoints), size, margin=True)
+
+
+def _polygons(segmentation: Any) -> list[tuple[float, ...]]:
+    if not isinstance(segmentation, list):
+        return []
+    # Some tools leave out the outer list where there is one polygon.
+    lists = segmentation if segmentation and isinstance(segmentation[0], list) else [segmentation]
+    return [flat for each in lists if (flat := boxes.numbers(each)) and len(flat) >= 4]
+
+
+def _labelled(keypoints: Any) -> list[tuple[float, float]]:
+    flat = boxes.numbers(keypoints) or ()
+    return [(x, y) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=False) if v > 0]
+
+
+def _mask_box(mask: dict[str, Any]) -> Box | None:
+    """Of COCO's run lengths: columns first, starting with the background."""
+    size = boxes.numbers(mask.get("size"), 2)
+    counts = mask.get("counts")
+    runs = _decoded(counts) if isinstance(counts, str) else boxes.numbers(counts)
+    if size is None or not runs or min(size) < 1 or size[0] * size[1] > _MOST_PIXELS or min(runs) < 0:
+        return None
+    height, start = int(size[0]), 0
+    left = top = right = bottom = -1
+    for position, run in enumerate(map(int, runs)):
+        end = start + run
+        if position % 2 and run:
+            first, last = divmod(start, height), divmod(end - 1, height)
+            # A run over several columns touches the upper and the lower edge.
+            high, low = (first[1], last[1]) if first[0] == last[0] else (0, height - 1)
+            left = first[0] if left < 0 else left
+            top = high if top < 0 else min(top, high)
+            right, bottom = last[0], max(bottom, low)
+        start = end
+    return None if left < 0 else (float(left), float(top), float(right - left + 1), float(bottom - top + 1))
+
+
+def _decoded(text: str) -> list[float] | None:
+    """COCO's compressed run lengths: 5 bits a character from "0" on, the sixth says that more follow."""
+    runs: list[float] = []
+    at = 0
+    while at < len(text):
+        value = shift = 0
+        more = True
+        while more:
+            if at >= len(text) or not 0 <= (code := ord(text[at]) - 48) < 64 or shift > 60:
+                return None
+            value |= (code & 31) << shift
+            more = bool(code & 32)
+            at, shift = at + 1, shift + 5
+            if not more and code & 16:
+                value -= 1 << shift
+        # From the fourth on, a run is told as the difference to the one two before.
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+    return runs

@@ -1,0 +1,302 @@
+"""Writes every table of results into the README and the documentation, from the committed JSON alone.
+
+`python docs/render_results.py` writes the blocks, `--check` only says whether one is stale. The intervals of
+the searcher tables are made here: a bootstrap over tasks and seeds, not over seeds alone as in the JSON.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from blocks import ROOT, main, table, text_table
+from numpy.typing import NDArray
+
+RESULTS = ROOT / "training_data_gen" / "results"
+
+#: Names in the stored results -> names that `autommlab searchers` lists today.
+NAMES = {"llm+tpe-before": "llm+tpe, first version"}
+#: What is no name of a searcher.
+GRID = "control: surrogate over a grid"
+_EARLIER = NAMES["llm+tpe-before"]
+_AFTER = (1, 3, 5, 10, 20)
+_DRAWS = 4000
+
+Scores = NDArray[np.float64]
+
+
+def read(name: str) -> dict[str, Any]:
+    """A committed result."""
+    content: dict[str, Any] = json.loads((RESULTS / name).read_text(encoding="utf-8"))
+    return content
+
+
+class Task(NamedTuple):
+    """One development task: its metric, the normalised best so far and the raw one, each [seed, trial]."""
+
+    kind: str
+    metric: str
+    data: str
+    model: str
+    best: dict[str, Scores]
+    raw: dict[str, Scores]
+    test: dict[str, Scores]
+
+
+@functools.cache
+def tasks() -> dict[str, Task]:
+    """The eight tasks of `hpo_held_out_20.json`, with the control that ranks a grid."""
+    stored, control = read("hpo_held_out_20.json"), read("surrogate_grid.json")["studies"]
+    return {name: _task(comparison, control[name]) for name, comparison in comparisons(stored).items()}
+
+
+def comparisons(stored: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Task -> its comparison."""
+    found: dict[str, dict[str, Any]] = stored["comparisons"]
+    return found
+
+
+def _task(comparison: dict[str, Any], control: dict[str, Any]) -> Task:
+    studies = sorted(comparison["studies"], key=lambda study: study["seed"])
+    every = [score for study in studies for score in study["scores"]]
+    worst, width = min(every), max(every) - min(every)
+    raw: dict[str, Scores] = {}
+    test: dict[str, Scores] = {}
+    for name in dict.fromkeys(study["searcher"] for study in studies):
+        own = [study for study in studies if study["searcher"] == name]
+        curves = [_curve(study["scores"], study["budget"] or len(study["scores"])) for study in own]
+        raw[NAMES.get(name, name)] = np.array(curves)
+        test[NAMES.get(name, name)] = np.array([study["test"] for study in own])
+    studies = [control[seed] for seed in sorted(control, key=int)]
+    raw[GRID] = np.array([_curve(study["scores"], len(study["scores"])) for study in studies])
+    test[GRID] = np.array([study["tests"][int(np.argmax(study["scores"]))] for study in studies])
+    return Task(
+        comparison["task"],
+        comparison["objective"],
+        comparison["data"],
+        comparison["model"],
+        {name: (scores - worst) / width for name, scores in raw.items()},
+        raw,
+        {name: (scores - worst) / width for name, scores in test.items()},
+    )
+
+
+def _curve(scores: Sequence[float], length: int) -> list[float]:
+    best = list(itertools.accumulate(scores, max))
+    return best + [best[-1]] * (length - len(best))
+
+
+def after(name: str, trials: int) -> Scores:
+    """Normalised best so far [task, seed]; empty if the searcher had fewer trials."""
+    found = [task.best[name] for task in tasks().values()]
+    return np.array([each[:, trials - 1] for each in found]) if found[0].shape[1] >= trials else np.empty((0, 0))
+
+
+def on_test(name: str) -> Scores:
+    """The winner's normalised test score at the end of the budget [task, seed]."""
+    return np.array([task.test[name] for task in tasks().values()])
+
+
+def interval(values: Scores) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean: tasks are drawn, then seeds within each."""
+    rng = np.random.default_rng(0)
+    count, seeds = values.shape
+    drawn = rng.integers(count, size=(_DRAWS, count))
+    within = rng.integers(seeds, size=(_DRAWS, count, seeds))
+    means = values[drawn[:, :, None], within].mean(axis=(1, 2))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def label(name: str) -> str:
+    """A searcher as it is typed; the control is none yet."""
+    return name if name in (GRID, _EARLIER) else f"`{name}`"
+
+
+def estimate(values: Scores) -> str:
+    """Mean and interval; "" for none."""
+    if not values.size:
+        return ""
+    low, high = interval(values)
+    return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
+def percent(share: dict[str, Any], *, bounds: bool = False) -> str:
+    """A share of right answers as a percentage."""
+    text = f"{100 * share['share']:.1f}"
+    return f"{text} ({100 * share['interval'][0]:.1f} to {100 * share['interval'][1]:.1f})" if bounds else text
+
+
+def headline() -> str:
+    """The README's table."""
+    ru, e2e = read("ru_test_adapter.json"), read("e2e_hpo_llama.json")
+    understood = f"{percent(ru['levels']['request']['all'], bounds=True)} %"
+    rows = [
+        ["Requests understood in every field (140 unseen requests)", understood],
+        [f"{len(e2e['rows'])} requests to deployed models", f"{e2e['points']} of {2 * len(e2e['rows'])} points"],
+    ]
+    for name in ("hpo-llama", GRID, "zero-shot", "default", "tpe+default", "tpe"):
+        figures = [f"{after(name, n).mean():.3f}" if after(name, n).size else "not run" for n in (1, 3, 10)]
+        llm = " (the LLM)" if name == "hpo-llama" else ""
+        rows.append([f"Score after 1, 3, 10 trials, {label(name)}{llm}", ", ".join(figures)])
+    for count in (1, 3):
+        difference = after("hpo-llama", count) - after(GRID, count)
+        low, high = interval(difference)
+        text = f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+        rows.append([f"`hpo-llama` minus the control after {count}", text])
+    return text_table(["what", "figure"], rows)
+
+
+def searcher_scores() -> str:
+    """Every searcher after so many trials, and on test."""
+    names = ["hpo-llama", "llm+tpe", _EARLIER, GRID, "zero-shot", "surrogate"]
+    names += ["default", "tpe+default", "random", "tpe"]
+    rows = [[label(n), *(estimate(after(n, count)) for count in _AFTER), estimate(on_test(n))] for n in names]
+    return table(["searcher", *(f"after {count}" for count in _AFTER), "winner on test"], rows)
+
+
+def contrasts() -> str:
+    """Differences of two searchers."""
+    asked = [
+        ("hpo-llama", 1, GRID, 1), ("hpo-llama", 3, GRID, 3), ("hpo-llama", 10, GRID, 10),
+        ("hpo-llama", 1, "default", 1), ("hpo-llama", 1, "surrogate", 1), ("hpo-llama", 3, "surrogate", 3),
+        ("hpo-llama", 1, "zero-shot", 1), ("hpo-llama", 3, "zero-shot", 3),
+        ("hpo-llama", 3, "tpe+default", 3), ("hpo-llama", 10, "tpe+default", 10),
+        ("hpo-llama", 10, "random", 10), ("hpo-llama", 20, "tpe", 20), ("llm+tpe", 20, "hpo-llama", 20),
+    ]  # fmt: skip
+    rows = []
+    for one, n, other, m in asked:
+        difference = after(one, n) - after(other, m)
+        low, high = interval(difference)
+        means = difference.mean(axis=1)
+        counts = (int((means > 0).sum()), int((means == 0).sum()), int((means < 0).sum()))
+        verdict = "yes" if low > 0 else "no, worse" if high < 0 else "not shown"
+        rows.append(
+            [
+                f"{label(one)} after {n}, {label(other)} after {m}",
+                f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})",
+                ", ".join(map(str, counts)),
+                verdict,
+            ]
+        )
+    return table(["compared", "difference", "tasks better, equal, worse", "better?"], rows)
+
+
+def by_task() -> str:
+    """The task's own metric, mean over seeds."""
+    names = ["default", GRID, "zero-shot", "hpo-llama"]
+    header = [
+        "task",
+        "data",
+        "model",
+        "metric",
+        *(f"{label(n)} {k}" for n in names for k in (1, 3) if k == 1 or n != "default"),
+    ]
+    rows = []
+    for task in tasks().values():
+        cells = [task.kind, task.data, task.model, task.metric]
+        for name in names:
+            for count in (1, 3):
+                if task.raw[name].shape[1] >= count:
+                    cells.append(f"{task.raw[name][:, count - 1].mean():.3f}")
+        rows.append(cells)
+    return table(header, rows, words=4)
+
+
+def llm_cost() -> str:
+    """Seconds and fallbacks of the searchers that ask the LLM."""
+    compared = comparisons(read("hpo_held_out_20.json")).values()
+    rows = []
+    for name in ("hpo-llama", "llm+tpe"):
+        studies = [study for comparison in compared for study in comparison["studies"] if study["searcher"] == name]
+        seconds = np.array([study["llm_seconds"] for study in studies])
+        trials = sum(len(study["scores"]) for study in studies)
+        asked = sum(study["proposed_by"].get("hpo-llama", 0) for study in studies)
+        fallbacks = sum(count for study in studies for who, count in study["proposed_by"].items() if "fallback" in who)
+        rows.append(
+            [
+                f"`{name}`", str(len(studies)), f"{seconds.mean():.0f}", f"{seconds.sum() / asked:.1f}",
+                f"{fallbacks} of {trials}",
+            ]
+        )  # fmt: skip
+    header = ["searcher", "studies of 20 trials", "LLM s a study", "LLM s a proposal of the LLM", "fallbacks"]
+    return table(header, rows)
+
+
+def hours() -> str:
+    """What the committed trainings cost, by task."""
+    seconds: dict[str, list[float]] = {}
+    with gzip.open(RESULTS / "hpo_trainings.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            training = json.loads(line)
+            taken = training["setup_s"] + training["train_s"] + training["val_s"]
+            seconds.setdefault(training["task"], []).append(taken)
+    seconds["all"] = [each for own in seconds.values() for each in own]
+    rows = [[task, f"{len(own):,}", f"{sum(own) / 3600:.1f}"] for task, own in seconds.items()]
+    return table(["task", "trainings", "hours"], rows)
+
+
+def understanding() -> str:
+    """Request understanding by level."""
+    results = [read(f"ru_test_{name}.json") for name in ("zero_shot", "base", "adapter", "more_checks")]
+    kinds = ("classification", "detection", "segmentation", "keypoint")
+    rows = []
+    for level in ("item", "list", "key", "request", "valid parse"):
+        found = [each["valid"] if level == "valid parse" else each["levels"][level] for each in results]
+        base, shots, adapter, checked = found
+        by_task = [percent(adapter["tasks"][kind]) for kind in kinds]
+        ends = [percent(each["all"], bounds=True) for each in (adapter, checked)]
+        rows.append([level, percent(base["all"]), percent(shots["all"]), *by_task, *ends])
+    header = ["level", "base model", "base, 5 examples", *kinds, "adapter, all", "with later checks"]
+    return table(header, rows)
+
+
+def fields() -> str:
+    """Request understanding by field."""
+    adapter = read("ru_test_adapter.json")
+    rows = [
+        [name, percent(field["all"], bounds=True), percent(field["stated"]) + f" of {field['stated']['of']}"]
+        for name, field in adapter["fields"].items()
+    ]
+    return table(["field", "right, all requests", "right where the person says it"], rows)
+
+
+def end_to_end() -> str:
+    """One line per request."""
+    stored = read("e2e_hpo_llama.json")
+    rows = []
+    for row in stored["rows"]:
+        wrong = "; ".join(f"{m['field']}: {m['got']} for {m['expected']}" for m in row["mistakes"])
+        quality = row["checks"][0]
+        rows.append(
+            [
+                row["task"], ", ".join(name for name in row["classes"] if name != "background"),
+                "yes" if row["understood"] else f"no ({wrong})",
+                f"{quality['name']} {quality['wanted']}", quality["got"].split(" on ")[0],
+                "yes" if row["met"] else "no", str(row["points"]), f"{row['seconds']:.0f}",
+            ]
+        )  # fmt: skip
+    total = ["all", "", "", "", "", "", f"{stored['points']} of {2 * len(stored['rows'])}", ""]
+    header = ["task", "classes of the model", "understood", "asked", "test score", "met", "points", "seconds"]
+    return text_table(header, [*rows, total])
+
+
+WRITERS: dict[str, Callable[[], str]] = {
+    "headline": headline,
+    "searcher-scores": searcher_scores,
+    "searcher-contrasts": contrasts,
+    "searcher-by-task": by_task,
+    "llm-cost": llm_cost,
+    "hours": hours,
+    "understanding": understanding,
+    "understanding-fields": fields,
+    "end-to-end": end_to_end,
+}
+
+if __name__ == "__main__":
+    main(WRITERS)
