@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median_low
 
+from autommlab.bundle_runtime.pictures import Depth, depth_of
 from autommlab.common.errors import DataError
 from autommlab.data import bag_choice
 from autommlab.data.bag_files import read_bag, write_bag, write_splits
@@ -15,7 +16,6 @@ from autommlab.data.bag_plan import Part, Plan, make_plan
 from autommlab.data.bag_split import Splits, capped, make_splits, note_left_out, with_first_files
 from autommlab.data.match import things
 from autommlab.data.records import SPLITS, Bag, KeypointLayout, KeypointMeta, LoadedDataset, PictureDepth
-from autommlab.deployment.bundle_runtime.pictures import Depth, depth_of
 from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest

@@ -9,12 +9,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.bundle_runtime import pictures
+from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
 from autommlab.data.bag_items import IGNORED, Item, by_rarest
 from autommlab.data.readers.fitting import resized
 from autommlab.data.readers.masks import Misfit, fitted, mapped, misfit, raw_mask
-from autommlab.deployment.bundle_runtime import pictures
-from autommlab.deployment.bundle_runtime.pictures import Facts, PictureError
 
 if TYPE_CHECKING:
     import numpy as np

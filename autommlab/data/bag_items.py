@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autommlab.bundle_runtime.pictures import Facts
 from autommlab.data.bag_plan import Part, Plan
 from autommlab.data.records import Instance, LoadedDataset, Sample, Split
-from autommlab.deployment.bundle_runtime.pictures import Facts
 from autommlab.tasks import Task
 
 #: Label of a pixel that counts neither in training nor in evaluation.

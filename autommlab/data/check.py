@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from autommlab.bundle_runtime import pictures
+from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
 from autommlab.data import counts
 from autommlab.data.bag_trial import try_bag
@@ -21,8 +23,6 @@ from autommlab.data.readers.fitting import resized, size_mismatch
 from autommlab.data.readers.images import unreadable
 from autommlab.data.readers.masks import UNLABELLED, mapped, misfit, raw_mask
 from autommlab.data.records import LoadedDataset, Problem, Sample
-from autommlab.deployment.bundle_runtime import pictures
-from autommlab.deployment.bundle_runtime.pictures import Facts, PictureError
 from autommlab.tasks import Task
 
 _THREADS = min(16, (os.cpu_count() or 1) + 4)

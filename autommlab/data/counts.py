@@ -70,9 +70,9 @@ def _labels(dataset: LoadedDataset) -> list[tuple[Sample, list[int] | None]]:
 
 
 def _mask_labels(sample: Sample) -> list[int] | None:
+    from autommlab.bundle_runtime.pictures import PictureError
     from autommlab.common.errors import DataError
     from autommlab.data.readers.masks import class_mask
-    from autommlab.deployment.bundle_runtime.pictures import PictureError
 
     try:
         return present(class_mask(sample))

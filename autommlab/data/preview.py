@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from autommlab.bundle_runtime import pictures
+from autommlab.bundle_runtime.pictures import Depth, Facts, PictureError
 from autommlab.common.errors import DataError, StorageError, unknown
 from autommlab.data import counts, draw
 from autommlab.data.readers.masks import class_mask, fitted, misfit
 from autommlab.data.records import SPLITS, LoadedDataset, Sample
-from autommlab.deployment.bundle_runtime import pictures
-from autommlab.deployment.bundle_runtime.pictures import Depth, Facts, PictureError
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:

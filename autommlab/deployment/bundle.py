@@ -54,7 +54,8 @@ def write_working_parts(
     _write(folder / "requirements.txt", "\n".join(requirements(engine)))
     shutil.copyfile(_HERE / "predict_template.py", folder / "predict.py")
     runtime = folder / "bundle_runtime"
-    shutil.copytree(_HERE / "bundle_runtime", runtime, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    kept = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_HERE.parent / "bundle_runtime", runtime, ignore=kept, dirs_exist_ok=True)
 
 
 def requirements(engine: Engine) -> list[str]:

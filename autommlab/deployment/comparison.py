@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autommlab.bundle_runtime.decode import detections
 from autommlab.compat import quiet_toolboxes
-from autommlab.deployment.bundle_runtime.decode import detections
 from autommlab.deployment.trained import Trained
 from autommlab.tasks import Task, objective
 from autommlab.understanding.request import Engine

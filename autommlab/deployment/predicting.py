@@ -111,7 +111,7 @@ def predict_files(
     Raises:
         StorageError: `out` cannot be written.
     """
-    from autommlab.deployment.bundle_runtime import pictures
+    from autommlab.bundle_runtime import pictures
 
     depth = bundle.meta.get("input", {}).get("depth", {})
     taken: set[str] = set()

@@ -15,7 +15,7 @@ from autommlab.report.content import Picture
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
-    pass
+    from PIL import Image
 
 
 def training_pictures(bag: Bag, count: int = 8) -> tuple[Picture, ...]:
@@ -58,7 +58,7 @@ def predicted_pictures(
 
 
 def _open(path: Path, bag: Bag) -> Image.Image:
-    from autommlab.deployment.bundle_runtime import pictures
+    from autommlab.bundle_runtime import pictures
 
     return pictures.read(path, **bag.depth.model_dump())
 

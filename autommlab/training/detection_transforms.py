@@ -8,7 +8,7 @@ import mmcv
 from mmdet.datasets.transforms import Resize
 from mmdet.registry import TRANSFORMS
 
-from autommlab.deployment.bundle_runtime.images import fitting
+from autommlab.bundle_runtime.images import fitting
 
 
 @TRANSFORMS.register_module(force=True)

@@ -12,8 +12,8 @@ from mmcv.transforms import BaseTransform, Compose
 from mmengine.registry import TRANSFORMS
 from PIL import Image
 
+from autommlab.bundle_runtime import pictures
 from autommlab.common.errors import DataError
-from autommlab.deployment.bundle_runtime import pictures
 from autommlab.training.failures import DISK_ERRNOS
 
 #: Key of a sample whose picture is to be blank.

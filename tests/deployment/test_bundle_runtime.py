@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from autommlab.bundle_runtime import BundleError, Predictor
+from autommlab.bundle_runtime.decode import detections, resize_bilinear, suppress
+from autommlab.bundle_runtime.images import load_image, prepare
+from autommlab.bundle_runtime.keypoints import gaussian_kernel
 from autommlab.compat import apply_repairs
-from autommlab.deployment.bundle_runtime import BundleError, Predictor
-from autommlab.deployment.bundle_runtime.decode import detections, resize_bilinear, suppress
-from autommlab.deployment.bundle_runtime.images import load_image, prepare
-from autommlab.deployment.bundle_runtime.keypoints import gaussian_kernel
 
 PLAIN = {"mean": [0.0] * 3, "std": [1.0] * 3, "channels": "rgb", "tensor_pad": 0.0}
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autommlab.deployment.bundle_runtime import BundleError
-from autommlab.deployment.bundle_runtime.keypoints import decode_points
+from autommlab.bundle_runtime import BundleError
+from autommlab.bundle_runtime.keypoints import decode_points
 
 SIZE, CELLS = (96, 128), (24, 32)
 CODECS = [

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from autommlab.bundle_runtime import pictures
+from autommlab.bundle_runtime.pictures import PictureError
 from autommlab.data.readers.files import shown
 from autommlab.data.records import Problem
-from autommlab.deployment.bundle_runtime import pictures
-from autommlab.deployment.bundle_runtime.pictures import PictureError
 
 #: What reading a picture raises.
 BROKEN_IMAGE = (PictureError,)

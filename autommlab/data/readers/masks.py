@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from autommlab.bundle_runtime import pictures
 from autommlab.common.errors import DataError
-from autommlab.deployment.bundle_runtime import pictures
 
 if TYPE_CHECKING:
     import numpy as np
