@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
 import typer
 from typer.core import TyperCommand
 
@@ -108,7 +107,7 @@ def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] 
 class GroupedCommand(TyperCommand):
     """A command whose options stand in `--help` under the headings that `rich_help_panel` names, in plain text."""
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, group after group in the order of the first member."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
