@@ -13,7 +13,8 @@ from autommlab import settings
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import TrainingError
 from autommlab.common.placement import resources_of_node
-from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import own_signal_handlers, prepare_ray_environment, start_private_ray
+from autommlab.common.ray_address import require_ray
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
 _NAMESPACE = "autommlab-study-"
@@ -38,11 +39,23 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
     if ray.is_initialized():
         yield
         return
-    target = address or os.environ.get("RAY_ADDRESS")
+    try:
+        _connect(address or os.environ.get("RAY_ADDRESS"), priority)
+        yield
+    finally:
+        ray.shutdown()  # also of one that was being started when a signal came
+
+
+def _connect(target: str | None, priority: int) -> None:
+    import ray
+
+    if target:
+        require_ray(target)
     try:
         if target:
             name = f"{_NAMESPACE}{priority}"
-            ray.init(address=target, namespace=name, log_to_driver=False, logging_level=logging.ERROR)
+            with own_signal_handlers():
+                ray.init(address=target, namespace=name, log_to_driver=False, logging_level=logging.ERROR)
         else:
             start_private_ray(resources=resources_of_node(settings.trial_resource()))
     except (ConnectionError, RuntimeError, TimeoutError) as error:
@@ -50,10 +63,6 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
             f"cannot connect to Ray at {target or 'this machine'}: {error}. Check the address, start a cluster "
             "with `ray start --head`, or unset RAY_ADDRESS to use a private Ray on this machine"
         ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def cluster_share() -> float:

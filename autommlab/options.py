@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -12,6 +12,11 @@ from searchers import today
 
 #: Of a searcher; one of an earlier release becomes today's.
 SearcherName = Annotated[str, AfterValidator(today)]
+
+#: What only extends a study, or spreads it otherwise over machines and searchers; the rest decides what is learnt.
+MAY_CHANGE = frozenset(
+    {"searcher", "scheduler", "trials", "time_min", "concurrent", "cpus_per_trial", "gpus_per_trial"}
+)
 
 
 class RunOptions(BaseModel):
@@ -23,6 +28,7 @@ class RunOptions(BaseModel):
         data: name or path of a data set that overrides the request.
         model: name of a model that overrides the request.
         weights: pretrained file.
+        task, classes, engine, device: each overrides what the request is understood to ask for.
         profile: budget profile.
         searcher, scheduler: names known to `searchers`.
         trials: None = the profile's number.
@@ -40,6 +46,10 @@ class RunOptions(BaseModel):
     data: str | None = None
     model: str | None = None
     weights: Path | None = None
+    task: str | None = None
+    classes: tuple[str, ...] = ()
+    engine: str | None = None
+    device: str | None = None
     profile: str = "laptop"
     searcher: SearcherName = "tpe+default"
     scheduler: str = "none"
@@ -61,8 +71,20 @@ class RunOptions(BaseModel):
         """GPUs of each worker of a trial, the profile's where none are named."""
         return settings.profile(self.profile).gpus_per_trial if self.gpus_per_trial is None else self.gpus_per_trial
 
-    def differences(self, given: dict[str, Any]) -> list[str]:
-        """One line for each value of `given` that is not this run's: "field: stored X, now Y"."""
-        mine = self.model_dump(mode="json")
-        asked = RunOptions.model_validate({**mine, **given}).model_dump(mode="json")
-        return [f"{name}: stored {mine[name]!r}, now {asked[name]!r}" for name in mine if mine[name] != asked[name]]
+    def differences(self, other: RunOptions) -> Differences:
+        """What `other` asks for that is not this run's."""
+        mine, asked = self.model_dump(mode="json"), other.model_dump(mode="json")
+        lines = {
+            name: f"{name}: stored {mine[name]!r}, now {asked[name]!r}" for name in mine if mine[name] != asked[name]
+        }
+        return Differences(
+            refused=[line for name, line in lines.items() if name not in MAY_CHANGE],
+            allowed=[line for name, line in lines.items() if name in MAY_CHANGE],
+        )
+
+
+class Differences(NamedTuple):
+    """Lines "field: stored X, now Y": those that make another run of it, and those that extend or reschedule it."""
+
+    refused: list[str]
+    allowed: list[str]

@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from autommlab import settings
 from autommlab.cluster import ray_session
 from autommlab.common.errors import AutoMMLabError
+from autommlab.common.stopping import stopped
 from autommlab.data.records import Bag
+from autommlab.deployment.bundle_files import missing_files
 from autommlab.deployment.records import Deployment
 from autommlab.llm_service import service_for, start_ahead
 from autommlab.models.records import ModelChoice
@@ -54,6 +56,7 @@ class RunOutcome(BaseModel):
     """A finished run."""
 
     folder: Path
+    bag: Bag
     study: StudyResult
     deployment: Deployment
     report: Path
@@ -80,12 +83,16 @@ def run(
         AutoMMLabError: a stage failed; what is finished stays and `--resume` goes on.
     """
     folder = RunFolder(out)
-    folder.open(options)
+    is_new = not folder.exists
+    changed = folder.open(options, may_extend=True)
     events.add(EventLog(folder.events))
     mirror = where.mirror
     if mirror is not None:
         events.add(Mirroring(mirror, events))
     try:
+        if changed:
+            events.emit("note", "", f"goes on with other settings: {'; '.join(changed)}")
+        _reopen(options, folder, events, extended=bool(changed))
         # Without a parse, understanding starts the service itself.
         if options.parse is not None and folder.read("study", StudyResult) is None:
             start_ahead([options.searcher], lambda words: events.emit("note", "understanding", words))
@@ -105,8 +112,11 @@ def run(
         events.emit(
             "done", "", f"bundle: {deployment.bundle}", bundle=str(deployment.bundle), report=str(folder.report)
         )
-        return RunOutcome(folder=folder.path, study=study, deployment=deployment, report=folder.report)
+        return RunOutcome(folder=folder.path, bag=plan.bag, study=study, deployment=deployment, report=folder.report)
     except BaseException as error:
+        if is_new and mirror is None and _came_to_nothing(error, folder):
+            folder.discard()
+            raise
         with contextlib.suppress(AutoMMLabError, OSError):  # the first error is the one to tell
             _report(options, folder, problem=str(error) or type(error).__name__)
             if mirror is not None:
@@ -114,6 +124,43 @@ def run(
         raise
     finally:
         folder.close()
+
+
+def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended: bool) -> None:
+    """Drop the records of stages that have to be done again: more was asked for, or their files are gone."""
+    study = folder.read("study", StudyResult)
+    if study is None:
+        return
+    wanted = _trials(options)
+    if extended and len(study.trials) < wanted and not _out_of_time(options, folder):
+        events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
+        folder.forget("study", "deployment")
+        return
+    deployment = folder.read("deployment", Deployment)
+    if deployment is not None and (lacking := missing_files(deployment.bundle)):
+        events.emit("warning", "deployment", f"the bundle lacks {', '.join(lacking)}: it is made again")
+        folder.forget("deployment")
+
+
+def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
+    """Whether a new run failed by what was asked, before there was anything to see: a typo leaves no folder."""
+    typo = isinstance(error, AutoMMLabError) and not error.may_pass and stopped() is None
+    return typo and not (folder.path / "bag.json").exists()
+
+
+def _trials(options: RunOptions) -> int:
+    return options.trials if options.trials is not None else settings.profile(options.profile).trials
+
+
+def _seconds_left(options: RunOptions, folder: RunFolder) -> float | None:
+    """Of the time for training, None without a limit."""
+    if options.time_min is None:
+        return None
+    return max(0.0, options.time_min * 60 - folder.stage_seconds().get("training", 0.0))
+
+
+def _out_of_time(options: RunOptions, folder: RunFolder) -> bool:
+    return _seconds_left(options, folder) == 0
 
 
 def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None = None) -> Plan:
@@ -128,6 +175,8 @@ def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None 
 
 def plan_in(folder: RunFolder, options: RunOptions, events: Events, ask: Ask | None = None) -> Plan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again."""
+    from autommlab.foreseen import of_drawings
+
     profile = settings.profile(options.profile)
 
     def select_data() -> Bag:
@@ -145,6 +194,8 @@ def plan_in(folder: RunFolder, options: RunOptions, events: Events, ask: Ask | N
         "understanding", "request", ModelRequest, folder, events, lambda: _understand(options, folder, events, ask)
     )
     bag = _recorded("data", "bag", Bag, folder, events, select_data)
+    if words := of_drawings(bag):
+        events.emit("warning", "data", words)
     choice = _recorded("model", "model", ModelChoice, folder, events, select_model)
     return Plan(request=request, bag=bag, choice=choice)
 
@@ -171,7 +222,7 @@ def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
     study = StudyOptions(
         searcher=options.searcher,
         scheduler=options.scheduler,
-        trials=options.trials if options.trials is not None else profile.trials,
+        trials=_trials(options),
         time_budget_s=None if options.time_min is None else options.time_min * 60,
         max_concurrent=options.concurrent,
         cpus_per_trial=options.cpus,
@@ -183,6 +234,9 @@ def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
+    from autommlab.data.overrides import known_set, with_overrides
+    from autommlab.foreseen import foreseen
+
     def meanwhile() -> None:
         from autommlab.compat import import_toolboxes
         from autommlab.llm_service import STARTING
@@ -192,17 +246,20 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
         # The task is not known yet; mmpretrain and what it imports serve every task.
         import_toolboxes(Task.CLASSIFICATION)
 
+    known = known_set(options)
     outcome = understand(
         options.text,
         parse=options.parse,
-        needs_object=options.data is None,
+        needs_object=options.data is None and not options.classes,
+        task=known.task,
         lent=Lent(ask=ask, tell=lambda doing: events.emit("progress", "understanding", doing), meanwhile=meanwhile),
     )
+    outcome = with_overrides(outcome, options, known)
     folder.write("understanding", outcome)
     if outcome.effort is not None:
         effort = outcome.effort
         events.emit("note", "understanding", effort.in_words(), **effort.model_dump(mode="json"))
-    for warning in outcome.warnings():
+    for warning in (*outcome.warnings(), *foreseen(outcome.request, data=options.data)):
         events.emit("warning", "understanding", warning)
     return outcome.request
 
@@ -211,6 +268,9 @@ def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, w
     from autommlab.training.study import run_study
 
     setup, space, study, default_configuration = study_inputs(options, plan)
+    left = _seconds_left(options, folder)
+    if left is not None:  # an earlier call has used some; Ray Tune takes no 0
+        study = study.model_copy(update={"time_budget_s": max(1.0, left)})
     service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
     with ray_session(where.address, priority=where.priority):
         return run_study(

@@ -14,6 +14,7 @@ Checked against ray 2.60 and optuna 5.0.
 from __future__ import annotations
 
 import base64
+import contextlib
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -85,7 +86,9 @@ class OptunaSearcher(TrackingSearcher):
         """The ledger and Ray's own file of the Optuna study, in base64."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "optuna")
-            self._delegate.save(str(file))
+            sampler = self._delegate._sampler
+            with sampler.light() if isinstance(sampler, RankedTPESampler) else contextlib.nullcontext():
+                self._delegate.save(str(file))
             return {**super().get_state(), "optuna": base64.b64encode(file.read_bytes()).decode("ascii")}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -94,7 +97,11 @@ class OptunaSearcher(TrackingSearcher):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "optuna")
             file.write_bytes(base64.b64decode(state["optuna"]))
+            made_with = self._delegate._sampler
             self._delegate.restore(str(file))
+        restored = self._delegate._sampler
+        if isinstance(made_with, RankedTPESampler) and isinstance(restored, RankedTPESampler):
+            restored.take_over(made_with)
 
     def settings(self) -> dict[str, Any]:
         """See `BaseSearcher.settings`."""

@@ -121,9 +121,13 @@ class TrackingSearcher(BaseSearcher):
         return dict(self._attempts[trial_id].config)
 
     def observe(self, trial_id: str, config: Configuration, origin: str) -> None:
-        """Enter a trial whose configuration another searcher of the same study chose; its result comes as usual."""
+        """Enter a trial whose configuration another searcher of the same study chose; its result comes as usual.
+
+        The next first configuration counts as this searcher's own, whoever chose it before.
+        """
         if trial_id not in self._attempts:
-            self._adopt_foreign(trial_id, config)
+            due = self._first_configs[len(self._attempts) :][:1]
+            (self._adopt if due == [config] else self._adopt_foreign)(trial_id, config)
             self._attempts[trial_id] = Attempt(dict(config), origin)
             self._entered(trial_id)
 

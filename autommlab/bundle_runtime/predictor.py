@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,7 @@ class Predictor:
         return decode.decode_mask(outputs, self.info, prepared)
 
     def _points(self, picture: Image.Image, box: Sequence[float]) -> dict[str, Any]:
-        if len(box) != 4:
-            raise BundleError(f"a box has four numbers x,y,width,height, got {list(box)}.")
-        x, y, width, height = (float(value) for value in box)
+        x, y, width, height = _checked(box, picture.size)
         prepared = prepare(picture, self.info["input"], (x, y, width, height))
         found, scores = keypoints.decode_points(self._run(prepared.tensor), self.info["codec"])
         places = keypoints.to_image(found, prepared, tuple(self.info["input"]["size"]))
@@ -98,3 +97,20 @@ class Predictor:
             "box": [x, y, width, height],
             "keypoints": points,
         }
+
+
+def _checked(box: Sequence[float], size: tuple[int, int]) -> Box:
+    """The box, if it shows a part of a picture of that size.
+
+    Raises:
+        BundleError: it does not.
+    """
+    numbers = [float(value) for value in box]
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise BundleError(f"a box has four numbers x,y,width,height, got {numbers}.")
+    x, y, width, height = numbers
+    if width <= 0 or height <= 0:
+        raise BundleError(f"the box {numbers} is empty; give x,y,width,height in pixels with a size above 0.")
+    if x >= size[0] or y >= size[1] or x + width <= 0 or y + height <= 0:
+        raise BundleError(f"the box {numbers} lies outside of the picture, which has {size[0]} x {size[1]} pixels.")
+    return x, y, width, height

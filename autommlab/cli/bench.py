@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from autommlab.cli.shared import counts_with_commas, names_with_commas, searchers_named
+from autommlab.cli.shared import counts_with_commas, going_on, names_with_commas, searchers_named
 
 bench_app = typer.Typer(no_args_is_help=True)
 
@@ -150,6 +150,7 @@ def workers(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Whether a trial learns the same over several processes as in one: the default configuration, paired seeds."""
+    from autommlab.cli.option_check import check_options
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events
@@ -162,7 +163,10 @@ def workers(
         workers_per_trial=workers_per_trial,
         cpus_per_trial=cpus_per_trial,
     )
-    result = measure_workers(options, out.resolve(), seeds=seeds, events=Events() if as_json else Events(Display()))
+    check_options(options)
+    with going_on():
+        events = Events() if as_json else Events(Display())
+        result = measure_workers(options, out.resolve(), seeds=seeds, events=events)
     if as_json:
         print(result.model_dump_json())
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autommlab.cli.shared import command_line, print_table, searchers_named
+from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
 
 
 def compare(
@@ -16,14 +16,14 @@ def compare(
         str, typer.Option(help="Names with commas; the others are tested against the first.")
     ] = "random,default,tpe,tpe+default",
     seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim, 8 if trials are cheap.")] = 5,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials of each study. [default: the profile's]")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials of each study. [default: the profile's]")] = None,
     parse: Annotated[Path | None, typer.Option(help="JSON file with the finished parse of the request.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set (name or folder) instead of the request's.")] = None,
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
     scheduler: Annotated[str, typer.Option(help="Who stops hopeless trials: none, asha or median.")] = "none",
-    concurrent: Annotated[int, typer.Option(min=0, help="Trials at once; 0 = as many as fit.")] = 0,
+    concurrent: Annotated[int, typer.Option(help="Trials at once; 0 = as many as fit.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/compare"),
     address: Annotated[
         str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
@@ -31,6 +31,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare searchers with equal budgets and paired seeds: a table, comparison.json and comparison.png."""
+    from autommlab.cli.option_check import check_options
     from autommlab.compare.records import CompareOptions
     from autommlab.compare.run_compare import RESULT_FILE, run_compare
     from autommlab.compare.show import PLOT_FILE, draw, table
@@ -53,7 +54,9 @@ def compare(
     options = CompareOptions(run=run, searchers=asked, seeds=seeds)
     command = command_line()
     events = Events() if as_json else Events(Display())
-    result = run_compare(options, out.resolve(), events, address=address, command=command)
+    check_options(run, address)
+    with going_on():
+        result = run_compare(options, out.resolve(), events, address=address, command=command)
     plot = draw(result, out / PLOT_FILE)
     if as_json:
         print(result.model_dump_json())

@@ -33,6 +33,7 @@ def submit(
 
     command = context.parent.command.get_command(context, "run")  # type: ignore[union-attr]
     run = command.make_context("submit", list(context.args))
+    _check(run.params)
     plan = plan_job(run.params, [p for p in command.params if p.param_type_name == "option"])
     jobs = Jobs(address)
     jobs.submit(plan)
@@ -42,6 +43,20 @@ def submit(
         return
     _watch(jobs, plan.job_id)
     print(f"Results: {plan.out}. Bring them here: {jobs.again('fetch', plan.job_id)}")
+
+
+def _check(parameters: dict[str, Any]) -> None:
+    """Look at the options of a new run before its job starts; data and files may be there and not here."""
+    from autommlab.cli.option_check import check_options
+    from autommlab.cli.run import given_options
+    from autommlab.options import RunOptions
+
+    given = {**given_options(parameters), "data": None}
+    if parameters["resume"]:
+        given["text"] = "as before"
+    if parameters["weights"] is not None and parameters["weights"].is_absolute():
+        given["weights"] = None
+    check_options(RunOptions.model_validate(given))
 
 
 def list_jobs(address: Address = None) -> None:

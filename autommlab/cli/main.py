@@ -22,6 +22,7 @@ from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import AutoMMLabError, StorageError, tell_renamed
 from autommlab.common.files import STORAGE_ERRNOS
+from autommlab.common.stopping import obey_signals, stopped
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -53,7 +54,6 @@ _RENAMED = {
     "race": "compare", "--experience": "--trial-history", "--triplets": "--trials", "--recipe": "--default",
     "--no-recipe": "--no-default", "--per-bag": "--per-dataset", "--bags": "--datasets",
 }  # fmt: skip
-_INTERRUPTED = 130
 _UNEXPECTED = 70
 
 
@@ -96,25 +96,33 @@ add_plugins({"": app, "bench": bench_app})
 
 def main() -> None:
     """Entry point: an error of ours is one clear message and its exit code, never a traceback."""
+    obey_signals()
     keep_bytecode(home() / "bytecode")
     sys.argv[1:] = todays_words(sys.argv[1:])
     try:
         app()
-    except AutoMMLabError as error:
-        _complain(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(_INTERRUPTED)
-    except OSError as error:
-        if error.errno not in STORAGE_ERRNOS:
-            raise
-        _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
-        sys.exit(StorageError.exit_code)
-    except Exception:
-        traceback.print_exc()
-        _complain("this is a fault of autommlab, not yours; please report it with the lines above")
-        sys.exit(_UNEXPECTED)
+    except BaseException as error:
+        sys.exit(_told(error))
+
+
+def _told(error: BaseException) -> int | str | None:
+    """Say what ended the program; its exit code."""
+    signal = stopped()
+    if signal is not None:  # whatever became of it on the way
+        _complain(str(signal))
+        return signal.exit_code
+    match error:
+        case SystemExit():
+            return error.code
+        case AutoMMLabError():
+            _complain(str(error))
+            return error.exit_code
+        case OSError() if error.errno in STORAGE_ERRNOS:
+            _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
+            return StorageError.exit_code
+    traceback.print_exception(error)
+    _complain("this is a fault of autommlab, not yours; please report it with the lines above")
+    return _UNEXPECTED
 
 
 def todays_words(arguments: list[str]) -> list[str]:

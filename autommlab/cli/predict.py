@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,8 +62,13 @@ def in_words(answer: dict[str, Any]) -> str:
 def _box(text: str) -> Box:
     from autommlab.common.errors import RequestError
 
+    x = y = 0.0
     try:
         x, y, width, height = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise RequestError(f"--box {text!r} is not X,Y,W,H in pixels, for example --box 10,20,100,200") from error
+    except ValueError:
+        width = height = 0.0
+    if not (math.isfinite(x + y + width + height) and width > 0 and height > 0):
+        raise RequestError(
+            f"--box {text!r} is not X,Y,W,H in pixels with a size above 0, for example --box 10,20,100,200"
+        )
     return x, y, width, height

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autommlab.cli.shared import going_on, names_with_commas
+from autommlab.common.errors import RequestError
+
+#: Names of options that differ from those of the fields.
+_FIELDS = {"request": "text", "time": "time_min"}
+#: Set by Ray for what a job runs.
+_JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+
+if TYPE_CHECKING:
+    from autommlab.options import RunOptions
+    from autommlab.pipeline import RunOutcome
+    from autommlab.progress.events import Events
+    from autommlab.storage.run_target import RunTarget
+
 
 def run(
+    context: typer.Context,
     request: Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)] = "",
     parse: Annotated[
         Path | None, typer.Option(help="JSON file with the finished parse of the request; skips understanding.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data set (name, folder or URI) instead of the request's.")] = None,
+    task: Annotated[str | None, typer.Option(help="Task instead of the one understood.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Classes with commas, instead of those understood.")] = None,
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
     searcher: Annotated[
         str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: tpe+default]")
@@ -25,111 +45,123 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")
     ] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials. [default: the profile's]")] = None,
-    time: Annotated[float | None, typer.Option(min=0.1, help="Minutes for training. [default: no limit]")] = None,
-    concurrent: Annotated[int | None, typer.Option(min=0, help="Trials at once. [default: as many as fit]")] = None,
-    cpus_per_trial: Annotated[
-        float | None, typer.Option(min=0.1, help="CPUs of a trial. [default: the profile's]")
-    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials, 1 or more. [default: the profile's]")] = None,
+    time: Annotated[float | None, typer.Option(help="Minutes for training. [default: no limit]")] = None,
+    concurrent: Annotated[int | None, typer.Option(help="Trials at once. [default: as many as fit]")] = None,
+    cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a trial. [default: the profile's]")] = None,
     gpus_per_trial: Annotated[
-        float | None, typer.Option(min=0, help="GPUs of a trial, may be a fraction. [default: the profile's]")
+        float | None, typer.Option(help="GPUs of a trial, may be a fraction. [default: the profile's]")
     ] = None,
     workers_per_trial: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that train one trial together; CPUs and GPUs are of each. [default: 1]"),
+        typer.Option(help="Processes that train one trial together; CPUs and GPUs are of each. [default: 1]"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, initialisation and searcher. [default: 0]")] = None,
     out: Annotated[
         str | None,
         typer.Option(help="Run folder, or a storage: s3://, gs://, file:// ... [default: runs/<time>-<request>]"),
     ] = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with the run in this folder or at this URI.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
+            "--scheduler, --concurrent, CPUs and GPUs take the place of its own."
+        ),
+    ] = None,
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
+        str | None, typer.Option(help="Ray cluster, HOST:6379. [default: RAY_ADDRESS, else a private Ray here]")
     ] = None,
     priority: Annotated[
         int, typer.Option(min=1, max=1000, help="Weight against other requests on the same cluster.")
     ] = 1,
+    require: Annotated[
+        bool, typer.Option("--require", help="End with an error where a requirement of the request is not met.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before training and show the plan.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     submitted_as: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Turn one sentence into a trained, tuned, exported and verified vision model."""
     from autommlab import pipeline
+    from autommlab.cli.option_check import check_options
     from autommlab.progress.events import Events
     from autommlab.storage.run_folder import default_folder
     from autommlab.storage.run_target import Where, run_target
 
-    given = {
-        "text": request or None,
-        "parse": _absolute(parse),
-        "data": data,
-        "model": model,
-        "weights": _absolute(weights),
-        "profile": profile,
-        "searcher": searcher,
-        "scheduler": scheduler,
-        "trials": trials,
-        "time_min": time,
-        "concurrent": concurrent,
-        "cpus_per_trial": cpus_per_trial,
-        "gpus_per_trial": gpus_per_trial,
-        "workers_per_trial": workers_per_trial,
-        "seed": seed,
-    }
+    given = given_options(context.params)
+    if resume and out:
+        raise RequestError(f"--resume {resume} goes on in its own place; leave out --out {out}")
     if submitted_as is not None:
         from autommlab.jobs.entrypoint import require_shared
 
         require_shared(Path(resume or out or ""), submitted_as)
     known = run_target(resume, resume=True) if resume else None
-    options = _options({name: value for name, value in given.items() if value is not None}, known)
+    options = _options(given, known)
+    # A run that goes on has its text and files read already; they may be gone.
+    check_options(options if known is None else _changeable(options), address)
     display, ask = _display(as_json)
     events = Events(display)
     if dry_run:
         _show_plan(options, events, ask, as_json=as_json)
         return
     target = known or run_target(out or str(default_folder(options.text)))
-    try:
+    with going_on(_again(target.name), kept=(target.folder / "options.json").exists):
         where = Where(address, target.mirror, priority)
         outcome = pipeline.run(options, target.folder, events, where=where, ask=ask)
-    except BaseException:
-        if (target.folder / "options.json").exists():
-            again = f"autommlab run --resume {shlex.quote(target.name)}"
-            print(f"Everything finished so far is kept. Go on with: {again}", file=sys.stderr)
-        raise
     if not as_json:
-        _tell_outcome(outcome)
+        _tell_outcome(outcome, target.name)
         if target.mirror is not None:
             print(f"Results: {target.name} (copy of this machine: {target.folder})")
+    if require:
+        _require_met(outcome)
 
 
-def _options(given: dict[str, Any], known: Any) -> Any:
-    """The options of this run: from the run to go on with, or from the command line, checked."""
-    import searchers
-    from autommlab import settings
-    from autommlab.common.errors import RequestError, ResumeError, unknown
+def given_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `RunOptions` that a command line of `run` names, by their values."""
+    from autommlab.options import RunOptions
+
+    values = {_FIELDS.get(name, name): value for name, value in parameters.items()}
+    if isinstance(values["classes"], str):
+        values["classes"] = names_with_commas(values["classes"])
+    values |= {"text": values["text"] or None, "parse": _absolute(values["parse"])}
+    values["weights"] = _absolute(values["weights"])
+    return {name: values[name] for name in RunOptions.model_fields if values[name] is not None}
+
+
+def _again(name: str) -> str:
+    """What goes on with a run; inside a job of a cluster it is another job."""
+    command = "submit" if _JOB_VARIABLE in os.environ else "run"
+    return f"autommlab {command} --resume {shlex.quote(name)}"
+
+
+def _options(given: dict[str, Any], known: RunTarget | None) -> RunOptions:
+    """The options of this run: from the command line, over those of the run to go on with.
+
+    Raises:
+        ResumeError: the run to go on with is another one; or it is none.
+    """
+    from autommlab.common.errors import ResumeError
+    from autommlab.compare.records import require_no_comparison
     from autommlab.options import RunOptions
     from autommlab.storage.run_folder import RunFolder
-    from searchers.tune import schedulers
 
-    if known is not None:
-        options = RunFolder(known.folder).options()
-        changed = options.differences(given)
-        if changed:
-            raise ResumeError(
-                f"{known.name} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
-                "Leave them out to go on with it, or start a new run with --out"
-            )
-        return options
-    options = RunOptions.model_validate(given)
-    settings.profile(options.profile)
-    for what, name, allowed in (
-        ("searcher", options.searcher, searchers.names()),
-        ("scheduler", options.scheduler, schedulers.scheduler_names()),
-    ):
-        if name not in allowed:
-            raise RequestError(unknown(what, name, allowed))
+    if known is None:
+        return RunOptions.model_validate(given)
+    require_no_comparison(known.folder)
+    stored = RunFolder(known.folder).options()
+    options = stored.model_copy(update=given)
+    refused = stored.differences(options).refused
+    if refused:
+        raise ResumeError(
+            f"{known.name} holds a run with other settings:\n  " + "\n  ".join(refused) + "\n"
+            "Leave them out to go on with it, or start a new run with --out"
+        )
     return options
+
+
+def _changeable(options: RunOptions) -> RunOptions:
+    """The options without those that only a new run looks at."""
+    return options.model_copy(update={"text": "as before", "parse": None, "data": None, "weights": None})
 
 
 def _absolute(path: Path | None) -> Path | None:
@@ -147,7 +179,7 @@ def _display(as_json: bool) -> tuple[Any, Any]:
     return display, asker(display.close)
 
 
-def _show_plan(options: Any, events: Any, ask: Any, *, as_json: bool) -> None:
+def _show_plan(options: RunOptions, events: Events, ask: Any, *, as_json: bool) -> None:
     import tempfile
 
     from autommlab import pipeline, settings
@@ -170,8 +202,10 @@ def _show_plan(options: Any, events: Any, ask: Any, *, as_json: bool) -> None:
     print(f"  then deploy for {plan.request.deploy.inference_engine}. Nothing was trained (--dry-run).")
 
 
-def _tell_outcome(outcome: Any) -> None:
+def _tell_outcome(outcome: RunOutcome, name: str) -> None:
     """The last lines that a person reads."""
+    from autommlab.foreseen import of_drawings
+
     study, deployment = outcome.study, outcome.deployment
     print(
         f"\n{study.objective}: {study.best.score:.3f} on validation, {study.test_metrics[study.objective]:.3f} on test"
@@ -181,4 +215,38 @@ def _tell_outcome(outcome: Any) -> None:
         print(f"  {check.name}: wanted {check.wanted}, got {check.got}: {verdict}")
     for note in deployment.notes:
         print(f"  {note}")
-    print(f"Try it: autommlab predict {deployment.bundle} IMAGE")
+    for step in _next_steps(outcome, name):
+        print(f"  {step}")
+    print(f"Try it: autommlab predict {shlex.quote(str(deployment.bundle))} IMAGE")
+    if words := of_drawings(outcome.bag):
+        print(f"  {words}")
+
+
+def _next_steps(outcome: RunOutcome, name: str) -> list[str]:
+    """What may help where a requirement is not met."""
+    missed = {check.name for check in outcome.deployment.limits if check.holds is False}
+    costs = missed & {"parameters", "flops", "speed"}
+    given = missed & {"device", "inference engine"}
+    steps = []
+    if missed - costs - given:
+        more = 2 * len(outcome.study.trials)
+        steps.append(f"For a better figure, search on: {_again(name)} --trials {more}")
+        steps.append("Or start a new run with more data, a larger --profile (longer trials) or another --model.")
+    if costs:
+        steps.append("For a lighter or faster model, start a new run with a smaller --model (`autommlab models list`).")
+    if given:
+        steps.append("For another engine or device, start a new run with --engine or --device; the notes say why not.")
+    return steps
+
+
+def _require_met(outcome: RunOutcome) -> None:
+    """For `--require`.
+
+    Raises:
+        UnmetError: a requirement is not met, or could not be measured.
+    """
+    from autommlab.common.errors import UnmetError
+
+    open_ones = [check.name for check in outcome.deployment.limits if check.holds is not True]
+    if open_ones:
+        raise UnmetError(f"not met: {', '.join(open_ones)} (--require). The bundle is in {outcome.deployment.bundle}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -52,10 +53,33 @@ def tasks_named(text: str) -> tuple[Task, ...]:
     return tuple(Task(name) for name in names_with_commas(text)) or tuple(Task)
 
 
+@contextlib.contextmanager
+def going_on(command: str = "", *, kept: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Say how to go on if the block ends early in a way where going on helps.
+
+    Args:
+        command: what goes on with it; the default is what was typed.
+        kept: whether anything is there to go on with.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if _may_pass(error) and kept():
+            print(f"Everything finished so far is kept. Go on with: {command or command_line()}", file=sys.stderr)
+        raise
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same once more may end better: after a signal, and after what lies outside of what was asked."""
+    from autommlab.common.errors import AutoMMLabError
+    from autommlab.common.stopping import stopped
+
+    return stopped() is not None or not isinstance(error, AutoMMLabError) or error.may_pass
+
+
 def command_line() -> str:
     """What was typed, for a result that says how to repeat it."""
     import shlex
-    import sys
 
     return "autommlab " + shlex.join(sys.argv[1:])
 

@@ -20,9 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 class AutoMMLabError(Exception):
-    """Root of all errors of this project. `exit_code` is what the command line returns."""
+    """Root of all errors of this project.
+
+    Attributes:
+        exit_code: what the command line returns.
+        may_pass: going on with the run may help: what stopped it lies outside of its request and its data.
+    """
 
     exit_code = 1
+    may_pass = False
 
 
 class RequestError(AutoMMLabError):
@@ -51,6 +57,7 @@ class TrainingError(AutoMMLabError):
     """A study cannot start, or all of its trials failed."""
 
     exit_code = 5
+    may_pass = True
 
 
 class DeploymentError(AutoMMLabError):
@@ -63,6 +70,7 @@ class StorageError(AutoMMLabError):
     """A folder cannot be written: read-only, full, or held by another run."""
 
     exit_code = 7
+    may_pass = True
 
 
 class ResumeError(AutoMMLabError):
@@ -75,6 +83,7 @@ class LLMServiceError(AutoMMLabError):
     """The LLM service cannot be reached, cannot be started, or fails."""
 
     exit_code = 9
+    may_pass = True
 
 
 class JobError(AutoMMLabError):
@@ -83,9 +92,15 @@ class JobError(AutoMMLabError):
     exit_code = 10
 
 
+class UnmetError(AutoMMLabError):
+    """A finished run misses a requirement that was asked for with `--require`."""
+
+    exit_code = 11
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The `limit` entries of `known` that look most like `name`, best first."""
-    return [match[0] for match in process.extract(name, list(known), limit=limit, score_cutoff=50)]
+    return [str(match[0]) for match in process.extract(name, list(known), limit=limit, score_cutoff=50)]
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:

@@ -75,18 +75,6 @@ def write_stream(path: Path, source: BinaryIO) -> Path:
     return path
 
 
-def append_text(path: Path, text: str) -> None:
-    """Add to the end of a file, which is made if it is missing; on return the text is on the disk.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    with storage_errors(path), path.open("a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 @contextlib.contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Inside the block a folder, made if it is missing, belongs to this process.

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
-from pydantic import ValidationError
-
+from autommlab.common import jsonl
 from autommlab.common.errors import DataError
-from autommlab.common.files import append_text, storage_error
+from autommlab.common.files import storage_error
 
 
 class Keyed(Protocol):
@@ -24,7 +23,7 @@ class Keyed(Protocol):
         """The record as a line."""
 
     @classmethod
-    def model_validate_json(cls, json_data: str, /) -> Self:
+    def model_validate_json(cls, json_data: bytes, /) -> Self:
         """The record of a line."""
 
 
@@ -35,7 +34,7 @@ class KeyedFile(Generic[Record]):
     """A file that grows record by record.
 
     Args:
-        path: read if it exists. A half-written last line (a crash, a full disk) is cut off: what it
+        path: read if it exists. A damaged line (a crash, a full disk) is set aside: what it
             stood for is not done yet and comes again.
         kind: of its records.
         noun: what a user calls a record.
@@ -44,15 +43,15 @@ class KeyedFile(Generic[Record]):
         records: all of them by key.
 
     Raises:
-        DataError: a line that is no such record.
+        DataError: a line of another kind; the file is left as it is.
     """
 
     def __init__(self, path: Path, kind: type[Record], noun: str) -> None:
         self._path = path
-        self.records: dict[str, Record] = {}
-        if path.exists():
-            _cut_torn_line(path)
-            self.records = {record.key: record for record in read_lines(path, kind, noun)}
+        lines = jsonl.read(path, kind.model_validate_json)
+        _refuse(lines.foreign, path, noun)
+        jsonl.mend(path, lines)
+        self.records = {record.key: record for record in lines.records}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -69,7 +68,7 @@ class KeyedFile(Generic[Record]):
         new = {record.key: record for record in records if record.key not in self.records}
         if not new:
             return 0
-        append_text(self._path, "".join(record.model_dump_json() + "\n" for record in new.values()))
+        jsonl.append(self._path, [record.model_dump_json() for record in new.values()])
         self.records.update(new)
         return len(new)
 
@@ -82,16 +81,9 @@ def read_lines(path: Path, kind: type[Record], noun: str) -> list[Record]:
         DataError: a line that is no such record, with its number.
     """
     raw = path.read_bytes()
-    text = (_unpacked(raw) if path.suffix == ".gz" else raw).decode("utf-8")
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            found.append(kind.model_validate_json(line))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "line"
-            raise DataError(f"{path}, line {number} is no {noun}: {where}: {first['msg']}. Delete it") from error
-    return found
+    lines = jsonl.parsed(_unpacked(raw) if path.suffix == ".gz" else raw, kind.model_validate_json)
+    _refuse(next(iter(lines.bad), None), path, noun)
+    return lines.records
 
 
 def write_compressed(records: Iterable[Keyed], path: Path) -> Path:
@@ -116,8 +108,6 @@ def _unpacked(raw: bytes) -> bytes:
         raise OSError(str(error)) from error
 
 
-def _cut_torn_line(path: Path) -> None:
-    raw = path.read_bytes()
-    complete = raw[: raw.rfind(b"\n") + 1]
-    if len(complete) < len(raw):
-        path.write_bytes(complete)
+def _refuse(bad: jsonl.BadLine | None, path: Path, noun: str) -> None:
+    if bad is not None:
+        raise DataError(f"{path}, line {bad.number} is no {noun}: {bad.reason}. Delete it")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +46,7 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
 
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            with _on_loopback(), _any_agent_port():
+            with _on_loopback(), _any_agent_port(), own_signal_handlers():
                 ray.init(
                     address="local",
                     _node_ip_address="127.0.0.1",
@@ -66,6 +68,27 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
                         f"Ray's node did not start, {attempt} times; is the machine overloaded?"
                     ) from error
                 raise
+
+
+@contextlib.contextmanager
+def own_signal_handlers() -> Iterator[None]:
+    """Inside the block `ray.init` leaves SIGTERM to this process, whose handlers hold after it.
+
+    Ray would exit with the signal's number, and its C++ part prints a stack and aborts.
+    """
+    from ray._private import utils
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    original = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = original
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.getsignal(number))  # Python knows ours still, the kernel Ray's
 
 
 @contextlib.contextmanager

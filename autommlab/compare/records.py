@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import shlex
+from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autommlab.common.errors import ResumeError
 from autommlab.compare.curves import Estimate
 from autommlab.options import RunOptions, SearcherName
 from autommlab.tasks import Task
@@ -27,6 +31,33 @@ class CompareOptions(BaseModel):
     run: RunOptions
     searchers: tuple[SearcherName, ...] = Field(min_length=1)
     seeds: int = Field(ge=1)
+
+
+#: In the folder of a comparison, beside what a run has there.
+OPTIONS_FILE = "comparison-options.json"
+
+
+def require_no_comparison(folder: Path) -> None:
+    """A comparison is not gone on with as a run.
+
+    Raises:
+        ResumeError: there is one in the folder; says what goes on with it.
+    """
+    if not (folder / OPTIONS_FILE).exists():
+        return
+    try:
+        comparison = CompareOptions.model_validate_json((folder / OPTIONS_FILE).read_bytes())
+    except (OSError, ValidationError):
+        words = ["autommlab", "comparison"]
+    else:
+        text = [comparison.run.text] if comparison.run.text else []
+        parse = ["--parse", str(comparison.run.parse)] if comparison.run.parse else []
+        searchers = ["--searchers", ",".join(comparison.searchers), "--seeds", str(comparison.seeds)]
+        words = ["autommlab", "comparison", *text, *parse, *searchers]
+    again = shlex.join([*words, "--out", str(folder)])
+    raise ResumeError(
+        f"{folder} holds a comparison, not a run. Go on with: {again}, and the other options it was given"
+    )
 
 
 class StudySummary(BaseModel):

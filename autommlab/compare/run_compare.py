@@ -11,18 +11,18 @@ from autommlab.cluster import ray_session
 from autommlab.common import provenance as machine
 from autommlab.common.errors import ResumeError
 from autommlab.common.files import write_text
-from autommlab.compare.records import CompareOptions, Comparison, StudySummary
+from autommlab.compare.records import OPTIONS_FILE, CompareOptions, Comparison, StudySummary
 from autommlab.compare.standings import standings
 from autommlab.llm_service import service_for, start_ahead
 from autommlab.pipeline import StudyInputs, plan_in, study_inputs
 from autommlab.progress.events import EventLog, Events
-from autommlab.storage.run_folder import RunFolder
+from autommlab.storage.run_folder import RunFolder, read_record
 from autommlab.tasks import Task, objective
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from serve.client import ServiceClient
 
-OPTIONS_FILE, RESULT_FILE, SUMMARY_FILE = "comparison-options.json", "comparison.json", "study.json"
+RESULT_FILE, SUMMARY_FILE = "comparison.json", "study.json"
 
 
 def run_compare(options: CompareOptions, out: Path, events: Events, *, address: str | None, command: str) -> Comparison:
@@ -84,7 +84,7 @@ def run_one(
     folder = study_folder(out, searcher, seed)
     stored = folder / SUMMARY_FILE
     if stored.exists():
-        return StudySummary.model_validate_json(stored.read_bytes())
+        return read_record(stored, StudySummary)
     events.emit("note", "training", title)
     result = run_study(
         inputs.setup.model_copy(update={"seed": seed}),
@@ -134,7 +134,7 @@ def _continue(file: Path, options: CompareOptions) -> int:
         ResumeError: the comparison in the folder has searchers or seeds that this call leaves out.
     """
     if file.exists():
-        before = CompareOptions.model_validate_json(file.read_bytes())
+        before = read_record(file, CompareOptions)
         lost = [name for name in before.searchers if name not in options.searchers]
         if lost or options.seeds < before.seeds:
             raise ResumeError(

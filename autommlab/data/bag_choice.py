@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.common.errors import DataError
+from autommlab.common.storage import is_uri
 from autommlab.data import registry
 from autommlab.data.match import Match, SourceClass, closest_classes, match_classes, things
 from autommlab.data.names import plain, singular
@@ -84,14 +85,46 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDat
     return registry.load(spec, classes)
 
 
-def _given(data: str, task: Task) -> DatasetSpec:
-    folder = Path(data).expanduser()
-    names = [spec for spec in registry.all_specs() if spec.name.casefold() == data.casefold()]
-    if not names and folder.is_dir():
-        root = folder.resolve()
+def require_known(data: str) -> None:
+    """Check that `--data` names a set or a folder; nothing is read.
+
+    Raises:
+        DataError: it does not, with near names.
+    """
+    if not is_uri(data) and not _is_folder(data):  # a storage is fetched from when its turn comes
+        registry.find(data)
+
+
+def set_given(data: str, task: Task | None = None) -> DatasetSpec:
+    """The set that `--data` names.
+
+    Args:
+        data: name or folder.
+        task: of several that a folder may serve; None = the only one.
+
+    Raises:
+        DataError: unknown set, or a folder with no layout or several.
+    """
+    if _is_folder(data):
+        root = Path(data).expanduser().resolve()
         registered = [s for s in registry.all_specs(task) if s.root == root and not s.embedded]
         return registered[0] if registered else recognise(root, task=task)
-    spec = registry.find(data)
+    return registry.find(data)
+
+
+def narrowed(objects: Sequence[str], spec: DatasetSpec) -> tuple[list[str], tuple[str, ...]]:
+    """(those of the objects that a set has, those that it lacks)."""
+    missing = _choice(spec, objects, asked_for=True).match.missing if objects else ()
+    return [name for name in objects if name not in missing], missing
+
+
+def _is_folder(data: str) -> bool:
+    named = any(spec.name.casefold() == data.casefold() for spec in registry.all_specs())
+    return not named and Path(data).expanduser().is_dir()
+
+
+def _given(data: str, task: Task) -> DatasetSpec:
+    spec = set_given(data, task)
     if spec.task is not task:
         fitting = ", ".join(other.name for other in registry.all_specs(task)) or "none"
         raise DataError(

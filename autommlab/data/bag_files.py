@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from autommlab.common.errors import DataError, StorageError
 from autommlab.common.files import write_text
+from autommlab.common.run_path import within
 from autommlab.data.bag_inspect import remapped_mask, threads
 from autommlab.data.bag_items import Item
 from autommlab.data.bag_split import Splits
@@ -46,7 +47,8 @@ def write_splits(
         for split in SPLITS:
             items = splits[split]
             masks = _write_masks(folder / "masks" / split, items) if task is Task.SEGMENTATION else []
-            name, text = _annotations(split, items, task, classes, points, [path for path, _ in masks])
+            paths = [path.relative_to(folder.resolve()) for path, _ in masks]  # the folder may be moved
+            name, text = _annotations(split, items, task, classes, points, paths)
             write_text(folder / name, text)
             contents = [content for _, content in masks] or [""] * len(items)
             for line in sorted(_fingerprint(split, i, c) for i, c in zip(items, contents, strict=True)):
@@ -72,7 +74,7 @@ def per_class(items: list[Item], task: Task, classes: tuple[str, ...]) -> dict[s
 
 def write_bag(bag: Bag) -> None:
     """Write `bag.json`; the last file of a bag, so that its presence means that the bag is whole."""
-    write_text(bag.folder / _BAG, bag.model_dump_json(indent=1))
+    write_text(bag.folder / _BAG, bag.model_dump_json(indent=1, context=within(bag.folder)))
 
 
 def read_bag(folder: Path) -> Bag:

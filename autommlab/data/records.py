@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.common.run_path import RunPath
 from autommlab.tasks import Task
 
 Split = Literal["train", "val", "test"]
@@ -169,7 +170,7 @@ class BagSplit(BaseModel):
         annotations: path relative to the bag's folder. classification: text lines
             "ABSOLUTE_IMAGE_PATH<space>LABEL"; detection and keypoint: COCO JSON whose file_name is
             absolute and whose category ids are 1 + label; segmentation: text lines
-            "ABSOLUTE_IMAGE_PATH<tab>ABSOLUTE_MASK_PATH".
+            "ABSOLUTE_IMAGE_PATH<tab>MASK_PATH", the mask relative to the bag's folder.
         per_class: class -> images (classification, segmentation) or instances (detection, keypoint).
     """
 
@@ -202,7 +203,7 @@ class Bag(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     task: Task
-    folder: Path
+    folder: RunPath
     classes: tuple[str, ...]
     sources: dict[str, tuple[str, ...]]
     datasets: tuple[str, ...]

@@ -64,6 +64,7 @@ def _box(text: str) -> list[float]:
 
 def _predict_all(predictor: Predictor, options: argparse.Namespace) -> int:
     failed = 0
+    taken: set[str] = set()
     for path in options.images:
         try:
             answer = predictor(path, threshold=options.threshold, boxes=options.box)
@@ -73,9 +74,19 @@ def _predict_all(predictor: Predictor, options: argparse.Namespace) -> int:
             continue
         mask = answer.pop("mask", None)
         if mask is not None and options.masks:
-            answer["mask_file"] = _save_mask(mask, options.masks / f"{Path(path).stem}.png")
+            answer["mask_file"] = _save_mask(mask, options.masks / f"{_free_name(Path(path).stem, taken)}.png")
         print(json.dumps({"image": path, **answer}) if options.json else f"{path}: {_in_words(answer)}")
     return failed
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """`stem`, numbered if an image of the same name in another folder came before."""
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
 
 
 def _save_mask(mask: Any, path: Path) -> str:

@@ -19,6 +19,8 @@ Box = tuple[float, float, float, float]
 DEFAULT_THRESHOLD = 0.3
 #: The package inside a bundle that its `predict.py` imports by this name.
 _RUNTIME = "bundle_runtime"
+#: Its error, a class of each bundle's own.
+_BUNDLE_ERROR = "BundleError"
 
 
 class Predictor(Protocol):
@@ -121,7 +123,13 @@ def predict_files(
         except pictures.PictureError as error:
             yield Predicted(path, {}, problem=f"{path}: {error.what}; {error.remedy}")
             continue
-        answer = bundle.predictor(path, threshold=threshold, boxes=boxes)
+        try:
+            answer = bundle.predictor(path, threshold=threshold, boxes=boxes)
+        except Exception as error:
+            if type(error).__name__ != _BUNDLE_ERROR:
+                raise
+            yield Predicted(path, {}, problem=str(error))
+            continue
         yield _save(bundle, path, image, answer, out, _free_name(path.stem, taken))
 
 

@@ -1,9 +1,8 @@
 """Typed records of the deployment stage."""
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.common.run_path import RunPath
 from autommlab.understanding.request import Device, Engine
 
 
@@ -68,7 +67,7 @@ class Deployment(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    bundle: Path
+    bundle: RunPath
     asked: Engine
     engine: Engine
     device: Device

@@ -103,7 +103,7 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     exported = export_onnx(trained, scratch)
     built = scratch / BUNDLE
     done = _first_that_works(job, trained, exported, built)
-    notes = (*_gpu_note(job.request.deploy.gpu), *done.notes)
+    notes = (*gpu_note(job.request.deploy.gpu), *done.notes)
     check = done.verification
     limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=CHECKED_ON)
     job.tell(4, "writing the bundle")
@@ -185,7 +185,7 @@ def _differences(check: Verification) -> str:
     )
 
 
-def _gpu_note(asked: Device) -> tuple[str, ...]:
+def gpu_note(asked: Device) -> tuple[str, ...]:
     """A note where the bundle was asked for a GPU, on which it is not checked."""
     if asked is not Device.GPU:
         return ()

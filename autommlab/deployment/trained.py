@@ -10,8 +10,10 @@ from typing import Any
 
 from autommlab.common.errors import DeploymentError
 from autommlab.compat import quiet_toolboxes
+from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import Bag
 from autommlab.tasks import Task
+from autommlab.training.data_config import test_on
 from autommlab.training.records import StudyResult
 
 
@@ -66,13 +68,10 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
     init_default_scope(config.default_scope)
     annotations = _subset(bag, images, scratch)
     model = _build_model(config, study.checkpoint)
-    dataset_config = {**config.test_dataloader.dataset, "ann_file": str(annotations)}
-    evaluators = config.test_evaluator
-    evaluators = [evaluators] if isinstance(evaluators, dict) else list(evaluators)
-    evaluators = [{**e, "ann_file": str(annotations)} if "ann_file" in e else dict(e) for e in evaluators]
+    test_on(config, annotations)
     with quiet_toolboxes():
-        dataset = DATASETS.build(dataset_config)
-    return Trained(study.task, config, model, dataset, evaluators)
+        dataset = DATASETS.build(config.test_dataloader.dataset)
+    return Trained(study.task, config, model, dataset, [dict(evaluator) for evaluator in config.test_evaluator])
 
 
 def _build_model(config: Any, checkpoint: Path) -> Any:
@@ -105,8 +104,11 @@ def _subset(bag: Bag, images: int, scratch: Path) -> Path:
         kept = {image["id"] for image in coco["images"]}
         coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in kept]
         target.write_text(json.dumps(coco), encoding="utf-8")
+    elif bag.task is Task.SEGMENTATION:
+        pairs = _evenly(read_pairs(source), images)
+        target.write_text("".join(f"{image}\t{mask}\n" for image, mask in pairs), encoding="utf-8")
     else:
-        lines = [line for line in text.splitlines() if line]
+        lines = [line for line in text.split("\n") if line]
         target.write_text("".join(f"{line}\n" for line in _evenly(lines, images)), encoding="utf-8")
     return target
 

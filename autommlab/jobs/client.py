@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autommlab import settings
 from autommlab.common.errors import JobError, unknown
+from autommlab.common.ray_address import require_job_server, use_token_file
 from autommlab.jobs.entrypoint import PARSE_FILE, JobPlan
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OURS, REQUEST, OUT = "autommlab", "request", "out"
 #: Ray's variable that wins over every other address.
 _ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
+_VARIABLES = (_ADDRESS_VARIABLE, "RAY_ADDRESS")
 _NO_AGENT_YET = "No available agent"
 _POLL_S = 1.0
 
@@ -44,7 +46,11 @@ class Jobs:
         self.address = address
         for name in ("ray.dashboard", "ray._private.runtime_env"):  # told of every upload otherwise
             logging.getLogger(name).setLevel(logging.WARNING)
-        silence = f"no Ray job server answers at {address or 'the default address'}"
+        named = address or next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), None)
+        if named is not None:
+            require_job_server(named)
+        use_token_file()
+        silence = f"no Ray job server answers at {named or 'the default address'}"
         with _errors(silence), _asked_for(address):
             self.client: JobSubmissionClient = JobSubmissionClient(address)
 
@@ -146,9 +152,15 @@ def _asked_for(address: str | None) -> Iterator[None]:
 def _errors(what: str) -> Iterator[None]:
     """Ray's client raises RuntimeError for every refusal and lets errors of the connection through."""
     import requests
+    from ray.exceptions import RayError
 
     try:
         yield
+    except RayError as error:  # its own text is about tokens in general, over several paragraphs
+        raise JobError(
+            f"{what}: {str(error).strip().partition(chr(10))[0]}. The cluster asks for another token than this machine "
+            "has: put its token into ~/.ray/auth_token, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        ) from error
     except (RuntimeError, ConnectionError, ValueError, requests.RequestException) as error:
         hint = "" if os.environ.get("RAY_AUTH_MODE") else "; a cluster with tokens needs RAY_AUTH_MODE=token"
         raise JobError(f"{what}: {str(error).strip()}. Check --address{hint}") from error

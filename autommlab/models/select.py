@@ -209,8 +209,14 @@ class _Search:
         if self.resolve_weights is not None:
             return self.resolve_weights(entry, given)
         from autommlab.models.weights import resolve
+        from autommlab.models.weights_fit import with_fit
 
-        return resolve(entry, given)
+        found = resolve(entry, given)
+        if found.kind != "file":
+            return found
+        found = with_fit(found, entry, self.bag, self.input_size)
+        self.events.emit("note", "model", f"weights: {found.reason}")
+        return found
 
     def runners_up(self) -> tuple[str, ...]:
         """The next candidates that fit by their published figures."""
@@ -233,6 +239,8 @@ class _Search:
             told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")
         else:
             told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}).")
+        if pretrained.kind == "file":
+            told.append(f"Of these, {pretrained.reason}.")
         told.append(f"Measured at {width}x{height} on {measured.device}: {measured_figures(measured)}.")
         if self.limits:
             told.append(f"It holds {' and '.join(str(limit) for limit in self.limits)}.")

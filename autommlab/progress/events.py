@@ -7,12 +7,14 @@ Stages call `emit`; a run folder's `events.jsonl`, the progress display and
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from autommlab.common import jsonl
+from autommlab.common.stopping import raise_if_stopped
 
 Kind = Literal["stage-started", "stage-finished", "stage-skipped", "progress", "note", "warning", "trial", "done"]
 
@@ -41,6 +43,8 @@ class Event:
 
 
 Listener = Callable[[Event], None]
+#: Events of work that goes on: none of them comes once the program has begun to end.
+_AT_WORK = frozenset({"stage-started", "progress", "trial"})
 
 
 class Events:
@@ -54,7 +58,13 @@ class Events:
         self._listeners.append(listener)
 
     def emit(self, kind: Kind, stage: str, message: str, **data: Any) -> None:
-        """Tell all listeners."""
+        """Tell all listeners.
+
+        Raises:
+            Stopped: a signal asks the program to end, and what it interrupted has taken no notice.
+        """
+        if kind in _AT_WORK:
+            raise_if_stopped()
         self(Event(kind, stage, message, data))
 
     def __call__(self, event: Event) -> None:
@@ -64,12 +74,11 @@ class Events:
 
 
 class EventLog:
-    """Appends each event to a JSONL file, flushed at once so that a crash loses none."""
+    """Appends each event to a JSONL file, flushed at once so that a crash of the program loses none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def __call__(self, event: Event) -> None:
         """Append one line."""
-        with self._path.open("a", encoding="utf-8") as log:
-            log.write(event.to_json() + os.linesep)
+        jsonl.append(self._path, [event.to_json()], durable=False)

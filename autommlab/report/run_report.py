@@ -83,7 +83,8 @@ def command_line(options: RunOptions) -> str:
     for name, info in type(options).model_fields.items():
         value = getattr(options, name)
         if name != "text" and value != info.default:
-            words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", str(value)]
+            shown = ",".join(value) if isinstance(value, tuple) else str(value)
+            words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
     return shlex.join(words)
 
 

@@ -17,6 +17,8 @@ from autommlab.tasks import Task
 if TYPE_CHECKING:
     from PIL import Image
 
+from autommlab.data.mask_lists import read_pairs
+
 
 def training_pictures(bag: Bag, count: int = 8) -> tuple[Picture, ...]:
     """A few training images with their annotations drawn, each class shown before one is repeated."""
@@ -114,10 +116,9 @@ def _segmentation(file: Path, count: int, rng: random.Random) -> list[Truth]:
     import numpy as np
     from PIL import Image
 
-    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    pairs = read_pairs(file)
     truths: list[Truth] = []
-    for line in rng.sample(lines, min(count, len(lines))):
-        path, mask_path = line.split("\t")
+    for path, mask_path in rng.sample(pairs, min(count, len(pairs))):
         with Image.open(mask_path) as mask:
             truths.append((Path(path), {"mask": np.asarray(mask, dtype=np.uint8)}))
     return truths

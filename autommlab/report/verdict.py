@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from autommlab.foreseen import of_drawings
 from autommlab.report.content import ReportContent
 
 State = Literal["met", "partly", "not-met", "unfinished", "failed"]
@@ -26,6 +27,12 @@ class Verdict:
 
 def verdict(content: ReportContent) -> Verdict:
     """Judge a run by its own figures: trials, the deployment check, and the limits of the request."""
+    found = _judged(content)
+    words = of_drawings(content.bag) if content.bag is not None else ""
+    return replace(found, details=(*found.details, words)) if words else found
+
+
+def _judged(content: ReportContent) -> Verdict:
     if content.deployment is None:
         return _without_deployment(content)
     check = content.deployment.verification

@@ -13,7 +13,7 @@ from autommlab.compare.records import StudySummary
 from autommlab.compare.run_compare import run_one
 from autommlab.options import RunOptions
 from autommlab.pipeline import StudyInputs, plan_in, study_inputs
-from autommlab.progress.events import Events
+from autommlab.progress.events import EventLog, Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import objective
 
@@ -68,6 +68,7 @@ def measure_workers(options: RunOptions, folder: Path, *, seeds: int, events: Ev
     """
     run_folder = RunFolder(folder)
     run_folder.open(options)
+    events.add(EventLog(run_folder.events))
     try:
         plan = plan_in(run_folder, options, events)
         inputs = study_inputs(options.model_copy(update={"trials": 1, "searcher": _RECIPE_FIRST}), plan)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
+import re
 from typing import Any
 
 from autommlab.common.errors import TrainingError
+from autommlab.common.ray_address import TIMEOUT_S, require_ray, use_token_file
 from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus, ServiceStatus
 
-#: Seconds for a head that is there; one that is not answers nothing at all.
-_TIMEOUT_S = 5
 #: Ray's own patience with a head that accepts connections and does not answer, 30 s by default; read at its import.
-_PATIENCE = {"RAY_py_gcs_connect_timeout_s": str(_TIMEOUT_S)}
+_PATIENCE = {"RAY_py_gcs_connect_timeout_s": str(int(TIMEOUT_S))}
 _BUILT_IN = ("CPU", "GPU", "memory", "object_store_memory")
+#: Resources that Ray adds: "node:IP", "accelerator_type:A100", and those of placement groups ("CPU_group_0_1f3c").
+_OF_RAY = re.compile(r":|_group_")
 _INTERNAL_NAMESPACE = "_ray_internal"
 
 
@@ -31,6 +32,7 @@ def clusters(address: str | None = None) -> tuple[ClusterStatus, ...]:
         os.environ.setdefault(name, value)
     from ray._private.services import find_gcs_addresses
 
+    use_token_file()
     named = address or os.environ.get("RAY_ADDRESS")
     if named and named != "auto":
         return (_cluster(named),)
@@ -45,13 +47,13 @@ def clusters(address: str | None = None) -> tuple[ClusterStatus, ...]:
 
 
 def _cluster(address: str) -> ClusterStatus:
-    _require_head(address)
+    require_ray(address)
     import ray
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.autoscaler.v2.sdk import get_cluster_status
 
     try:
-        status = get_cluster_status(address, timeout=_TIMEOUT_S)
+        status = get_cluster_status(address, timeout=int(TIMEOUT_S))
         jobs = _jobs(GcsClient(address=address))
     except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise TrainingError(
@@ -70,23 +72,6 @@ def _cluster(address: str) -> ClusterStatus:
     )
 
 
-def _require_head(address: str) -> None:
-    """Somebody listens there; Ray's own client would take 40 s to find out that nobody does."""
-    if "://" in address:
-        raise TrainingError(
-            f"{address!r} is the address of a job server; status asks the head itself, HOST:6379 as in `ray start`. "
-            "From elsewhere: ray job submit --address URL -- autommlab status"
-        )
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=_TIMEOUT_S).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise TrainingError(
-            f"no Ray answers at {address!r} ({error}). An address is HOST:PORT of a head, as `ray start --head` shows "
-            "it; without --address, status looks on this machine"
-        ) from error
-
-
 def _count(demand: Any) -> int:
     return sum(bundles.count for bundles in demand.bundles_by_count)
 
@@ -100,7 +85,7 @@ def _node(node: Any) -> NodeStatus:
         cpus_used=used.get("CPU", 0),
         gpus=total.get("GPU", 0),
         gpus_used=used.get("GPU", 0),
-        roles=tuple(sorted(name for name in total if name not in _BUILT_IN and ":" not in name)),
+        roles=tuple(sorted(name for name in total if name not in _BUILT_IN and not _OF_RAY.search(name))),
     )
 
 
@@ -114,7 +99,7 @@ def _jobs(client: Any) -> tuple[JobStatus, ...]:
             command=info.entrypoint,
             started=info.start_time / 1000 if info.start_time else None,
         )
-        for name, info in asyncio.run(JobInfoStorageClient(client).get_all_jobs(_TIMEOUT_S)).items()
+        for name, info in asyncio.run(JobInfoStorageClient(client).get_all_jobs(int(TIMEOUT_S))).items()
     ]
     others = [
         JobStatus(
@@ -123,7 +108,7 @@ def _jobs(client: Any) -> tuple[JobStatus, ...]:
             command=job.entrypoint,
             started=job.start_time / 1000,
         )
-        for job in client.get_all_job_info(timeout=_TIMEOUT_S).values()
+        for job in client.get_all_job_info(timeout=int(TIMEOUT_S)).values()
         if "job_submission_id" not in job.config.metadata
         and not job.config.ray_namespace.startswith(_INTERNAL_NAMESPACE)
     ]

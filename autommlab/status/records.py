@@ -77,7 +77,7 @@ class RunStatus(BaseModel):
         failures: trials without a score: how they ended -> how many.
         fallbacks: trials that another searcher proposed because the LLM could not.
         usage: hours of the trials that ended; calls and tokens of the LLM so far.
-        left_s: seconds to the end of the stage by the run's own estimate; None if nobody can say.
+        left_s: seconds to the end of the stage by the run's own estimate; None if nobody can say, or nobody runs it.
         silent_s: seconds since the run last wrote something; long ones mean that it is not running.
     """
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
 from autommlab import settings
+from autommlab.common import jsonl
 from autommlab.common.errors import ResumeError
 from autommlab.common.storage import is_uri, place_errors, place_of, read_whole
 from autommlab.common.trial_status import is_scored
@@ -26,6 +26,7 @@ from autommlab.training.usage import LLM_FILE, llm_usage, usage_of
 #: All that is looked at, so that a run on a storage need not be fetched whole.
 _TRIALS_FILE = "study/trials.jsonl"
 _READ = ("options.json", "events.jsonl", _TRIALS_FILE, f"study/{LLM_FILE}")
+_EVENT = TypeAdapter(Event)
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
 
@@ -54,15 +55,16 @@ def status_of(target: str | Path, now: float | None = None) -> RunStatus:
                 copy.write_bytes(content)
         if not RunFolder(Path(temporary)).exists:
             raise ResumeError(f"{target} holds no run (options.json is missing); start one with --out {target}")
-        return run_status(Path(temporary), now).model_copy(update={"folder": str(target)})
+        return run_status(Path(temporary), now, elsewhere=True).model_copy(update={"folder": str(target)})
 
 
-def run_status(path: Path, now: float | None = None) -> RunStatus:
+def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False) -> RunStatus:
     """The state of the run in a folder.
 
     Args:
         path: run folder.
         now: seconds since the epoch; None = the clock.
+        elsewhere: it may be at work on another machine.
 
     Raises:
         ResumeError: it holds no run.
@@ -70,7 +72,9 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
     folder = RunFolder(path)
     options = folder.options()
     now = time.time() if now is None else now
-    events, trials = _events(folder.events), _trials(folder.path / _TRIALS_FILE)
+    # Lines that are damaged or half written at this moment are left out; mending them is for the run itself.
+    events = jsonl.read(folder.events, _EVENT.validate_json).records
+    trials = jsonl.read(folder.path / _TRIALS_FILE, TrialRecord.model_validate_json).records
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"
@@ -87,7 +91,7 @@ def run_status(path: Path, now: float | None = None) -> RunStatus:
         failures=dict(Counter(trial.status for trial in trials if not is_scored(trial.status))),
         fallbacks=sum(bool(trial.fallback) for trial in trials),
         usage=usage_of(options, trials, llm_usage(folder.study)),
-        left_s=None if finished else _left(watched, now),
+        left_s=_left(watched, now) if not finished and (elsewhere or folder.is_held) else None,
         silent_s=max(0.0, now - last.time) if last else None,
     )
 
@@ -101,37 +105,11 @@ def _replayed(events: list[Event]) -> Watched:
     watched = Watched()
     metric = ""
     for event in events:
-        if event.kind in ("stage-started", "stage-skipped"):
-            watched.start(event)
-        elif event.kind in ("progress", "trial"):
-            watched.advance(event)
+        with contextlib.suppress(ValueError, TypeError):  # an event with other data than ours
+            if event.kind in ("stage-started", "stage-skipped"):
+                watched.start(event)
+            elif event.kind in ("progress", "trial"):
+                watched.advance(event)
         metric = watched.metric or metric
     watched.metric = metric
     return watched
-
-
-def _events(path: Path) -> list[Event]:
-    return [Event(**values) for values in _lines(path)]
-
-
-def _trials(path: Path) -> list[TrialRecord]:
-    found = []
-    for values in _lines(path):
-        try:
-            found.append(TrialRecord.model_validate(values))
-        except ValidationError:  # of another version; the run itself refuses it
-            continue
-    return found
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Complete lines; a run that writes at this moment, or was cut off, may leave half of one."""
-    if not path.exists():
-        return []
-    read = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            read.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return [values for values in read if isinstance(values, dict)]

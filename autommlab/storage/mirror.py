@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.errors import StorageError
 from autommlab.common.files import storage_errors, write_text
+from autommlab.common.jsonl import in_words
 from autommlab.common.storage import Place, open_whole, place_errors, read_whole
 from autommlab.progress.events import Event, Events
 from autommlab.storage.run_folder import LOCK_FILE
@@ -31,8 +32,6 @@ _CHUNK_BYTES = 8 * 2**20
 _NOT_OURS = PurePosixPath("study/ray")
 #: Files that say that something is finished.
 _RECORDS = frozenset({".json", ".jsonl"})
-#: Files that name others by absolute path.
-_NAMING = frozenset({".json", ".jsonl", ".txt", ".py"})
 
 
 class FileMark(BaseModel):
@@ -96,7 +95,7 @@ class Mirror:
                 self._clear()
                 names = names_at(self.place)
                 for name in names:
-                    self._bring(name, was_in=stored.folder)
+                    self._bring(name)
                 marks = {name: _mark(self.folder / name) for name in names}
                 self._known = MirrorList(version=stored.version, folder=str(self.folder), files=marks)
                 write_text(self.folder / LIST_FILE, self._known.model_dump_json())
@@ -131,7 +130,13 @@ class Mirror:
     def _stored(self) -> MirrorList | None:
         with place_errors(self.place, "read"):
             content = read_whole(self.place.files, self.place.inside(LIST_FILE))
+        try:
             return None if content is None else MirrorList.model_validate_json(content)
+        except ValidationError as error:
+            raise StorageError(
+                f"{self.place.uri}: {LIST_FILE} there is damaged ({in_words(error)}). If {self.folder} holds "
+                f"the run, delete {LIST_FILE} on the storage to copy all of it again"
+            ) from error
 
     def _require_ours(self) -> None:
         stored = self._stored()
@@ -153,12 +158,10 @@ class Mirror:
             shutil.copyfileobj(source, stream, _CHUNK_BYTES)
         return mark
 
-    def _bring(self, name: str, was_in: str) -> None:
+    def _bring(self, name: str) -> None:
         target = self.folder / name
         with place_errors(self.place, "read"):
             content = read_whole(self.place.files, self.place.inside(name)) or b""
-        if target.suffix in _NAMING and was_in != str(self.folder):
-            content = content.replace(was_in.encode(), str(self.folder).encode())
         with storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)

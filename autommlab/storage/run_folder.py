@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import filelock
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from autommlab.common.errors import ResumeError, StorageError
 from autommlab.common.files import storage_errors, write_text
-from autommlab.options import RunOptions
+from autommlab.common.jsonl import in_words
+from autommlab.common.run_path import within
+from autommlab.options import Differences, RunOptions
 
 Record = TypeVar("Record", bound=BaseModel)
 LOCK_FILE = ".lock"
+#: The kernel's table of locks: device and inode of each locked file.
+_LOCKS = Path("/proc/locks")
+_SECONDS = TypeAdapter(dict[str, float])
 
 
 class RunFolder:
@@ -44,6 +51,17 @@ class RunFolder:
         """Whether a run has been started here."""
         return (self.path / "options.json").exists()
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a process of this machine runs it; nothing is locked to find out. True where nobody can tell."""
+        try:
+            held = _LOCKS.read_text(encoding="ascii")
+        except OSError:  # not Linux
+            return True
+        with contextlib.suppress(OSError):
+            return f":{(self.path / LOCK_FILE).stat().st_ino} " in held
+        return False
+
     def options(self) -> RunOptions:
         """The options of the run in this folder.
 
@@ -54,8 +72,15 @@ class RunFolder:
             raise ResumeError(f"{self.path} holds no run (options.json is missing); start one with --out instead")
         return self._read("options", RunOptions)
 
-    def open(self, options: RunOptions) -> None:
+    def open(self, options: RunOptions, *, may_extend: bool = False) -> list[str]:
         """Create the folder, or make sure that the run in it is the same one; held until the process ends.
+
+        Args:
+            options: of the run.
+            may_extend: options that only extend or reschedule the run in the folder take the place of its own.
+
+        Returns:
+            What changed of the options, a line each.
 
         Raises:
             ResumeError: other options, with the differences.
@@ -67,15 +92,31 @@ class RunFolder:
                 self._lock.acquire(timeout=0)
             except filelock.Timeout as error:
                 raise StorageError(f"{self.path} is in use by another process; wait for it or choose --out") from error
-        if self.exists:
-            changed = self.options().differences(options.model_dump(mode="json"))
-            if changed:
-                raise ResumeError(
-                    f"{self.path} holds a run with other settings:\n  " + "\n  ".join(changed) + "\n"
-                    "Use the same settings to go on with it, or another --out"
-                )
-        else:
+        changed = self.options().differences(options) if self.exists else Differences([], [])
+        refused = changed.refused if may_extend else [*changed.refused, *changed.allowed]
+        if refused:
+            self.close()
+            raise ResumeError(
+                f"{self.path} holds a run with other settings:\n  " + "\n  ".join(refused) + "\n"
+                "Use the same settings to go on with it, or start a new run with another --out"
+            )
+        if changed.allowed or not self.exists:
             self.write("options", options)
+        return changed.allowed
+
+    def forget(self, *names: str) -> None:
+        """Drop stored records, so that their stages are made again."""
+        for name in names:
+            (self.path / f"{name}.json").unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what a run has left that came to nothing; files of others stay, and their folder."""
+        records = ("options.json", "seconds.json", "understanding.json", "request.json")
+        for name in (*records, self.events.name, self.report.name, LOCK_FILE):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.bag, ignore_errors=True)
+            self.path.rmdir()
 
     def close(self) -> None:
         """Let others use the folder."""
@@ -83,7 +124,8 @@ class RunFolder:
 
     def write(self, name: str, record: BaseModel) -> None:
         """Store a record as `<name>.json`."""
-        write_text(self.path / f"{name}.json", record.model_dump_json(indent=1, by_alias=True))
+        text = record.model_dump_json(indent=1, by_alias=True, context=within(self.path))
+        write_text(self.path / f"{name}.json", text)
 
     def read(self, name: str, kind: type[Record]) -> Record | None:
         """The stored record of that name, None if its stage has not finished."""
@@ -91,9 +133,9 @@ class RunFolder:
 
     def stage_seconds(self) -> dict[str, float]:
         """Seconds that each finished stage took."""
-        path = self.path / "seconds.json"
-        stored: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return stored
+        with contextlib.suppress(OSError, ValidationError):  # none yet, or damaged: an ornament of the report
+            return _SECONDS.validate_json((self.path / "seconds.json").read_bytes())
+        return {}
 
     def add_seconds(self, stage: str, seconds: float) -> None:
         """Add to a stage's time; a resumed stage sums up."""
@@ -102,11 +144,19 @@ class RunFolder:
         write_text(self.path / "seconds.json", json.dumps(spent))
 
     def _read(self, name: str, kind: type[Record]) -> Record:
-        path = self.path / f"{name}.json"
-        try:
-            return kind.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise ResumeError(f"{path} cannot be read ({error}); delete it to repeat its stage") from error
+        return read_record(self.path / f"{name}.json", kind)
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """A record of the folder that it lies in.
+
+    Raises:
+        ResumeError: it is damaged, of another kind, or cannot be read.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes(), context=within(path.parent))
+    except (OSError, ValidationError) as error:
+        raise ResumeError(f"{path} cannot be read ({in_words(error)}); delete it to repeat its stage") from error
 
 
 def default_folder(text: str, clock: Callable[[], float] = time.time) -> Path:

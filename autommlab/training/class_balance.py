@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import Bag
 from autommlab.models.config_tree import bare, dicts
 
@@ -48,8 +49,8 @@ def weigh_classes(model: dict[str, Any], bag: Bag) -> None:
 def class_weights(listing: Path, classes: int) -> tuple[float, ...]:
     """One weight a class, from the masks named in a bag's list of images and masks."""
     pixels = np.zeros(classes)
-    for line in listing.read_text(encoding="utf-8").splitlines()[:_MASKS]:
-        with Image.open(line.split("\t")[1]) as mask:
+    for _, path in read_pairs(listing, _MASKS):
+        with Image.open(path) as mask:
             indices = np.asarray(mask)
         pixels += np.bincount(indices[indices < classes], minlength=classes)
     shares = np.maximum(pixels / max(1.0, pixels.sum()), _SMALLEST_SHARE)

@@ -12,6 +12,7 @@ affine map.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from autommlab.data.records import Bag, Split
@@ -95,6 +96,21 @@ def evaluators(bag: Bag, split: Split) -> list[Config]:
                 {"type": "AUC"},
                 {"type": "NME", "norm_mode": "use_norm_item", "norm_item": "bbox_size"},
             ]
+
+
+def test_on(config: Any, annotations: Path) -> None:
+    """Let a stored config test on these annotations: the paths in it are those of where the run once was.
+
+    Args:
+        config: of mmengine, as a trial left it; changed in place, its evaluators become a list.
+        annotations: of the test images.
+    """
+    config.test_dataloader.dataset.ann_file = str(annotations)
+    evaluators = config.test_evaluator
+    config.test_evaluator = [
+        {**e, "ann_file": str(annotations)} if "ann_file" in e else dict(e)
+        for e in ([evaluators] if isinstance(evaluators, dict) else evaluators)
+    ]
 
 
 def palette(classes: int) -> list[list[int]]:

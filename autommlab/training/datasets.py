@@ -1,4 +1,4 @@
-"""Data sets that the toolboxes lack: segmentation pairs listed by absolute path.
+"""Data sets that the toolboxes lack: segmentation pairs.
 
 Import only after `autommlab.compat.import_toolboxes`.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from autommlab.data.mask_lists import read_pairs
+
 
 @DATASETS.register_module()
 class BagSegmentationDataset(BaseSegDataset):
@@ -18,7 +20,6 @@ class BagSegmentationDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """One dict per pair in the form that mmseg's transforms expect."""
-        pairs = (line.split("\t") for line in Path(self.ann_file).read_text(encoding="utf-8").splitlines())
         return [
             {
                 "img_path": image,
@@ -27,5 +28,5 @@ class BagSegmentationDataset(BaseSegDataset):
                 "reduce_zero_label": False,
                 "seg_fields": [],
             }
-            for image, mask in pairs
+            for image, mask in read_pairs(Path(self.ann_file))
         ]

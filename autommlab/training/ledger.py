@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from autommlab.common.files import append_text
+from autommlab.common import jsonl
 from autommlab.common.trial_status import is_scored
 from autommlab.training.records import Hyperparameters, TrialRecord
+
+#: TEST figures of the best trial, beside its weights.
+TEST_FILE = "test.json"
 
 
 def trial_key(hyperparameters: Mapping[str, Any]) -> str:
@@ -30,21 +31,29 @@ class Ledger:
     """The finished trials of one study.
 
     Args:
-        path: the JSONL file; read if it exists. A half-written last line (a crash, a full disk)
-            is dropped: that trial counts as unfinished.
+        path: the JSONL file; read if it exists. A damaged line (a crash, a full disk) is set aside:
+            that trial counts as unfinished.
+
+    Attributes:
+        set_aside: what was found damaged now, for a person.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._records: dict[str, TrialRecord] = {}
-        for line in _complete_lines(path):
-            record = TrialRecord.model_validate_json(line)
-            self._records[trial_key(record.hyperparameters.model_dump())] = record
+        lines = jsonl.read(path, TrialRecord.model_validate_json)
+        jsonl.mend(path, lines)
+        self._records = {trial_key(record.hyperparameters.model_dump()): record for record in lines.records}
+        self.set_aside = tuple(lines.bad)
 
     @property
     def records(self) -> list[TrialRecord]:
         """Finished trials in order of completion."""
         return sorted(self._records.values(), key=lambda record: record.number)
+
+    @property
+    def next_number(self) -> int:
+        """Of the trial that finishes next."""
+        return max((record.number for record in self._records.values()), default=0) + 1
 
     def find(self, hyperparameters: Mapping[str, Any]) -> TrialRecord | None:
         """The record of a finished trial with these hyperparameters."""
@@ -56,7 +65,7 @@ class Ledger:
         Raises:
             StorageError: the file cannot be written.
         """
-        append_text(self._path, record.model_dump_json() + "\n")
+        jsonl.append(self._path, [record.model_dump_json()])
         self._records[trial_key(record.hyperparameters.model_dump())] = record
 
 
@@ -64,24 +73,3 @@ def best_record(records: list[TrialRecord]) -> TrialRecord | None:
     """The trial with the highest score among those that have a real one, the earliest if equal."""
     real = [record for record in records if is_scored(record.status)]
     return max(real, key=lambda record: (record.score, -record.number), default=None)
-
-
-def _complete_lines(path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    complete, _, rest = text.rpartition("\n")
-    lines = complete.splitlines()
-    if rest:  # cut the torn line off, or the next record would be glued to it
-        path.write_text(complete + "\n" if complete else "", encoding="utf-8")
-    if lines and not _is_record(lines[-1]):
-        lines.pop()
-    return lines
-
-
-def _is_record(line: str) -> bool:
-    try:
-        TrialRecord.model_validate_json(line)
-    except ValidationError:
-        return False
-    return True

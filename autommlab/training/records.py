@@ -1,12 +1,12 @@
 """Typed records of the training stage."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.run_path import RunPath
 from autommlab.common.trial_status import TrialStatus
 from autommlab.tasks import Task
 
@@ -100,8 +100,8 @@ class StudyResult(BaseModel):
     objective: str
     trials: tuple[TrialRecord, ...]
     best: TrialRecord
-    checkpoint: Path
-    config_file: Path
+    checkpoint: RunPath
+    config_file: RunPath
     val_metrics: dict[str, float]
     test_metrics: dict[str, float]
     seconds: float

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import json
 import logging
 import os
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
@@ -20,7 +24,7 @@ from autommlab.common.placement import resource_request
 from autommlab.common.trial_status import SCORE
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
-from autommlab.training.ledger import Ledger, best_record, trial_key
+from autommlab.training.ledger import TEST_FILE, Ledger, best_record, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
@@ -33,14 +37,27 @@ if TYPE_CHECKING:
     from autommlab.common.storage import Place
     from serve.client import ServiceClient
 
-#: Ray Tune's switches: its loggers write files that nobody reads.
+#: Ray Tune's switches; its loggers write files that nobody reads.
 _TUNE_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # prints a box whatever `verbose` says
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # it would end the study at a signal as if it were finished
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-LEDGER_FILE, BEST_FOLDER, TEST_FILE = "trials.jsonl", "best", "test.json"
+LEDGER_FILE, BEST_FOLDER = "trials.jsonl", "best"
+#: What Ray Tune's state in the folder was made for.
+SEARCH_FILE = "search.json"
+_IN_STATE = {
+    "searcher",
+    "scheduler",
+    "trials",
+    "cpus_per_trial",
+    "gpus_per_trial",
+    "workers_per_trial",
+    "node_resource",
+}
 ALL_FOLDER = "all"
+_FIGURES = TypeAdapter(dict[str, float])
 
 
 class StudyOptions(BaseModel):
@@ -119,9 +136,14 @@ def run_study(
     require_space(folder, setup.choice.measured.params_m, running, ahead)
     state = state_of(folder, place)
     ledger = Ledger(folder / LEDGER_FILE)
+    for bad in ledger.set_aside:
+        events.emit(
+            "warning", "training", f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
+        )
     if len(ledger.records) < options.trials:
-        searcher = _searcher(setup, space, options, default_configuration, service)
-        _search(setup, searcher, options, folder, state, ledger, events)
+        earlier = [] if _goes_on(folder, state, options) else ledger.records
+        searcher = _searcher(setup, space, options, default_configuration, service, earlier)
+        _search(setup, searcher, options, folder, state, ledger, events, len(earlier))
     best = best_record(ledger.records)
     if best is None:
         raise TrainingError(_all_failed(ledger.records))
@@ -139,28 +161,49 @@ def run_study(
     )
 
 
+def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
+    """Whether Ray Tune goes on from its own state; one of another budget, searcher or other resources is dropped."""
+    from searchers.tune.snapshots import recover
+
+    asked = options.model_dump_json(include=_IN_STATE)
+    stored = folder / SEARCH_FILE
+    if stored.exists() and stored.read_text(encoding="utf-8") != asked:
+        state.delete()
+    write_text(stored, asked)
+    return recover(state.ray, state.files)
+
+
 def _searcher(
     setup: TrialSetup,
     space: SearchSpace,
     options: StudyOptions,
     default_configuration: Configuration | None,
     service: ServiceClient | None,
+    earlier: Sequence[TrialRecord],
 ) -> Searcher:
+    """The searcher; it is told of earlier trials of this study that are in no state of its own."""
     import searchers
     from autommlab.training.search_space import study_context
 
-    return searchers.create(
+    first = [default_configuration] if default_configuration and searchers.needs_first_configs(options.searcher) else []
+    searcher = searchers.create(
         options.searcher,
         space,
         metric=SCORE,
         mode="max",
-        seed=setup.seed,
-        first_configs=[default_configuration]
-        if default_configuration and searchers.needs_first_configs(options.searcher)
-        else [],
+        # With the same seed, one that has yet to learn would draw the same points again.
+        seed=(setup.seed + len(earlier)) % 2**32,
+        first_configs=first,
         context=study_context(setup),
         service=service,
     )
+    tried = [(record, record.hyperparameters.model_dump()) for record in earlier]
+    for record, point in sorted(tried, key=lambda pair: pair[1] not in first):
+        if hasattr(searcher, "observe"):  # one of somebody else's may not know how to
+            searcher.observe(record.trial_id, point, record.proposed_by)
+            told = {SCORE: record.score, "status": record.status, "reason": record.reason}
+            searcher.on_trial_complete(record.trial_id, told)
+    return searcher
 
 
 def _search(
@@ -171,7 +214,14 @@ def _search(
     state: StudyState,
     ledger: Ledger,
     events: Events,
+    earlier: int,
 ) -> None:
+    """Let Ray Tune run the study.
+
+    Args:
+        setup, searcher, options, folder, state, ledger, events: see `run_study`.
+        earlier: trials of the ledger of which Ray Tune knows nothing.
+    """
     from ray import tune
     from ray.tune.error import TuneError
 
@@ -202,7 +252,7 @@ def _search(
             search_alg=limited,
             scheduler=create_scheduler(options.scheduler, metric=SCORE, mode="max", max_t=setup.reports, share=limited),
             stop=StopWhenHopeless(ledger),
-            num_samples=options.trials,
+            num_samples=options.trials - earlier,
             time_budget_s=options.time_budget_s,
             resources_per_trial=_resources(options),
             checkpoint_config=tune.CheckpointConfig(
@@ -231,9 +281,11 @@ def _search(
 
 
 def quiet_tune() -> None:
-    """Ray Tune prints nothing of its own; failures are told by our own records."""
+    """Ray Tune prints nothing of its own and leaves signals to us; failures are told by our own records."""
     for name, value in _TUNE_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    # At SIGUSR1, for which there is no switch, it would end a study as if it were finished, too.
+    vars(importlib.import_module("ray.tune.tune"))["_setup_signal_catching"] = threading.Event
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
@@ -273,15 +325,16 @@ def _test_once(setup: TrialSetup, folder: Path, state: StudyState, events: Event
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best = folder / BEST_FOLDER
     stored = best / TEST_FILE
-    if not stored.exists():
-        from autommlab.training.trial import evaluate
+    with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
+        return _FIGURES.validate_json(stored.read_bytes())
+    from autommlab.training.trial import evaluate
 
-        warn = functools.partial(events.emit, "warning", "training")
-        figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, warn)
-        write_text(stored, json.dumps(figures, indent=1))
-        state.delete()  # the study is over; its state is large
-    figures_read: dict[str, float] = json.loads(stored.read_text(encoding="utf-8"))
-    return figures_read
+    annotations = setup.bag.annotation_file("test")
+    warn = functools.partial(events.emit, "warning", "training")
+    figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
+    write_text(stored, json.dumps(figures, indent=1))
+    state.delete()  # the study is over; its state is large
+    return figures
 
 
 def _all_failed(records: list[TrialRecord]) -> str:

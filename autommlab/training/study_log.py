@@ -12,7 +12,7 @@ from autommlab.common.files import write_stream
 from autommlab.common.trial_status import SCORE, TrialStatus, is_scored
 from autommlab.progress.events import Events
 from autommlab.training.failures import WorkerLostError
-from autommlab.training.ledger import Ledger, best_record
+from autommlab.training.ledger import TEST_FILE, Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.study_metrics import StudyMetrics
 from autommlab.training.trainable import COMPLETE, CONFIG_FILE, WORST_SCORE
@@ -56,7 +56,8 @@ class StudyLog(tune.Callback):
         self._metric, self._all_folder = metric, all_folder
         self._told_files: set[str] = set()
         # RUN/study/best: the run's own name tells studies apart.
-        self._metrics = StudyMetrics(best_folder.resolve().parents[1].name)
+        name = best_folder.resolve().parents[1].name
+        self._metrics = StudyMetrics(name, lambda words: events.emit("warning", "training", words))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended by itself, by a scheduler, or by the time budget."""
@@ -91,7 +92,7 @@ class StudyLog(tune.Callback):
     def _record(self, trial: Trial, result: dict[str, Any], status: TrialStatus, reason: str) -> TrialRecord:
         real = is_scored(status)
         return TrialRecord(
-            number=len(self._ledger.records) + 1,
+            number=self._ledger.next_number,
             trial_id=trial.trial_id,
             hyperparameters=Hyperparameters.model_validate(
                 {name: trial.config[name] for name in Hyperparameters.model_fields}
@@ -116,6 +117,7 @@ class StudyLog(tune.Callback):
     def _keep_if_best(self, trial: Trial, record: TrialRecord) -> None:
         best = best_record([*self._ledger.records, record])
         if best is not None and best.number == record.number:
+            (self._best_folder / TEST_FILE).unlink(missing_ok=True)  # of the best one before
             _keep(trial, self._best_folder)
 
     def _tell(self, record: TrialRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from autommlab.training.records import TrialRecord
@@ -17,16 +18,17 @@ _LLM_BOUNDS = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
 
 
 class StudyMetrics:
-    """Counts the finished trials of one study; silent where Ray is not connected.
+    """Counts the finished trials of one study; silent where Ray is not connected, and after its first failure.
 
     Args:
         run: name of the run, the tag of every figure.
+        tell: told, once, why figures are missing: no failure here may reach the study.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, tell: Callable[[str], None] = lambda words: None) -> None:
         import ray
 
-        self._run = {"run": run}
+        self._run, self._tell = {"run": tag(run)}, tell
         self._metrics = _make() if ray.is_initialized() else None
 
     def add(self, record: TrialRecord, best: float | None) -> None:
@@ -38,8 +40,15 @@ class StudyMetrics:
         """
         if self._metrics is None:
             return
-        m, run, proposal = self._metrics, self._run, record.proposal
-        m.trials.inc(1, {**run, "status": record.status, "proposed_by": record.proposed_by})
+        try:
+            self._count(self._metrics, record, best)
+        except Exception as error:
+            self._metrics = None
+            self._tell(f"the study's figures for Prometheus end here: {type(error).__name__}: {error}")
+
+    def _count(self, m: _Metrics, record: TrialRecord, best: float | None) -> None:
+        run, proposal = self._run, record.proposal
+        m.trials.inc(1, {**run, "status": record.status, "proposed_by": tag(record.proposed_by)})
         if seconds := record.train_s + record.val_s + record.setup_s:
             m.trial_seconds.inc(seconds, run)
         if best is not None:
@@ -51,7 +60,12 @@ class StudyMetrics:
                 m.llm_tokens.inc(proposal[name], {**run, "kind": kind})
         if reason := proposal.get("fallback"):
             # The first words are the kind of failure; the rest would make a time series of its own each time.
-            m.llm_fallbacks.inc(1, {**run, "reason": str(reason).partition(":")[0]})
+            m.llm_fallbacks.inc(1, {**run, "reason": tag(str(reason).partition(":")[0])})
+
+
+def tag(text: str) -> str:
+    """A text as the value of a tag: Ray takes ASCII only."""
+    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 @functools.cache

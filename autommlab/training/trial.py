@@ -22,6 +22,7 @@ from mmengine.visualization import Visualizer
 from autommlab import compat
 from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
+from autommlab.training.data_config import test_on
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup, runner_config
 from autommlab.training.translate import readback
@@ -148,7 +149,11 @@ def canonical_figures(task: Task, raw: dict[str, Any]) -> dict[str, float]:
 
 
 def evaluate(
-    config_file: Path, checkpoint: Path, task: Task, warn: Callable[[str], None] | None = None
+    config_file: Path,
+    checkpoint: Path,
+    task: Task,
+    annotations: Path | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> dict[str, float]:
     """Measure a trained model on TEST.
 
@@ -156,12 +161,15 @@ def evaluate(
         config_file: as written by a trial (`config_text`).
         checkpoint: weights of the trial.
         task: the model's task.
+        annotations: of the test images, wherever they lie now; None = where they lay in training.
         warn: told of test images that could not be used.
     """
     from autommlab.training.transforms import skipped_samples
 
     prepare_toolbox(task)
     config = Config.fromfile(config_file, format_python_code=False)
+    if annotations is not None:
+        test_on(config, annotations)
     config.load_from, config.resume = str(checkpoint), False
     config.experiment_name = f"test-{uuid.uuid4().hex[:8]}"
     config.visualizer.name = config.experiment_name

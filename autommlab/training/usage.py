@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.llm_usage import LlmUsage
 from autommlab.options import RunOptions
@@ -36,9 +37,10 @@ class Usage(BaseModel):
 
 
 def llm_usage(study: Path) -> LlmUsage:
-    """What a study's searcher has left in its folder about its calls; zero if it made none."""
-    file = study / LLM_FILE
-    return LlmUsage.model_validate_json(file.read_bytes()) if file.exists() else LlmUsage()
+    """What a study's searcher has left in its folder about its calls; zero if it made none, or the file is damaged."""
+    with contextlib.suppress(OSError, ValidationError):
+        return LlmUsage.model_validate_json((study / LLM_FILE).read_bytes())
+    return LlmUsage()
 
 
 def usage_of(options: RunOptions, trials: Iterable[TrialRecord], llm: LlmUsage | None = None) -> Usage:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autommlab.common import jsonl
 from autommlab.common.errors import RequestError
 from autommlab.common.files import storage_errors
 from autommlab.understanding.outcome import Unclear, Understood
@@ -45,15 +46,13 @@ def read_lines(path: Path) -> list[Line]:
         RequestError: the file cannot be read.
     """
     try:
-        raw = path.read_bytes().splitlines()
+        content = path.read_bytes()
     except OSError as error:
         raise RequestError(f"cannot read the requests {path}: {error.strerror}") from error
     seen: dict[Id, int] = {}
     lines = []
-    for number, content in enumerate(raw, 1):
-        if not content.strip():
-            continue
-        line = _line(content, number)
+    for number, text in jsonl.split(content):
+        line = _line(text, number)
         if line.id in seen:
             line = Line(f"line-{number}", problem=f"the id {line.id!r} is line {seen[line.id]}'s already")
         seen.setdefault(line.id, number)
@@ -62,21 +61,18 @@ def read_lines(path: Path) -> list[Line]:
 
 
 def done_ids(path: Path) -> set[Id]:
-    """Ids in an output file; half a line that a crash left at its end is cut off.
+    """Ids in an output file; damaged lines that a crash left are set aside.
 
     Raises:
-        RequestError: the file holds something else than results.
+        RequestError: the file holds something else than results; it is left as it is.
         StorageError: it cannot be read or repaired.
     """
     with storage_errors(path):
-        if not path.exists():
-            return set()
-        content = path.read_bytes()
-        whole, end, torn = content.rpartition(b"\n")
-        if torn:
-            with path.open("r+b") as file:
-                file.truncate(len(whole) + len(end))
-    return {_done_id(line, number, path) for number, line in enumerate(whole.splitlines(), 1)}
+        lines = jsonl.read(path, _done_id)
+    if lines.foreign is not None:
+        raise RequestError(f"{path} is not a file of parses: {lines.foreign}. Name another --out, or delete that file")
+    jsonl.mend(path, lines)
+    return set(lines.records)
 
 
 def understand_lines(
@@ -97,12 +93,11 @@ def understand_lines(
     parsed = errors = 0
     skipped = len(lines) - len(todo)
     yield BatchOutcome(parsed, errors, skipped)
-    with storage_errors(target), target.open("a", encoding="utf-8") as file:
-        for result in _results(todo, understander, concurrent):
-            file.write(json.dumps(result, ensure_ascii=False) + "\n")
-            file.flush()
-            parsed, errors = parsed + ("parse" in result), errors + ("error" in result)
-            yield BatchOutcome(parsed, errors, skipped)
+    jsonl.append(target, [])  # a place that cannot be written should not cost an answer
+    for result in _results(todo, understander, concurrent):
+        jsonl.append(target, [json.dumps(result, ensure_ascii=False)])
+        parsed, errors = parsed + ("parse" in result), errors + ("error" in result)
+        yield BatchOutcome(parsed, errors, skipped)
 
 
 def _results(lines: list[Line], understander: Understander, concurrent: int) -> Iterator[dict[str, Any]]:
@@ -125,8 +120,8 @@ def _results(lines: list[Line], understander: Understander, concurrent: int) -> 
 def _line(content: bytes, number: int) -> Line:
     expected = 'a line must be {"id": "...", "request": "..."}'
     try:
-        given = json.loads(content)
-    except ValueError as error:  # also of bytes that are no UTF-8
+        given = jsonl.value_of(content)
+    except ValueError as error:  # also of bytes that are no UTF-8, and of what is nested too deeply
         return Line(f"line-{number}", problem=f"{expected}; this one is not valid JSON: {error}")
     if not isinstance(given, dict) or not isinstance(given.get("id"), str | int) or isinstance(given["id"], bool):
         return Line(f"line-{number}", problem=f"{expected}; this one has no id that is a text or a whole number")
@@ -135,13 +130,15 @@ def _line(content: bytes, number: int) -> Line:
     return Line(given["id"], given["request"])
 
 
-def _done_id(line: bytes, number: int, path: Path) -> Id:
-    try:
-        found = json.loads(line)["id"]
-        if isinstance(found, str | int):
-            return found
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise RequestError(
-        f"{path} is not a file of parses: line {number} is {line[:80]!r}. Name another --out, or delete that file"
-    )
+def _done_id(line: bytes) -> Id:
+    """The id of a result.
+
+    Raises:
+        ValueError: it is none.
+    """
+    given = jsonl.value_of(line)
+    if isinstance(given, dict) and ("parse" in given) != ("error" in given):
+        own: Any = given.get("id")
+        if isinstance(own, str | int) and not isinstance(own, bool):
+            return own
+    raise ValueError('a result is {"id", "parse"} or {"id", "error"}')

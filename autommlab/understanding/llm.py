@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab import settings
 from autommlab.common.errors import RequestError
+from autommlab.tasks import Task
 from autommlab.understanding import outcome as questions
 from autommlab.understanding.answer import NoTask, answer_schema, parse_answer
 from autommlab.understanding.checks import Finding, findings, repaired
@@ -49,12 +50,13 @@ class Understander:
         self.tuned = self.model not in served[:1]
         self._examples = examples
 
-    def understand(self, text: str, *, needs_object: bool = True) -> Understood | Unclear:
+    def understand(self, text: str, *, needs_object: bool = True, task: Task | None = None) -> Understood | Unclear:
         """The request behind `text`, or what to ask.
 
         Args:
             text: as the person wrote it.
             needs_object: False where the data set is known from elsewhere.
+            task: where it is known from elsewhere; the answer's own does not count then.
 
         Raises:
             RequestError: the text is no request at all (see `clean`), or the LLM gave no usable answer twice.
@@ -65,14 +67,14 @@ class Understander:
         effort = Effort(model=self.model, tuned=self.tuned)
         schema = answer_schema(phrases(said), shared_nouns(said))
         (answer,), effort = self._ask(conversation, schema, _FIRST, effort)
-        read = _read(answer, said)
+        read = _read(answer, said, task)
         if not all(problem.plain for problem in read.problems):
             again, sampling = conversation, _OTHERS
             if not self.tuned:
                 again, sampling = retry(conversation, answer or "", [problem.says for problem in read.problems]), _FIRST
             try:
                 others, effort = self._ask(again, schema, sampling, effort)
-                read = min((*(_read(other, said) for other in others), read), key=_Read.faults)
+                read = min((*(_read(other, said, task) for other in others), read), key=_Read.faults)
             except RequestError:
                 # The longer conversation is more than the service takes; a usable first answer is not lost by that.
                 if read.request is None:
@@ -162,16 +164,22 @@ class _Read:
         return len(self.problems) if self.request is not None or self.no_task else float("inf")
 
 
-def _read(answer: str | None, text: str) -> _Read:
+def _read(answer: str | None, text: str, task: Task | None) -> _Read:
     if answer is None:
         return _Read(None, (Finding("answer", "", CUT_OFF),))
     try:
         request = with_lower_ends(tidy(parse_answer(answer)), text)
     except NoTask:
-        return _Read(None, no_task=True)
+        if task is None:
+            return _Read(None, no_task=True)
+        request = ModelRequest.parse({"data": {}, "model": {"task": task}})
     except RequestError as error:
         return _Read(None, (Finding("answer", "", str(error)),))
-    return _Read(request, tuple(findings(text, request)))
+    if task is None:
+        return _Read(request, tuple(findings(text, request)))
+    request = with_task(request, task)
+    # A figure or a model of another task is no contradiction then: the task is not in question.
+    return _Read(request, tuple(found for found in findings(text, request) if found.field != "task"))
 
 
 def _outcome(text: str, read: _Read, effort: Effort, *, needs_object: bool) -> Understood | Unclear:
@@ -201,6 +209,11 @@ def tidy(request: ModelRequest) -> ModelRequest:
     return request.model_copy(
         update={"data": data.model_copy(update=update), "model": model.model_copy(update={"metrics": metrics})}
     )
+
+
+def with_task(request: ModelRequest, task: Task) -> ModelRequest:
+    """The request for another task."""
+    return request.model_copy(update={"model": request.model.model_copy(update={"task": task})})
 
 
 def described(request: ModelRequest, text: str) -> ModelRequest:

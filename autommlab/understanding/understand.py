@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.llm_service import connect, service_errors
+from autommlab.tasks import Task
 from autommlab.understanding.llm import Understander
 from autommlab.understanding.outcome import Unclear, UnclearRequest, Understood
 from autommlab.understanding.request import ModelRequest
@@ -39,6 +40,7 @@ def understand(
     parse: Path | None = None,
     url: str | None = None,
     needs_object: bool = True,
+    task: Task | None = None,
     lent: Lent = Lent(),
 ) -> Understood:
     """The request behind `text`.
@@ -48,6 +50,7 @@ def understand(
         parse: JSON file with the finished parse; the service is then not asked.
         url: of the LLM service; None takes the running one, and starts one where none runs.
         needs_object: False where the data set is named elsewhere.
+        task: None where only the text tells it.
         lent: what the caller lends.
 
     Raises:
@@ -62,12 +65,12 @@ def understand(
         understander = Understander(connect(url, tell=lent.tell, meanwhile=lent.meanwhile))
         if lent.tell is not None:
             lent.tell("reading the request")
-        outcome = understander.understand(text, needs_object=needs_object)
+        outcome = understander.understand(text, needs_object=needs_object, task=task)
         for _ in range(MOST_QUESTIONS):
             if isinstance(outcome, Understood):
                 break
             text = f"{text.rstrip(' .')}. {_answer(outcome, lent.ask)}"
-            outcome = understander.understand(text, needs_object=needs_object)
+            outcome = understander.understand(text, needs_object=needs_object, task=task)
     if isinstance(outcome, Unclear):
         raise UnclearRequest(outcome)
     return outcome

@@ -8,7 +8,9 @@ do: then they favour whatever lies far from all of them. `residual_gp` picks bet
 
 from __future__ import annotations
 
+import contextlib
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,20 @@ class RankedTPESampler(TPESampler):
         self._fixed = space.sample(random.Random(0))
         self._results: dict[int, Result] = {}
         self._running: list[Configuration] = []
+
+    @contextlib.contextmanager
+    def light(self) -> Iterator[None]:
+        """Inside the block without the past trials behind the score: no part of a state, and hundreds of times it."""
+        score = self._score
+        del self._score
+        try:
+            yield
+        finally:
+            self._score = score
+
+    def take_over(self, before: RankedTPESampler) -> None:
+        """After a restore: the score of the sampler that the searcher was made with."""
+        self._score = before._score
 
     def _sample(self, study: Study, *arguments: Any, **more: Any) -> dict[str, Any]:
         sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from autommlab.cli.main import app
 from autommlab.common.errors import DeploymentError, RequestError, StorageError
-from autommlab.deployment.predicting import load_bundle
+from autommlab.deployment.predicting import load_bundle, predict_files
 
 #: Each finds things by brightness: an answer of the right form that depends on the image.
 _HEAD = """
@@ -136,11 +136,28 @@ def test_boxes_of_objects_reach_a_keypoint_bundle(image: Path, tmp_path: Path) -
     assert [i["keypoints"][0][:2] for i in json.loads(out)["instances"]] == [[7, 8], [42, 12]]
 
 
-def test_bad_box_is_explained(image: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("box", ["5,6,30", "0,0,0,0", "1,2,nan,4", "1,2,3,inf", "1,2,-3,4", "a,b,c,d", ""])
+def test_bad_box_is_explained(box: str, image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "keypoint")
-    _, _, _, error = predict(bundle, image, "--box", "5,6,30")
+    _, _, _, error = predict(bundle, image, "--box", box)
     assert isinstance(error, RequestError)
-    assert "'5,6,30' is not X,Y,W,H" in str(error)
+    assert f"{box!r} is not X,Y,W,H" in str(error)
+
+
+def test_a_box_that_a_bundle_refuses_is_told_for_its_image(image: Path, tmp_path: Path) -> None:
+    refusing = """
+class BundleError(Exception):
+    pass
+class Predictor:
+    def __init__(self, folder):
+        pass
+    def __call__(self, image, threshold=0.3, boxes=None):
+        raise BundleError("the box lies outside of the picture")
+"""
+    bundle = make_bundle(tmp_path / "bundle", "keypoint")
+    (bundle / "predict.py").write_text(refusing)
+    done = list(predict_files(load_bundle(bundle), [image], tmp_path / "out", boxes=[(900, 900, 5, 5)]))
+    assert [one.problem for one in done] == ["the box lies outside of the picture"]
 
 
 def test_unreadable_images_are_named_and_the_others_predicted(image: Path, tmp_path: Path) -> None:

@@ -75,9 +75,10 @@ def test_dry_run_shows_the_plan_and_trains_nothing(home: Path, shapes: Path, par
 def test_other_settings_do_not_continue_a_run(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     kill_when(home, out, "data:stage-started", "run", "x", "--parse", parse, "--data", shapes, "--out", out)
-    done = autommlab(home, "run", "--resume", out, "--trials", 9)
+    done = autommlab(home, "run", "--resume", out, "--seed", 9, "--trials", 9)
     assert done.returncode == 8
-    assert "trials: stored None, now 9" in done.stderr
+    assert "seed: stored 0, now 9" in done.stderr
+    assert "trials" not in done.stderr, "more trials are no other run"
 
 
 @pytest.mark.parametrize(

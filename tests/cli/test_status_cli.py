@@ -45,7 +45,6 @@ def half_way(tmp_path: Path) -> RunFolder:
     """A run after 3 of 5 trials, one of which failed and one of which the LLM could not propose."""
     folder = RunFolder(tmp_path / "run")
     folder.open(RunOptions(text="tell cats and dogs apart", trials=5))
-    folder.close()
     folder.study.mkdir()
     log, ledger = EventLog(folder.events), Ledger(folder.study / "trials.jsonl")
     log(Event("stage-finished", "model", "ResNet-18", time=BEGAN - 1))
@@ -68,6 +67,14 @@ def test_a_run_in_mid_study(half_way: RunFolder) -> None:
     assert run.silent_s == pytest.approx(4)
     assert run.usage.cpu_hours == pytest.approx(1.5)
     assert run.usage.gpu_hours == 0
+
+
+def test_a_run_that_nobody_runs_any_more_has_no_time_left(half_way: RunFolder) -> None:
+    now = BEGAN + 3 * TRIAL_S + 4
+    assert run_status(half_way.path, now).left_s
+    half_way.close()
+    assert run_status(half_way.path, now).left_s is None
+    assert run_status(half_way.path, now, elsewhere=True).left_s
 
 
 def test_a_run_on_a_storage_is_read_where_it_lies(half_way: RunFolder) -> None:

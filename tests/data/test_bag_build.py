@@ -13,6 +13,7 @@ from PIL import Image
 
 from autommlab.common.errors import DataError, StorageError
 from autommlab.data.bag import read_bag, select_bag
+from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import SPLITS, Bag, Problem
 from autommlab.settings import TaskBudget
 from autommlab.tasks import Task
@@ -200,7 +201,7 @@ def test_keypoints_have_one_category_and_only_labelled_beings(tmp_path: Path, zo
 
 
 def _mask_values(bag: Bag, split: str) -> list[list[int]]:
-    rows = [row.split("\t") for row in bag.annotation_file(split).read_text().splitlines()]  # type: ignore[arg-type]
+    rows = read_pairs(bag.annotation_file(split))  # type: ignore[arg-type]
     assert all(Path(image).is_file() for image, _ in rows)
     return [np.asarray(Image.open(mask))[0, [2, 8, 14, 20]].tolist() for _, mask in rows]
 

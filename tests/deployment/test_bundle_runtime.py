@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,39 @@ def test_unreadable_images_say_what_is_wrong(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(BundleError, match=message):
         load_image(path, {})
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([0, 0, 0, 0], "is empty"),
+        ([1, 1, -4, 5], "is empty"),
+        ([float("nan"), 0, 5, 5], "four numbers"),
+        ([0, 0, float("inf"), 5], "four numbers"),
+        ([1, 2, 3], "four numbers"),
+        ([100, 0, 5, 5], "outside of the picture, which has 100 x 80 pixels"),
+        ([0, -30, 5, 30], "outside of the picture"),
+    ],
+)
+def test_a_box_that_shows_nothing_is_refused(box: list[float], message: str) -> None:
+    predictor = Predictor.__new__(Predictor)
+    predictor.task, predictor.info = "keypoint", {}
+    with pytest.raises(BundleError, match=message):
+        predictor(noise(100, 80), boxes=[box])
+
+
+def test_masks_of_pictures_with_one_name_get_files_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from autommlab.deployment.predict_template import _options, _predict_all
+
+    def shown(path: str, **_: object) -> dict[str, object]:
+        return {"mask": np.full((2, 2), len(path), np.uint8), "classes": {"a": 1.0}}
+
+    options = _options().parse_args(["a/img.jpg", "bb/img.jpg", "--json", "--masks", str(tmp_path)])
+    assert _predict_all(shown, options) == 0  # type: ignore[arg-type]
+    files = [json.loads(line)["mask_file"] for line in capsys.readouterr().out.splitlines()]
+    assert [np.asarray(Image.open(file)).max() for file in files] == [9, 10]
 
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_what_a_job_cannot_do_is_refused_before_it_is_submitted(tmp_path: Path) 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     done = autommlab(tmp_path, "jobs", "--address", "http://127.0.0.1:9")
     assert done.returncode == 10
-    assert "no Ray job server answers at http://127.0.0.1:9" in done.stderr
+    assert "no Ray job server answers at 'http://127.0.0.1:9'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -77,3 +77,12 @@ def test_an_option_that_run_does_not_know_is_refused(tmp_path: Path) -> None:
     done = autommlab(tmp_path, "submit", "cats", "--trails", 3)
     assert done.returncode == 2
     assert "--trials" in done.stderr
+
+
+def test_options_are_checked_before_a_cluster_is_asked(tmp_path: Path) -> None:
+    line = ["submit", "cats", "--trials", 0, "--searcher", "optunna", "--out", tmp_path / "run"]
+    done = autommlab(tmp_path, *line, "--address", "http://127.0.0.1:9")
+    assert done.returncode == 2, done.stderr
+    assert "--trials is 0" in done.stderr
+    assert "unknown searcher 'optunna'" in done.stderr
+    assert not (tmp_path / "run").exists()

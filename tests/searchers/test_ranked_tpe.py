@@ -56,6 +56,21 @@ def test_what_was_tried_is_not_tried_again_while_there_is_something_new() -> Non
         searcher.on_trial_complete(f"t{number}", report(float(config == {"batch_size": 1, "optimizer": "SGD"})))
 
 
+def test_past_trials_are_no_part_of_the_state_and_a_restored_one_has_them_again() -> None:
+    few, many = ([past_lines()[0]] * 2, past_lines() * 4)
+    saved = []
+    for past in (few, many):
+        searcher = tpe_ranked(SPACE, StudySettings(METRIC, seed=0), score=score_of(past))
+        for number in range(5):
+            config = propose(searcher, f"t{number}")
+            searcher.on_trial_complete(f"t{number}", report(worth(config)))
+        saved.append(searcher.get_state())
+    assert abs(len(str(saved[0])) - len(str(saved[1]))) < 2000
+    restored = tpe_ranked(SPACE, StudySettings(METRIC, seed=0), score=score_of(many))
+    restored.set_state(saved[1])
+    assert propose(restored, "t5") == propose(searcher, "t5")
+
+
 def _configs(score: Any, seed: int, trials: int) -> list[Any]:
     searcher = tpe_ranked(SPACE, StudySettings(METRIC, seed=seed), score=score)
     configs = []

@@ -56,12 +56,28 @@ def test_locks_drafts_and_rays_own_state_stay(place: Place, tmp_path: Path) -> N
     assert Mirror(place, tmp_path / "here").push() == 1
 
 
-def test_paths_in_records_follow_the_folder(place: Place, tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    write(here, bag_DOT_json=f'{{"folder": "{here}/bag"}}', weights_DOT_pth=f"{here}")
-    Mirror(place, here).push()
-    Mirror(place, there).fetch()
-    assert tree(there) == {"bag.json": f'{{"folder": "{there}/bag"}}', "weights.pth": str(here)}
+@pytest.mark.parametrize(
+    "content", ['{"version": "1", "files": ', '{"version": 3, "files": []}', "[" * 100_000, "\x00" * 50]
+)
+def test_a_damaged_list_on_the_storage_is_told(content: str, place: Place, tmp_path: Path) -> None:
+    write(tmp_path / "here", a_DOT_txt="a")
+    mirror = Mirror(place, tmp_path / "here")
+    mirror.push()
+    with place.files.open_output_stream(place.inside("mirror.json")) as stream:
+        stream.write(content.encode())
+    for use in (mirror.push, Mirror(place, tmp_path / "there").fetch):
+        write(tmp_path / "here", b_DOT_txt="b")
+        with pytest.raises(StorageError, match=r"mirror\.json there is damaged .* delete mirror\.json"):
+            use()
+
+
+def test_a_list_without_folder_is_read(place: Place, tmp_path: Path) -> None:
+    write(tmp_path / "here", a_DOT_json='{"text": "a"}')
+    Mirror(place, tmp_path / "here").push()
+    with place.files.open_output_stream(place.inside("mirror.json")) as stream:
+        stream.write(b'{"version": "1", "files": {}}')
+    assert Mirror(place, tmp_path / "there").fetch()
+    assert tree(tmp_path / "there") == {"a.json": '{"text": "a"}'}
 
 
 def test_a_copy_that_a_crash_left_half_done_is_fetched_with_its_newest_files(place: Place, tmp_path: Path) -> None:

@@ -154,7 +154,8 @@ def settings_of(**given: Any) -> LoraSettings:
 def _side(path: Path) -> list[Example]:
     from training_data_gen.adapters.examples import Example
 
-    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    # Not `splitlines`: a request may hold U+2028.
+    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line)
     return [Example(tuple(row["messages"]), row["group"]) for row in rows]
 
 

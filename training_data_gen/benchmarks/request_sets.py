@@ -7,13 +7,13 @@ of other people and is for choosing prompts and settings; "e2e" has 12 about the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from autommlab.common import jsonl
 from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest
@@ -95,15 +95,13 @@ _L = TypeVar("_L", bound=_Line)
 def _lines(path: Path, read: Callable[[Any], _L]) -> Iterator[_L]:
     seen: set[str] = set()
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise RequestError(f"cannot read {path}: {error}") from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
+    for number, line in jsonl.split(content):
         try:
-            record = read(json.loads(line))
-        except (json.JSONDecodeError, ValidationError) as error:
+            record = read(jsonl.value_of(line))
+        except ValueError as error:  # also a ValidationError
             raise RequestError(f"{path}, line {number}: {error}") from error
         if record.id in seen:
             raise RequestError(f"{path}, line {number}: the id {record.id!r} comes twice; keep one line of each")

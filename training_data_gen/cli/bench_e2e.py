@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab import settings
-from autommlab.cli.shared import command_line, print_table, searchers_named
+from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,14 +44,15 @@ def bench_e2e(
     examples = read_set(set_)
     (named,) = searchers_named(searcher)
     folder = out.expanduser().resolve()
-    result = run_e2e(
-        examples,
-        RunOptions(searcher=named, trials=trials, profile=profile, seed=seed),
-        folder,
-        Events() if as_json else Events(Display()),
-        labelled=labelled,
-        command=command_line(),
-    )
+    with going_on():
+        result = run_e2e(
+            examples,
+            RunOptions(searcher=named, trials=trials, profile=profile, seed=seed),
+            folder,
+            Events() if as_json else Events(Display()),
+            labelled=labelled,
+            command=command_line(),
+        )
     _print(result, folder / RESULT_FILE, as_json)
 
 

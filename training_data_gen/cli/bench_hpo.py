@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import command_line, names_with_commas, print_table, searchers_named, tasks_named
+from autommlab.cli.shared import command_line, going_on, names_with_commas, print_table, searchers_named, tasks_named
 
 if TYPE_CHECKING:
     from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
@@ -111,9 +111,10 @@ def bench_hpo(
         trainings = read_trials(known.expanduser()) if known is not None else []
         heard = read_answers(answers.expanduser()) if answers is not None else []
         try:
-            result = run_hpo_bench(
-                options, folder, events, address=address, command=command, known=trainings, answers=heard
-            )
+            with going_on():
+                result = run_hpo_bench(
+                    options, folder, events, address=address, command=command, known=trainings, answers=heard
+                )
         finally:  # what a benchmark that is stopped has done is worth as much
             if pack is not None and folder.is_dir():
                 packed(folder, pack.expanduser(), known=trainings, answers=heard)

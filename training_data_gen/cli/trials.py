@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import names_with_commas, print_table, tasks_named
+from autommlab.cli.shared import going_on, names_with_commas, print_table, tasks_named
 
 if TYPE_CHECKING:
     from training_data_gen.trials.run import TrialsSummary
@@ -87,7 +87,8 @@ def trials_command(
     events = Events() if as_json else Events(Display())
     folder = out.expanduser().resolve()
     taken = read_trials(known.expanduser()) if known is not None else []
-    summary = run_trials(planned, options, folder, events, address=address, known=taken)
+    with going_on():
+        summary = run_trials(planned, options, folder, events, address=address, known=taken)
     print(summary.model_dump_json() if as_json else _told(summary, out))
 
 

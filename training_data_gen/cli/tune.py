@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import names_with_commas
+from autommlab.cli.shared import going_on, names_with_commas
 
 if TYPE_CHECKING:
     from training_data_gen.adapters.examples import TuningData
@@ -149,7 +149,8 @@ def _tune(
         if examples_only:
             typer.echo(f"{len(data.train)} examples to learn from and {len(data.held_out)} held out: {folder}")
             return
-        result = tune(folder, path, out, chosen, base_name=name, device=device, say=typer.echo)
+        with going_on():
+            result = tune(folder, path, out, chosen, base_name=name, device=device, say=typer.echo)
     except ValueError as error:
         raise RequestError(str(error)) from error
     typer.echo(summary(result))

@@ -17,10 +17,10 @@ from autommlab.common.wording import duration
 from autommlab.models.recipe import default_configuration
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
-from autommlab.training.ledger import Ledger
+from autommlab.training.ledger import TEST_FILE, Ledger
 from autommlab.training.records import StudyResult
 from autommlab.training.search_space import search_space
-from autommlab.training.study import ALL_FOLDER, BEST_FOLDER, LEDGER_FILE, TEST_FILE, StudyOptions, run_study
+from autommlab.training.study import ALL_FOLDER, LEDGER_FILE, StudyOptions, run_study
 from autommlab.training.study_log import CHECKPOINT_FILE
 from autommlab.training.trainable import CONFIG_FILE
 from searchers.registry import DEFAULT_SUFFIX
@@ -178,9 +178,6 @@ class _Work:
         began = time.monotonic()
         folder = job.folder(self._out)
         before = len(Ledger(folder / LEDGER_FILE).records)
-        if before < job.trials:
-            # With more trials there may be another winner, whose TEST figures are others.
-            (folder / BEST_FOLDER / TEST_FILE).unlink(missing_ok=True)
         setup = prepare(job.planned, job.bag_folder(self._out)).model_copy(update={"seed": job.seed})
         space = search_space(job.planned.budget())
         default = default_configuration(setup.choice.entry, space=space)
@@ -196,7 +193,6 @@ class _Work:
         tested[result.best.number] = result.test_metrics
         self._file.add(recorded_trials(job.planned, setup, space, result.trials, test_metrics=tested, near=job.near))
         seconds = round(time.monotonic() - began, 1)
-        # A study resumed with a larger budget ends at its old one; the next call then goes on with it.
         finished = JobDone(trials=len(result.trials), trained=len(result.trials) - before, seconds=seconds)
         write_text(folder / DONE_FILE, finished.model_dump_json())
         self._pace.add(job.planned.task, finished)

@@ -11,7 +11,7 @@ from autommlab.common.errors import DataError, unknown
 from autommlab.data.embedded import sets
 from autommlab.data.records import DatasetSpec, LoadedDataset
 
-__all__ = ["load", "specs"]
+__all__ = ["is_drawn", "load", "specs"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +64,11 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDat
             found = write_block(block, entry.paint(entry, name))
         samples += found
     return LoadedDataset(spec=spec, classes=entry.classes, samples=samples, keypoints=entry.keypoints)
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a data set is an embedded one of drawings."""
+    return any(entry.name == name and entry.is_drawn for entry in sets.SETS)
 
 
 def _wanted(entry: sets.EmbeddedSet, classes: Collection[str] | None) -> list[str]:

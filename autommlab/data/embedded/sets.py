@@ -31,6 +31,7 @@ class EmbeddedSet:
         counts: images of (train, val, test) for each class, on average for `digits`.
         paint: draws all images of one class.
         suffix: of the image files.
+        is_drawn: no picture is of the real world, so a model learns nothing of photographs.
     """
 
     name: str
@@ -42,6 +43,7 @@ class EmbeddedSet:
     description: str
     licence: str
     suffix: str = ".jpg"
+    is_drawn: bool = True
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     keypoints: KeypointLayout | None = None
 
@@ -148,6 +150,7 @@ SETS = (
         description="1,797 real scans of handwritten digits (scikit-learn), 8 px enlarged to 32 px.",
         licence=_BSD,
         suffix=".png",
+        is_drawn=False,
         aliases={str(digit): (word, f"digit {digit}") for digit, word in enumerate(_DIGIT_WORDS)},
     ),
 )

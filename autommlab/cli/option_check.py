@@ -1,0 +1,116 @@
+"""All options of a run looked at before anything starts; every problem is told, not only the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from autommlab import settings
+from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, unknown
+from autommlab.options import RunOptions
+from autommlab.tasks import Task
+from autommlab.understanding.request import Device, Engine, ModelRequest
+from autommlab.understanding.text import clean
+
+#: Of NumPy, which all toolboxes seed.
+LARGEST_SEED = 2**32 - 1
+
+
+def check_options(options: RunOptions, address: str | None = None) -> None:
+    """Refuse what cannot work.
+
+    Args:
+        options: of a run.
+        address: of the Ray cluster that was named, if one was.
+
+    Raises:
+        AutoMMLabError: the only problem, or a RequestError that lists all of them.
+    """
+    checks = (
+        lambda: _request(options),
+        lambda: _data(options),
+        lambda: _weights(options),
+        lambda: _address(address),
+    )
+    problems = [*_names(options), *_numbers(options), *(found for check in checks for found in _problems(check))]
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        told = "\n".join(f"  {problem}" for problem in problems)
+        raise RequestError(f"the options have {len(problems)} problems:\n{told}")
+
+
+def _problems(check: Callable[[], None]) -> list[AutoMMLabError]:
+    try:
+        check()
+    except AutoMMLabError as error:
+        return [error]
+    return []
+
+
+def _names(options: RunOptions) -> Iterator[AutoMMLabError]:
+    import searchers
+    from searchers.tune import schedulers
+
+    known: tuple[tuple[str, str | None, Sequence[str]], ...] = (
+        ("profile", options.profile, list(settings.PROFILES)),
+        ("searcher", options.searcher, searchers.names()),
+        ("scheduler", options.scheduler, schedulers.scheduler_names()),
+        ("task", options.task, list(Task)),
+        ("engine", options.engine, [engine for engine in Engine if engine is not Engine.NONE]),
+        ("device", options.device, [device for device in Device if device is not Device.NONE]),
+    )
+    for what, name, allowed in known:
+        if name is not None and name not in allowed:
+            yield RequestError(unknown(what, name, allowed))
+
+
+def _numbers(options: RunOptions) -> Iterator[AutoMMLabError]:
+    limits: tuple[tuple[str, float | None, bool, str], ...] = (
+        ("trials", options.trials, (options.trials or 0) >= 1, "a whole number, 1 or more"),
+        ("time", options.time_min, _above_zero(options.time_min), "minutes above 0"),
+        ("concurrent", options.concurrent, options.concurrent >= 0, "a whole number; 0 = as many as fit"),
+        ("cpus-per-trial", options.cpus_per_trial, _above_zero(options.cpus_per_trial), "a number above 0"),
+        ("gpus-per-trial", options.gpus_per_trial, _from_zero(options.gpus_per_trial), "0 or more"),
+        ("workers-per-trial", options.workers_per_trial, options.workers_per_trial >= 1, "a whole number, 1 or more"),
+        ("seed", options.seed, 0 <= options.seed <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}"),
+    )
+    for name, value, fits, allowed in limits:
+        if value is not None and not fits:
+            yield RequestError(f"--{name} is {value:g}; it takes {allowed}")
+
+
+def _above_zero(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value > 0
+
+
+def _from_zero(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value >= 0
+
+
+def _request(options: RunOptions) -> None:
+    if options.parse is not None:
+        ModelRequest.read(options.parse)
+    else:
+        clean(options.text)
+
+
+def _data(options: RunOptions) -> None:
+    if options.data is not None:
+        from autommlab.data.bag_choice import require_known
+
+        require_known(options.data)
+
+
+def _weights(options: RunOptions) -> None:
+    if options.weights is not None and not options.weights.is_file():
+        raise ModelError(
+            f"the weights file {options.weights} does not exist. Give the path of a PyTorch checkpoint (.pth)."
+        )
+
+
+def _address(address: str | None) -> None:
+    if address:
+        from autommlab.common.ray_address import require_ray
+
+        require_ray(address)

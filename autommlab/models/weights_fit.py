@@ -1,0 +1,54 @@
+"""How much of a weights file a model takes: a file of another architecture would be passed over without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autommlab.common.errors import ModelError
+from autommlab.data.records import Bag
+from autommlab.models.config import build_model, model_config
+from autommlab.models.records import ModelEntry, Pretrained
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Least part of a model's tensors that a file must fill: a backbone does so in every task, a namesake does not.
+_LEAST = 1 / 3
+#: Before the names of a model that was trained in parallel, and counters that say nothing of an architecture.
+_PARALLEL, _COUNTER = "module.", "num_batches_tracked"
+
+
+def with_fit(pretrained: Pretrained, entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Pretrained:
+    """The same weights with how many tensors the model takes as their reason.
+
+    Raises:
+        ModelError: the file is of another architecture.
+    """
+    config = model_config(entry, classes=bag.classes, keypoints=bag.keypoints, input_size=input_size, pretrained=None)
+    wanted = _shapes(build_model(config, name=entry.name).state_dict())
+    offered = _shapes(tensors_of(Path(pretrained.source)))
+    taken = sum(offered.get(name) == shape for name, shape in wanted.items())
+    told = f"{taken} of {len(wanted)} tensors of {entry.title} are in the file with the same shape"
+    if taken < _LEAST * len(wanted):
+        raise ModelError(
+            f"the weights file {pretrained.source} is of another architecture: {told}. Name its model with --model "
+            "(`autommlab models list` shows all), or leave out --weights"
+        )
+    return pretrained.model_copy(update={"reason": told})
+
+
+def tensors_of(path: Path) -> Mapping[str, Tensor]:
+    """The named tensors of a checkpoint, under the names that mmengine's loader gives them."""
+    import torch
+
+    content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(content, Mapping):
+        content = content.get("state_dict", content)
+    items = content.items() if isinstance(content, Mapping) else ()
+    return {str(name).removeprefix(_PARALLEL): value for name, value in items if isinstance(value, torch.Tensor)}
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in tensors.items() if not name.endswith(_COUNTER)}

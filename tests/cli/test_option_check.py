@@ -1,0 +1,131 @@
+"""All options are looked at first, and all problems are told at once; nothing is left behind."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from autommlab.cli.main import app
+from autommlab.cli.option_check import check_options
+from autommlab.common.errors import (
+    AutoMMLabError,
+    DataError,
+    JobError,
+    ModelError,
+    RequestError,
+    ResumeError,
+    TrainingError,
+)
+from autommlab.common.ray_address import require_job_server, require_ray
+from autommlab.options import RunOptions
+from tests.helpers.program import EXAMPLES
+
+PARSE = EXAMPLES / "classify_animals.json"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "kind", "message"),
+    [
+        ("seed", -1, RequestError, "--seed is -1; it takes a whole number from 0 to 4294967295"),
+        ("seed", 2**32, RequestError, "--seed"),
+        ("trials", 0, RequestError, "--trials is 0"),
+        ("time_min", 0.0, RequestError, "--time is 0"),
+        ("time_min", float("nan"), RequestError, "--time is nan"),
+        ("time_min", float("inf"), RequestError, "--time is inf"),
+        ("cpus_per_trial", -2, RequestError, "--cpus-per-trial is -2"),
+        ("gpus_per_trial", -0.5, RequestError, "--gpus-per-trial is -0.5"),
+        ("concurrent", -1, RequestError, "--concurrent"),
+        ("workers_per_trial", 0, RequestError, "--workers-per-trial"),
+        ("profile", "leptop", RequestError, "Did you mean 'laptop'"),
+        ("searcher", "optunna", RequestError, "unknown searcher"),
+        ("scheduler", "ahsa", RequestError, "Did you mean 'asha'"),
+        ("task", "pose", RequestError, "unknown task 'pose'"),
+        ("engine", "onnx", RequestError, "Did you mean 'onnxruntime'"),
+        ("device", "tpu", RequestError, "unknown device"),
+        ("weights", Path("/nowhere.pth"), ModelError, "the weights file /nowhere.pth does not exist"),
+        ("data", "no-such-set", DataError, "no data set 'no-such-set'"),
+        ("data", "./no/such/folder", DataError, "no data set and no folder"),
+        ("parse", Path("/nowhere.json"), RequestError, "cannot read the parse"),
+        ("text", "?!", RequestError, "has no words"),
+    ],
+)
+def test_an_option_that_cannot_work_is_named(option: str, value: Any, kind: type[Exception], message: str) -> None:
+    good = {"text": "find cats", **({} if option == "text" else {"parse": PARSE})}
+    with pytest.raises(kind) as caught:
+        check_options(RunOptions(**{**good, option: value}))
+    assert message in str(caught.value)
+
+
+def test_good_options_pass() -> None:
+    largest = 2**32 - 1
+    check_options(RunOptions(text="find cats", seed=largest, trials=1, time_min=0.1, gpus_per_trial=0, data="digits"))
+    check_options(RunOptions(parse=PARSE, task="detection", classes=("cat",), engine="ncnn", device="cpu"), "auto")
+
+
+def test_all_problems_are_told_together() -> None:
+    options = RunOptions(text="", seed=-1, searcher="optunna", data="nixda", weights=Path("/nowhere.pth"))
+    with pytest.raises(RequestError, match="the options have 6 problems") as caught:
+        check_options(options, "nonsense")
+    for part in ("--seed", "optunna", "nixda", "/nowhere.pth", "the request is empty", "no Ray answers at 'nonsense'"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "find cats", "--trials", "0"], "--trials is 0"),
+        (["run", "find cats", "--data", "nixda"], "no data set 'nixda'"),
+        (["run", "find cats", "--resume", "runs/x", "--seed", "1"], "leave out --out"),
+        (["race", "find cats", "--trials", "0"], "--trials is 0"),
+        (["bench", "workers", "--parse", "/nowhere.json"], "cannot read the parse"),
+    ],
+)
+def test_a_typo_leaves_no_folder(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert isinstance(done.exception, AutoMMLabError), done.output
+    assert message in str(done.exception)
+    assert "Go on with" not in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parse_that_names_nothing_known_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "parse.json").write_text(PARSE.read_text().replace('"cat"', '"unicorn"').replace('"dog"', '"zeppelin"'))
+    done = CliRunner().invoke(app, ["run", "--parse", str(tmp_path / "parse.json"), "--out", str(tmp_path / "out")])
+    assert isinstance(done.exception, DataError), done.output
+    assert "Go on with" not in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_race_is_not_resumed_as_a_run(tmp_path: Path) -> None:
+    (tmp_path / "race-options.json").write_text("{}")
+    done = CliRunner().invoke(app, ["run", "--resume", str(tmp_path)])
+    assert isinstance(done.exception, ResumeError)
+    assert "holds a race, not a run" in str(done.exception)
+
+
+NOBODY = ["nonsense", "nowhere.invalid:1", "127.0.0.1:0", "127.0.0.1:99999", "", ":6379", "http://", "[::1"]
+
+
+@pytest.mark.parametrize("address", [one for one in NOBODY if one])
+def test_an_address_where_nobody_is_is_told_at_once(address: str) -> None:
+    with pytest.raises(TrainingError, match=r"no Ray answers|address of a job server"):
+        require_ray(address)
+    with pytest.raises(JobError, match="no Ray job server answers"):
+        require_job_server(address)
+
+
+def test_every_form_of_address_is_understood() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto"):
+            require_ray(address)
+        for address in (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}/", f"127.0.0.1:{port}", "auto"):
+            require_job_server(address)
+        with pytest.raises(TrainingError, match="autommlab submit"):
+            require_ray(f"http://127.0.0.1:{port}")
+        with pytest.raises(JobError, match="no scheme of Ray"):
+            require_job_server(f"s3://127.0.0.1:{port}")

@@ -1,0 +1,153 @@
+"""Ctrl-C and SIGTERM in every stage: an exit code that tells, a line on how to go on, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.helpers.program import autommlab, command
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+#: Said by nobody who was told to end.
+BAD_WORDS = ("Traceback", "Fatal", "Aborted", "SIGTERM received", "*** ", "fault of autommlab")
+
+
+def kinds(events: Path) -> list[str]:
+    lines = events.read_bytes().split(b"\n")[:-1] if events.exists() else []
+    return [f"{event['stage']}:{event['kind']}" for event in map(json.loads, lines)]
+
+
+def signalled(home: Path, events: Path, mark: str, number: signal.Signals, *arguments: object) -> tuple[int, str]:
+    """Start the program, send it a signal when the event `mark` comes; its exit code and what it said on stderr."""
+    line, environment = command(home, *arguments)
+    before = kinds(events).count(mark)
+    process = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 400
+    try:
+        while kinds(events).count(mark) == before:
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, f"{mark} never came"
+            time.sleep(0.02)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        said = process.communicate(timeout=120)[0]
+    finally:
+        process.kill()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    return process.returncode, said
+
+
+def require_policy(ended: tuple[int, str], number: signal.Signals, hint: str) -> None:
+    code, said = ended
+    assert code == 128 + number, said
+    assert f"interrupted by {number.name}" in said
+    assert hint in said
+    assert [word for word in BAD_WORDS if word in said] == []
+
+
+#: One moment in each stage; in training also while Ray starts.
+MARKS = (
+    "understanding:stage-started",
+    "data:stage-started",
+    "model:stage-started",
+    "training:stage-started",
+    "training:trial",
+    "deployment:progress",
+)
+
+
+def test_a_run_ends_and_goes_on_whatever_stage_a_signal_meets(
+    home: Path, shapes: Path, parse: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    asked = ["--parse", parse, "--data", shapes, "--trials", 3, "--concurrent", 1, "--searcher", "random"]
+    line: list[object] = ["run", "which material", *asked, "--out", out]
+    for mark in MARKS:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            ended = signalled(home, out / "events.jsonl", mark, number, *line)
+            require_policy(ended, number, f"Go on with: autommlab run --resume {out}")
+            line = ["run", "--resume", out]
+            if mark.startswith("training"):
+                assert not (out / "study.json").exists(), "an interrupted study is not a finished one"
+    done = autommlab(home, *line)
+    assert done.returncode == 0, done.stderr
+    trials = [json.loads(trial) for trial in (out / "study" / "trials.jsonl").read_text().splitlines()]
+    assert [trial["status"] for trial in trials] == ["ok"] * 3
+
+
+def test_a_race_and_a_benchmark_end_alike(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
+    asked = ["--parse", parse, "--data", shapes, "--seeds", 1, "--out"]
+    race = ["race", "x", "--searchers", "random", *asked, tmp_path / "race"]
+    ended = signalled(home, tmp_path / "race" / "events.jsonl", "training:trial", signal.SIGINT, *race)
+    require_policy(ended, signal.SIGINT, "Go on with: autommlab race x")
+    bench = ["bench", "workers", *asked, tmp_path / "bench"]
+    ended = signalled(home, tmp_path / "bench" / "events.jsonl", "data:stage-started", signal.SIGTERM, *bench)
+    require_policy(ended, signal.SIGTERM, "Go on with: autommlab bench workers")
+
+
+def test_a_signal_that_a_library_swallows_is_raised_at_the_next_event() -> None:
+    code = """
+import os, signal, sys
+from autommlab.progress.events import Events
+from autommlab.common.stopping import Stopped, obey_signals
+obey_signals()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    sys.exit("nothing was raised")
+except BaseException:
+    pass
+Events().emit("note", "", "words alone go through")
+try:
+    Events().emit("stage-started", "deployment", "")
+except Stopped as stopped:
+    sys.exit(stopped.exit_code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 143, done.stderr
+
+
+def test_an_echo_of_a_signal_changes_nothing_and_a_second_one_ends_at_once() -> None:
+    code = """
+import os, signal, time
+from autommlab.common.stopping import obey_signals
+obey_signals()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.SIGINT)
+    print("tidying up", flush=True)
+    time.sleep(2.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("never", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (143, "tidying up\n"), done.stderr
+
+
+def test_ray_tune_takes_no_signal_for_itself() -> None:
+    code = """
+import os, signal, sys
+from autommlab.common.stopping import Stopped, obey_signals
+from autommlab.training.study import quiet_tune
+obey_signals()
+quiet_tune()
+import ray.tune
+tune = sys.modules["ray.tune.tune"]
+assert not tune._setup_signal_catching().is_set()
+assert os.environ["TUNE_DISABLE_SIGINT_HANDLER"] == "1"
+try:
+    os.kill(os.getpid(), signal.SIGUSR1)
+except Stopped as stopped:
+    sys.exit(stopped.exit_code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=120, capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGUSR1, done.stderr

@@ -1,0 +1,64 @@
+"""A study that is given more trials or another searcher: what is known is told, nothing is proposed twice."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from autommlab.tasks import Task
+from autommlab.training.records import Hyperparameters, TrialRecord
+from autommlab.training.study import SEARCH_FILE, StudyOptions, _goes_on, _searcher
+from autommlab.training.study_state import state_of
+from searchers.testing import propose
+from tests.helpers.tiny_trials import make_setup, small_space
+
+SPACE = small_space((4, 400))
+RECIPE = SPACE.sample(random.Random(99))
+
+
+def record(number: int, point: dict) -> TrialRecord:
+    own = Hyperparameters.model_validate(point)
+    status = "failed" if number == 2 else "ok"
+    return TrialRecord(number=number, trial_id=f"old{number}", hyperparameters=own, score=number / 10, status=status)
+
+
+@pytest.mark.parametrize("name", ["random", "default", "tpe", "tpe-few+default", "gp", "sobol+default", "cmaes"])
+def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -> None:
+    setup = make_setup(Task.CLASSIFICATION, tmp_path)
+    first = _searcher(setup, SPACE, StudyOptions(searcher="random+default", trials=4), RECIPE, None, [])
+    points = []
+    for number in range(1, 5):
+        points.append(propose(first, f"old{number}"))
+        first.on_trial_complete(f"old{number}", {"score": number / 10})
+    earlier = [record(number, point) for number, point in enumerate(points, 1)]
+    # The recipe may have ended last of all: that its turn was first is known all the same.
+    second = _searcher(setup, SPACE, StudyOptions(searcher=name, trials=9), RECIPE, None, [*earlier[1:], earlier[0]])
+    for number in range(5):
+        point = second.suggest(f"new{number}")
+        assert point not in points, number
+        points.append(point)
+        second.on_trial_complete(f"new{number}", {"score": 0.5})
+
+
+def test_the_state_of_another_search_is_dropped_and_that_of_the_same_kept(tmp_path: Path) -> None:
+    options = StudyOptions(searcher="random", trials=4)
+    state = state_of(tmp_path, None)
+    assert not _goes_on(tmp_path, state, options)
+    kept = tmp_path / "ray" / "something"
+    for changed, stays in (
+        ({}, True),
+        ({"max_concurrent": 2}, True),
+        ({"time_budget_s": 9.0}, True),
+        ({"trials": 9}, False),
+    ):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text("state")
+        _goes_on(tmp_path, state, options.model_copy(update=changed))
+        assert kept.exists() == stays, changed
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("state")
+    (tmp_path / SEARCH_FILE).unlink()
+    _goes_on(tmp_path, state, options)
+    assert kept.exists(), "a study of before there was this record"
