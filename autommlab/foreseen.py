@@ -6,8 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 
 from autommlab.common.errors import DataError
-from autommlab.data import embedded, registry
-from autommlab.data.records import Bag
+from autommlab.data import registry
 from autommlab.tasks import TASK_METRICS, Task, measured_metric
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
@@ -28,17 +27,6 @@ def foreseen(request: ModelRequest, *, data: str | None) -> list[str]:
         *_engine(request.deploy.inference_engine, request.deploy.gpu),
         *gpu_note(request.deploy.gpu),
     ]
-
-
-def of_drawings(bag: Bag) -> str:
-    """A warning if a model learns from drawings alone; "" if not."""
-    drawn = [name for name in bag.datasets if embedded.is_drawn(name)]
-    if not drawn or len(drawn) < len(bag.datasets):
-        return ""
-    return (
-        f"The data set {' and '.join(drawn)} holds drawings: the model knows drawings only and will be wrong on "
-        "photographs. For those, train on pictures of your own: --data FOLDER"
-    )
 
 
 def _data_sets(request: ModelRequest) -> Iterator[str]:

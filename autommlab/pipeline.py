@@ -175,7 +175,7 @@ def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None 
 
 def plan_in(folder: RunFolder, options: RunOptions, events: Events, ask: Ask | None = None) -> Plan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again."""
-    from autommlab.foreseen import of_drawings
+    from autommlab.data.embedded import of_drawings
 
     profile = settings.profile(options.profile)
 

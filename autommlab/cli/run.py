@@ -204,7 +204,7 @@ def _show_plan(options: RunOptions, events: Events, ask: Any, *, as_json: bool) 
 
 def _tell_outcome(outcome: RunOutcome, name: str) -> None:
     """The last lines that a person reads."""
-    from autommlab.foreseen import of_drawings
+    from autommlab.data.embedded import of_drawings
 
     study, deployment = outcome.study, outcome.deployment
     print(

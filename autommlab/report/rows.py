@@ -19,8 +19,6 @@ from autommlab.understanding.request import Engine, ModelRequest
 
 #: Names with places where a line may break.
 _ENGINES = {Engine.ONNXRUNTIME: "ONNX Runtime", Engine.OPENVINO: "OpenVINO", Engine.NCNN: "ncnn"}
-#: The embedded set that is not drawn.
-_SCANNED = "digits"
 #: How many times the trials a second try gets.
 _MORE_TRIALS = 3
 
@@ -118,10 +116,10 @@ def tiles(content: ReportContent) -> list[Tile]:
 def data_kind(bag: Bag) -> str:
     """Whose pictures these are: a model of drawings knows nothing of photos."""
     names = {spec.name for spec in embedded.specs()}
-    own, drawn = set(bag.datasets) - names, set(bag.datasets) & names
+    own, shipped = set(bag.datasets) - names, set(bag.datasets) & names
     if not own:
-        return "scanned, embedded" if drawn == {_SCANNED} else "drawn, embedded"
-    return "yours and embedded" if drawn else "yours"
+        return "drawn, embedded" if any(map(embedded.is_drawn, shipped)) else "scanned, embedded"
+    return "yours and embedded" if shipped else "yours"
 
 
 def next_steps(content: ReportContent) -> list[NextStep]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from autommlab.foreseen import of_drawings
+from autommlab.data.embedded import of_drawings
 from autommlab.report.content import ReportContent
 
 State = Literal["met", "partly", "not-met", "unfinished", "failed"]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from autommlab.data.embedded import is_drawn, specs
+from autommlab.data.embedded import is_drawn, of_drawings, specs
 from autommlab.data.overrides import known_set, with_overrides
 from autommlab.data.records import Bag
-from autommlab.foreseen import foreseen, of_drawings
+from autommlab.foreseen import foreseen
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
 from autommlab.understanding.answer import answer_text, no_task_answer

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from autommlab.common.environment import home
 from autommlab.common.errors import DataError, unknown
 from autommlab.data.embedded import sets
-from autommlab.data.records import DatasetSpec, LoadedDataset
+from autommlab.data.records import Bag, DatasetSpec, LoadedDataset
 
-__all__ = ["is_drawn", "load", "specs"]
+__all__ = ["is_drawn", "load", "of_drawings", "specs"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,6 +69,17 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDat
 def is_drawn(name: str) -> bool:
     """Whether a data set is an embedded one of drawings."""
     return any(entry.name == name and entry.is_drawn for entry in sets.SETS)
+
+
+def of_drawings(bag: Bag) -> str:
+    """A warning if a model learns from drawings alone; "" if not."""
+    drawn = [name for name in bag.datasets if is_drawn(name)]
+    if not drawn or len(drawn) < len(bag.datasets):
+        return ""
+    return (
+        f"The data set {' and '.join(drawn)} holds drawings: the model knows drawings only and will be wrong on "
+        "photographs. For those, train on pictures of your own: --data FOLDER"
+    )
 
 
 def _wanted(entry: sets.EmbeddedSet, classes: Collection[str] | None) -> list[str]:
