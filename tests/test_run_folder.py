@@ -135,14 +135,14 @@ def test_a_run_that_came_to_nothing_leaves_nothing_but_what_was_there(tmp_path: 
     assert [entry.name for entry in mine.iterdir()] == ["notes.txt"]
 
 
-def test_a_race_is_no_run_and_says_what_goes_on_with_it(tmp_path: Path) -> None:
+def test_a_comparison_is_no_run_and_says_what_goes_on_with_it(tmp_path: Path) -> None:
     require_no_comparison(tmp_path)
-    race = CompareOptions(run=RunOptions(text="find cats"), searchers=("random", "tpe"), seeds=3)
-    (tmp_path / OPTIONS_FILE).write_text(race.model_dump_json())
-    with pytest.raises(ResumeError, match="autommlab race 'find cats' --searchers random,tpe --seeds 3 --out"):
+    comparison = CompareOptions(run=RunOptions(text="find cats"), searchers=("random", "tpe"), seeds=3)
+    (tmp_path / OPTIONS_FILE).write_text(comparison.model_dump_json())
+    with pytest.raises(ResumeError, match="autommlab compare 'find cats' --searchers random,tpe --seeds 3 --out"):
         require_no_comparison(tmp_path)
     (tmp_path / OPTIONS_FILE).write_text("{")
-    with pytest.raises(ResumeError, match="holds a race, not a run"):
+    with pytest.raises(ResumeError, match="holds a comparison, not a run"):
         require_no_comparison(tmp_path)
 
 

@@ -48,12 +48,12 @@ def require_no_comparison(folder: Path) -> None:
     try:
         comparison = CompareOptions.model_validate_json((folder / OPTIONS_FILE).read_bytes())
     except (OSError, ValidationError):
-        words = ["autommlab", "comparison"]
+        words = ["autommlab", "compare"]
     else:
         text = [comparison.run.text] if comparison.run.text else []
         parse = ["--parse", str(comparison.run.parse)] if comparison.run.parse else []
         searchers = ["--searchers", ",".join(comparison.searchers), "--seeds", str(comparison.seeds)]
-        words = ["autommlab", "comparison", *text, *parse, *searchers]
+        words = ["autommlab", "compare", *text, *parse, *searchers]
     again = shlex.join([*words, "--out", str(folder)])
     raise ResumeError(
         f"{folder} holds a comparison, not a run. Go on with: {again}, and the other options it was given"

@@ -80,7 +80,7 @@ def test_all_problems_are_told_together() -> None:
         (["run", "find cats", "--trials", "0"], "--trials is 0"),
         (["run", "find cats", "--data", "nixda"], "no data set 'nixda'"),
         (["run", "find cats", "--resume", "runs/x", "--seed", "1"], "leave out --out"),
-        (["race", "find cats", "--trials", "0"], "--trials is 0"),
+        (["compare", "find cats", "--trials", "0"], "--trials is 0"),
         (["bench", "workers", "--parse", "/nowhere.json"], "cannot read the parse"),
     ],
 )
@@ -100,11 +100,11 @@ def test_a_parse_that_names_nothing_known_leaves_no_folder(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-def test_a_race_is_not_resumed_as_a_run(tmp_path: Path) -> None:
-    (tmp_path / "race-options.json").write_text("{}")
+def test_a_comparison_is_not_resumed_as_a_run(tmp_path: Path) -> None:
+    (tmp_path / "comparison-options.json").write_text("{}")
     done = CliRunner().invoke(app, ["run", "--resume", str(tmp_path)])
     assert isinstance(done.exception, ResumeError)
-    assert "holds a race, not a run" in str(done.exception)
+    assert "holds a comparison, not a run" in str(done.exception)
 
 
 NOBODY = ["nonsense", "nowhere.invalid:1", "127.0.0.1:0", "127.0.0.1:99999", "", ":6379", "http://", "[::1"]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from autommlab import bundle_runtime
 from autommlab.bundle_runtime import BundleError, Predictor
 from autommlab.bundle_runtime.decode import detections, resize_bilinear, suppress
 from autommlab.bundle_runtime.images import load_image, prepare
@@ -112,14 +113,15 @@ def test_unreadable_images_say_what_is_wrong(tmp_path: Path, content: bytes | No
 )
 def test_a_box_that_shows_nothing_is_refused(box: list[float], message: str) -> None:
     predictor = Predictor.__new__(Predictor)
-    predictor.task, predictor.info = "keypoint", {}
+    predictor.task, predictor.info = "keypoint", {"input": {}}
     with pytest.raises(BundleError, match=message):
         predictor(noise(100, 80), boxes=[box])
 
 
 def test_masks_of_pictures_with_one_name_get_files_of_their_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.syspath_prepend(str(Path(bundle_runtime.__file__).parents[1]))  # a bundle has it beside the program
     from autommlab.deployment.predict_template import _options, _predict_all
 
     def shown(path: str, **_: object) -> dict[str, object]:
