@@ -84,6 +84,9 @@ _FOREIGN = (
     (0, b"FUJIFILM", "RAF (camera raw)"),
 )  # fmt: skip
 _MAGIC_BYTES = 256
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+#: Of the end of a PNG: more than its metadata takes.
+_TAIL_BYTES = 1 << 16
 
 
 class PictureError(BundleError):
@@ -168,7 +171,7 @@ def size(source: Source) -> tuple[int, int]:
         PictureError: see `read`.
     """
     with _opened(source) as image:
-        late = image.format == "PNG" and _has_late_metadata(image.fp)
+        late = image.format == "PNG" and "exif" not in image.info and _may_have_late_metadata(image.fp)
         orientation = _load(image) if late else _orientation(image)
         return image.size if image.format == "TIFF" else _swapped(image.size, orientation)
 
@@ -185,6 +188,7 @@ def look(source: Source) -> Facts:
         image.draft("L", (1, 1))
         orientation = _load(image)
         upright = full if image.format == "TIFF" else _swapped(full, orientation)
+        _to_rgb(image.crop((0, 0, 1, 1)), *Depth())  # a mode that cannot be converted is found here, too
         return Facts(upright, orientation, *_peak(image))
 
 
@@ -283,18 +287,12 @@ def _load(image: Image.Image) -> int:
     return before if image.format == "TIFF" else _orientation(image)
 
 
-def _has_late_metadata(file: BinaryIO) -> bool:
-    """Whether anything but its end follows the pixels of a PNG."""
-    file.seek(len(b"\x89PNG\r\n\x1a\n"))
-    seen_pixels = False
-    while len(head := file.read(8)) == 8:
-        kind = head[4:]
-        if kind == b"IDAT":
-            seen_pixels = True
-        elif seen_pixels and kind in (b"eXIf", b"iTXt", b"zTXt", b"tEXt"):
-            return True
-        file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
-    return False
+def _may_have_late_metadata(file: BinaryIO) -> bool:
+    """Whether a PNG may tell its orientation behind the pixels, by its last bytes; its chunks would be a whole read."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - _TAIL_BYTES))
+    tail = file.read()
+    return any(kind in tail for kind in (b"eXIf", b"iTXt", b"zTXt", b"tEXt"))
 
 
 def _swapped(size: tuple[int, int], orientation: int) -> tuple[int, int]:
@@ -351,6 +349,9 @@ def _content_fault(start: bytes | None, error: Exception) -> tuple[str, str, str
     foreign = next((name for offset, magic, name in _FOREIGN if (start or b"")[offset:].startswith(magic)), "")
     if foreign:
         return "foreign-format", f"is a {foreign} file, which is not read", "convert it to JPEG or PNG"
+    if isinstance(error, UnidentifiedImageError) and (start or b"").startswith(_TIFF):
+        what = "is a TIFF file of a kind that Pillow cannot read, such as colour in floats or five channels"
+        return "foreign-format", what, "save it as PNG or JPEG of 8 bits"
     if isinstance(error, UnidentifiedImageError):
         return "corrupt-image", "is not an image that Pillow can read", "give a JPEG, PNG or similar, or delete it"
     return "corrupt-image", f"cannot be decoded ({error or type(error).__name__})", "fetch it again or delete it"

@@ -1,5 +1,6 @@
 """Which data set (or sets) a request's bag is made from."""
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ def narrowed(objects: Sequence[str], spec: DatasetSpec) -> tuple[list[str], tupl
 
 def _is_folder(data: str) -> bool:
     named = any(spec.name.casefold() == data.casefold() for spec in registry.all_specs())
-    return not named and Path(data).expanduser().is_dir()
+    return not named and os.path.isdir(Path(data).expanduser())  # noqa: PTH112 - `Path.is_dir` raises on long names
 
 
 def _given(data: str, task: Task) -> DatasetSpec:

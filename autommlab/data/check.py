@@ -60,11 +60,16 @@ def _look(dataset: LoadedDataset, sample: Sample) -> _Finding:
     where = shown(dataset.spec.root, sample.image)
     problems, digest, facts = _image(dataset.spec.root, sample, where)
     problems += _annotation(dataset, (resized(sample, facts.size) if facts else None) or sample, where)
-    labels = [sample.label] if sample.label is not None else [item.label for item in sample.instances]
+    labels = [sample.label] if sample.label is not None else _trained_on(sample)
     if dataset.spec.task is Task.SEGMENTATION:
         found, labels = _mask(dataset, sample, where, facts)
         problems += found
     return _Finding(problems, digest, labels)
+
+
+def _trained_on(sample: Sample) -> list[int]:
+    """Labels of the objects that training looks at: crowds and VOC's difficult ones are ignored."""
+    return [item.label for item in sample.instances if not item.is_crowd]
 
 
 def _image(root: Path, sample: Sample, where: str) -> tuple[list[Problem], str, Facts | None]:
@@ -112,8 +117,8 @@ def _mask(dataset: LoadedDataset, sample: Sample, where: str, picture: Facts | N
     if picture is not None and (wrong := misfit((raw.shape[1], raw.shape[0]), picture)):
         done = "it is brought to the image" if wrong.mended else "the image is left out"
         remedy = "export the mask at the image's size, nearest neighbour"
-        severity = "warning" if wrong.mended else "error"
-        problems.append(Problem("bad-mask", place, f"{wrong.what}; {done}", remedy, severity))
+        what = f"{wrong.what}; {done}"
+        problems.append(Problem("bad-mask", place, what, remedy, "warning" if wrong.mended else "error"))
     allowed = {value for value, _ in sample.mask_map} or set(range(len(dataset.classes)))
     # Wider integers are rare; their values fit a set as well as bytes fit a count.
     values = set(counts.present(raw)) if raw.dtype.itemsize == 1 else set(raw.ravel().tolist())
@@ -133,7 +138,7 @@ def _of_no_use(dataset: LoadedDataset, findings: list[_Finding]) -> Iterable[Pro
     except DataError as error:
         reason = str(error).partition(" See")[0]
         remedy = "add images, or mend what is listed above"
-        yield Problem("of-no-use", shown(dataset.spec.root, dataset.spec.root), f"no run: {reason}", remedy)
+        yield Problem("of-no-use", readable(str(dataset.spec.root)), f"no run: {reason}", remedy)
 
 
 def _repeated(root: Path, samples: list[Sample]) -> Iterable[Problem]:
@@ -169,7 +174,9 @@ def _empty_classes(dataset: LoadedDataset, findings: list[_Finding]) -> Iterable
     has_train = any(sample.split == "train" for sample in dataset.samples)
     for label, name in enumerate(dataset.classes):
         if not splits[label]:
-            what = f"class {name!r} has no example"
+            ignored = any(item.label == label for sample in dataset.samples for item in sample.instances)
+            found = "only crowds or difficult objects, which training ignores" if ignored else "no example"
+            what = f"class {name!r} has {found}"
             yield Problem("empty-class", where, what, "add images of it or drop the class", "warning")
         elif has_train and "train" not in splits[label]:
             what = f"class {name!r} occurs in {' and '.join(sorted(splits[label]))} but never in train"

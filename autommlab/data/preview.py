@@ -13,6 +13,7 @@ from autommlab.bundle_runtime import pictures
 from autommlab.bundle_runtime.pictures import Depth, Facts, PictureError
 from autommlab.common.errors import DataError, StorageError, unknown
 from autommlab.data import counts, draw
+from autommlab.data.readers.fitting import resized
 from autommlab.data.readers.masks import class_mask, fitted, misfit
 from autommlab.data.records import SPLITS, LoadedDataset, Sample
 from autommlab.tasks import Task
@@ -189,6 +190,7 @@ def _annotated(dataset: LoadedDataset, sample: Sample, image: Image.Image, facts
         if mask is None or ((wrong := misfit(mask.shape[::-1], facts)) and not wrong.mended):
             return image
         return draw.draw_mask(image, fitted(mask, facts), dataset.classes)
+    sample = resized(sample, facts.size) or sample
     across, down = image.width / sample.width, image.height / sample.height
     colours = draw.palette(dataset.classes)
     if dataset.keypoints is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autommlab.bundle_runtime import pictures
 from autommlab.common.errors import DeploymentError
 from autommlab.compat import quiet_toolboxes
 from autommlab.data.mask_lists import read_pairs
@@ -94,23 +96,42 @@ def _build_model(config: Any, checkpoint: Path) -> Any:
 
 
 def _subset(bag: Bag, images: int, scratch: Path) -> Path:
-    """Annotation file of at most `images` test images, evenly spaced over the split."""
+    """Annotation file of at most `images` test images, evenly spaced over the split.
+
+    Raises:
+        DeploymentError: none of them can be read.
+    """
     source = bag.annotation_file("test")
     target = scratch / f"test{source.suffix}"
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".json":
         coco = json.loads(text)
-        coco["images"] = _evenly(coco["images"], images)
+        coco["images"] = _readable(_evenly(coco["images"], images), lambda image: image["file_name"])
         kept = {image["id"] for image in coco["images"]}
         coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in kept]
         target.write_text(json.dumps(coco), encoding="utf-8")
     elif bag.task is Task.SEGMENTATION:
-        pairs = _evenly(read_pairs(source), images)
+        pairs = _readable(_evenly(read_pairs(source), images), lambda pair: pair[0])
         target.write_text("".join(f"{image}\t{mask}\n" for image, mask in pairs), encoding="utf-8")
     else:
         lines = [line for line in text.split("\n") if line]
-        target.write_text("".join(f"{line}\n" for line in _evenly(lines, images)), encoding="utf-8")
+        chosen = _readable(_evenly(lines, images), lambda line: line.rpartition(" ")[0])
+        target.write_text("".join(f"{line}\n" for line in chosen), encoding="utf-8")
     return target
+
+
+def _readable(items: list[Any], path_of: Callable[[Any], str]) -> list[Any]:
+    """Those whose image can still be read: a file that broke since the data was selected must not stop deployment."""
+    kept, reason = [], ""
+    for item in items:
+        try:
+            pictures.look(path_of(item))
+            kept.append(item)
+        except pictures.PictureError as error:
+            reason = str(error)
+    if not kept:
+        raise DeploymentError(f"no test image is left to verify the bundle with: {reason}")
+    return kept
 
 
 def _evenly(items: list[Any], count: int) -> list[Any]:

@@ -103,8 +103,8 @@ class SkipBroken(BaseTransform):
 
 def _blank_size(results: Results) -> tuple[int, int]:
     """(width, height) that the sample's annotation fits."""
-    if "seg_map_path" in results:
-        return pictures.size(results["seg_map_path"])
+    if mask := results.get("seg_map_path"):
+        return pictures.size(mask)
     return results.get("width", _BLANK_SIZE[0]), results.get("height", _BLANK_SIZE[1])
 
 

@@ -5,6 +5,7 @@ import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 
 from autommlab.data import readers
 from autommlab.data.check import check
+from autommlab.data.preview import contact_sheet
 from autommlab.data.readers import coco_shapes
 from autommlab.data.readers.fitting import resized
 from autommlab.data.readers.ids import Ids
@@ -507,3 +509,16 @@ def test_an_annotated_photo_with_a_rotation_flag_keeps_its_boxes(tmp_path: Path)
     sample = load(root).samples[0]
     assert (sample.width, sample.height) == (layouts.HEIGHT, layouts.WIDTH)
     assert list(sample.instances[0].bbox) == tall
+
+
+@pytest.mark.parametrize("layout", BOXES)
+def test_preview_draws_the_boxes_that_training_gets(layout: str, tmp_path: Path) -> None:
+    """The same set, stated with its sides swapped: boxes that fit both are pixels of the file."""
+    root, _, task = built(layout, tmp_path / "set")
+    right = contact_sheet(load(root, task), tmp_path / "right.png", split="train", count=4)
+    dataset = load(root, task)
+    fitting = [s for s in dataset.samples if resized(replace(s, width=s.height, height=s.width), (s.width, s.height))]
+    dataset.samples = [replace(s, width=s.height, height=s.width) if s in fitting else s for s in dataset.samples]
+    swapped = contact_sheet(dataset, tmp_path / "swapped.png", split="train", count=4)
+    assert fitting
+    assert right.read_bytes() == swapped.read_bytes()

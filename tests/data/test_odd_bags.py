@@ -200,3 +200,9 @@ def test_check_finds_of_no_use_just_what_a_bag_refuses(layout: str, tmp_path: Pa
         assert not [problem for problem in problems if problem.kind == "of-no-use"]
         bag = select_bag(request(task, []), budget=budget(), folder=tmp_path / task, seed=0, data=str(root))
         assert all(bag.splits[split].images for split in SPLITS)
+
+
+def test_a_class_of_crowds_alone_is_told(tmp_path: Path) -> None:
+    dataset = load(layouts.pascal_voc(tmp_path / "set"), DETECT)
+    (problem,) = [problem for problem in check(dataset) if "'person'" in problem.what]
+    assert "only crowds or difficult objects" in problem.what

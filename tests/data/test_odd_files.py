@@ -19,7 +19,7 @@ from autommlab.data.preview import contact_sheet
 from autommlab.data.readers import files
 from autommlab.data.readers.lookup import Finder
 from autommlab.data.recognise import recognise
-from autommlab.data.records import DatasetSpec, LoadedDataset, Problem
+from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample
 from autommlab.tasks import Task
 from tests.helpers import layouts
 
@@ -37,9 +37,13 @@ def load(root: Path, layout: str | None = None, task: Task | None = None) -> Loa
 def content(dataset: LoadedDataset) -> list[tuple[Any, ...]]:
     root = dataset.spec.root
     return sorted(
-        (str(s.image.relative_to(root)).lower(), s.split, s.label or 0, s.instances, str(s.mask).lower())
+        (str(s.image.relative_to(root)).lower(), s.split, s.label or 0, s.instances, mask_of(s, root))
         for s in dataset.samples
     )
+
+
+def mask_of(sample: Sample, root: Path) -> str:
+    return str(sample.mask.relative_to(root)).lower() if sample.mask else ""
 
 
 def folders(root: Path) -> list[Path]:
@@ -483,6 +487,13 @@ def test_pictures_beside_the_class_folders_are_told(tmp_path: Path) -> None:
     layouts.image(root / "train" / "loose.jpg")
     (problem,) = load(root).unreadable
     assert (problem.kind, problem.where, problem.severity) == ("unlabelled-image", "train", "warning")
+
+
+@pytest.mark.parametrize("name", ["Fotos für Ünal #1 [neu], 100% {a}", 'a\'b "c" $HOME `d`', "猫 🐱", "x" * 200])
+@pytest.mark.parametrize(("layout", "task"), READINGS)
+def test_sets_below_odd_folders(layout: str, task: Task, name: str, tmp_path: Path) -> None:
+    dataset = load(layouts.BUILDERS[layout](tmp_path / name / "set"), layout, task)
+    assert content(dataset) == content(load(layouts.BUILDERS[layout](tmp_path / "plain" / "set"), layout, task))
 
 
 def test_a_set_copied_with_links_reads_the_same(tmp_path: Path) -> None:

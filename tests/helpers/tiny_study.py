@@ -207,10 +207,10 @@ def _train(config: Any, folder: Path, iterations: int) -> Path:
     import torch
     from mmengine.runner import Runner
 
-    from autommlab.compat import import_toolboxes
+    from autommlab.training.trial import prepare_toolbox
 
-    import_toolboxes()
-    import autommlab.training.datasets  # noqa: F401 - registers itself
+    for task in Task:
+        prepare_toolbox(task)
 
     runner = Runner.from_cfg(config)
     if iterations:

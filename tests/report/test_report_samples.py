@@ -114,6 +114,17 @@ def test_more_pictures_than_images(tmp_path: Path) -> None:
     assert sample_truths(bag, "train", 2)[0][0] == sample_truths(bag, "train", 2)[0][0]
 
 
+@pytest.mark.parametrize("task", list(Task))
+def test_an_image_that_broke_since_is_left_out(task: Task, tmp_path: Path) -> None:
+    bag = bag_of(task, tmp_path)
+    path = training_pictures(bag, count=9)[0].path
+    whole = len(training_pictures(bag, count=9))
+    path.write_bytes(b"no picture")
+    assert len(training_pictures(bag, count=9)) == whole - 1
+    shown = predicted_pictures(bag, lambda *_args, **_named: ANSWERS[task], count=9)
+    assert path not in [picture.path for picture in shown]
+
+
 def test_images_without_annotation_are_not_shown(tmp_path: Path) -> None:
     text = coco(make_images(tmp_path, 3), [0, 1])
     bag = make_bag(tmp_path, Task.DETECTION, {"train.json": text, "test.json": text}, ("cat", "dog"))

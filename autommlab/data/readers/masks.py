@@ -30,8 +30,8 @@ def raw_mask(path: Path) -> np.ndarray:
     import numpy as np
 
     values = pictures.values(path)
-    if values.ndim == 3 and (values[..., :3] == values[..., :1]).all():
-        values = values[..., 0]  # grey, saved by a tool that knows colour only
+    if values.ndim == 3 and (values[..., : 3 if values.shape[-1] > 2 else 1] == values[..., :1]).all():
+        values = values[..., 0]  # grey, saved by a tool that knows colour or transparency only
     if values.ndim != 2:
         raise DataError(
             f"{path}: a colour picture with {values.shape[-1]} channels, expected one class index a pixel. "
