@@ -162,10 +162,14 @@ def run_study(
 
 
 def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
-    """Whether Ray Tune goes on from its own state; one of another budget, searcher or other resources is dropped."""
+    """Whether Ray Tune goes on from its own state.
+
+    One of another budget, searcher or other resources is dropped, and one of a folder that was moved: its trials know
+    their place by absolute paths. The ledger has all that is finished.
+    """
     from searchers.tune.snapshots import recover
 
-    asked = options.model_dump_json(include=_IN_STATE)
+    asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
     stored = folder / SEARCH_FILE
     if stored.exists() and stored.read_text(encoding="utf-8") != asked:
         state.delete()

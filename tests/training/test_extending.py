@@ -59,6 +59,15 @@ def test_the_state_of_another_search_is_dropped_and_that_of_the_same_kept(tmp_pa
         assert kept.exists() == stays, changed
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("state")
-    (tmp_path / SEARCH_FILE).unlink()
+    _goes_on(tmp_path, state, options)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("state")
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    _goes_on(moved, state_of(moved, None), options)
+    assert not (moved / "ray").exists(), "its trials know the old place"
+    tmp_path.mkdir()
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("state")
     _goes_on(tmp_path, state, options)
     assert kept.exists(), "a study of before there was this record"
+    assert (tmp_path / SEARCH_FILE).exists()
