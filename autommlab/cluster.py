@@ -13,7 +13,12 @@ from autommlab import settings
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import TrainingError
 from autommlab.common.placement import resources_of_node
-from autommlab.common.private_ray import own_signal_handlers, prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import (
+    own_signal_handlers,
+    prepare_ray_environment,
+    start_private_ray,
+    stop_private_ray,
+)
 from autommlab.common.ray_address import require_ray
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
@@ -43,7 +48,7 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
         _connect(address or os.environ.get("RAY_ADDRESS"), priority)
         yield
     finally:
-        ray.shutdown()  # also of one that was being started when a signal came
+        stop_private_ray()  # also one that was being started when a signal came
 
 
 def _connect(target: str | None, priority: int) -> None:

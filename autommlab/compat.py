@@ -111,6 +111,23 @@ def _ssd_without_loss_cls() -> None:
     dense_heads.SSDHead.loss_cls = None
 
 
+def _read_tensors_only() -> None:
+    from autommlab.common.checkpoint_loader import load_checkpoint
+
+    # By its full name: `mmengine.runner.checkpoint` is imported for its classes as well.
+    reading: Any = importlib.import_module("mmengine.runner.checkpoint")
+
+    def load_plain(filename: str, map_location: Any = None) -> Any:
+        return load_checkpoint(filename, map_location)
+
+    def safe_load(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
+        return load_checkpoint(file, map_location)
+
+    # One scheme that matches every name, in place of those for URLs, S3 and model hubs.
+    reading.CheckpointLoader._schemes = {"": load_plain}
+    reading._safe_torch_load = safe_load
+
+
 def _give_static_methods_back() -> None:
     rewriters: Any = importlib.import_module("mmdeploy.core.rewriters.function_rewriter")
     rewriter = rewriters.FunctionRewriter
@@ -144,6 +161,12 @@ REPAIRS = (
         "mmpretrain.models.multimodal subclasses classes that transformers 5 no longer has; we do not use it, "
         "and leaving it out makes a worker start seconds faster",
         _leave_out_multimodal,
+    ),
+    Repair(
+        "checkpoints-as-tensors",
+        "mmengine reads a checkpoint that is no plain tensors a second time with weights_only=False, which runs "
+        "what is pickled in it; and it fetches from any host",
+        _read_tensors_only,
     ),
     Repair(
         "onnx-by-tracing",

@@ -35,12 +35,12 @@ def connect(
     Raises:
         ServiceError: no service could be started.
     """
-    from serve.client import ServiceClient
+    from serve.client import ServiceClient, known_key
     from serve.lifecycle import ensure_service, find_service
-    from serve.settings import KEY_VARIABLE, URL_VARIABLE
+    from serve.settings import URL_VARIABLE
 
     if url is not None:
-        return ServiceClient(url, api_key=os.environ.get(KEY_VARIABLE))
+        return ServiceClient(url, api_key=known_key(url))
     # One that the environment names is never started here; asking for it says what is wrong with it.
     address = find_service() or (
         ensure_service() if os.environ.get(URL_VARIABLE) else _started(tell or _silent, meanwhile)
@@ -91,7 +91,7 @@ def service_for(names: Iterable[str], *, tell: Tell) -> ServiceClient | None:
 
     asked = tuple(names)
     if any(map(searchers.needs_service, asked)):
-        with service_errors("choose another searcher with --searcher (`autommlab searchers` lists them)"):
+        with service_errors("--searcher zero-shot or tpe+default (`autommlab searchers` lists them all)"):
             return connect(tell=tell)
     if any(map(searchers.takes_service, asked)):
         from serve.lifecycle import find_service

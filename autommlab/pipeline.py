@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from autommlab import settings
 from autommlab.cluster import ray_session
-from autommlab.common.errors import AutoMMLabError
+from autommlab.common.errors import AutoMMLabError, ResumeError
 from autommlab.common.stopping import stopped
 from autommlab.data.records import Bag
-from autommlab.deployment.bundle_files import missing_files
+from autommlab.deployment.delivered import damaged
 from autommlab.deployment.records import Deployment
 from autommlab.llm_service import service_for, start_ahead
 from autommlab.models.records import ModelChoice
@@ -93,10 +93,7 @@ def run(
         if changed:
             events.emit("note", "", f"goes on with other settings: {'; '.join(changed)}")
         _reopen(options, folder, events, extended=bool(changed))
-        # Without a parse, understanding starts the service itself.
-        if options.parse is not None and folder.read("study", StudyResult) is None:
-            start_ahead([options.searcher], lambda words: events.emit("note", "understanding", words))
-        plan = plan_in(folder, options, events, ask)
+        plan = plan_in(folder, options, events, ask, data_ready=lambda: _start_service_ahead(options, folder, events))
         study = _recorded(
             "training",
             "study",
@@ -136,9 +133,16 @@ def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended:
         events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
         folder.forget("study", "deployment")
         return
-    deployment = folder.read("deployment", Deployment)
-    if deployment is not None and (lacking := missing_files(deployment.bundle)):
-        events.emit("warning", "deployment", f"the bundle lacks {', '.join(lacking)}: it is made again")
+    _forget_damaged_bundle(folder, events)
+
+
+def _forget_damaged_bundle(folder: RunFolder, events: Events) -> None:
+    """A bundle of which something is lost or changed is no result: its stage is done again."""
+    known = folder.read("deployment", Deployment)
+    lost = damaged(folder.bundle, known.files) if known else []
+    if lost:
+        named = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+        events.emit("warning", "deployment", f"lost or changed since it was delivered: {named}; it is made again")
         folder.forget("deployment")
 
 
@@ -173,8 +177,25 @@ def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None 
         folder.close()
 
 
-def plan_in(folder: RunFolder, options: RunOptions, events: Events, ask: Ask | None = None) -> Plan:
-    """Stages 1 to 3 in an opened run folder; records that are there are read, not made again."""
+def _start_service_ahead(options: RunOptions, folder: RunFolder, events: Events) -> None:
+    """Begin to start the LLM service while the model is chosen, if the searcher is going to ask it."""
+    if folder.read("study", StudyResult) is None:
+        start_ahead([options.searcher], lambda words: events.emit("note", "model", words))
+
+
+def plan_in(
+    folder: RunFolder,
+    options: RunOptions,
+    events: Events,
+    ask: Ask | None = None,
+    data_ready: Callable[[], None] = lambda: None,
+) -> Plan:
+    """Stages 1 to 3 in an opened run folder; records that are there are read, not made again.
+
+    Args:
+        folder, options, events, ask: as for `run`.
+        data_ready: called once the request is understood and there is data for it.
+    """
     from autommlab.data.embedded import of_drawings
 
     profile = settings.profile(options.profile)
@@ -196,6 +217,12 @@ def plan_in(folder: RunFolder, options: RunOptions, events: Events, ask: Ask | N
     bag = _recorded("data", "bag", Bag, folder, events, select_data)
     if words := of_drawings(bag):
         events.emit("warning", "data", words)
+    if bag.folder.resolve() != folder.bag:  # workers write what is missing of a bag into its folder
+        raise ResumeError(
+            f"{folder.path / 'bag.json'} tells another folder than this run's, {bag.folder}: it was moved, or written "
+            "by somebody else. Start a new run with --out"
+        )
+    data_ready()
     choice = _recorded("model", "model", ModelChoice, folder, events, select_model)
     return Plan(request=request, bag=bag, choice=choice)
 

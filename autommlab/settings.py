@@ -16,8 +16,6 @@ from autommlab.tasks import Task
 #: Images of a data set whose layout names no split: shares of train, val and test.
 SPLIT_SHARES = (0.7, 0.15, 0.15)
 DEFAULT_SEED = 0
-#: Seconds to wait for a host before weights count as not fetchable.
-WEIGHTS_PROBE_TIMEOUT_S = 3.0
 #: Most failures of one trial's worker before the trial is given up.
 MAX_WORKER_FAILURES = 2
 #: Seconds after which a worker of a trial's group stops waiting for the others: the longest validation, or a lost node.

@@ -7,6 +7,7 @@ and path, so a reloaded adapter never meets cache blocks of the old weights.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -19,6 +20,8 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.files import replacing
+from serve.adapter_check import check_weights
+from serve.base_models import base_folder
 from serve.errors import AdapterError
 from serve.settings import ServiceSettings
 
@@ -50,7 +53,8 @@ class Adapter(BaseModel):
 
 def table_of(settings: ServiceSettings) -> AdapterTable:
     """The table of the service with these settings."""
-    return AdapterTable(settings.folder / "adapters", settings.max_adapter_rank, settings.adapter_layers)
+    base = base_folder(settings.base_model)
+    return AdapterTable(settings.folder / "adapters", settings.max_adapter_rank, settings.adapter_layers, base)
 
 
 class AdapterTable:
@@ -60,12 +64,16 @@ class AdapterTable:
         folder: on a file system that all replicas see; made when the first adapter is added.
         max_rank: largest LoRA rank that the service was started for.
         layers: layers that adapters may change; None = all.
+        base: folder of the base model, which the adapters' shapes are held against; None = it is not known here.
     """
 
-    def __init__(self, folder: Path, max_rank: int, layers: Collection[str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, max_rank: int, layers: Collection[str] | None = None, base: Path | None = None
+    ) -> None:
         self.folder = folder
         self.max_rank = max_rank
         self.layers = layers
+        self.base = base
         self._file = folder / TABLE_FILE
 
     def stamp(self) -> tuple[int, int] | None:
@@ -94,8 +102,8 @@ class AdapterTable:
         """Check an adapter and copy it; not registered yet.
 
         Raises:
-            AdapterError: no such folder, not a LoRA adapter, rank too large, other layers changed than allowed,
-                or a name that cannot be used.
+            AdapterError: no such folder, not a LoRA adapter of this base model, rank too large, other layers changed
+                than allowed, or a name that cannot be used.
         """
         if not _NAME.fullmatch(name):
             raise AdapterError(
@@ -103,6 +111,7 @@ class AdapterTable:
                 "or digit"
             )
         rank = self._checked_rank(source)
+        check_weights(source / WEIGHTS_FILE, rank, self.base)
         digest = hashlib.sha256()
         for file in (CONFIG_FILE, WEIGHTS_FILE):
             with (source / file).open("rb") as stream:
@@ -137,6 +146,12 @@ class AdapterTable:
             del adapters[name]
             self._write(adapters)
 
+    def discard(self, adapter: Adapter) -> None:
+        """Delete the copy of a prepared adapter that could not be used, unless the table refers to it."""
+        with self._locked(), contextlib.suppress(AdapterError):
+            if adapter.path not in {known.path for known in self.read().values()}:
+                shutil.rmtree(adapter.path, ignore_errors=True)
+
     def sweep(self) -> None:
         """Delete copies that no adapter refers to; only while no replica runs, which may still read them."""
         if not self.folder.is_dir():
@@ -156,7 +171,7 @@ class AdapterTable:
             rank, changed = config["r"], config.get("target_modules")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AdapterError(f"{source / CONFIG_FILE} is not the description of a LoRA adapter: {error}") from error
-        if not isinstance(rank, int) or not 1 <= rank <= self.max_rank:
+        if type(rank) is not int or not 1 <= rank <= self.max_rank:
             raise AdapterError(
                 f"the adapter in {source} has rank {rank}; the service was started for 1 to {self.max_rank}: "
                 "raise max_adapter_rank in its settings and start it again"

@@ -17,7 +17,8 @@ from ray.serve.config import AutoscalingConfig
 from autommlab.common.placement import resource_request
 from serve.base_models import base_model
 from serve.engine import engine_arguments, engine_environment
-from serve.settings import ServiceSettings, make_settings
+from serve.gate import Gate
+from serve.settings import KEY_VARIABLE, ServiceSettings, make_settings
 
 APP_NAME = "autommlab-llm"
 DEPLOYMENT_NAME = "llm"
@@ -56,7 +57,7 @@ class LanguageModel:
         api = build_app(arguments, tasks, self._engine.model_config)
         await init_app_state(self._engine, api.state, arguments, tasks)
         self._adapters = adapters_of_replica(self._engine, api.state.openai_serving_models, settings)
-        self._app = self._adapters.around(api)
+        self._app = Gate(self._adapters.around(api), settings)
         await self._adapters.sync()
 
     def __serve_build_asgi_app__(self) -> Any:
@@ -86,7 +87,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ServiceSettingsError: a field is unknown or its value not allowed.
     """
-    settings = make_settings(args)
+    settings = make_settings({"api_key": os.environ.get(KEY_VARIABLE) or None, **args})
     deployment = LanguageModel.options(**deployment_options(settings))  # type: ignore[attr-defined]
     return deployment.bind(settings.model_dump(mode="json"))
 

@@ -64,6 +64,19 @@ def base_model(name: str) -> str:
     return str(folder.absolute()) if folder.is_dir() else name
 
 
+def base_folder(name: str) -> Path | None:
+    """Where the files of that base model lie on this machine; None where that is not known (a hub id).
+
+    The embedded one is there from the first start of the service on.
+    """
+    folder = _embedded_folder() if name == EMBEDDED_MODEL else Path(name).expanduser()
+    return folder.absolute() if (folder / "config.json").is_file() else None
+
+
+def _embedded_folder() -> Path:
+    return home() / "base-models" / f"{EMBEDDED_MODEL}-v{_VERSION}"
+
+
 def embedded_model() -> Path:
     """Folder of the embedded model, prepared on first use; safe in several processes at once.
 
@@ -72,7 +85,7 @@ def embedded_model() -> Path:
     """
     from filelock import FileLock
 
-    folder = home() / "base-models" / f"{EMBEDDED_MODEL}-v{_VERSION}"
+    folder = _embedded_folder()
     if _is_whole(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

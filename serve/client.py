@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
-from serve.settings import KEY_VARIABLE
+from serve.settings import KEY_VARIABLE, service_folder
+from serve.state import key_of
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -95,6 +96,11 @@ class Load:
     waiting: int
 
 
+def known_key(url: str) -> str | None:
+    """The key for the service at this address: AUTOMMLAB_LLM_KEY, else that of our own service if it is there."""
+    return os.environ.get(KEY_VARIABLE) or key_of(url.rstrip("/").removesuffix("/v1"), service_folder())
+
+
 class ServiceClient:
     """A connection to one service; can be shared by threads, and pickled, but a pickle holds no key.
 
@@ -115,8 +121,8 @@ class ServiceClient:
         return {**self.__dict__, "_connection": None, "api_key": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """The key is that of the environment (AUTOMMLAB_LLM_KEY)."""
-        self.__dict__.update(state, api_key=os.environ.get(KEY_VARIABLE))
+        """The key is that of the environment (AUTOMMLAB_LLM_KEY), or of our own service's state file."""
+        self.__dict__.update(state, api_key=known_key(state["url"]))
 
     def models(self, *, timeout_s: float | None = None) -> tuple[str, ...]:
         """Names that `chat` takes: the base model, then its adapters.

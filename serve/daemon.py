@@ -11,9 +11,11 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -21,7 +23,7 @@ from typing import NoReturn
 import psutil
 
 from autommlab.common.placement import resources_of_node
-from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
@@ -39,6 +41,27 @@ _OWN_PORTS = range(20000, 32000)
 _OBJECT_STORE_BYTES = 100 * 2**20
 
 
+_GUARD = """
+import os, signal, sys, time
+for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(each, signal.SIG_IGN)
+me, session = os.getpid(), os.getsid(0)
+sys.stdin.buffer.read()
+while True:
+    left = []
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and int(name) != me and os.getsid(int(name)) == session:
+                os.kill(int(name), signal.SIGKILL)
+                left.append(name)
+        except OSError:
+            pass
+    if not left:
+        break
+    time.sleep(0.1)
+"""
+
+
 def main() -> None:
     """Run the subcommand of the command line."""
     action, folder = sys.argv[1], Path(sys.argv[2])
@@ -49,7 +72,8 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    _Start(settings).run()
+    with guarded_session():
+        _Start(settings).run()
 
 
 class _Start:
@@ -168,6 +192,27 @@ class _Start:
         write_state(self.settings.folder, self.state)
 
 
+@contextlib.contextmanager
+def guarded_session() -> Iterator[None]:
+    """While the block runs, a guard waits for the death of this process, and kills what it leaves in its session.
+
+    Ray's dashboard and agents would stay for ever after a `kill -9` of this process, holding ports and memory. Only for
+    the leader of a session.
+    """
+    if os.getsid(0) != os.getpid():
+        yield
+        return
+    # The pipe ends with this process however it dies; the guard ignores the signals of a terminal.
+    guard = subprocess.Popen([sys.executable, "-S", "-c", _GUARD], stdin=subprocess.PIPE)  # noqa: S603 - our own text
+    assert guard.stdin is not None  # noqa: S101 - as asked for
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.wait()
+        guard.stdin.close()
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
@@ -176,11 +221,8 @@ def _end_ray() -> None:
     """Stop the private Ray and every process below this one, engines included."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     below = psutil.Process().children(recursive=True)
-    if "ray" in sys.modules:
-        import ray
-
-        with contextlib.suppress(Exception):
-            ray.shutdown()
+    with contextlib.suppress(Exception):
+        stop_private_ray()
     end_processes(below + psutil.Process().children(recursive=True), _KILL_AFTER_S)
 
 

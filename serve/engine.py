@@ -26,6 +26,8 @@ def engine_environment(settings: ServiceSettings, model: str, *, gpu: bool) -> d
         "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "INFO"),
         # vLLM's own way to change adapters reaches one replica only; ours (serve.adapters) reaches all.
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",
+        # A request of thousands of texts would keep all others waiting for minutes.
+        "VLLM_MAX_N_SEQUENCES": str(settings.max_sequences),
     }
     if Path(model).is_dir():
         # Otherwise each start asks the hub for files that a local model does not have, and waits where there is none.
@@ -88,8 +90,6 @@ def engine_arguments(settings: ServiceSettings, model: str, *, gpu: bool) -> Nam
         # prompt and a token of every running text.
         words += ["--no-enable-chunked-prefill"]
         words += ["--max-num-batched-tokens", str(settings.context_length + settings.max_sequences)]
-    if settings.api_key:
-        words += ["--api-key", settings.api_key]
     arguments: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args(words)
     validate_parsed_serve_args(arguments)
     return arguments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -35,9 +36,11 @@ from serve.state import (
     log_tail,
     processes_of,
     read_state,
+    write_private,
 )
 
 _POLL_S = 0.2
+_KEY_BYTES = 32
 #: Seconds that the background process gets to write its first state.
 _SPAWN_TIMEOUT_S = 60.0
 LOCK_FILE = "service.lock"
@@ -170,7 +173,9 @@ def _started(settings: ServiceSettings, on_progress: Callable[[str], None]) -> S
                 return state
             on_progress("the service does not answer any more: starting it again")
         stop_service(folder)
-        return _spawn(settings)
+        # The key of before: those who used the service go on without asking for it anew.
+        key = settings.api_key or (state.api_key if state else None) or secrets.token_urlsafe(_KEY_BYTES)
+        return _spawn(settings.model_copy(update={"api_key": key}))
 
 
 def _recovers(state: ServiceState, on_progress: Callable[[str], None]) -> bool:
@@ -201,8 +206,7 @@ def _spawn(settings: ServiceSettings) -> ServiceState:
 
     folder = settings.folder
     settings_file = folder / SETTINGS_FILE
-    settings_file.touch(mode=0o600)
-    settings_file.write_text(settings.model_dump_json())
+    write_private(settings_file, settings.model_dump_json())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_JOB")}
     environment.pop("RAY_ADDRESS", None)
     with (folder / LOG_FILE).open("wb") as log:

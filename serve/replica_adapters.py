@@ -87,8 +87,12 @@ class ReplicaAdapters:
             served = self._models.lora_requests.get(name)
             if served is not None and served.lora_path != str(adapter.path) and not replace:
                 raise AdapterError(f"there is an adapter {name!r} already: remove it first, or ask to replace it")
-            await self._load(adapter)
-            await asyncio.to_thread(self.table.put, adapter)
+            try:
+                await self._load(adapter)
+                await asyncio.to_thread(self.table.put, adapter)
+            except AdapterError:
+                await asyncio.to_thread(self.table.discard, adapter)
+                raise
             return adapter
 
     async def remove(self, name: str) -> None:
@@ -122,10 +126,15 @@ class ReplicaAdapters:
         return _Synced(app, self)
 
     async def _bring_in_line(self) -> None:
-        wanted = {**self._pinned, **await asyncio.to_thread(self.table.read)}
-        for name in self._models.lora_requests.keys() - wanted.keys():
-            # Only the name goes: vLLM drops the weights itself when it needs their place.
-            del self._models.lora_requests[name]
+        wanted = dict(self._pinned)
+        try:
+            wanted |= await asyncio.to_thread(self.table.read)
+        except AdapterError as error:  # damaged: whoever changes it next is told, and what is loaded stays
+            logger.error("%s", error)
+        else:
+            for name in self._models.lora_requests.keys() - wanted.keys():
+                # Only the name goes: vLLM drops the weights itself when it needs their place.
+                del self._models.lora_requests[name]
         for adapter in wanted.values():
             try:
                 await self._load(adapter)

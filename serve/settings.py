@@ -46,13 +46,17 @@ class ServiceSettings(BaseModel):
     Attributes:
         folder: state file, log and adapters; shared by all nodes when replicas run on several.
         host, port: where it listens; port 0 takes any free one.
-        api_key: what clients must send; None asks for nothing.
+        api_key: what clients must send; None takes a random one, which our own clients read from the state file.
+            Deployed by Serve's config file instead: AUTOMMLAB_LLM_KEY, without that it asks for nothing.
+        allowed_hosts: names and addresses beside loopback and `host` under which clients may ask, "*" = any.
+        max_body_mb: largest request.
+        client_requests: requests that one client address may have under way.
         ray_address: of a Ray cluster to deploy on; None = `RAY_ADDRESS`, without that a private Ray here.
         base_model: EMBEDDED_MODEL, a local folder, or a hub id.
         dtype: "auto" is float32 on a CPU (the fastest there) and the model's own on a GPU.
         quantization: a method that vLLM knows ("awq", "fp8" ...); None = as the model's files say.
         context_length: most tokens of prompt and answer together.
-        max_sequences: most texts generated at the same time; more wait.
+        max_sequences: most texts generated at the same time, and of one request; more wait, or are refused.
         kv_cache_gb: memory of the key-value cache without a GPU; on one, what `gpu_memory_share` leaves.
         gpu_memory_share: of one GPU, for weights and cache.
         cpu_threads: compute threads of a replica without a GPU; None = all cores, 8 at most.
@@ -79,7 +83,10 @@ class ServiceSettings(BaseModel):
     folder: Path = Field(default_factory=service_folder)
     host: str = "127.0.0.1"
     port: int = Field(default=8473, ge=0, le=65535)
-    api_key: str | None = None
+    api_key: str | None = Field(default=None, min_length=8)
+    allowed_hosts: tuple[str, ...] = ()
+    max_body_mb: float = Field(default=4.0, gt=0)
+    client_requests: int = Field(default=64, ge=1)
     ray_address: str | None = None
 
     base_model: str = EMBEDDED_MODEL

@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from autommlab.common.files import replacing
+from autommlab.common.files import write_private
+from autommlab.common.processes import boot_id, created_after_boot_s
 
 STATE_FILE = "service.json"
 LOG_FILE = "service.log"
 _TAIL_LINES = 12
 _CLOCK_TICK_S = 0.01
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -72,27 +72,6 @@ class ServiceState(BaseModel):
         return process.pid == self.pid and abs(created_after_boot_s(process) - self.started) < _CLOCK_TICK_S
 
 
-def created_after_boot_s(process: psutil.Process) -> float:
-    """Seconds from the boot to its creation.
-
-    Its time of day would not do: that moves whenever the clock is set, and the service would seem dead.
-    For the same reason both are read anew if the clock was set between the two.
-    """
-    while True:
-        boot = psutil.boot_time()
-        created = psutil.Process(process.pid).create_time()
-        if psutil.boot_time() == boot:
-            return created - boot
-
-
-def boot_id() -> str | None:
-    """Linux's id of this boot; None elsewhere."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return None
-
-
 def read_state(folder: Path) -> ServiceState | None:
     """The state file; None where there is none, or a damaged one."""
     try:
@@ -103,8 +82,13 @@ def read_state(folder: Path) -> ServiceState | None:
 
 def write_state(folder: Path, state: ServiceState) -> None:
     """Replace the state file in one step; readable by the user only, for it holds the key."""
-    with replacing(folder / STATE_FILE, private=True) as draft:
-        draft.write_text(state.model_dump_json(indent=1))
+    write_private(folder / STATE_FILE, state.model_dump_json(indent=1))
+
+
+def key_of(url: str, folder: Path) -> str | None:
+    """The key of the service at this address, if it is the one of the folder."""
+    state = read_state(folder)
+    return state.api_key if state is not None and state.url == url else None
 
 
 def log_tail(folder: Path) -> str:

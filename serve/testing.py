@@ -11,7 +11,7 @@ from pathlib import Path
 
 from serve.base_models import embedded_tokenizer
 from serve.lifecycle import ServiceAddress, ensure_service, stop_service
-from serve.settings import ServiceSettings
+from serve.settings import KEY_VARIABLE, URL_VARIABLE, ServiceSettings
 
 TINY_CONTEXT = 4096
 TINY_LAYERS = 2
@@ -114,14 +114,17 @@ def tiny_settings(folder: Path, **overrides: object) -> ServiceSettings:
 
 @contextlib.contextmanager
 def running_service(settings: ServiceSettings) -> Iterator[ServiceAddress]:
-    """The service of these settings, up inside the block and gone after it.
+    """The service of these settings, up inside the block and gone after it; AUTOMMLAB_LLM_KEY is its key meanwhile.
 
     Raises:
         ServiceError: it does not come up.
     """
-    kept = {name: os.environ.pop(name, None) for name in ("AUTOMMLAB_LLM_URL", "AUTOMMLAB_LLM_KEY", "RAY_ADDRESS")}
+    kept = {name: os.environ.pop(name, None) for name in (URL_VARIABLE, KEY_VARIABLE, "RAY_ADDRESS")}
     try:
-        yield ensure_service(settings)
+        address = ensure_service(settings)
+        os.environ[KEY_VARIABLE] = str(address.api_key)
+        yield address
     finally:
         stop_service(settings.folder)
+        os.environ.pop(KEY_VARIABLE, None)
         os.environ.update({name: value for name, value in kept.items() if value is not None})

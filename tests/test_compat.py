@@ -27,6 +27,24 @@ class Case:
 
 CASES = {
     "mmpretrain-multimodal": Case("import mmpretrain.models", "mmpretrain/models/multimodal"),
+    "checkpoints-as-tensors": Case(
+        """
+import pickle, sys, tempfile
+from mmengine.runner import CheckpointLoader
+class Payload:
+    def __reduce__(self):
+        return exec, ("import sys; sys.ran = True",)
+with tempfile.NamedTemporaryFile(suffix=".pth") as file:
+    file.write(pickle.dumps(Payload()))
+    file.flush()
+    try:
+        CheckpointLoader.load_checkpoint(file.name)
+    except Exception:
+        pass
+assert not hasattr(sys, "ran"), "the checkpoint ran code"
+""",
+        "the checkpoint ran code",
+    ),
     "onnx-by-tracing": Case(
         """
 import io, torch

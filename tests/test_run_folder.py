@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from autommlab.compare.records import OPTIONS_FILE, CompareOptions, require_no_c
 from autommlab.data.bag_files import read_bag, write_bag
 from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import Bag
-from autommlab.deployment.bundle_files import missing_files
 from autommlab.deployment.records import Deployment, Verification
 from autommlab.options import MAY_CHANGE, RunOptions
 from autommlab.storage.run_folder import RunFolder
@@ -144,16 +142,3 @@ def test_a_comparison_is_no_run_and_says_what_goes_on_with_it(tmp_path: Path) ->
     (tmp_path / OPTIONS_FILE).write_text("{")
     with pytest.raises(ResumeError, match="holds a comparison, not a run"):
         require_no_comparison(tmp_path)
-
-
-def test_a_bundle_that_lacks_a_file_is_noticed(tmp_path: Path) -> None:
-    assert missing_files(tmp_path) == ["bundle.json"]
-    (tmp_path / "bundle.json").write_text(json.dumps({"files": ["model.onnx"]}))
-    for name in ("predict.py", "labels.txt", "model.onnx"):
-        (tmp_path / name).write_text("x")
-    (tmp_path / "bundle_runtime").mkdir()
-    assert missing_files(tmp_path) == []
-    (tmp_path / "model.onnx").write_text("")
-    assert missing_files(tmp_path) == ["model.onnx"]
-    (tmp_path / "bundle.json").write_text("[" * 100_000)
-    assert missing_files(tmp_path) == ["bundle.json"]

@@ -18,6 +18,8 @@ from .images import Box, Prepared, load_image, prepare
 from .sessions import open_session
 
 DEFAULT_THRESHOLD = 0.3
+#: Entries of every `bundle.json`, with the types that JSON gives them.
+_NEEDED = {"task": str, "engine": str, "files": list, "classes": list, "input": dict, "output": dict}
 
 
 class Predictor:
@@ -32,10 +34,7 @@ class Predictor:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        try:
-            self.info: dict[str, Any] = json.loads((self.folder / "bundle.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise BundleError(f"{self.folder} is not a bundle: its bundle.json cannot be read ({error}).") from error
+        self.info = _read_info(self.folder)
         self.task: str = self.info["task"]
         self.classes: list[str] = self.info["classes"]
         self._run = open_session(self.folder, self.info)
@@ -97,6 +96,23 @@ class Predictor:
             "box": [x, y, width, height],
             "keypoints": points,
         }
+
+
+def _read_info(folder: Path) -> dict[str, Any]:
+    """The content of `bundle.json`, with all that every bundle has; its files lie in the bundle."""
+    try:
+        info = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{folder} is not a bundle: its bundle.json cannot be read ({error}).") from error
+    if not isinstance(info, dict) or any(not isinstance(info.get(name), kind) for name, kind in _NEEDED.items()):
+        raise BundleError(f"{folder} is not a bundle: its bundle.json lacks one of {', '.join(_NEEDED)}.")
+    for name in (*info["files"], *info["classes"]):
+        if not isinstance(name, str):
+            raise BundleError(f"{folder / 'bundle.json'} names {name!r}, which is no text.")
+    for name in info["files"]:
+        if Path(name).name != name:
+            raise BundleError(f"{folder / 'bundle.json'} names the file {name!r}, which is not in the bundle.")
+    return info
 
 
 def _checked(box: Sequence[float], size: tuple[int, int]) -> Box:

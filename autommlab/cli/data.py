@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 
 from autommlab.common.errors import DataError, unknown
+from autommlab.common.escaping import rich_markup as escape
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:

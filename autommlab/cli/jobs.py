@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autommlab.cli.shared import print_table
+from autommlab.common.escaping import terminal
 
 if TYPE_CHECKING:
     from autommlab.jobs.client import Jobs
@@ -88,7 +89,7 @@ def logs(
     if follow:
         _watch(jobs, job)
     else:
-        print(jobs.log(job), end="")
+        _show(jobs.log(job))
 
 
 def stop(job: Job, address: Address = None) -> None:
@@ -139,7 +140,7 @@ def _watch(jobs: Jobs, job_id: str) -> None:
 
 
 def _show(text: str) -> None:
-    print(text, end="", flush=True)
+    print(terminal(text), end="", flush=True)
 
 
 def _reason(message: str | None) -> str:

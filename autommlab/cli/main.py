@@ -15,14 +15,17 @@ from autommlab.cli.data import data_app
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
-from autommlab.cli.run import run
+from autommlab.cli.run import HEADINGS, run
 from autommlab.cli.serve import serve_app
+from autommlab.cli.shared import grouped
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import AutoMMLabError, StorageError, tell_renamed
+from autommlab.common.escaping import terminal
 from autommlab.common.files import STORAGE_ERRNOS
 from autommlab.common.stopping import obey_signals, stopped
+from autommlab.common.storage import refuse_secrets
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -32,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(run)
+app.command(cls=grouped(HEADINGS))(run)
 app.command()(compare)
 app.command(context_settings=FOR_RUN)(submit)
 app.command(name="jobs")(list_jobs)
@@ -99,7 +102,9 @@ def main() -> None:
     obey_signals()
     keep_bytecode(home() / "bytecode")
     sys.argv[1:] = todays_words(sys.argv[1:])
+    os.environ.setdefault("MPLCONFIGDIR", str(home() / "matplotlib"))  # its own choice is HOME, perhaps read-only
     try:
+        refuse_secrets(*sys.argv[1:])  # before any command repeats or stores a word of it
         app()
     except BaseException as error:
         sys.exit(_told(error))
@@ -138,4 +143,4 @@ def todays_words(arguments: list[str]) -> list[str]:
 
 
 def _complain(message: str) -> None:
-    print(f"Error: {message}", file=sys.stderr)
+    print(f"Error: {terminal(message)}", file=sys.stderr)

@@ -23,6 +23,7 @@ def predict_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
 ) -> None:
     """Predict with a bundle and draw the answers into copies of the images."""
+    from autommlab.cli.shared import say
     from autommlab.common.errors import DataError
     from autommlab.deployment.predicting import load_bundle, predict_files
 
@@ -32,9 +33,9 @@ def predict_command(
         if as_json:
             typer.echo(result.to_json())
         elif result.problem:
-            typer.echo(f"Error: {result.problem}", err=True)
+            say(f"Error: {result.problem}", error=True)
         else:
-            typer.echo(_line(result))
+            say(_line(result))
         problems += bool(result.problem)
     if problems:
         typer.echo(f"{problems} of {len(images)} image(s) could not be read.", err=True)

@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autommlab.cli.shared import going_on, names_with_commas
+from autommlab.cli.shared import going_on, names_with_commas, say
 from autommlab.common.errors import RequestError
 
 #: Names of options that differ from those of the fields.
 _FIELDS = {"request": "text", "time": "time_min"}
+#: Of `run --help`.
+HEADINGS = {
+    "What": ("request", "parse", "data", "task", "classes", "model", "weights", "engine", "device"),
+    "Budget": ("profile", "trials", "time", "concurrent", "seed"),
+    "Search": ("searcher", "scheduler"),
+    "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial"),
+    "Output": ("out", "resume", "require", "dry_run", "as_json"),
+}
 #: Set by Ray for what a job runs.
 _JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
@@ -40,7 +48,7 @@ def run(
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
     searcher: Annotated[
-        str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: tpe+default]")
+        str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: hpo-llama]")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")
@@ -191,15 +199,15 @@ def _show_plan(options: RunOptions, events: Events, ask: Any, *, as_json: bool) 
         return
     profile = settings.profile(options.profile)
     budget = profile.tasks[plan.request.model.task]
-    print(f"Would train {plan.choice.entry.title} on {', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)}):")
-    print(
+    say(f"Would train {plan.choice.entry.title} on {', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)}):")
+    say(
         f"  {options.trials or profile.trials} trials by {options.searcher}, "
         f"{budget.iterations[0]}..{budget.iterations[1]} iterations each, "
         f"images of {plan.choice.input_size[0]}x{plan.choice.input_size[1]}"
     )
     for reason in plan.choice.reasons:
-        print(f"  {reason}")
-    print(f"  then deploy for {plan.request.deploy.inference_engine}. Nothing was trained (--dry-run).")
+        say(f"  {reason}")
+    say(f"  then deploy for {plan.request.deploy.inference_engine}. Nothing was trained (--dry-run).")
 
 
 def _tell_outcome(outcome: RunOutcome, name: str) -> None:
@@ -207,19 +215,17 @@ def _tell_outcome(outcome: RunOutcome, name: str) -> None:
     from autommlab.data.embedded import of_drawings
 
     study, deployment = outcome.study, outcome.deployment
-    print(
-        f"\n{study.objective}: {study.best.score:.3f} on validation, {study.test_metrics[study.objective]:.3f} on test"
-    )
+    say(f"\n{study.objective}: {study.best.score:.3f} on validation, {study.test_metrics[study.objective]:.3f} on test")
     for check in deployment.limits:
         verdict = {True: "met", False: "NOT met", None: "not measured"}[check.holds]
-        print(f"  {check.name}: wanted {check.wanted}, got {check.got}: {verdict}")
+        say(f"  {check.name}: wanted {check.wanted}, got {check.got}: {verdict}")
     for note in deployment.notes:
-        print(f"  {note}")
+        say(f"  {note}")
     for step in _next_steps(outcome, name):
-        print(f"  {step}")
-    print(f"Try it: autommlab predict {shlex.quote(str(deployment.bundle))} IMAGE")
+        say(f"  {step}")
+    say(f"Try it: autommlab predict {shlex.quote(str(deployment.bundle))} IMAGE")
     if words := of_drawings(outcome.bag):
-        print(f"  {words}")
+        say(f"  {words}")
 
 
 def _next_steps(outcome: RunOutcome, name: str) -> list[str]:

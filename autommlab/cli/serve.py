@@ -35,7 +35,8 @@ def up(
     ] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = None,
     api_key: Annotated[
-        str | None, typer.Option("--api-key", envvar="AUTOMMLAB_LLM_KEY", help="What clients must send.")
+        str | None,
+        typer.Option("--api-key", envvar="AUTOMMLAB_LLM_KEY", help="What clients must send. [default: a random key]"),
     ] = None,
     address: Annotated[
         str | None, typer.Option("--address", help="Ray cluster to deploy on. [default: RAY_ADDRESS, or this machine]")
@@ -45,6 +46,7 @@ def up(
     with _clear_errors():
         from serve.lifecycle import ensure_service
         from serve.settings import load_settings
+        from serve.state import STATE_FILE, key_of
 
         settings = load_settings(settings_file, base_model=base_model, port=port, api_key=api_key, ray_address=address)
         started = time.monotonic()
@@ -52,6 +54,8 @@ def up(
             service = ensure_service(settings, show)
     print(f"LLM service ready at {service.url}/v1 after {time.monotonic() - started:.0f} s")
     print(f"  models: {', '.join(service.models)}")
+    if key_of(service.url, settings.folder):
+        print(f"  key for other clients: api_key in {settings.folder / STATE_FILE}")
 
 
 @serve_app.command()

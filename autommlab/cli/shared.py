@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand
+
+from autommlab.common.escaping import rich_markup, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,10 +104,20 @@ def searchers_named(text: str) -> tuple[str, ...]:
     return asked
 
 
+def say(text: str, *, error: bool = False) -> None:
+    """Print a line that may hold names of classes or files: what a terminal would obey is shown as text."""
+    print(terminal(text), file=sys.stderr if error else sys.stdout, flush=True)
+
+
 def print_table(table: Table) -> None:
-    """As wide as the terminal; elsewhere as wide as the table, instead of broken at 80 columns."""
+    """As wide as the terminal; elsewhere as wide as the table, instead of broken at 80 columns.
+
+    A cell that is a string is text, whatever stands in it; one with colours is a `rich.text.Text`.
+    """
     from rich.console import Console
 
+    for column in table.columns:
+        column._cells[:] = [rich_markup(cell) if isinstance(cell, str) else cell for cell in column._cells]
     console = Console()
     (console if console.is_terminal else Console(width=_WIDTH_OF_A_LOG)).print(table)
 
@@ -128,17 +140,23 @@ def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] 
     return ask
 
 
-class GroupedCommand(TyperCommand):
-    """A command whose options stand in `--help` under the headings that `rich_help_panel` names, in plain text."""
+def grouped(headings: Mapping[str, Sequence[str]]) -> type[TyperCommand]:
+    """A command whose `--help` shows its options under headings, in plain text.
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write arguments and options, group after group in the order of the first member."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                heading = getattr(parameter, "rich_help_panel", None) or "Other"
-                groups.setdefault(heading, []).append(record)
-        for heading, records in groups.items():
-            with formatter.section(heading):
-                formatter.write_dl(records)
+    Args:
+        headings: heading -> names of parameters, in the order of the page; those not named come last.
+    """
+    heading_of = {name: heading for heading, names in headings.items() for name in names}
+
+    class GroupedCommand(TyperCommand):
+        def format_options(self, ctx: Any, formatter: Any) -> None:
+            groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*headings, "Help")}
+            for parameter in self.get_params(ctx):
+                record = parameter.get_help_record(ctx)
+                if record is not None:
+                    groups[heading_of.get(parameter.name or "", "Help")].append(record)
+            for heading, records in groups.items():
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+    return GroupedCommand

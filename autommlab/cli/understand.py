@@ -12,6 +12,7 @@ import typer
 
 from autommlab import settings
 from autommlab.common.errors import RequestError
+from autommlab.common.escaping import terminal
 
 if TYPE_CHECKING:
     from autommlab.understanding.batch import BatchOutcome
@@ -68,7 +69,7 @@ def _show(outcome: Understood) -> None:
 
     table = Table("asked for", "understood")
     for name, value in outcome.request.rows():
-        table.add_row(name, Text(value or "-", style="" if value else "dim"))
+        table.add_row(name, Text(terminal(value) if value else "-", style="" if value else "dim"))
     Console().print(table)
     if outcome.effort is not None:
         typer.echo(outcome.effort.in_words(), err=True)

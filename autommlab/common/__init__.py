@@ -1,1 +1,1 @@
-"""What every part of the package may use; it imports nothing of them."""
+"""The ground floor: what every package may import, and what imports none of them."""

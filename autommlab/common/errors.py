@@ -41,6 +41,10 @@ class SearcherError(RequestError, ValueError):
     """A name, option, configuration or state file that a searcher or scheduler cannot work with."""
 
 
+class UntrustedSnapshot(SearcherError):
+    """A study's state that somebody else wrote, or changed; to restore it could run what is pickled in it."""
+
+
 class DataError(AutoMMLabError):
     """A data set is missing, broken, or does not hold the classes asked for."""
 

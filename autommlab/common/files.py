@@ -64,6 +64,17 @@ def write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
+def write_private(path: Path, text: str) -> Path:
+    """Replace the content of a file in one step; at no moment can anybody but the user read it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with replacing(path, private=True) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return path
+
+
 def write_stream(path: Path, source: BinaryIO) -> Path:
     """Replace the content of a file by all that `source` gives, in one step.
 

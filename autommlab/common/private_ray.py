@@ -1,4 +1,4 @@
-"""A Ray of our own on this machine, listening on loopback only."""
+"""A Ray of our own on this machine, listening on loopback only, with a token and a folder that nobody else has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from autommlab.common.private_folder import PrivateFolder, make_private_folder, restore, use_token
+
 START_ATTEMPTS = 3
+#: Folders of the private Ray of this process, and Ray's variables as they were before it.
+_OWN: list[tuple[PrivateFolder, dict[str, str | None]]] = []
 _CLUSTER_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 #: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
@@ -35,6 +39,8 @@ def prepare_ray_environment() -> None:
 def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
     """Ray on loopback; tried again where a busy machine does not bring it up within Ray's fixed 30 s.
 
+    `stop_private_ray` ends it.
+
     Args:
         log_to_driver: show what workers print.
         **options: more of `ray.init`.
@@ -45,29 +51,50 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
     import ray
 
     for attempt in range(1, START_ATTEMPTS + 1):
+        folder = _of_this_process()
         try:
             with _on_loopback(), _any_agent_port(), own_signal_handlers():
-                ray.init(
+                started: Any = ray.init(
                     address="local",
                     _node_ip_address="127.0.0.1",
                     include_dashboard=False,
                     log_to_driver=log_to_driver,
                     logging_level=logging.ERROR,
+                    _temp_dir=str(folder.temporary),
                     **options,
                 )
+                folder.tell_address(started.address_info["gcs_address"])
             return
         except Exception as error:
             # Ray says with a bare Exception that its node was too slow.
             slow = type(error) is Exception and "timed out during startup" in str(error)
+            stop_private_ray()
             if not slow and not isinstance(error, RuntimeError | TimeoutError):
                 raise
-            ray.shutdown()
             if attempt == START_ATTEMPTS:
                 if slow:
                     raise TimeoutError(
                         f"Ray's node did not start, {attempt} times; is the machine overloaded?"
                     ) from error
                 raise
+
+
+def stop_private_ray() -> None:
+    """Disconnect from Ray; one that this process started ends, and its token and folder are deleted."""
+    ray: Any = sys.modules.get("ray")
+    if ray is not None:
+        ray.shutdown()
+    while _OWN:
+        folder, kept = _OWN.pop()
+        restore(kept)
+        folder.remove()
+
+
+def _of_this_process() -> PrivateFolder:
+    """New folders; from now on Ray uses their token."""
+    folder = make_private_folder()
+    _OWN.append((folder, use_token(folder.token_file)))
+    return folder
 
 
 @contextlib.contextmanager

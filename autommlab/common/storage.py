@@ -1,6 +1,9 @@
 """Folders and whole files on any storage that Ray and pyarrow know: `s3://`, `gs://`, `abfs://`, `hdfs://`, `file://`.
 
 A reader of a file sees the old content or the new, never half of one.
+
+A URI carries no secret: it is stored in options, shown in reports and hints, and part of a job's command line, which
+others of the machine can read. `refuse_secrets` stands where URIs come in, `shown` wherever one is printed before that.
 """
 
 from __future__ import annotations
@@ -8,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import posixpath
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from autommlab.common.environment import home
 from autommlab.common.errors import StorageError
@@ -20,13 +25,24 @@ from autommlab.common.errors import StorageError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
+#: Names of options after "?" whose values are secrets, and what such a value is shown as.
+_SECRET_OPTION = re.compile(r"(?i)secret|passw|token|key|credential|signature|^sig$|^sas$")
+_HIDDEN = "***"
+#: What comes before an "@" in a path: that is no login.
+_HOST_AND_PORT = re.compile(r"[^/:]*:\d+/")
+_INSTEAD = (
+    "Leave it out and give it to the storage's client: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws for s3, "
+    "GOOGLE_APPLICATION_CREDENTIALS for gs, AZURE_STORAGE_KEY for abfs; and change the secret, for a shell remembers "
+    "what was typed"
+)
+
 
 @dataclass(frozen=True)
 class Place:
     """A folder on a storage.
 
     Attributes:
-        uri: as the person wrote it; may carry pyarrow's options after "?".
+        uri: as the person wrote it, free of secrets; may carry pyarrow's options after "?".
         files: the storage.
         path: the folder on it, without scheme.
     """
@@ -45,13 +61,46 @@ def is_uri(text: str) -> bool:
     return "://" in text
 
 
+def refuse_secrets(*texts: str) -> None:
+    """Check words as they come in: names of folders, data sets or runs, requests; only URIs in them can be wrong.
+
+    Raises:
+        StorageError: one of them is a URI with a password or a secret option in it; the text does not repeat it.
+    """
+    for word in (word for text in texts for word in text.split()):
+        if is_uri(word) and shown(word) != word:
+            raise StorageError(f"{shown(word)} carries a secret, and a URI is stored and shown. {_INSTEAD}")
+
+
+def shown(uri: str) -> str:
+    """The URI as it may be printed and recorded: password and secret options replaced by stars."""
+    address, question, query = uri.partition("?")
+    scheme, mark, rest = address.partition("://")
+    login, at, host = rest.rpartition("@")  # the last: a key that was not percent-encoded holds "/" and "@"
+    if at and ":" in login.partition("/")[0] and not _HOST_AND_PORT.match(login):
+        address = f"{scheme}{mark}{_HIDDEN}@{host}"
+    return f"{address}{question}{_shown_query(query)}"
+
+
+def _shown_query(query: str) -> str:
+    words = []
+    for word in query.split("&"):
+        name, equals, value = word.partition("=")
+        plain = unquote_plus(value)
+        secret = value and (_SECRET_OPTION.search(name) or shown(plain) != plain)
+        words.append(f"{name}{equals}{_HIDDEN}" if secret else word)
+    return "&".join(words)
+
+
 def place_of(uri: str) -> Place:
     """The storage behind a URI; nothing is asked of it yet.
 
     Raises:
-        StorageError: an unknown scheme, or the storage's own client cannot be loaded.
+        StorageError: a secret in it, an unknown scheme, or the storage's own client cannot be loaded.
     """
     from pyarrow.fs import FileSystem
+
+    refuse_secrets(uri)
 
     try:
         files, path = FileSystem.from_uri(uri)

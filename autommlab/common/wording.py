@@ -32,12 +32,6 @@ def hyperparameters_line(values: Mapping[str, Any]) -> str:
     return " · ".join(words[name].format(values[name]) for name in order if name in values)
 
 
-def one_line(text: str) -> str:
-    """`text` without line breaks and control codes, safe for a log file."""
-    flat = re.sub(r"\s*[\r\n]\s*", " ", text)
-    return "".join(char for char in flat if char.isprintable())
-
-
 #: Goes into a prompt as it stands: letters, digits and a few signs, on one line.
 _PLAIN = re.compile(r"[\w.+/%()' -]+")
 #: What chat templates build their marks from ("<|im_end|>", "[INST]"), apart from control characters.

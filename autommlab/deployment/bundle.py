@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from autommlab.common.escaping import one_line
 from autommlab.data.records import Bag
 from autommlab.deployment.engines import ENGINE_PACKAGES, EngineFiles
 from autommlab.deployment.export import OnnxModel
@@ -50,7 +51,7 @@ def write_working_parts(
     if trained.task is Task.KEYPOINT and bag.keypoints is not None:
         info |= {"codec": codec_rule(trained), "keypoints": bag.keypoints.model_dump(mode="json")}
     _write(folder / "bundle.json", json.dumps(info, indent=2))
-    _write(folder / "labels.txt", "\n".join(bag.classes))
+    _write(folder / "labels.txt", "\n".join(map(one_line, bag.classes)))
     _write(folder / "requirements.txt", "\n".join(requirements(engine)))
     shutil.copyfile(_HERE / "predict_template.py", folder / "predict.py")
     runtime = folder / "bundle_runtime"

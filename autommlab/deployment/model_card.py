@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autommlab.common.escaping import markdown
 from autommlab.data.records import Bag
 from autommlab.deployment.records import LimitCheck, Verification
 from autommlab.models.records import ModelChoice
@@ -47,7 +49,7 @@ class Facts:
 def write_papers(folder: Path, facts: Facts) -> None:
     """Write `model_card.md` and `README.md` into a bundle."""
     sections = [
-        f"# {facts.choice.entry.title} for {', '.join(facts.bag.classes)}",
+        f"# {facts.choice.entry.title} for {_names(facts.bag.classes)}",
         _intended_use(facts.request, facts.bag),
         _data(facts.bag),
         _model(facts.choice),
@@ -69,17 +71,17 @@ def _intended_use(request: ModelRequest, bag: Bag) -> str:
         "On images like the training data; anything else (other classes, scenes, cameras) is untested. "
         "Not checked for decisions about people, nor for safety.",
     ]
-    return "\n".join([*lines, f"Asked for: {asked}"] if asked else lines)
+    return "\n".join([*lines, f"Asked for: {markdown(asked)}"] if asked else lines)
 
 
 def _data(bag: Bag) -> str:
     rows = [f"| {split} | {part.images} | {_counts(part.per_class)} |" for split, part in bag.splits.items()]
-    sources = [f"- {target}: {', '.join(merged)}" for target, merged in bag.sources.items()]
-    notes = [f"- {note}" for note in bag.notes]
+    sources = [f"- {markdown(target)}: {_names(merged)}" for target, merged in bag.sources.items()]
+    notes = [f"- {markdown(note)}" for note in bag.notes]
     return "\n".join(
         [
             "## Data",
-            f"Sets: {', '.join(bag.datasets)}. Bag {bag.digest[:12]}, seed {bag.seed}. No image is in two splits.",
+            f"Sets: {_names(bag.datasets)}. Bag {bag.digest[:12]}, seed {bag.seed}. No image is in two splits.",
             "",
             "| split | images | per class |",
             "|---|---|---|",
@@ -92,8 +94,12 @@ def _data(bag: Bag) -> str:
     )
 
 
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(markdown, names))
+
+
 def _counts(per_class: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in per_class.items()) or "not counted"
+    return ", ".join(f"{markdown(name)} {count}" for name, count in per_class.items()) or "not counted"
 
 
 def _model(choice: ModelChoice) -> str:
@@ -105,8 +111,8 @@ def _model(choice: ModelChoice) -> str:
             "## Model",
             f"{choice.entry.title} ({choice.entry.name}, {choice.entry.toolbox}), input {width} x {height} pixels, "
             f"{choice.measured.params_m:.3g} M parameters, {choice.measured.flops_g:.3g} GFLOPs.",
-            f"Pretrained weights: {origin}.",
-            *[f"- {reason}" for reason in choice.reasons],
+            f"Pretrained weights: {markdown(origin)}.",
+            *[f"- {markdown(reason)}" for reason in choice.reasons],
         ]
     )
 
@@ -165,7 +171,7 @@ def _limits(facts: Facts) -> str:
     if not facts.verification.agrees:
         lines.append("The exported model differs from the trained one: do not use it unchecked.")
     lines += facts.notes
-    return "\n".join(["## Limits", *[f"- {line}" for line in lines or ["The request set none."]]])
+    return "\n".join(["## Limits", *[f"- {markdown(line)}" for line in lines or ["The request set none."]]])
 
 
 def _licences(bag: Bag) -> str:
@@ -181,7 +187,7 @@ def _licences(bag: Bag) -> str:
 
 def _readme(bag: Bag, engine: Engine) -> str:
     box = " --box 10,20,100,200" if bag.task is Task.KEYPOINT else ""
-    return f"""# A {bag.task.value} model for {", ".join(bag.classes)}
+    return f"""# A {bag.task.value} model for {_names(bag.classes)}
 
 Runs with {engine.value}, numpy and Pillow; no training code.
 

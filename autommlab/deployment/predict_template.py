@@ -75,7 +75,7 @@ def _predict_all(predictor: Predictor, options: argparse.Namespace) -> int:
         mask = answer.pop("mask", None)
         if mask is not None and options.masks:
             answer["mask_file"] = _save_mask(mask, options.masks / f"{_free_name(Path(path).stem, taken)}.png")
-        print(json.dumps({"image": path, **answer}) if options.json else f"{path}: {_in_words(answer)}")
+        print(json.dumps({"image": path, **answer}) if options.json else _printable(f"{path}: {_in_words(answer)}"))
     return failed
 
 
@@ -87,6 +87,11 @@ def _free_name(stem: str, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name)
     return name
+
+
+def _printable(text: str) -> str:
+    """A terminal obeys control characters; names of classes and files may hold some."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _save_mask(mask: Any, path: Path) -> str:

@@ -1,36 +1,19 @@
-"""Uses a finished bundle: loads its own `predict.py` and draws its answers into images."""
+"""Uses a finished bundle: loads its model and draws its answers into images."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
+from autommlab.bundle_runtime import BundleError, Predictor
 from autommlab.common.errors import DeploymentError, StorageError
 
 Box = tuple[float, float, float, float]
 #: Lowest score of a box or an instance that is shown.
 DEFAULT_THRESHOLD = 0.3
-#: The package inside a bundle that its `predict.py` imports by this name.
-_RUNTIME = "bundle_runtime"
-#: Its error, a class of each bundle's own.
-_BUNDLE_ERROR = "BundleError"
-
-
-class Predictor(Protocol):
-    """What a bundle's `predict.py` offers."""
-
-    def __call__(
-        self, image: Any, threshold: float = ..., boxes: Sequence[Sequence[float]] | None = ...
-    ) -> dict[str, Any]:
-        """The answer for a Pillow image or a path, in one of the forms that `report.drawing` draws."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +53,24 @@ class Predicted:
 
 
 def load_bundle(folder: Path) -> LoadedBundle:
-    """Load a bundle by its own code. A bundle is a program: load only those that you trust.
+    """Load a bundle from its data: `bundle.json` and the model's files.
+
+    The code that a bundle carries for machines without this package is not run: the same code is installed here, and
+    a bundle may come from anybody.
 
     Raises:
         DeploymentError: the folder is no bundle, its engine is not installed, or it cannot start.
     """
-    for name in ("bundle.json", "predict.py"):
-        if not (folder / name).is_file():
-            raise DeploymentError(
-                f"{folder} is not a bundle: it has no {name}. "
-                "Give the folder `bundle` inside a finished run, for example runs/NAME/bundle."
-            )
+    if not (folder / "bundle.json").is_file():
+        raise DeploymentError(
+            f"{folder} is not a bundle: it has no bundle.json. "
+            "Give the folder `bundle` inside a finished run, for example runs/NAME/bundle."
+        )
     try:
-        meta = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DeploymentError(f"{folder / 'bundle.json'} is not valid JSON: {error}. Deploy it again.") from error
-    module = _import_predict(folder)
-    try:
-        predictor = module.Predictor(folder)
-    except (module.BundleError, ImportError) as error:
-        raise DeploymentError(f"the bundle {folder} cannot start: {error}{_install_hint(folder)}") from error
-    return LoadedBundle(folder, meta, predictor)
+        predictor = Predictor(folder)
+    except BundleError as error:
+        raise DeploymentError(f"the bundle {folder} cannot start: {error}") from error
+    return LoadedBundle(folder, predictor.info, predictor)
 
 
 def predict_files(
@@ -125,9 +105,7 @@ def predict_files(
             continue
         try:
             answer = bundle.predictor(path, threshold=threshold, boxes=boxes)
-        except Exception as error:
-            if type(error).__name__ != _BUNDLE_ERROR:
-                raise
+        except BundleError as error:
             yield Predicted(path, {}, problem=str(error))
             continue
         yield _save(bundle, path, image, answer, out, _free_name(path.stem, taken))
@@ -163,40 +141,3 @@ def _free_name(stem: str, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name)
     return name
-
-
-def _import_predict(folder: Path) -> ModuleType:
-    """The bundle's `predict.py` as a module of its own, so that several bundles can be loaded."""
-    spec = importlib.util.spec_from_file_location(f"bundle_{folder.resolve().name}", folder / "predict.py")
-    if spec is None or spec.loader is None:
-        raise DeploymentError(f"{folder / 'predict.py'} cannot be imported as Python code.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    with _own_runtime():
-        try:
-            spec.loader.exec_module(module)
-        except (ImportError, SyntaxError) as error:
-            hint = _install_hint(folder)
-            raise DeploymentError(f"the bundle {folder} cannot start: {error}{hint}") from error
-        except SystemExit as stop:  # a bundle's program leaves this way when a package is missing
-            raise DeploymentError(f"the bundle {folder} cannot start: {stop.code}") from stop
-    if not hasattr(module, "Predictor"):
-        raise DeploymentError(f"{folder / 'predict.py'} has no class Predictor: it is not a bundle's.")
-    return module
-
-
-@contextlib.contextmanager
-def _own_runtime() -> Iterator[None]:
-    """Let a bundle import its own `bundle_runtime`, not that of a bundle loaded before."""
-    path = list(sys.path)
-    for name in [name for name in sys.modules if name == _RUNTIME or name.startswith(f"{_RUNTIME}.")]:
-        del sys.modules[name]
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-
-
-def _install_hint(folder: Path) -> str:
-    needed = folder / "requirements.txt"
-    return f". Install what it needs: pip install -r {needed}" if needed.is_file() else ""

@@ -62,6 +62,7 @@ class Deployment(BaseModel):
 
     Attributes:
         asked: what the request asked for; `engine` is what was delivered.
+        files: SHA-256 of each file of the bundle, by its path in it; empty in records of older versions.
         notes: why they differ, and other sentences for the report.
     """
 
@@ -74,6 +75,7 @@ class Deployment(BaseModel):
     verification: Verification
     limits: tuple[LimitCheck, ...]
     notes: tuple[str, ...] = ()
+    files: dict[str, str] = {}
 
     def summary(self) -> str:
         """One line: the engine, whether it agrees with PyTorch, its speed."""

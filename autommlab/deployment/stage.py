@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autommlab.common.errors import DeploymentError
 from autommlab.common.files import storage_errors
 from autommlab.data.records import Bag
+from autommlab.deployment.delivered import hashes_of
 from autommlab.deployment.records import Deployment, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.progress.events import Events
@@ -111,6 +112,7 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     write_papers(built, facts)
     for note in notes:
         job.events.emit("note", _STAGE, note)
+    files = hashes_of(built)
     return Deployment(
         bundle=_put_in_place(built, bundle),
         asked=job.request.deploy.inference_engine,
@@ -119,6 +121,7 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
         verification=check,
         limits=limits,
         notes=notes,
+        files=files,
     )
 
 

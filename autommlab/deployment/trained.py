@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autommlab.bundle_runtime import pictures
-from autommlab.common.errors import DeploymentError
+from autommlab.common.checkpoint_loader import load_checkpoint
+from autommlab.common.errors import DeploymentError, ModelError
 from autommlab.compat import quiet_toolboxes
 from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import Bag
 from autommlab.tasks import Task
+from autommlab.training.config_file import read_config
 from autommlab.training.data_config import test_on
 from autommlab.training.records import StudyResult
 
@@ -60,24 +61,22 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
 
     with quiet_toolboxes():
         prepare_toolbox(study.task)
-    from mmengine.config import Config
     from mmengine.registry import DATASETS, init_default_scope
 
     for path in (study.config_file, study.checkpoint):
         if not path.is_file():
             raise DeploymentError(f"cannot deploy: {path} of the study is missing. Train again, or restore it.")
-    config = Config.fromfile(study.config_file)
+    config = read_config(study.config_file)
     init_default_scope(config.default_scope)
     annotations = _subset(bag, images, scratch)
-    model = _build_model(config, study.checkpoint)
+    model = _build_model(config, study)
     test_on(config, annotations)
     with quiet_toolboxes():
         dataset = DATASETS.build(config.test_dataloader.dataset)
     return Trained(study.task, config, model, dataset, [dict(evaluator) for evaluator in config.test_evaluator])
 
 
-def _build_model(config: Any, checkpoint: Path) -> Any:
-    import torch
+def _build_model(config: Any, study: StudyResult) -> Any:
     from mmengine.registry import MODELS
 
     model_config = dict(config.model)
@@ -85,11 +84,10 @@ def _build_model(config: Any, checkpoint: Path) -> Any:
         model_config.setdefault("data_preprocessor", config.data_preprocessor)
     model = MODELS.build(model_config)
     try:
-        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        model.load_state_dict(weights["state_dict"])
-    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        model.load_state_dict(load_checkpoint(study.checkpoint)["state_dict"])
+    except (RuntimeError, KeyError, TypeError, ModelError) as error:
         raise DeploymentError(
-            f"the weights {checkpoint} do not fit the model of {config.filename}: {error}. "
+            f"the weights {study.checkpoint} do not fit the model of {study.config_file}: {error}. "
             "Both must come from the same trial; train again."
         ) from error
     return model.eval()

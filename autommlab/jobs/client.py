@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autommlab import settings
 from autommlab.common.errors import JobError, unknown
 from autommlab.common.ray_address import require_job_server, use_token_file
+from autommlab.common.signing import TRUST_VARIABLE, trusts_all
 from autommlab.jobs.entrypoint import PARSE_FILE, JobPlan
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Jobs:
             JobError: the cluster refuses it.
         """
         with tempfile.TemporaryDirectory(prefix="autommlab-job-") as folder, _errors("the job was not accepted"):
-            environment: dict[str, Any] = {}
+            environment: dict[str, Any] = {"env_vars": {TRUST_VARIABLE: "1"}} if trusts_all() else {}
             if plan.parse is not None:
                 shutil.copyfile(plan.parse, Path(folder) / PARSE_FILE)
                 environment["working_dir"] = folder

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
+from autommlab.common.checkpoint_loader import ORIGINS
 from autommlab.common.errors import ModelError
 from autommlab.models.records import ModelEntry
 from autommlab.models.toolbox_config import read_facts
@@ -46,6 +47,8 @@ class _Source:
 _KEYPOINT_RESULTS = frozenset(
     f"{kind} 2D Keypoint" for kind in ("Body", "Wholebody", "Animal", "Face", "Hand", "Fashion")
 )
+#: Typing errors in metafiles of mmpose and mmsegmentation.
+_MISTYPED = {"(https://": "https://", "oz1z1penmmlab": "openmmlab"}
 SOURCES: tuple[_Source, ...] = (
     _Source(
         "mmpretrain",
@@ -236,8 +239,15 @@ def _entry(
         score=score.value,
         score_metric=score.metric,
         score_dataset=score.data_set,
-        weights_url=str(model.get("Weights") or ""),
+        weights_url=_weights_url(str(model.get("Weights") or "")),
     )
+
+
+def _weights_url(written: str) -> str:
+    """The checkpoint's URL without the metafiles' typing errors, "" if it is not one of OpenMMLab's own."""
+    for wrong, right in _MISTYPED.items():
+        written = written.replace(wrong, right)
+    return written if written.startswith(tuple(f"{origin}/" for origin in ORIGINS)) else ""
 
 
 def _scaled(value: Any, unit: float) -> float | None:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.common.checkpoint_loader import load_checkpoint
 from autommlab.common.environment import home
 from autommlab.common.errors import ModelError, StorageError, unknown
 from autommlab.common.files import replacing
@@ -108,9 +109,8 @@ def converted_file(package: str, *, features_only: bool) -> Path:
 
 def _renamed(backbone: PackagedBackbone) -> dict[str, Tensor]:
     import timm
-    import torch
 
-    carried = torch.load(carried_file(backbone.package), map_location="cpu", weights_only=True)
+    carried = load_checkpoint(carried_file(backbone.package))
     wanted = timm.create_model(backbone.timm_name, pretrained=False).state_dict()
     shapes = [tuple(tensor.shape) for tensor in carried.values()]
     if shapes != [tuple(tensor.shape) for tensor in wanted.values()]:

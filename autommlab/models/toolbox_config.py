@@ -24,7 +24,11 @@ def config_path(entry: ModelEntry) -> Path:
     spec = importlib.util.find_spec(entry.toolbox)
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"{entry.name}: the toolbox {entry.toolbox} is not installed. Run `uv sync`.")
-    path = Path(next(iter(spec.submodule_search_locations))) / ".mim" / entry.config
+    folder = Path(next(iter(spec.submodule_search_locations))) / ".mim"
+    path = folder / entry.config
+    # A toolbox's config is a program that is run: the entry, which a run folder tells, must name one of the toolbox.
+    if ".." in Path(entry.config).parts or not path.is_relative_to(folder):
+        raise ModelError(f"{entry.name}: the config {entry.config!r} does not lie in {entry.toolbox}; it is not read.")
     if not path.is_file():
         raise ModelError(
             f"{entry.name}: the index names the config {entry.config!r}, which {entry.toolbox} does not ship."

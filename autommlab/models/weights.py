@@ -7,13 +7,12 @@ reached is not asked again in the same process, and neither is any other.
 from __future__ import annotations
 
 import functools
-import pickle
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from autommlab import settings
+from autommlab.common.checkpoint_loader import PROBE_TIMEOUT_S, load_checkpoint, open_trusted, refusal
 from autommlab.common.errors import AutoMMLabError, ModelError
 from autommlab.models.packaged_weights import carried_file
 from autommlab.models.records import ModelEntry, Pretrained
@@ -66,34 +65,22 @@ def fetchable(entry: ModelEntry) -> bool:
         except AutoMMLabError:
             return False
         return True
-    host = urlsplit(entry.weights_url).netloc
-    if _hosts.get(host) == "":
-        return True
-    return bool(entry.weights_url) and not _obstacle(entry.weights_url)
+    if not entry.weights_url or refusal(entry.weights_url):
+        return False
+    return _hosts.get(urlsplit(entry.weights_url).netloc) == "" or not _obstacle(entry.weights_url)
 
 
 def _from_file(given: Path) -> Pretrained:
-    import torch
-
     path = given.expanduser().resolve()
-    if not path.is_file():
-        raise ModelError(f"the weights file {path} does not exist. Give the path of a PyTorch checkpoint (.pth).")
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"the weights file {path} cannot be loaded as plain tensors: {reason}. "
-            "Allowed is a PyTorch checkpoint that torch.load(weights_only=True) reads: save its state dict alone."
-        ) from error
+    load_checkpoint(path)
     return Pretrained(kind="file", source=str(path), reason="the file that was given")
 
 
 def _obstacle(url: str) -> str:
     """Why a URL cannot be fetched, "" if it can."""
+    if why := refusal(url):
+        return why
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        return f"only http and https addresses are fetched, not {url!r}"
     if parts.netloc not in _hosts and any(_hosts.values()):
         return next(reason for reason in _hosts.values() if reason)
     return _hosts.get(parts.netloc) or _head(url)
@@ -102,9 +89,9 @@ def _obstacle(url: str) -> str:
 @functools.cache
 def _head(url: str) -> str:
     host = urlsplit(url).netloc
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the scheme is checked by the caller
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - `refusal` checks the scheme
     try:
-        with urllib.request.urlopen(request, timeout=settings.WEIGHTS_PROBE_TIMEOUT_S):  # noqa: S310
+        with open_trusted(request, PROBE_TIMEOUT_S):
             _hosts[host] = ""
             return ""
     except urllib.error.HTTPError as error:

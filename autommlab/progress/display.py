@@ -21,10 +21,12 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from autommlab.common.wording import duration, one_line
+from autommlab.common.escaping import one_line
+from autommlab.common.wording import duration
 from autommlab.progress.state import Watched, products, stage_label, trial_line
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Show `event`; may be called from any thread."""
+        told = {name: one_line(value) if isinstance(value, str) else value for name, value in event.data.items()}
+        event = replace(event, message=one_line(event.message), data=told)  # names of classes and files are in it
         with self._lock:
             if self._watched.run_began is None:
                 self._watched.run_began = event.time

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
 from autommlab.common.errors import TrainingError
-from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
 from autommlab.common.trial_status import SCORE
 from autommlab.speed.suggestions import pauses
 from autommlab.tasks import Task
@@ -93,7 +93,6 @@ def measure_scale(
     """
     prepare_ray_environment()
     quiet_tune()
-    import ray
 
     tell(f"{trials} sleeping trials of {trial_s:g} s, {slots} at a time")
     start_private_ray(num_cpus=slots, object_store_memory=_STORE_BYTES)
@@ -104,13 +103,14 @@ def measure_scale(
             cpu = time.process_time() - cpu
             state = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     finally:
-        ray.shutdown()
+        stop_private_ray()
     return _result(reports, searcher, (trials, slots, trial_s), called=called, cpu=cpu, memory=memory, state=state)
 
 
 def _study(searcher: str, trials: int, slots: int, trial_s: float, folder: Path) -> list[dict[str, Any]]:
     from ray import tune
 
+    from autommlab.common.signing import run_key
     from autommlab.speed.sleeping_trial import SleepingTrial
     from autommlab.training.study_log import Silent
     from searchers.tune.fair_share import FairShare
@@ -130,7 +130,7 @@ def _study(searcher: str, trials: int, slots: int, trial_s: float, folder: Path)
         resources_per_trial={"cpu": 1},
         reuse_actors=True,
         raise_on_failed_trial=False,
-        callbacks=[StudySnapshots()],
+        callbacks=[StudySnapshots(run_key())],
         verbose=0,
         progress_reporter=Silent(),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
-from autommlab.common.private_ray import prepare_ray_environment, start_private_ray
+from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
 from autommlab.common.trial_status import SCORE
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
@@ -128,7 +128,6 @@ def _slot_use(
 ) -> SlotUse:
     prepare_ray_environment()
     quiet_tune()
-    import ray
     from ray import tune
 
     from autommlab.speed.sleeping_trial import SleepingTrial
@@ -152,7 +151,7 @@ def _slot_use(
             )
             reports = [trial.last_result for trial in done.trials]
     finally:
-        ray.shutdown()
+        stop_private_ray()
     waiting, longest = pauses(reports)
     fallbacks = searcher.usage()["fallbacks"] if hasattr(searcher, "usage") else 0
     return SlotUse(searcher=name, trials=trials, waiting=waiting, longest_s=longest, fallbacks=fallbacks)

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from autommlab.common.errors import TrainingError
+from autommlab.common.private_folder import authenticated, token_of
 from autommlab.common.ray_address import TIMEOUT_S, require_ray, use_token_file
 from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus, ServiceStatus
 
@@ -40,7 +41,8 @@ def clusters(address: str | None = None) -> tuple[ClusterStatus, ...]:
     find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]
     for each in sorted(find_gcs_addresses()):
         try:
-            found.append(_cluster(each))
+            with authenticated(token_of(each)):  # a private Ray of a run or the service has a token of its own
+                found.append(_cluster(each))
         except TrainingError:  # it ended a moment ago, or belongs to somebody else
             continue
     return tuple(found)

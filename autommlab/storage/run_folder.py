@@ -18,6 +18,7 @@ from autommlab.common.errors import ResumeError, StorageError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.common.jsonl import in_words
 from autommlab.common.run_path import within
+from autommlab.common.signing import require_own
 from autommlab.options import Differences, RunOptions
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -83,7 +84,7 @@ class RunFolder:
             What changed of the options, a line each.
 
         Raises:
-            ResumeError: other options, with the differences.
+            ResumeError: other options, with the differences, or a folder of another user.
             StorageError: not writable, or another process is running it.
         """
         with storage_errors(self.path):
@@ -92,6 +93,7 @@ class RunFolder:
                 self._lock.acquire(timeout=0)
             except filelock.Timeout as error:
                 raise StorageError(f"{self.path} is in use by another process; wait for it or choose --out") from error
+        require_own(self.path)
         changed = self.options().differences(options) if self.exists else Differences([], [])
         refused = changed.refused if may_extend else [*changed.refused, *changed.allowed]
         if refused:
@@ -130,6 +132,11 @@ class RunFolder:
     def read(self, name: str, kind: type[Record]) -> Record | None:
         """The stored record of that name, None if its stage has not finished."""
         return self._read(name, kind) if (self.path / f"{name}.json").exists() else None
+
+    def delete(self, name: str) -> None:
+        """Forget a record; its stage is done again."""
+        with storage_errors(self.path):
+            (self.path / f"{name}.json").unlink(missing_ok=True)
 
     def stage_seconds(self) -> dict[str, float]:
         """Seconds that each finished stage took."""

@@ -15,6 +15,8 @@ import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.model import is_model_wrapper
 
+from autommlab.common.checkpoint_loader import load_checkpoint
+
 WEIGHTS_FILE = "trial.pth"
 RANDOM_STATE_FILE = "random_state.pth"
 
@@ -55,7 +57,7 @@ def _random_state_file() -> str:
 
 def restore_random_state(folder: Path) -> None:
     """Set the random generators to where `save_progress` found them."""
-    state = torch.load(folder / _random_state_file(), weights_only=True)
+    state = load_checkpoint(folder / _random_state_file())
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]

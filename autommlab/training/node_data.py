@@ -11,11 +11,16 @@ from autommlab.common.errors import DataError
 from autommlab.common.files import storage_errors, write_stream
 from autommlab.common.storage import Place, place_errors
 from autommlab.data.embedded import load, specs
-from autommlab.data.remote import fetch
+from autommlab.data.remote import fetch, local_folder
 from autommlab.storage.mirror import names_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from autommlab.data.records import Bag
+
+#: `data/fetched/HASH/NAME`, the end of every `local_folder`.
+_FETCHED_PARTS = 4
 
 
 def bring_bag(bag: Bag, place: Place | None) -> None:
@@ -47,8 +52,16 @@ def bring_bag(bag: Bag, place: Place | None) -> None:
             return
         _draw(bag)
         for uri, folder in bag.fetched.items():
-            fetch(uri, folder)
+            fetch(uri, _fetched_folder(uri, folder))
         _copy(bag, Place(place.uri, place.files, place.inside(bag.folder.name)))
+
+
+def _fetched_folder(uri: str, folder: Path) -> Path:
+    """The folder that a bag tells, which may be of another home; a run's records must not have us write elsewhere."""
+    usual = local_folder(uri).parts[-_FETCHED_PARTS:]
+    if folder.parts[-_FETCHED_PARTS:] != usual or ".." in folder.parts:
+        raise DataError(f"the bag wants {uri} in {folder}, which is no folder for fetched sets ({'/'.join(usual)})")
+    return folder
 
 
 def _is_here(bag: Bag) -> bool:

@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
-from autommlab.common.errors import StorageError, TrainingError
+from autommlab.common.errors import ResumeError, StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
+from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
 from autommlab.common.trial_status import SCORE
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
@@ -232,7 +233,7 @@ def _search(
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from searchers.tune.fair_share import FairShare
     from searchers.tune.schedulers import create_scheduler
-    from searchers.tune.snapshots import StudySnapshots, recover, save_often
+    from searchers.tune.snapshots import StudySnapshots, save_often
 
     quiet_tune()
     save_often()
@@ -265,8 +266,8 @@ def _search(
             reuse_actors=options.reuse_actors,
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
-            callbacks=[log, StudySnapshots()],
-            resume=recover(state.ray, state.files),
+            callbacks=[log, StudySnapshots(run_key())],
+            resume=_recovered(state),
             verbose=0,
             progress_reporter=Silent(),
         )
@@ -282,6 +283,21 @@ def _search(
         raise TrainingError(
             f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
+
+
+def _recovered(state: StudyState) -> bool:
+    """Whether there is a state to go on from; Ray Tune unpickles it, so it must be one that we wrote.
+
+    Raises:
+        ResumeError: it is not.
+    """
+    from autommlab.common.errors import UntrustedSnapshot
+    from searchers.tune.snapshots import recover
+
+    try:
+        return recover(state.ray, state.files, key=None if trusts_all() else run_key())
+    except UntrustedSnapshot as error:
+        raise ResumeError(f"{error}. {HOW_TO_TRUST}") from error
 
 
 def quiet_tune() -> None:

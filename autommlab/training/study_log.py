@@ -11,6 +11,7 @@ from ray import tune
 from autommlab.common.files import write_stream
 from autommlab.common.trial_status import SCORE, TrialStatus, is_scored
 from autommlab.progress.events import Events
+from autommlab.training.config_file import write_config
 from autommlab.training.failures import WorkerLostError
 from autommlab.training.ledger import TEST_FILE, Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord
@@ -166,9 +167,10 @@ def _keep(trial: Trial, folder: Path) -> None:
     if trial.checkpoint is None:
         return
     source: Any = trial.checkpoint  # Ray annotates its storage as optional; a trial's always has one
-    for name, kept in ((_TRIAL_WEIGHTS, CHECKPOINT_FILE), (CONFIG_FILE, CONFIG_FILE)):
-        with source.filesystem.open_input_stream(f"{source.path}/{name}") as stored:
-            write_stream(folder / kept, stored)
+    with source.filesystem.open_input_stream(f"{source.path}/{_TRIAL_WEIGHTS}") as stored:
+        write_stream(folder / CHECKPOINT_FILE, stored)
+    with source.filesystem.open_input_stream(f"{source.path}/{CONFIG_FILE}") as stored:
+        write_config(folder / CONFIG_FILE, stored.read().decode())
 
 
 def _discard_checkpoint(trial: Trial) -> None:

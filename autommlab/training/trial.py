@@ -22,6 +22,7 @@ from mmengine.visualization import Visualizer
 from autommlab import compat
 from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
+from autommlab.training.config_file import read_config
 from autommlab.training.data_config import test_on
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup, runner_config
@@ -158,7 +159,7 @@ def evaluate(
     """Measure a trained model on TEST.
 
     Args:
-        config_file: as written by a trial (`config_text`).
+        config_file: of a trial (`config_file.write_config`).
         checkpoint: weights of the trial.
         task: the model's task.
         annotations: of the test images, wherever they lie now; None = where they lay in training.
@@ -167,7 +168,7 @@ def evaluate(
     from autommlab.training.transforms import skipped_samples
 
     prepare_toolbox(task)
-    config = Config.fromfile(config_file, format_python_code=False)
+    config = read_config(config_file)
     if annotations is not None:
         test_on(config, annotations)
     config.load_from, config.resume = str(checkpoint), False

@@ -22,8 +22,8 @@ from searchers.tracking import TrackingSearcher
 from searchers.transfer.transfer_surrogate import ranker_for
 from searchers.transfer.trial_history import history_file, load_history
 from searchers.transfer.zero_shot import zero_shot_configs
-from serve.client import ServiceClient
-from serve.settings import KEY_VARIABLE, URL_VARIABLE
+from serve.client import ServiceClient, known_key
+from serve.settings import URL_VARIABLE
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ def service_client(name: str, service: str | ServiceClient | None, timeout_s: fl
             f"the searcher {name!r} asks an LLM service and was given none: start one with `autommlab serve up`, "
             f"or name one by service=URL or the environment variable {URL_VARIABLE}"
         )
-    return ServiceClient(url, api_key=os.environ.get(KEY_VARIABLE), timeout_s=timeout_s)
+    return ServiceClient(url, api_key=known_key(url), timeout_s=timeout_s)
 
 
 def hpo_llama(

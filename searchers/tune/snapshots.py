@@ -7,6 +7,8 @@ moments, and `Tuner.restore` then logs an error and silently starts all over.
 
 `StudySnapshots` bundles the three files of one moment into `snapshot.zip`, swapped in
 as a whole, whenever a trial starts, saves or ends; `recover` puts them back before `Tuner.restore`.
+Tune unpickles what it restores, so the bundle also holds the hashes of its files, signed with a key:
+`recover` takes none that was written with another one.
 Tune's own pace, a save every 10 s at most, is too slow for that. After `save_often` the
 bundle is current a few milliseconds after a trial ends, before any later event is handled;
 in a study of so many trials that a save takes 0.1 s, a few seconds later, because each save
@@ -19,10 +21,14 @@ From ray 2.60: tune/execution/{tune_controller,experiment_state}.py, `save_to_di
 from __future__ import annotations
 
 import fnmatch
+import hashlib
+import hmac
 import io
+import json
 import posixpath
 import statistics
 import zipfile
+import zlib
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +39,7 @@ from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search.search_generator import SearchGenerator
 
-from autommlab.common.errors import SearcherError
+from autommlab.common.errors import SearcherError, UntrustedSnapshot
 from autommlab.common.storage import open_whole, read_whole
 from searchers.base import BaseSearcher
 
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
 #: Seconds from which a save is dear, and the fraction of the driver's time that dear ones may take (Tune's own).
 DEAR_SAVE_S, MOST_OF_TIME = 0.1, 0.05
 
-_BUNDLE = "snapshot.zip"
+_BUNDLE, _MANIFEST = "snapshot.zip", "manifest.json"
 _TEMPLATES = (TuneController.CKPT_FILE_TMPL, SearchGenerator.CKPT_FILE_TMPL, BaseSearcher.CKPT_FILE_TMPL)
 
 
@@ -75,9 +81,14 @@ class PacedSaves(_ExperimentCheckpointManager):
 
 
 class StudySnapshots(Callback):
-    """Give one to `tune.RunConfig(callbacks=[...])`, for a searcher derived from `BaseSearcher`."""
+    """Give one to `tune.RunConfig(callbacks=[...])`, for a searcher derived from `BaseSearcher`.
 
-    def __init__(self) -> None:
+    Args:
+        key: signs the bundle; secret.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
         self._staging: Path | None = None
         self._study: tuple[FileSystem, str] | None = None
 
@@ -108,13 +119,9 @@ class StudySnapshots(Callback):
         """Tune asks for it right after it has written the other files: the moment to bundle them."""
         if self._staging is not None and self._study is not None:
             states = [_newest(self._staging, template) for template in _TEMPLATES]
-            bundle = io.BytesIO()
-            with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as pack:
-                for state in states:
-                    if state is not None:
-                        pack.write(state, state.name)
+            contents = {state.name: state.read_bytes() for state in states if state is not None}
             files, study = self._study
-            _write(files, posixpath.join(study, _BUNDLE), bundle.getvalue())
+            _write(files, posixpath.join(study, _BUNDLE), packed(contents, self._key))
             self._staging = None
         return None
 
@@ -126,47 +133,82 @@ def _lighten(trial: Any) -> None:
     trial.invalidate_json_state()
 
 
-def recover(study: str | Path, files: FileSystem | None = None) -> bool:
-    """Make `study` ready for `Tuner.restore`.
+def packed(contents: dict[str, bytes], key: bytes) -> bytes:
+    """The bundle of these files (name -> content) with their signed hashes."""
+    bundle = io.BytesIO()
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as pack:
+        for name, content in contents.items():
+            pack.writestr(name, content)
+        pack.writestr(_MANIFEST, _manifest(contents, key))
+    return bundle.getvalue()
+
+
+def _manifest(contents: dict[str, bytes], key: bytes) -> bytes:
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
+    signature = hmac.new(key, json.dumps(hashes).encode(), hashlib.sha256).hexdigest()
+    return json.dumps({"files": hashes, "signature": signature}).encode()
+
+
+def recover(study: str | Path, files: FileSystem | None = None, *, key: bytes | None) -> bool:
+    """Make `study` ready for `tune.run(resume=True)`, which unpickles nothing there but what is in the bundle.
+
+    Files of Ray's that hold pickles (`*.pkl`) are deleted, in the trials' folders too: our trials write none.
+    `tuner.pkl` stays, for `Tuner.restore`; who calls that trusts the folder.
 
     Args:
         study: `storage_path` / `name` of the run's `tune.RunConfig`.
         files: the storage that it lies on, None = this machine's disk.
+        key: that the bundle must be signed with; None takes any, because the person trusts who wrote it.
 
     Returns:
         False if no trial had started there: start the study anew.
 
     Raises:
-        SearcherError: the bundle is not one of ours.
+        UntrustedSnapshot: the bundle was signed with another key, or changed.
+        SearcherError: the bundle is broken.
         OSError: the storage fails.
     """
     from pyarrow.fs import FileSelector, LocalFileSystem
 
     files, folder = files or LocalFileSystem(), str(study)
     source = posixpath.join(folder, _BUNDLE)
-    packed = read_whole(files, source)
-    if packed is None:
+    stored = read_whole(files, source)
+    if stored is None:
         return False
-    bundle = _unpacked(packed, source)
-    for found in files.get_file_info(FileSelector(folder)):
-        if any(fnmatch.fnmatch(found.base_name, template.format("*")) for template in _TEMPLATES):
+    bundle = _unpacked(stored, source, key)
+    for found in files.get_file_info(FileSelector(folder, recursive=True)):
+        if found.is_file and _is_unpickled(found.base_name):
             files.delete_file(found.path)
     for name, content in bundle.items():
         _write(files, posixpath.join(folder, name), content)
     return True
 
 
-def _unpacked(packed: bytes, source: str) -> dict[str, bytes]:
+def _unpacked(stored: bytes, source: str, key: bytes | None) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(io.BytesIO(packed)) as pack:  # checks each file's CRC
+        with zipfile.ZipFile(io.BytesIO(stored)) as pack:  # checks each file's CRC
             bundle = {name: pack.read(name) for name in pack.namelist()}
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise SearcherError(f"{source} cannot be read ({error}); start the study anew") from error
+    manifest = bundle.pop(_MANIFEST, b"")
+    if key is not None and not hmac.compare_digest(manifest, _manifest(bundle, key)):
+        raise UntrustedSnapshot(f"{source} was not written by this installation, or was changed since")
+    if not all(_is_state(name) and "/" not in name for name in bundle):
+        raise SearcherError(f"{source} holds other files than a study's state ({', '.join(bundle)})")
     if len(bundle) != len(_TEMPLATES):
         raise SearcherError(
             f"{source} holds {len(bundle)} of {len(_TEMPLATES)} files ({', '.join(bundle)}); start the study anew"
         )
     return bundle
+
+
+def _is_state(name: str) -> bool:
+    return any(fnmatch.fnmatch(name, template.format("*")) for template in _TEMPLATES)
+
+
+def _is_unpickled(name: str) -> bool:
+    """Tune unpickles the file, or what its JSON holds, as it restores a study or a trial."""
+    return _is_state(name) or (name.endswith(".pkl") and name != "tuner.pkl")
 
 
 def _write(files: FileSystem, path: str, content: bytes) -> None:

@@ -1,61 +1,75 @@
-"""`autommlab predict` on bundles whose predictor is a few lines of real code on pixels."""
+"""`autommlab predict`: the answers of a few lines of code on pixels, told and drawn; and what a bundle must not do."""
 
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from autommlab.cli.main import app
 from autommlab.common.errors import DeploymentError, RequestError, StorageError
-from autommlab.deployment.predicting import load_bundle, predict_files
+from autommlab.deployment.predicting import Box, load_bundle, predict_files
 
-#: Each finds things by brightness: an answer of the right form that depends on the image.
-_HEAD = """
-import numpy as np
-from PIL import Image
-class BundleError(Exception):
-    pass
-class Predictor:
-    def __init__(self, folder):
-        pass
-    def __call__(self, image, threshold=0.3, boxes=None):
-        pixels = np.asarray(image if isinstance(image, Image.Image) else Image.open(image).convert("L"))
-"""
-_BODIES = {
-    "classification": """
+_META = {"classes": ["dark", "bright"], "keypoints": {"names": ["a", "b"], "skeleton": [[0, 1]]}}
+#: What a hostile bundle brings instead of its predict.py and its runtime.
+_PAYLOAD = "import pathlib; pathlib.Path(__file__).with_name('payload-ran').touch()\n"
+
+
+class Scripted:
+    """Stands for the installed runtime: finds things by brightness, an answer of the right form for the task."""
+
+    def __init__(self, folder: Path) -> None:
+        self.info = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+
+    def __call__(self, image: Path, threshold: float = 0.3, boxes: Sequence[Box] | None = None) -> dict[str, Any]:
+        with Image.open(image) as picture:
+            pixels = np.asarray(picture.convert("L"))
+        answer: dict[str, Any] = getattr(self, self.info["task"])(pixels, threshold, boxes)
+        return answer
+
+    def classification(self, pixels: Any, *_: Any) -> dict[str, Any]:
         score = float(pixels.mean()) / 255
         return {"label": "bright" if score > 0.5 else "dark", "score": max(score, 1 - score), "scores": {}}
-""",
-    "detection": """
+
+    def detection(self, pixels: Any, threshold: float, _: Any) -> dict[str, Any]:
         rows, columns = np.nonzero(pixels > 128)
         box = [int(columns.min()), int(rows.min()), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
         found = [{"label": "bright", "score": 0.9, "box": box}, {"label": "dark", "score": 0.1, "box": box}]
         return {"boxes": [each for each in found if each["score"] >= threshold]}
-""",
-    "segmentation": """
+
+    def segmentation(self, pixels: Any, *_: Any) -> dict[str, Any]:
         mask = (pixels > 128).astype(np.uint8)
         return {"mask": mask, "classes": {"dark": float(1 - mask.mean()), "bright": float(mask.mean())}}
-""",
-    "keypoint": """
-        boxes = boxes or [[0, 0, pixels.shape[1], pixels.shape[0]]]
-        return {"instances": [
-            {"label": "bright", "score": 0.8, "box": list(box),
-             "keypoints": [[box[0] + 2, box[1] + 2, 0.9], [box[0] + 20, box[1] + 20, 0.9]]} for box in boxes]}
-""",
-}
-_META = {"classes": ["dark", "bright"], "keypoints": {"names": ["a", "b"], "skeleton": [[0, 1]]}}
+
+    def keypoint(self, pixels: Any, _: float, boxes: Sequence[Box] | None) -> dict[str, Any]:
+        whole = [(0, 0, pixels.shape[1], pixels.shape[0])]
+        return {
+            "instances": [
+                {"label": "bright", "score": 0.8, "box": list(box),
+                 "keypoints": [[box[0] + 2, box[1] + 2, 0.9], [box[0] + 20, box[1] + 20, 0.9]]}
+                for box in boxes or whole
+            ]
+        }  # fmt: skip
 
 
-def make_bundle(folder: Path, task: str, head: str = _HEAD) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "bundle.json").write_text(json.dumps(_META | {"task": task}), encoding="utf-8")
-    (folder / "predict.py").write_text(head + _BODIES[task], encoding="utf-8")
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autommlab.deployment.predicting.Predictor", Scripted)
+
+
+def make_bundle(folder: Path, task: str, **entries: object) -> Path:
+    (folder / "bundle_runtime").mkdir(parents=True)
+    (folder / "bundle.json").write_text(json.dumps(_META | {"task": task, **entries}), encoding="utf-8")
+    for name in ("predict.py", "bundle_runtime/__init__.py", "numpy.py", "json.py"):
+        (folder / name).write_text(_PAYLOAD, encoding="utf-8")
     return folder
 
 
@@ -82,6 +96,7 @@ def predict(*arguments: object) -> tuple[int, str, str, BaseException | None]:
         ("keypoint", "1 bright"),
     ],
 )
+@pytest.mark.usefixtures("scripted")
 def test_each_task_is_told_and_drawn(task: str, words: str, image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", task)
     code, out, _, _ = predict(bundle, image, "--out", tmp_path / "out")
@@ -93,6 +108,7 @@ def test_each_task_is_told_and_drawn(task: str, words: str, image: Path, tmp_pat
         assert np.abs(np.asarray(drawn.convert("RGB"), int) - np.asarray(plain, int)).max() > 60
 
 
+@pytest.mark.usefixtures("scripted")
 def test_a_box_is_drawn_where_it_is(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "detection")
     predict(bundle, image, "--out", tmp_path / "out")
@@ -103,6 +119,7 @@ def test_a_box_is_drawn_where_it_is(image: Path, tmp_path: Path) -> None:
     assert not colourful[4 * 45 :, :].any()
 
 
+@pytest.mark.usefixtures("scripted")
 def test_json_names_image_answer_and_drawing(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "detection")
     code, out, _, _ = predict(bundle, image, "--out", tmp_path / "out", "--json")
@@ -113,12 +130,14 @@ def test_json_names_image_answer_and_drawing(image: Path, tmp_path: Path) -> Non
     assert Path(answer["drawn"]).is_file()
 
 
+@pytest.mark.usefixtures("scripted")
 def test_threshold_reaches_the_predictor(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "detection")
     _, out, _, _ = predict(bundle, image, "--out", tmp_path / "out", "--json", "--threshold", 0.05)
     assert [box["label"] for box in json.loads(out)["boxes"]] == ["bright", "dark"]
 
 
+@pytest.mark.usefixtures("scripted")
 def test_a_mask_is_saved_as_an_index_image(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "segmentation")
     _, out, _, _ = predict(bundle, image, "--out", tmp_path / "out", "--json")
@@ -129,6 +148,7 @@ def test_a_mask_is_saved_as_an_index_image(image: Path, tmp_path: Path) -> None:
         assert np.asarray(mask).sum() == 600
 
 
+@pytest.mark.usefixtures("scripted")
 def test_boxes_of_objects_reach_a_keypoint_bundle(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "keypoint")
     options = ("--out", tmp_path / "out", "--json", "--box", "5,6,30,30", "--box", "40,10,20,20")
@@ -136,6 +156,7 @@ def test_boxes_of_objects_reach_a_keypoint_bundle(image: Path, tmp_path: Path) -
     assert [i["keypoints"][0][:2] for i in json.loads(out)["instances"]] == [[7, 8], [42, 12]]
 
 
+@pytest.mark.usefixtures("scripted")
 @pytest.mark.parametrize("box", ["5,6,30", "0,0,0,0", "1,2,nan,4", "1,2,3,inf", "1,2,-3,4", "a,b,c,d", ""])
 def test_bad_box_is_explained(box: str, image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "keypoint")
@@ -160,6 +181,7 @@ class Predictor:
     assert [one.problem for one in done] == ["the box lies outside of the picture"]
 
 
+@pytest.mark.usefixtures("scripted")
 def test_unreadable_images_are_named_and_the_others_predicted(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "classification")
     (tmp_path / "note.jpg").write_text("not an image")
@@ -175,6 +197,7 @@ def test_unreadable_images_are_named_and_the_others_predicted(image: Path, tmp_p
     assert "4 of 5 image(s) could not be read" in err
 
 
+@pytest.mark.usefixtures("scripted")
 def test_unreadable_image_in_json(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "classification")
     code, out, _, _ = predict(bundle, tmp_path / "missing.jpg", "--json", "--out", tmp_path / "out")
@@ -182,6 +205,7 @@ def test_unreadable_image_in_json(tmp_path: Path) -> None:
     assert "the file does not exist" in json.loads(out)["error"]
 
 
+@pytest.mark.usefixtures("scripted")
 def test_same_name_in_two_folders_gives_two_drawings(image: Path, tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", "classification")
     (tmp_path / "other").mkdir()
@@ -191,6 +215,7 @@ def test_same_name_in_two_folders_gives_two_drawings(image: Path, tmp_path: Path
     assert drawn == ["photo-2-predicted.png", "photo-predicted.png"]
 
 
+@pytest.mark.usefixtures("scripted")
 def test_output_folder_of_the_images_keeps_the_images(image: Path, tmp_path: Path) -> None:
     before = image.read_bytes()
     predict(make_bundle(tmp_path / "bundle", "classification"), image, "--out", tmp_path)
@@ -204,54 +229,65 @@ def test_not_a_bundle(image: Path, tmp_path: Path) -> None:
             load_bundle(folder)
 
 
-def test_broken_bundle_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "bundle.json cannot be read"),
+        ("[" * 200_000, "bundle.json cannot be read"),
+        ("[]", "lacks one of task"),
+        (json.dumps(_META | {"task": "detection"}), "lacks one of task"),
+    ],
+)
+def test_broken_bundle_json(tmp_path: Path, text: str, said: str) -> None:
     bundle = make_bundle(tmp_path / "bundle", "detection")
-    (bundle / "bundle.json").write_text("{")
-    with pytest.raises(DeploymentError, match="not valid JSON"):
+    (bundle / "bundle.json").write_text(text)
+    with pytest.raises(DeploymentError, match=said):
         load_bundle(bundle)
 
 
-def test_missing_engine_says_what_to_install(tmp_path: Path) -> None:
-    bundle = make_bundle(tmp_path / "bundle", "detection", "import an_engine_nobody_has\n" + _HEAD)
-    (bundle / "requirements.txt").write_text("numpy\n")
-    with pytest.raises(DeploymentError, match=r"an_engine_nobody_has.*pip install -r .*requirements\.txt"):
+_WHOLE = {"engine": "onnxruntime", "files": ["model.onnx"], "input": {}, "output": {}}
+
+
+def test_a_lost_model_and_an_unknown_engine_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match=r"lacks model\.onnx; copy the whole folder again"):
+        load_bundle(make_bundle(tmp_path / "lost", "detection", **_WHOLE))
+    bundle = make_bundle(tmp_path / "unknown", "detection", **_WHOLE | {"engine": "predict"})
+    with pytest.raises(DeploymentError, match="unknown engine 'predict'"):
         load_bundle(bundle)
 
 
-def test_a_bundle_that_leaves_when_a_package_is_missing(tmp_path: Path) -> None:
-    head = 'import sys\nsys.exit("this bundle cannot start: pip install -r x")\n' + _HEAD
-    with pytest.raises(DeploymentError, match="cannot start: this bundle cannot start: pip install"):
-        load_bundle(make_bundle(tmp_path / "bundle", "detection", head))
+@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "sub/model.onnx", "", ".."])
+def test_a_bundle_reads_its_own_files_only(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DeploymentError, match=r"which is not in the bundle|lacks \.*;"):
+        load_bundle(make_bundle(tmp_path / "bundle", "detection", **_WHOLE | {"files": [name]}))
 
 
-def test_predict_without_predictor(tmp_path: Path) -> None:
-    bundle = make_bundle(tmp_path / "bundle", "detection")
-    (bundle / "predict.py").write_text("answer = 42\n")
-    with pytest.raises(DeploymentError, match="has no class Predictor"):
-        load_bundle(bundle)
+@pytest.mark.slow
+def test_nothing_that_a_bundle_brings_is_run(image: Path, tmp_path: Path) -> None:
+    """A real model of one operator, in a folder full of programs."""
+    bundle = make_bundle(tmp_path / "bundle", "classification", **_WHOLE)
+    rule = {"size": [2, 8], "resize": "stretch", "channels": "rgb", "mean": [0] * 3, "std": [1] * 3, "tensor_pad": 0}
+    info = json.loads((bundle / "bundle.json").read_text())
+    info |= {"input": rule | {"tensor": [1, 3, 8, 2]}, "output": {"names": ["y"], "activation": "softmax"}}
+    (bundle / "bundle.json").write_text(json.dumps(info))
+    node = onnx.helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2], keepdims=0)
+    graph = onnx.helper.make_graph(
+        [node],
+        "g",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 8, 2])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, bundle / "model.onnx")
+    line = [sys.executable, "-m", "autommlab", "predict", bundle, image, "--out", tmp_path / "out", "--json"]
+    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, cwd=tmp_path)
+    assert "payload" not in done.stderr
+    assert not list(tmp_path.rglob("payload-ran"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["label"] in _META["classes"]
 
 
-def test_each_bundle_runs_its_own_runtime(image: Path, tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        bundle = tmp_path / name
-        bundle.mkdir()
-        (bundle / "bundle.json").write_text(json.dumps(_META))
-        (bundle / "predict.py").write_text(
-            "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent))\n"
-            "from bundle_runtime import BundleError, Predictor\n"
-        )
-        (bundle / "bundle_runtime.py").write_text(
-            "class BundleError(Exception): pass\n"
-            "class Predictor:\n"
-            "    def __init__(self, folder): pass\n"
-            f"    def __call__(self, image, threshold=0, boxes=None): return {{'label': '{name}', 'score': 1.0}}\n"
-        )
-    path_before = list(sys.path)
-    first, second = load_bundle(tmp_path / "first"), load_bundle(tmp_path / "second")
-    assert (first.predictor(image)["label"], second.predictor(image)["label"]) == ("first", "second")
-    assert sys.path == path_before
-
-
+@pytest.mark.usefixtures("scripted")
 def test_output_that_is_a_file(image: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     _, _, _, error = predict(make_bundle(tmp_path / "bundle", "classification"), image, "--out", tmp_path / "out")

@@ -20,6 +20,8 @@ from searchers import create, create_scheduler
 from searchers.testing import METRIC, SPACE, quadratic
 from searchers.tune.snapshots import StudySnapshots, recover, save_often
 
+KEY = b"of this study"
+
 REPORTS = 3
 
 
@@ -68,7 +70,7 @@ def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: floa
     constants = {"folder": str(folder), "seconds": seconds}
     save_often()
     if restore:
-        recover(folder / "study")
+        recover(folder / "study", key=KEY)
         tuner = tune.Tuner.restore(str(folder / "study"), trainable, param_space=constants)
     else:
         tuner = tune.Tuner(
@@ -81,7 +83,9 @@ def main(folder: Path, searcher: str, scheduler: str, trials: int, seconds: floa
                 max_concurrent_trials=1 if scheduler == "none" else 2,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(name="study", storage_path=str(folder), verbose=0, callbacks=[StudySnapshots()]),
+            run_config=tune.RunConfig(
+                name="study", storage_path=str(folder), verbose=0, callbacks=[StudySnapshots(KEY)]
+            ),
         )
     results = tuner.fit()
     last = [results[number].metrics or {} for number in range(len(results))]

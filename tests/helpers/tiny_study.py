@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from autommlab.data.records import Bag, BagSplit, KeypointMeta, Split
 from autommlab.models.records import Measured, ModelChoice, ModelEntry, Pretrained
 from autommlab.tasks import Task
+from autommlab.training.config_file import write_config
 from autommlab.training.records import Hyperparameters, StudyResult, TrialRecord
 from autommlab.understanding.request import ModelRequest
 from tests.helpers.tiny_models import INPUT_SIZES, small_model
@@ -199,7 +200,7 @@ def runner_config(bag: Bag, folder: Path, model: dict[str, Any], iterations: int
             "log_level": "ERROR",
         }
     )
-    config.dump(folder / "config.py")
+    write_config(folder / "config.py", config.pretty_text)
     return config
 
 

@@ -20,7 +20,7 @@ from serve.settings import make_settings
 for gpu in (False, True):
     parsed = engine_arguments(make_settings(json.loads(sys.argv[1])), "owner/large", gpu=gpu)
     names = ("model", "served_model_name", "dtype", "tensor_parallel_size", "gpu_memory_utilization", "quantization",
-             "max_model_len", "enforce_eager", "kv_cache_memory_bytes", "max_loras", "max_lora_rank", "api_key")
+             "max_model_len", "enforce_eager", "kv_cache_memory_bytes", "max_loras", "max_lora_rank")
     print(json.dumps({name: getattr(parsed, name) for name in names}))
 """
 
@@ -52,7 +52,7 @@ def test_the_environment_of_a_cpu_and_of_a_gpu() -> None:
 @pytest.mark.slow
 def test_vllm_understands_the_arguments() -> None:
     values = {"base_model": "owner/large", "tensor_parallel": 2, "gpu_memory_share": 0.5, "quantization": "fp8",
-              "context_length": 8192, "max_adapters": 8, "max_adapter_rank": 64, "api_key": "k"}  # fmt: skip
+              "context_length": 8192, "max_adapters": 8, "max_adapter_rank": 64}  # fmt: skip
     asked = subprocess.run(
         [sys.executable, "-c", _ASK_VLLM, json.dumps(values)], capture_output=True, text=True, check=True
     )
@@ -61,7 +61,6 @@ def test_vllm_understands_the_arguments() -> None:
         assert parsed["model"] == "owner/large"
         assert parsed["served_model_name"] == ["large"]
         assert (parsed["tensor_parallel_size"], parsed["max_model_len"], parsed["quantization"]) == (2, 8192, "fp8")
-        assert (parsed["max_loras"], parsed["max_lora_rank"], parsed["api_key"]) == (8, 64, ["k"])
     assert (on_cpu["dtype"], on_cpu["enforce_eager"], on_cpu["kv_cache_memory_bytes"]) == ("float32", True, 2**30)
     assert (on_gpu["dtype"], on_gpu["gpu_memory_utilization"], on_gpu["kv_cache_memory_bytes"]) == ("auto", 0.5, None)
     assert not on_gpu["enforce_eager"]

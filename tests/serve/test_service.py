@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import signal
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -164,11 +164,76 @@ def test_refusals_of_the_engine_reach_the_caller(client: ServiceClient, service:
         client.chat([{"role": "user", "content": "word " * 9000}], model=service.models[0])
 
 
+def ask(url: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
+    """Status and text of a plain request."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    content = None if body is None else json.dumps(body)
+    sent = {"Content-Type": "application/json", **headers}
+    connection.request("GET" if body is None else "POST", path, content, sent)
+    with contextlib.closing(connection), connection.getresponse() as answer:
+        return answer.status, answer.read().decode()
+
+
 def test_health_and_metrics(service: ServiceAddress) -> None:
-    with urllib.request.urlopen(service.url + "/health", timeout=10) as answer:
-        assert answer.status == 200
-    with urllib.request.urlopen(service.url + "/metrics", timeout=10) as answer:
-        assert "vllm:generation_tokens_total" in answer.read().decode()
+    assert ask(service.url, "/health")[0] == 200
+    assert ask(service.url, "/metrics")[0] == 401
+    status, text = ask(service.url, "/metrics", Authorization=f"Bearer {service.api_key}")
+    assert status == 200
+    assert "vllm:generation_tokens_total" in text
+
+
+@pytest.mark.parametrize("key", [None, "test-key"])
+def test_only_listed_routes_and_our_own_host_are_served(service: ServiceAddress, key: str | None) -> None:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    asked = {"model": service.models[0], "messages": ASKED, "prompt": "x", "max_tokens": 1}
+    for path, body in (
+        ("/invocations", asked),
+        ("/v1/completions", asked),
+        ("/tokenize", asked),
+        ("/scale_elastic_ep", {}),
+        ("/load", None),
+        ("/version", None),
+    ):
+        assert ask(service.url, path, body, **headers)[0] == (404 if key else 401), path
+    assert ask(service.url, "/v1/models", Host="evil.example", **headers)[0] == 421
+
+
+def test_one_request_cannot_take_the_service_from_others(service: ServiceAddress) -> None:
+    key = {"Authorization": f"Bearer {service.api_key}"}
+    for greedy in ({"n": 10_000}, {"n": "10000"}, {"prompt_logprobs": 20}, {"use_beam_search": True, "n": 32}):
+        body = {"model": service.models[0], "messages": ASKED, "max_tokens": 4, "temperature": 1.0, **greedy}
+        assert ask(service.url, "/v1/chat/completions", body, **key)[0] == 400, greedy
+    assert ask(service.url, "/v1/chat/completions", {"messages": "x" * (5 * 2**20)}, **key)[0] == 413
+
+
+def test_a_damaged_table_of_adapters_takes_nothing_down(
+    client: ServiceClient, service: ServiceAddress, served: dict[str, Path], tiny: ServiceSettings
+) -> None:
+    table = tiny.folder / "adapters" / "table.json"
+    whole = table.read_bytes()
+    table.write_text("[{]")
+    try:
+        assert ask(service.url, "/health")[0] == 200
+        assert set(served) <= set(client.models())
+        with pytest.raises(ServiceRefused, match="is damaged"):
+            client.add_adapter("another", next(iter(served.values())))
+    finally:
+        table.write_bytes(whole)
+    assert set(served) <= set(client.models())
+
+
+def test_an_adapter_of_another_base_model_is_refused_and_leaves_nothing(
+    client: ServiceClient, tiny: ServiceSettings, tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = tiny_adapter(Path(tiny.base_model), tmp_path / "wide", seed=1)
+    weights = load_file(folder / "adapter_model.safetensors")
+    wide = {name: each.repeat(2, axis=1) if "lora_A" in name else each for name, each in weights.items()}
+    save_file(wide, folder / "adapter_model.safetensors")
+    with pytest.raises(ServiceRefused, match=r"this base model needs 8 x (64|128)"):
+        client.add_adapter("wide", folder)
+    assert not list((tiny.folder / "adapters").glob("wide*"))
 
 
 def test_it_listens_on_loopback_only(service: ServiceAddress, tiny: ServiceSettings) -> None:

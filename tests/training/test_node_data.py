@@ -8,10 +8,11 @@ import pytest
 from autommlab.common.errors import DataError
 from autommlab.common.storage import place_of
 from autommlab.data.bag import select_bag
+from autommlab.data.remote import local_folder
 from autommlab.settings import PROFILES
 from autommlab.storage.mirror import Mirror
 from autommlab.tasks import Task
-from autommlab.training.node_data import bring_bag
+from autommlab.training.node_data import _fetched_folder, bring_bag
 from autommlab.understanding.request import ModelRequest
 from tests.helpers.program import EXAMPLES
 
@@ -47,3 +48,14 @@ def test_a_bag_comes_from_the_storage_and_embedded_images_are_drawn_again(
     shutil.rmtree(run)
     with pytest.raises(DataError, match=r"is not on the node .* --out URI"):
         bring_bag(bag, None)
+
+
+def test_a_bag_does_not_choose_where_fetched_sets_are_written(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/set"
+    usual = local_folder(uri)
+    assert _fetched_folder(uri, usual) == usual
+    elsewhere = tmp_path / "another home" / Path(*usual.parts[-4:])
+    assert _fetched_folder(uri, elsewhere) == elsewhere
+    for folder in (tmp_path, Path("/root/.ssh"), usual.parent, usual / "..", usual.with_name("other")):
+        with pytest.raises(DataError, match="no folder for fetched sets"):
+            _fetched_folder(uri, folder)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.tasks import Task
+from autommlab.training.config_file import write_config
 from autommlab.training.records import Hyperparameters
 
 
@@ -44,7 +45,7 @@ def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tin
         seen.append(trial.iteration)
         assert 0 <= metrics[objective(task).name] <= 1
     trial.save(tmp_path)
-    (tmp_path / "config.py").write_text(trial.config_text())
+    write_config(tmp_path / "config.py", trial.config_text())
     tested = trial.test()
     trial.close()
     assert seen == [4, 8]

@@ -1,0 +1,87 @@
+"""Which files of a run count as ours."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from autommlab.common.errors import ResumeError, StorageError
+from autommlab.common.signing import TRUST_VARIABLE, moved, read_signed, require_own, run_key, signed
+from autommlab.options import RunOptions
+from autommlab.storage.run_folder import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "own"))
+    monkeypatch.delenv(TRUST_VARIABLE, raising=False)
+    return tmp_path / "own"
+
+
+def test_the_key_is_one_and_the_users_own(own: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: run_key(), range(32)))
+    assert len(keys) == 1
+    assert [path.name for path in own.iterdir()] == ["run.key"]
+    assert (own / "run.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "no hexadecimal digits", "00"])
+def test_a_damaged_key_is_named(own: Path, content: str) -> None:
+    own.mkdir()
+    (own / "run.key").write_text(content)
+    with pytest.raises(StorageError, match=r"run\.key, cannot be used: .*Delete it"):
+        run_key()
+
+
+@pytest.mark.parametrize("text", ["", "a = 1", "a = 1\n", "# signature: 0\n", "ä\u2028\n"])
+def test_a_signed_text_comes_back(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.py"
+    file.write_text(signed(text), encoding="utf-8")
+    assert read_signed(file).rstrip("\n") == text.rstrip("\n")
+
+
+@pytest.mark.parametrize("how", ["unsigned", "changed", "added", "another key"])
+def test_other_peoples_texts_are_refused_unless_they_are_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    text = signed("a = 1\n")
+    if how == "unsigned":
+        text = "a = 1\n"
+    elif how == "changed":
+        text = text.replace("a = 1", "a = 2")
+    elif how == "added":
+        text += "b = 1\n"
+    else:
+        monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "another machine"))
+    file = tmp_path / "config.py"
+    file.write_text(text)
+    with pytest.raises(ResumeError, match=f"was not written by this installation.*{TRUST_VARIABLE}=1"):
+        read_signed(file)
+    monkeypatch.setenv(TRUST_VARIABLE, "1")
+    assert read_signed(file).startswith("a = ")
+
+
+def test_what_moves_with_its_run_stays_signed_and_nothing_else_becomes_so(tmp_path: Path) -> None:
+    file = tmp_path / "config.py"
+    file.write_text(moved(signed("a = '/old/x'\n"), "/old", "/new"))
+    assert read_signed(file) == "a = '/new/x'\n"
+    file.write_text(moved(signed("a = '/old/x'\n") + "b = 1\n", "/old", "/new"))
+    with pytest.raises(ResumeError):
+        read_signed(file)
+    assert moved("{'a': '/old'}", "/old", "/new") == "{'a': '/new'}"
+
+
+def test_a_folder_of_another_user_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "run"
+    folder = RunFolder(run)
+    folder.open(RunOptions(text="x"))
+    folder.close()
+    monkeypatch.setattr(os, "geteuid", lambda: run.stat().st_uid + 1)
+    with pytest.raises(ResumeError, match=rf"belongs to another user.*{TRUST_VARIABLE}=1"):
+        RunFolder(run).open(RunOptions(text="x"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    require_own(run)
