@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autommlab.common.checkpoint_loader import load_checkpoint
 from autommlab.common.errors import ModelError
 from autommlab.data.records import Bag
 from autommlab.models.config import build_model, model_config
@@ -43,7 +44,7 @@ def tensors_of(path: Path) -> Mapping[str, Tensor]:
     """The named tensors of a checkpoint, under the names that mmengine's loader gives them."""
     import torch
 
-    content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    content: Any = load_checkpoint(path)
     if isinstance(content, Mapping):
         content = content.get("state_dict", content)
     items = content.items() if isinstance(content, Mapping) else ()

@@ -168,14 +168,12 @@ def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
     One of another budget, searcher or other resources is dropped, and one of a folder that was moved: its trials know
     their place by absolute paths. The ledger has all that is finished.
     """
-    from searchers.tune.snapshots import recover
-
     asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
     stored = folder / SEARCH_FILE
     if stored.exists() and stored.read_text(encoding="utf-8") != asked:
         state.delete()
     write_text(stored, asked)
-    return recover(state.ray, state.files)
+    return _recovered(state)
 
 
 def _searcher(
