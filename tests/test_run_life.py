@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,6 @@ def trials(folder: Path) -> list[dict]:
 def test_it_is_stopped_moved_resumed_extended_and_mended(
     home: Path, squares: Path, parse_squares: Path, tmp_path: Path
 ) -> None:
-    import signal
-
     old, new = tmp_path / "für-画 #1", tmp_path / "zurück"
     asked = ["--parse", parse_squares, "--data", squares, "--trials", 2, "--concurrent", 1, "--searcher", "random"]
     ended = signalled(
@@ -73,10 +72,11 @@ def test_it_is_stopped_moved_resumed_extended_and_mended(
     for record in ("bag.json", "study.json", "deployment.json", "bag/bag.json", "bag/train.txt"):
         assert str(old) not in (new / record).read_text(), record
 
+    before = trials(new)
     again = autommlab(home, "run", "--resume", new, "--trials", 3, "--searcher", "tpe", "--cpus-per-trial", 0.5)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "goes on with other settings: " in again.stderr
-    assert trials(new)[:2] == trials(new)[:2]
+    assert trials(new)[:2] == before
     assert [trial["number"] for trial in trials(new)] == [1, 2, 3]
     assert trials(new)[2]["proposed_by"].startswith("tpe")
     options = json.loads((new / "options.json").read_text())

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ _VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 #: Longest temporary folder that leaves room for Ray's own part of a socket's path.
 _LONGEST = 32
 _SAME_START_S = 0.01
+#: How often, and with how many seconds between, folders are deleted that Ray may still write to.
+_ATTEMPTS, _PAUSE_S = 20, 0.1
 
 
 class _Record(BaseModel):
@@ -70,9 +73,16 @@ class PrivateFolder:
         _write_record(self, address)
 
     def remove(self) -> None:
-        """Delete everything; Ray has ended."""
-        shutil.rmtree(self.temporary.parent, ignore_errors=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete everything; Ray has ended.
+
+        Its processes may still write their last lines. What cannot be deleted now keeps its record, for `_sweep`.
+        """
+        for _ in range(_ATTEMPTS):
+            shutil.rmtree(self.temporary.parent, ignore_errors=True)
+            if not self.temporary.parent.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+                return
+            time.sleep(_PAUSE_S)
 
 
 def make_private_folder() -> PrivateFolder:
