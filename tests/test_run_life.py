@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from test_signals import require_policy, signalled
 
 from tests.helpers.program import EXAMPLES, autommlab
+from tests.helpers.signals import require_policy, signalled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 

@@ -6,53 +6,14 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.helpers.program import autommlab, command
+from tests.helpers.program import autommlab
+from tests.helpers.signals import require_policy, signalled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-
-#: Said by nobody who was told to end.
-BAD_WORDS = ("Traceback", "Fatal", "Aborted", "SIGTERM received", "*** ", "fault of autommlab")
-
-
-def kinds(events: Path) -> list[str]:
-    lines = events.read_bytes().split(b"\n")[:-1] if events.exists() else []
-    return [f"{event['stage']}:{event['kind']}" for event in map(json.loads, lines)]
-
-
-def signalled(home: Path, events: Path, mark: str, number: signal.Signals, *arguments: object) -> tuple[int, str]:
-    """Start the program, send it a signal when the event `mark` comes; its exit code and what it said on stderr."""
-    line, environment = command(home, *arguments)
-    before = kinds(events).count(mark)
-    process = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 400
-    try:
-        while kinds(events).count(mark) == before:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline, f"{mark} never came"
-            time.sleep(0.02)
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(number)
-        said = process.communicate(timeout=120)[0]
-    finally:
-        process.kill()
-    _, alive = psutil.wait_procs(children, timeout=30)
-    assert alive == []
-    return process.returncode, said
-
-
-def require_policy(ended: tuple[int, str], number: signal.Signals, hint: str) -> None:
-    code, said = ended
-    assert code == 128 + number, said
-    assert f"interrupted by {number.name}" in said
-    assert hint in said
-    assert [word for word in BAD_WORDS if word in said] == []
-
 
 #: One moment in each stage; in training also while Ray starts.
 MARKS = (
@@ -84,11 +45,12 @@ def test_a_run_ends_and_goes_on_whatever_stage_a_signal_meets(
     assert [trial["status"] for trial in trials] == ["ok"] * 3
 
 
-def test_a_race_and_a_benchmark_end_alike(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
+@pytest.mark.long
+def test_a_comparison_and_a_benchmark_end_alike(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
     asked = ["--parse", parse, "--data", shapes, "--seeds", 1, "--out"]
-    race = ["race", "x", "--searchers", "random", *asked, tmp_path / "race"]
-    ended = signalled(home, tmp_path / "race" / "events.jsonl", "training:trial", signal.SIGINT, *race)
-    require_policy(ended, signal.SIGINT, "Go on with: autommlab race x")
+    compare = ["compare", "x", "--searchers", "random", *asked, tmp_path / "compare"]
+    ended = signalled(home, tmp_path / "compare" / "events.jsonl", "training:trial", signal.SIGINT, *compare)
+    require_policy(ended, signal.SIGINT, "Go on with: autommlab compare x")
     bench = ["bench", "workers", *asked, tmp_path / "bench"]
     ended = signalled(home, tmp_path / "bench" / "events.jsonl", "data:stage-started", signal.SIGTERM, *bench)
     require_policy(ended, signal.SIGTERM, "Go on with: autommlab bench workers")
