@@ -133,3 +133,15 @@ def small_space(
             ChoiceParameter(name="lr_schedule", choices=("PolyLR", "StepLR")),
         )
     )
+
+
+def point(**changes: object) -> Hyperparameters:
+    values = {
+        "iterations": 8,
+        "batch_size": 4,
+        "optimizer": "AdamW",
+        "lr": 1e-3,
+        "weight_decay": 1e-4,
+        "lr_schedule": "CosineAnnealingLR",
+    }
+    return Hyperparameters.model_validate({**values, **changes})

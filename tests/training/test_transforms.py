@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_trial import point
 
 from autommlab.bundle_runtime.images import fitting
 from autommlab.common.errors import DataError
 from autommlab.tasks import Task
+from tests.helpers.tiny_trials import point
 
 
 @pytest.fixture(scope="module", autouse=True)

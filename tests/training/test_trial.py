@@ -6,19 +6,7 @@ import pytest
 
 from autommlab.tasks import Task
 from autommlab.training.config_file import write_config
-from autommlab.training.records import Hyperparameters
-
-
-def point(**changes: object) -> Hyperparameters:
-    values = {
-        "iterations": 8,
-        "batch_size": 4,
-        "optimizer": "AdamW",
-        "lr": 1e-3,
-        "weight_decay": 1e-4,
-        "lr_schedule": "CosineAnnealingLR",
-    }
-    return Hyperparameters.model_validate({**values, **changes})
+from tests.helpers.tiny_trials import point
 
 
 @pytest.mark.parametrize(
