@@ -14,6 +14,7 @@ from autommlab.data.records import SPLITS, Bag, BagSplit, KeypointMeta
 from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.tasks import Task
+from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup
 from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 
