@@ -211,7 +211,8 @@ def _few(spec: DatasetSpec, seed: int) -> list[str]:
     from autommlab.data.draw import is_background
 
     names = [name for name in spec.classes if not is_background(name)]
-    return random.Random(seed).sample(names, min(len(names), _PREVIEW_CLASSES))
+    rng = random.Random(seed)  # noqa: S311 - draws classes of a preview, not secrets
+    return rng.sample(names, min(len(names), _PREVIEW_CLASSES))
 
 
 def _counts_table(counted: Counts, rows: dict[str, dict[str, int]], unit: str) -> Table:

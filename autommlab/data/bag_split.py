@@ -46,7 +46,7 @@ def make_splits(items: Sequence[Item], caps: tuple[int, int, int], seed: int, no
     chosen = [
         item
         for name, found in given.items()
-        for item in _preselected(found, _room(name, missing, limit), random.Random(f"{seed}{name}"))
+        for item in _preselected(found, _room(name, missing, limit), _rng(seed, name))
     ]
     usable, left_out = inspected(chosen)
     note_left_out(left_out, notes)
@@ -87,7 +87,7 @@ def capped(
     joined = [replace(i, split=split) for splits in parts for split in SPLITS for i in splits[split]]
     kept = _without_leaks(joined, notes)
     final: Splits = {
-        split: _capped(kept.get(split, []), limit, random.Random(f"{seed}cap{split}"), other)
+        split: _capped(kept.get(split, []), limit, _rng(seed, f"cap{split}"), other)
         for split, limit in zip(SPLITS, caps, strict=True)
     }
     reached = [split for split, limit in zip(SPLITS, caps, strict=True) if len(final[split]) == limit]
@@ -96,6 +96,11 @@ def capped(
             "The budget caps " + ", ".join(f"{split} at {len(final[split])} images" for split in reached) + "."
         )
     return final
+
+
+def _rng(seed: int, purpose: str) -> random.Random:
+    """A generator for one purpose: its draws do not depend on those for another."""
+    return random.Random(f"{seed}{purpose}")  # noqa: S311 - draws pictures, not secrets
 
 
 def _preselected(items: Sequence[Item], room: int, rng: random.Random) -> list[Item]:
@@ -195,7 +200,7 @@ def _made(
     pictures: dict[str, list[Item]] = defaultdict(list)
     for item in source:
         pictures[item.digest].append(item)
-    free = _after_first_of_group(list(pictures.values()), random.Random(f"{seed}split"))
+    free = _after_first_of_group(list(pictures.values()), _rng(seed, "split"))
     made: Splits = {}
     for split in (split for split in missing if split != "train"):
         wanted = min(max(1, round(shares[split] * len(pictures))), limit[split])

@@ -84,7 +84,7 @@ def _choose(
     dataset: LoadedDataset, pool: list[Sample], wanted: list[str], count: int, seed: int, only_wanted: bool
 ) -> list[Sample]:
     """Up to `count` samples, one class after the other so that rare ones show too."""
-    shuffled = random.Random(seed).sample(pool, len(pool))
+    shuffled = random.Random(seed).sample(pool, len(pool))  # noqa: S311 - draws samples of a preview, not secrets
     if dataset.spec.task is Task.SEGMENTATION:
         shuffled = shuffled[:_MASKS_LOOKED_AT]
     labels = {id(sample): _shown(dataset, sample) for sample in shuffled}

@@ -114,7 +114,7 @@ class HpoLlama(TrackingSearcher):
         for config in self._zero_shot:
             if not is_near(self.space, config, tried):
                 return dict(config), "zero-shot"
-        rng = random.Random(f"{self.seed}/fallback/{len(tried)}")
+        rng = random.Random(f"{self.seed}/fallback/{len(tried)}")  # noqa: S311 - draws configurations, not secrets
         drawn = [self.space.sample(rng) for _ in range(_DRAWS)]
         far = (config for config in drawn if not is_near(self.space, config, tried))
         return next(far, next((config for config in drawn if config not in tried), drawn[0])), "random"

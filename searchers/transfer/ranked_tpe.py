@@ -39,7 +39,7 @@ class RankedTPESampler(TPESampler):
         super().__init__(n_ei_candidates=_DRAWS, **settings)
         self._space, self._score = space, score
         # Optuna leaves out parameters with one value.
-        self._fixed = space.sample(random.Random(0))
+        self._fixed = space.sample(random.Random(0))  # noqa: S311 - draws a configuration, not secrets
         self._results: dict[int, Result] = {}
         self._running: list[Configuration] = []
 

@@ -42,7 +42,10 @@ class Scripted:
     def detection(self, pixels: Any, threshold: float, _: Any) -> dict[str, Any]:
         rows, columns = np.nonzero(pixels > 128)
         box = [int(columns.min()), int(rows.min()), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
-        found = [{"label": "bright", "score": 0.9, "box": box}, {"label": "dark", "score": 0.1, "box": box}]
+        found: list[dict[str, Any]] = [
+            {"label": "bright", "score": 0.9, "box": box},
+            {"label": "dark", "score": 0.1, "box": box},
+        ]
         return {"boxes": [each for each in found if each["score"] >= threshold]}
 
     def segmentation(self, pixels: Any, *_: Any) -> dict[str, Any]:

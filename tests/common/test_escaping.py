@@ -83,10 +83,10 @@ def evil_bag() -> Any:
     from autommlab.data.records import Bag, BagSplit
     from autommlab.tasks import Task
 
-    split = BagSplit.model_construct(images=1, per_class={EVIL: 1})
-    return Bag.model_construct(
+    split = BagSplit(images=1, annotations="train.txt", per_class={EVIL: 1})
+    return Bag(
         task=Task.CLASSIFICATION, folder=Path("/x"), classes=(EVIL, "b"), sources={EVIL: (EVIL,)}, datasets=(EVIL,),
-        splits={"train": split}, seed=0, digest="0" * 64, notes=(EVIL,),
+        splits={"train": split}, median_size=(1, 1), seed=0, digest="0" * 64, notes=(EVIL,),
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def test_the_progress_display_holds_no_commands_but_its_own(on_a_terminal: bool)
     with Display(Console(file=stream, force_terminal=on_a_terminal, highlight=False, width=400)) as display:
         for kind in ("stage-started", "progress", "note", "warning", "stage-finished", "done"):
             told = {"reason": EVIL, "metric": EVIL, "bundle": EVIL, "unit": EVIL}
-            display(Event(kind, "data", EVIL, told))  # type: ignore[arg-type]  # a loop over literals
+            display(Event(kind, "data", EVIL, told))
     text = stream.getvalue()
     assert "alert(1)" in text
     if on_a_terminal:  # rich's own: colours, the cursor, an erased line, the line's begin

@@ -117,7 +117,10 @@ def test_a_box_follows_from_the_outline(outline: str, absent: Any, tmp_path: Pat
 def test_the_box_of_a_mask_is_that_of_its_pixels(rows: list[list[bool]]) -> None:
     mask = np.array(rows, np.uint8)
     down, across = np.nonzero(mask)
-    expected = (across.min(), down.min(), np.ptp(across) + 1, np.ptp(down) + 1) if mask.any() else None
+    expected = None
+    if mask.any():
+        x, y = float(across.min()), float(down.min())
+        expected = (x, y, float(np.ptp(across)) + 1, float(np.ptp(down)) + 1)
     assert coco_shapes.outline_box({"size": list(mask.shape), "counts": runs(mask)}) == expected
     coder = pytest.importorskip("pycocotools.mask")
     packed = coder.encode(np.asfortranarray(mask))
@@ -171,7 +174,8 @@ def test_a_table_tells_its_entries_apart_by_all_that_its_ids_say(values: list[An
         for other in values:
             alike = str(int(one)) == str(int(other)) if not both else one == other
             assert (ids.key(one) == ids.key(other)) == alike
-    assert all(ids.key(value) is None for value in (None, True, 1.5, float("nan"), [1], {}))
+    no_ids: tuple[object, ...] = (None, True, 1.5, float("nan"), [1], {})
+    assert all(ids.key(value) is None for value in no_ids)
 
 
 def test_text_and_number_stay_two_ids_where_a_table_has_both(tmp_path: Path) -> None:
@@ -257,10 +261,14 @@ def test_boxes_that_fit_the_file_but_not_what_is_stated_are_those_of_the_file(la
     """A camera's picture, annotated upright and stated as it is stored."""
     root, file, task = built(layout, tmp_path)
     sound = boxes_of(load(root, task))
+
+    def restated(tree: ET.Element) -> None:
+        for side in ("width", "height"):
+            for stated in tree.iterfind(f"size/{side}"):
+                stated.text = "9"
+
     if layout == "pascal-voc":
-        rewrite_xml(
-            file, lambda tree: [setattr(tree.find(f"size/{side}"), "text", "9") for side in ("width", "height")]
-        )
+        rewrite_xml(file, restated)
     else:
         change(file, lambda content: [image.update(width=9, height=8) for image in content["images"]])
     dataset = load(root, task)

@@ -52,13 +52,13 @@ UNSEEN: dict[Task, Callable[[Path], LoadedDataset]] = {
     DETECT: lambda root: boxed(
         root,
         [*spread(0), *spread(1), ([2], "test")],
-        ("cat", "dog", "unknown"),  # type: ignore[list-item]
+        ("cat", "dog", "unknown"),
     ),
     KEYPOINT: lambda root: boxed(
         root,
         [*spread(0), *spread(1), ([2], "val")],
         ("cat", "dog", "unknown"),
-        keypoints=True,  # type: ignore[list-item]
+        keypoints=True,
     ),
     SEGMENT: lambda root: masked(
         root,
@@ -99,13 +99,13 @@ BACKGROUNDS: dict[Task, Callable[[Path], LoadedDataset]] = {
     DETECT: lambda root: boxed(
         root,
         [*spread(0), *spread(1), *spread(2)],
-        ("apple", "background", "pear"),  # type: ignore[list-item]
+        ("apple", "background", "pear"),
     ),
     KEYPOINT: lambda root: boxed(
         root,
         [*spread(0), *spread(1), *spread(2)],
         ("apple", "background", "pear"),
-        keypoints=True,  # type: ignore[list-item]
+        keypoints=True,
     ),
 }
 

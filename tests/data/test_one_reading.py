@@ -224,7 +224,7 @@ def test_the_preview_shows_the_upright_picture(tmp_path: Path) -> None:
         sheet = contact_sheet(registry.load(registry.find(str(root))), tmp_path / f"{orientation}.png")
         sheets.append(np.asarray(Image.open(sheet))[44:320])  # below the title, which names the folder
         shutil.rmtree(root)
-    assert np.array_equal(*sheets)
+    assert np.array_equal(sheets[0], sheets[1])
 
 
 def mask_set(root: Path, odd: Callable[[np.ndarray], np.ndarray], orientation: int = 1, count: int = 8) -> Path:

@@ -128,7 +128,7 @@ def test_masks_of_pictures_with_one_name_get_files_of_their_own(
         return {"mask": np.full((2, 2), len(path), np.uint8), "classes": {"a": 1.0}}
 
     options = _options().parse_args(["a/img.jpg", "bb/img.jpg", "--json", "--masks", str(tmp_path)])
-    assert _predict_all(shown, options) == 0  # type: ignore[arg-type]
+    assert _predict_all(shown, options) == 0
     files = [json.loads(line)["mask_file"] for line in capsys.readouterr().out.splitlines()]
     assert [np.asarray(Image.open(file)).max() for file in files] == [9, 10]
 

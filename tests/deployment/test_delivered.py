@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.deployment.delivered import damaged, hashes_of
+from tests.helpers.report_records import deployment
 
 
 @pytest.fixture
@@ -45,13 +46,12 @@ def test_the_device_may_be_set_in_the_settings(bundle: Path) -> None:
 
 
 def test_a_finished_run_whose_bundle_lost_its_model_deploys_again(tmp_path: Path, bundle: Path) -> None:
-    from autommlab.deployment.records import Deployment
     from autommlab.pipeline import _forget_damaged_bundle
     from autommlab.progress.events import Event, Events
     from autommlab.storage.run_folder import RunFolder
 
     folder, told = RunFolder(tmp_path), list[Event]()
-    record = Deployment.model_construct(bundle=bundle, files=hashes_of(bundle))
+    record = deployment(tmp_path).model_copy(update={"files": hashes_of(bundle)})
     folder.read = lambda *_: record  # type: ignore[method-assign,assignment]  # the rest of it does not matter
     (tmp_path / "deployment.json").write_text("{}")
     _forget_damaged_bundle(folder, Events(told.append))

@@ -4,10 +4,10 @@ import hashlib
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.request import Request
 
 import pytest
@@ -61,7 +61,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def zoo(monkeypatch) -> Iterator[tuple[str, list[str]]]:
+def zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
     _Zoo.asked, _Zoo.files = [], {}
     server = HTTPServer(("127.0.0.1", 0), _Zoo)
     thread = threading.Thread(target=server.serve_forever)
@@ -147,7 +147,7 @@ def test_other_places_are_not_asked(url: str, monkeypatch: pytest.MonkeyPatch) -
         load_checkpoint(url)
 
 
-def test_the_urls_of_the_whole_zoo_are_openmmlabs_and_tell_a_hash():
+def test_the_urls_of_the_whole_zoo_are_openmmlabs_and_tell_a_hash() -> None:
     from autommlab.models import zoo as table
 
     urls = [entry.weights_url for entry in table.entries() if entry.weights_url]
@@ -166,11 +166,11 @@ def test_the_urls_of_the_whole_zoo_are_openmmlabs_and_tell_a_hash():
 class _Payload:
     """What a hostile checkpoint holds: as it is unpickled, a module is imported and with it our mark is set."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return (exec, ("import sys; sys.modules['payload_ran'] = sys",))
 
 
-def _payloads(folder) -> dict[str, bytes]:
+def _payloads(folder: Path) -> dict[str, bytes]:
     """Hostile files by kind: with torch's own format, as a bare pickle, and in the classes that we read as nothing."""
     torch.save({"state_dict": {"weight": torch.zeros(2)}, "meta": _Payload()}, folder / "zip.pth")
     torch.save({"meta": _Payload()}, folder / "legacy.pth", _use_new_zipfile_serialization=False)
@@ -184,13 +184,13 @@ def _payloads(folder) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def hostile(tmp_path) -> Iterator[dict[str, bytes]]:
+def hostile(tmp_path: Path) -> Iterator[dict[str, bytes]]:
     sys.modules.pop("payload_ran", None)
     yield _payloads(tmp_path)
     assert "payload_ran" not in sys.modules, "the payload ran"
 
 
-def _ways(folder, zoo, content: bytes):
+def _ways(folder: Path, zoo: tuple[str, list[str]], content: bytes) -> dict[str, Callable[[], object]]:
     """Each way in which a checkpoint comes in, as a call that reads it."""
     from mmengine.model import BaseModule
     from mmengine.runner import CheckpointLoader
@@ -215,7 +215,9 @@ def _ways(folder, zoo, content: bytes):
     }
 
 
-def test_no_way_in_runs_what_is_pickled_in_a_checkpoint(hostile, tmp_path, zoo):
+def test_no_way_in_runs_what_is_pickled_in_a_checkpoint(
+    hostile: dict[str, bytes], tmp_path: Path, zoo: tuple[str, list[str]]
+) -> None:
     apply_repairs()
     for content in hostile.values():
         (tmp_path / "random_state.pth").write_bytes(content)
@@ -225,7 +227,9 @@ def test_no_way_in_runs_what_is_pickled_in_a_checkpoint(hostile, tmp_path, zoo):
             assert "payload_ran" not in sys.modules, way
 
 
-def test_a_file_of_another_hash_is_not_kept(zoo, tmp_path, monkeypatch):
+def test_a_file_of_another_hash_is_not_kept(
+    zoo: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
     address, _ = zoo
     _Zoo.files[NET] = b"something else"
@@ -234,7 +238,9 @@ def test_a_file_of_another_hash_is_not_kept(zoo, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.pth"))
 
 
-def test_a_redirect_leads_to_trusted_places_only(zoo, tmp_path, monkeypatch):
+def test_a_redirect_leads_to_trusted_places_only(
+    zoo: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
     address, asked = zoo
     _Zoo.files["away"] = f"http://localhost:{address.rpartition(':')[2]}/{NET}".encode()
@@ -243,7 +249,9 @@ def test_a_redirect_leads_to_trusted_places_only(zoo, tmp_path, monkeypatch):
     assert not asked
 
 
-def test_weights_of_the_zoo_are_fetched_once_and_read(zoo, tmp_path, monkeypatch):
+def test_weights_of_the_zoo_are_fetched_once_and_read(
+    zoo: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "home"))
     address, asked = zoo
     torch.save({"state_dict": {"weight": torch.ones(2)}}, tmp_path / "plain.pth")
@@ -255,7 +263,7 @@ def test_weights_of_the_zoo_are_fetched_once_and_read(zoo, tmp_path, monkeypatch
     assert asked == [f"GET /{name}"]
 
 
-def test_what_mmengines_runner_writes_beside_the_tensors_is_read_as_nothing(tmp_path):
+def test_what_mmengines_runner_writes_beside_the_tensors_is_read_as_nothing(tmp_path: Path) -> None:
     import numpy as np
     from mmengine.logging import HistoryBuffer
 

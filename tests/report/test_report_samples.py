@@ -1,6 +1,7 @@
 """Pictures of training and test images, read from a bag's canonical annotation files."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autommlab.bundle_runtime import Predictor
 from autommlab.data.records import Bag, BagSplit, KeypointMeta
 from autommlab.deployment.drawing import draw_prediction
 from autommlab.report.samples import predicted_pictures, sample_truths, training_pictures
@@ -69,6 +71,20 @@ ANSWERS: dict[Task, dict[str, Any]] = {
 }  # fmt: skip
 
 
+class Scripted(Predictor):
+    """Stands for the bundle's runtime: one answer for every image; keeps the boxes that it was asked about."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.answer = answer
+        self.asked: list[object] = []
+
+    def __call__(
+        self, image: object, threshold: float = 0.0, boxes: Sequence[Sequence[float]] | None = None
+    ) -> dict[str, Any]:
+        self.asked.append(boxes)
+        return self.answer
+
+
 @pytest.mark.parametrize("task", list(Task))
 def test_training_pictures_show_the_annotation(task: Task, tmp_path: Path) -> None:
     pictures = training_pictures(bag_of(task, tmp_path), count=3)
@@ -81,12 +97,7 @@ def test_training_pictures_show_the_annotation(task: Task, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("task", list(Task))
 def test_predicted_pictures_show_truth_and_answer(task: Task, tmp_path: Path) -> None:
-    asked: list[object] = []
-
-    def predictor(image: object, threshold: float = 0.0, boxes: object = None) -> dict[str, Any]:
-        asked.append(boxes)
-        return ANSWERS[task]
-
+    predictor = Scripted(ANSWERS[task])
     pictures = predicted_pictures(bag_of(task, tmp_path), predictor, count=2)
     assert len(pictures) == 2
     if task is Task.CLASSIFICATION:
@@ -97,7 +108,7 @@ def test_predicted_pictures_show_truth_and_answer(task: Task, tmp_path: Path) ->
         left = np.asarray(pictures[0].image.crop((0, 0, 320, 240)), int)
         right = np.asarray(pictures[0].image.crop((328, 0, 648, 240)), int)
         assert np.abs(left - right).max() > 50
-    assert asked[0] == ([[20, 15, 30, 20]] if task is Task.KEYPOINT else None)
+    assert predictor.asked[0] == ([[20, 15, 30, 20]] if task is Task.KEYPOINT else None)
 
 
 def test_each_class_is_shown_before_one_is_repeated(tmp_path: Path) -> None:
@@ -121,7 +132,7 @@ def test_an_image_that_broke_since_is_left_out(task: Task, tmp_path: Path) -> No
     whole = len(training_pictures(bag, count=9))
     path.write_bytes(b"no picture")
     assert len(training_pictures(bag, count=9)) == whole - 1
-    shown = predicted_pictures(bag, lambda *_args, **_named: ANSWERS[task], count=9)
+    shown = predicted_pictures(bag, Scripted(ANSWERS[task]), count=9)
     assert path not in [picture.path for picture in shown]
 
 

@@ -36,7 +36,7 @@ def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -
     # The recipe may have ended last of all: that its turn was first is known all the same.
     second = _searcher(setup, SPACE, StudyOptions(searcher=name, trials=9), RECIPE, None, [*earlier[1:], earlier[0]])
     for number in range(5):
-        point = second.suggest(f"new{number}")
+        point = propose(second, f"new{number}")
         assert point not in points, number
         points.append(point)
         second.on_trial_complete(f"new{number}", {"score": 0.5})

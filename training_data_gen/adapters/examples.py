@@ -73,7 +73,7 @@ def split_by_group(
 ) -> tuple[list[Example], list[Example]]:
     """(training, held out); whole groups go to one side."""
     groups = sorted({example.group for example in examples})
-    random.Random(seed).shuffle(groups)
+    random.Random(seed).shuffle(groups)  # noqa: S311 - draws held-out groups, not secrets
     held = set(groups[: max(1, round(len(groups) * held_out_share))])
     return [e for e in examples if e.group not in held], [e for e in examples if e.group in held]
 
@@ -83,7 +83,7 @@ def batches(encoded: Sequence[Encoded], tokens: int, seed: int) -> Iterator[list
 
     The order of batches is drawn from `seed`; an example longer than `tokens` is a batch of its own.
     """
-    order = random.Random(seed)
+    order = random.Random(seed)  # noqa: S311 - draws the order of examples, not secrets
     by_length = sorted(encoded, key=lambda e: (len(e.ids), order.random()))
     made: list[list[Encoded]] = []
     for item in by_length:

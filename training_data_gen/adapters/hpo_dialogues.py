@@ -73,7 +73,8 @@ def dialogue_examples(
     scores = [t.score for t in trials if not t.failed]
     if not scores or max(scores) == min(t.score for t in trials):
         return []
-    bag = _Bag(trials, settings, random.Random(f"{seed}/{trials[0].planned}"), guide)
+    rng = random.Random(f"{seed}/{trials[0].planned}")  # noqa: S311 - draws dialogues, not secrets
+    bag = _Bag(trials, settings, rng, guide)
     made: dict[tuple[str, ...], Example] = {}
     for _ in range(_TRIES * settings.per_bag):
         example = bag.draw()

@@ -63,7 +63,7 @@ class SimulatedLlm(TrackingSearcher):
         self._good, self._score = good, score
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
-        rng = random.Random(f"{self.seed}/{len(self._attempts)}")
+        rng = random.Random(f"{self.seed}/{len(self._attempts)}")  # noqa: S311 - draws configurations, not secrets
         drawn = [self._near_good(rng) for _ in range(_CANDIDATES)]
         tried = [attempt.config for attempt in self._attempts.values()]
         new = [config for config in drawn if not is_near(self.space, config, tried)] or drawn
@@ -102,13 +102,14 @@ class NoisyBlackBox:
         """See `BlackBox`."""
         value = self._black_box(config).score
         self.normalised.append((value - self._low) / self._range)
-        noise = random.Random(f"{self._seed}/{json.dumps(config, sort_keys=True)}").gauss(0, self._noise)
-        return Value(value + noise * self._range)
+        point = json.dumps(config, sort_keys=True)
+        rng = random.Random(f"{self._seed}/{point}")  # noqa: S311 - draws noise, not secrets
+        return Value(value + rng.gauss(0, self._noise) * self._range)
 
 
 def range_of(black_box: BlackBox, space: SearchSpace) -> tuple[float, float]:
     """Least and most of random configurations."""
-    rng = random.Random(0)
+    rng = random.Random(0)  # noqa: S311 - draws configurations, not secrets
     values = [black_box(space.sample(rng)).score for _ in range(_PROBES)]
     return min(values), max(values)
 
@@ -139,7 +140,7 @@ def run_ablation(
         noise: see `NoisyBlackBox`.
     """
     known = by_bag(learnable(recorded))
-    chosen = random.Random(0).sample(sorted(known), min(bags, len(known)))
+    chosen = random.Random(0).sample(sorted(known), min(bags, len(known)))  # noqa: S311 - draws bags, not secrets
     surrogate = Surrogate([trial for own in known.values() for trial in own])
     found: list[AblationStudy] = []
     for number, name in enumerate(chosen, start=1):

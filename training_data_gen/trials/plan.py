@@ -53,7 +53,7 @@ def make_plan(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = 
 
 
 def _training_bags(task: Task) -> list[PlannedBag]:
-    menu, rng = MENUS[task], random.Random(f"{PLAN_VERSION}/{task}/train")
+    menu, rng = MENUS[task], _rng(f"{task}/train")
     pairs = _evenly(menu.training, menu.bags, rng)
     counts = _evenly(menu.classes, menu.bags, rng)
     taken: set[tuple[Pair, frozenset[str]]] = set()
@@ -69,7 +69,7 @@ def _training_bags(task: Task) -> list[PlannedBag]:
 
 
 def _held_out_bags(task: Task) -> list[PlannedBag]:
-    menu, rng = MENUS[task], random.Random(f"{PLAN_VERSION}/{task}/held out")
+    menu, rng = MENUS[task], _rng(f"{task}/held out")
     bounds = list(zip(*_bounds(menu, HELD_OUT_BAGS, rng), strict=True))
     pairs = itertools.islice(itertools.cycle(menu.held_out), HELD_OUT_BAGS)
     bags = []
@@ -132,7 +132,7 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     if spec.task not in tasks:
         raise RequestError(f"--data {name}: it is for {spec.task}, but only {', '.join(tasks)} is asked for (--tasks)")
     menu = MENUS[spec.task]
-    rng = random.Random(f"{PLAN_VERSION}/{spec.name}")
+    rng = _rng(spec.name)
     models = sorted({pair.model for pair in menu.training if pair.model.endswith("_packaged")})
     bounds = list(zip(*_bounds(menu, 2, rng), strict=True))
     return [
@@ -141,6 +141,11 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
         )
         for number, model in enumerate((models[0], models[-1]))
     ]
+
+
+def _rng(purpose: str) -> random.Random:
+    """A generator for one purpose: its draws do not depend on those for another."""
+    return random.Random(f"{PLAN_VERSION}/{purpose}")  # noqa: S311 - draws the plan, not secrets
 
 
 def _evenly(options: Sequence[Value], count: int, rng: random.Random) -> list[Value]:

@@ -39,7 +39,7 @@ def near_configs(space: SearchSpace, default: Configuration, count: int, sequenc
 
     Fewer where the space has not so many.
     """
-    rng = random.Random(f"near/{sequence}")
+    rng = random.Random(f"near/{sequence}")  # noqa: S311 - draws configurations, not secrets
     found: list[Configuration] = []
     for _ in range(_TRIES * count):
         if len(found) == count:
