@@ -69,6 +69,7 @@ def run(
     *,
     where: Where = HERE,
     ask: Ask | None = None,
+    keep_typos: bool = False,
 ) -> RunOutcome:
     """From a sentence to a verified model, or on from where an earlier call was interrupted.
 
@@ -78,6 +79,7 @@ def run(
         events: who is told.
         where: the cluster, and the run folder's copy on a storage, which is kept up to date.
         ask: puts a question about an unclear request to the person; None where nobody can answer.
+        keep_typos: keep the folder of a new run that fails by what was asked, before there is data.
 
     Raises:
         AutoMMLabError: a stage failed; what is finished stays and `--resume` goes on.
@@ -111,7 +113,7 @@ def run(
         )
         return RunOutcome(folder=folder.path, bag=plan.bag, study=study, deployment=deployment, report=folder.report)
     except BaseException as error:
-        if is_new and mirror is None and _came_to_nothing(error, folder):
+        if is_new and not keep_typos and mirror is None and _came_to_nothing(error, folder):
             folder.discard()
             raise
         with contextlib.suppress(AutoMMLabError, OSError):  # the first error is the one to tell

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from autommlab.bundle_runtime import BundleError
 from autommlab.cli.main import app
 from autommlab.common.errors import DeploymentError, RequestError, StorageError
 from autommlab.deployment.predicting import Box, load_bundle, predict_files
@@ -168,18 +169,15 @@ def test_bad_box_is_explained(box: str, image: Path, tmp_path: Path) -> None:
     assert f"{box!r} is not X,Y,W,H" in str(error)
 
 
-def test_a_box_that_a_bundle_refuses_is_told_for_its_image(image: Path, tmp_path: Path) -> None:
-    refusing = """
-class BundleError(Exception):
-    pass
-class Predictor:
-    def __init__(self, folder):
-        pass
-    def __call__(self, image, threshold=0.3, boxes=None):
+@pytest.mark.usefixtures("scripted")
+def test_a_box_that_a_bundle_refuses_is_told_for_its_image(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise BundleError("the box lies outside of the picture")
-"""
+
+    monkeypatch.setattr(Scripted, "__call__", refuse)
     bundle = make_bundle(tmp_path / "bundle", "keypoint")
-    (bundle / "predict.py").write_text(refusing)
     done = list(predict_files(load_bundle(bundle), [image], tmp_path / "out", boxes=[(900, 900, 5, 5)]))
     assert [one.problem for one in done] == ["the box lies outside of the picture"]
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import render
 from rich.table import Table
 
+import autommlab
 from autommlab.common.escaping import markdown, one_line, rich_markup, terminal
 
 #: Markup of every kind, a terminal's commands (clear, title, clipboard), and what begins a new line or turns it.
@@ -146,7 +147,8 @@ def test_a_class_stays_one_line_of_the_labels() -> None:
     assert len("\n".join(map(one_line, names)).splitlines()) == len(names)
 
 
-def test_the_bundles_own_program_prints_no_commands() -> None:
+def test_the_bundles_own_program_prints_no_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(autommlab.__file__).parent))  # a bundle has its runtime beside the program
     from autommlab.deployment import predict_template as program
 
     assert program._printable(f"x: {program._in_words({'label': EVIL, 'score': 0.5})}").isprintable()

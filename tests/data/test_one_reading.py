@@ -265,7 +265,7 @@ def test_a_mask_of_another_size_is_brought_to_its_picture_or_left_out(
     assert len(pairs) == 8
     assert note.startswith("1 masks have another size than their image")
     x, y, w, h = map(int, BOX)
-    found = np.argwhere(np.asarray(Image.open(pairs[0][1])) == 1)
+    found = np.argwhere(np.asarray(Image.open(bag.folder / pairs[0][1])) == 1)
     assert np.abs([*found.min(0), *(found.max(0) + 1)] - np.array([y, x, y + h, x + w])).max() <= shift
 
 

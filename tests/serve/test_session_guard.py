@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -34,29 +35,34 @@ def in_session(leader: int) -> list[int]:
     return found
 
 
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_what_a_killed_leader_leaves_in_its_session_ends() -> None:
     line = [sys.executable, "-c", _LEADER]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as leader:
         assert leader.stdout is not None
-        assert leader.stdout.readline() == "up\n"
-        assert len(in_session(leader.pid)) >= 4, "the guard and three others"
-        leader.send_signal(signal.SIGKILL)
+        try:
+            assert leader.stdout.readline() == "up\n"
+            until(lambda: len(in_session(leader.pid)) >= 4)  # the guard and three others
+        finally:
+            leader.send_signal(signal.SIGKILL)
         leader.wait()
-        deadline = time.monotonic() + 60
-        while in_session(leader.pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not in_session(leader.pid)
+        until(lambda: not in_session(leader.pid))
 
 
 def test_the_guard_ends_with_a_leader_that_ends_by_itself() -> None:
     line = [sys.executable, "-c", _LEADER, "end"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as leader:
         leader.wait(60)
-        left = in_session(leader.pid)
         try:
-            assert len(left) == 3, "what it started itself is its own business"
+            until(lambda: len(in_session(leader.pid)) == 3)  # what it started itself is its own business
         finally:
-            for pid in left:
+            for pid in in_session(leader.pid):
                 os.kill(pid, signal.SIGKILL)
 
 

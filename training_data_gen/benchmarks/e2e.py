@@ -145,7 +145,7 @@ def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events
         asked = asked.model_copy(update={"parse": label})
     problem = ""
     try:
-        run(asked, out, Events(events))
+        run(asked, out, Events(events), keep_typos=True)  # what was understood is judged all the same
     except AutoMMLabError as error:
         problem = str(error)
         events.emit("warning", "", f"{example.id}: {problem}")
