@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,23 @@ class StudyOptions(BaseModel):
         return TrialNeed(self.cpus_per_trial, self.gpus_per_trial, self.workers_per_trial, self.node_resource)
 
 
+@dataclass(frozen=True)
+class _Study:
+    """One study at work: what `run_study` was given, where it stands, and whom it tells."""
+
+    setup: TrialSetup
+    options: StudyOptions
+    folder: Path
+    state: StudyState
+    ledger: Ledger
+    events: Events
+
+    @property
+    def best(self) -> Path:
+        """Folder of the best trial's weights and config."""
+        return self.folder / BEST_FOLDER
+
+
 def run_study(
     setup: TrialSetup,
     space: SearchSpace,
@@ -135,16 +153,16 @@ def run_study(
     # Ray Train keeps those of a group, which may run ahead of Ray Tune, until the trial ends.
     ahead = setup.reports if options.workers_per_trial > 1 else 0
     require_space(folder, setup.choice.measured.params_m, running, ahead)
-    state = state_of(folder, place)
     ledger = Ledger(folder / LEDGER_FILE)
+    study = _Study(setup, options, folder, state_of(folder, place), ledger, events)
     for bad in ledger.set_aside:
         events.emit(
             "warning", "training", f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
         )
     if len(ledger.records) < options.trials:
-        earlier = [] if _goes_on(folder, state, options) else ledger.records
+        earlier = [] if _goes_on(folder, study.state, options) else ledger.records
         searcher = _searcher(setup, space, options, default_configuration, service, earlier)
-        _search(setup, searcher, options, folder, state, ledger, events, len(earlier))
+        _search(study, searcher, len(earlier))
     best = best_record(ledger.records)
     if best is None:
         raise TrainingError(_all_failed(ledger.records))
@@ -153,10 +171,10 @@ def run_study(
         objective=objective(setup.bag.task).name,
         trials=tuple(ledger.records),
         best=best,
-        checkpoint=folder / BEST_FOLDER / "checkpoint.pth",
-        config_file=folder / BEST_FOLDER / "config.py",
+        checkpoint=study.best / "checkpoint.pth",
+        config_file=study.best / "config.py",
         val_metrics=best.metrics,
-        test_metrics=_test_once(setup, folder, state, events),
+        test_metrics=_test_once(study),
         seconds=time.monotonic() - started,
         llm=llm_usage(folder),
     )
@@ -209,20 +227,12 @@ def _searcher(
     return searcher
 
 
-def _search(
-    setup: TrialSetup,
-    searcher: Searcher,
-    options: StudyOptions,
-    folder: Path,
-    state: StudyState,
-    ledger: Ledger,
-    events: Events,
-    earlier: int,
-) -> None:
+def _search(study: _Study, searcher: Searcher, earlier: int) -> None:
     """Let Ray Tune run the study.
 
     Args:
-        setup, searcher, options, folder, state, ledger, events: see `run_study`.
+        study: of which no result of TEST is known.
+        searcher: proposes.
         earlier: trials of the ledger of which Ray Tune knows nothing.
     """
     from ray import tune
@@ -233,22 +243,23 @@ def _search(
     from searchers.tune.schedulers import create_scheduler
     from searchers.tune.snapshots import StudySnapshots, save_often
 
+    setup, options, state, ledger = study.setup, study.options, study.state, study.ledger
     quiet_tune()
     save_often()
     limited = FairShare(searcher, options.max_concurrent or _slots(options), share=cluster_share)
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(
         ledger,
-        folder / BEST_FOLDER,
-        events,
+        study.best,
+        study.events,
         options.trials,
         objective(setup.bag.task).name,
         searcher,
-        all_folder=folder / ALL_FOLDER if options.keep_all else None,
+        all_folder=study.folder / ALL_FOLDER if options.keep_all else None,
     )
     try:
         tune.run(
-            _trainable(setup, options, finished, state.place),
+            _trainable(study, finished),
             name=RAY_FOLDER,
             storage_path=state.folder,
             storage_filesystem=state.files,
@@ -271,15 +282,15 @@ def _search(
         )
         usage: dict[str, Any] = getattr(searcher, "usage", dict)()
         if "llm" in usage:
-            write_text(folder / LLM_FILE, json.dumps(usage["llm"]))
+            write_text(study.folder / LLM_FILE, json.dumps(usage["llm"]))
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):
             raise cause from error
         if isinstance(cause, OSError) and cause.errno in STORAGE_ERRNOS:
-            raise storage_error(folder, cause) from error
+            raise storage_error(study.folder, cause) from error
         raise TrainingError(
-            f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
+            f"the study in {study.folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
 
 
@@ -307,14 +318,16 @@ def quiet_tune() -> None:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
-def _trainable(setup: TrialSetup, options: StudyOptions, finished: dict[str, TrialRecord], place: Place | None) -> Any:
+def _trainable(study: _Study, finished: dict[str, TrialRecord]) -> Any:
     """What Ray Tune runs: a trial in one process, or one that drives a group of them."""
     from ray import tune
 
+    options = study.options
+    shared = {"setup": study.setup, "finished": finished, "place": study.state.place}
     if options.workers_per_trial == 1:
         from autommlab.training.trainable import TrialTrainable
 
-        return tune.with_parameters(TrialTrainable, setup=setup, finished=finished, place=place)
+        return tune.with_parameters(TrialTrainable, **shared)
     from autommlab.training.distributed.trainable import GroupTrainable
     from autommlab.training.records import GroupShape
 
@@ -324,7 +337,7 @@ def _trainable(setup: TrialSetup, options: StudyOptions, finished: dict[str, Tri
         options.gpus_per_trial,
         resource_request(options.node_resource),
     )
-    return tune.with_parameters(GroupTrainable, setup=setup, finished=finished, place=place, shape=shape)
+    return tune.with_parameters(GroupTrainable, **shared, shape=shape)
 
 
 def _resources(options: StudyOptions) -> dict[str, float]:
@@ -339,19 +352,19 @@ def _slots(options: StudyOptions) -> int:
     return trial_slots(options.need)
 
 
-def _test_once(setup: TrialSetup, folder: Path, state: StudyState, events: Events) -> dict[str, float]:
+def _test_once(study: _Study) -> dict[str, float]:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
-    best = folder / BEST_FOLDER
+    best, setup = study.best, study.setup
     stored = best / TEST_FILE
     with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
         return _FIGURES.validate_json(stored.read_bytes())
     from autommlab.training.trial import evaluate
 
     annotations = setup.bag.annotation_file("test")
-    warn = functools.partial(events.emit, "warning", "training")
+    warn = functools.partial(study.events.emit, "warning", "training")
     figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
     write_text(stored, json.dumps(figures, indent=1))
-    state.delete()  # the study is over; its state is large
+    study.state.delete()  # the study is over; its state is large
     return figures
 
 
