@@ -88,12 +88,6 @@ def read_signed(path: Path) -> str:
     raise ResumeError(f"{path} was not written by this installation, or was changed since. {HOW_TO_TRUST}")
 
 
-def moved(text: str, old: str, new: str) -> str:
-    """A text of a run that lies elsewhere now: other paths, and signed anew if the signature was right."""
-    body, ours = _taken_apart(text)
-    return signed(body.replace(old, new)) if ours else text.replace(old, new)
-
-
 def require_own(folder: Path) -> None:
     """Refuse a folder of another user; whoever owns it can put any file there.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import ResumeError, StorageError
-from autommlab.common.signing import TRUST_VARIABLE, moved, read_signed, require_own, run_key, signed
+from autommlab.common.signing import TRUST_VARIABLE, read_signed, require_own, run_key, signed
 from autommlab.options import RunOptions
 from autommlab.storage.run_folder import RunFolder
 
@@ -63,16 +63,6 @@ def test_other_peoples_texts_are_refused_unless_they_are_trusted(
         read_signed(file)
     monkeypatch.setenv(TRUST_VARIABLE, "1")
     assert read_signed(file).startswith("a = ")
-
-
-def test_what_moves_with_its_run_stays_signed_and_nothing_else_becomes_so(tmp_path: Path) -> None:
-    file = tmp_path / "config.py"
-    file.write_text(moved(signed("a = '/old/x'\n"), "/old", "/new"))
-    assert read_signed(file) == "a = '/new/x'\n"
-    file.write_text(moved(signed("a = '/old/x'\n") + "b = 1\n", "/old", "/new"))
-    with pytest.raises(ResumeError):
-        read_signed(file)
-    assert moved("{'a': '/old'}", "/old", "/new") == "{'a': '/new'}"
 
 
 def test_a_folder_of_another_user_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
