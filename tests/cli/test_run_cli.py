@@ -41,7 +41,8 @@ def test_killed_in_every_stage_it_resumes_and_repeats_no_trial(
     home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    new = ("run", "which material", "--parse", parse, "--data", shapes, "--trials", 3, "--out", out)
+    asked = ("--parse", parse, "--data", shapes, "--trials", 3, "--searcher", "tpe+default")
+    new = ("run", "which material", *asked, "--out", out)
     kill_when(home, out, "understanding:stage-started", *new)
     kill_when(home, out, "data:stage-started", "run", "--resume", out)
     kill_when(home, out, "model:stage-started", "run", "--resume", out)

@@ -26,7 +26,19 @@ def test_killed_and_its_folder_lost_it_goes_on_from_the_storage(
     storage = tmp_path / "storage" / "run"
     uri = f"file://{storage}"
     line, environment = command(
-        home, "run", "which material", "--parse", parse, "--data", shapes, "--trials", 4, "--out", uri
+        home,
+        "run",
+        "which material",
+        "--parse",
+        parse,
+        "--data",
+        shapes,
+        "--trials",
+        4,
+        "--searcher",
+        "tpe+default",
+        "--out",
+        uri,
     )
     process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
