@@ -108,7 +108,7 @@ def fetch(
     """Bring bundle and report of a job to this machine."""
     from autommlab.common.storage import is_uri
     from autommlab.jobs.client import OUT, Jobs
-    from autommlab.jobs.fetching import fetch as bring
+    from autommlab.jobs.fetching import fetch_run as bring
 
     out = job_or_uri
     if not is_uri(out) and not Path(out).is_dir():

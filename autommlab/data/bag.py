@@ -89,7 +89,7 @@ def _objects(request: ModelRequest) -> list[str]:
 def _split(plan: Plan, budget: TaskBudget, seed: int, notes: list[str]) -> tuple[Splits, KeypointLayout | None]:
     parts, points = [], None
     for part in plan.parts:
-        loaded = bag_choice.load(part.spec, list(part.labels))
+        loaded = bag_choice.load_samples(part.spec, list(part.labels))
         points = loaded.keypoints if plan.task is Task.KEYPOINT else None
         parts.append(make_splits(_items(part, loaded, plan, notes), budget.images, seed, notes))
     return capped(parts, budget.images, seed, notes, plan.other), points

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from autommlab.common.errors import DataError
 from autommlab.data.bag_choice import Choice
 from autommlab.data.match import BACKGROUND, Match, SourceClass
-from autommlab.data.names import plain
+from autommlab.data.names import plain_name
 from autommlab.data.records import DatasetSpec
 from autommlab.tasks import Task
 
@@ -124,13 +124,13 @@ def _segmentation(choice: Choice) -> Plan:
     """
     spec, targets = choice.spec, choice.match.targets
     taken = {c.name for found in targets.values() for c in found}
-    empty = [name for name in spec.classes if plain(name) in BACKGROUND]
+    empty = [name for name in spec.classes if plain_name(name) in BACKGROUND]
     left_out = [name for name in spec.classes if name not in taken and name not in empty]
     background = bool(empty or left_out)
-    things = [thing for thing in targets if plain(thing) not in BACKGROUND]
+    things = [thing for thing in targets if plain_name(thing) not in BACKGROUND]
     classes = ((_BACKGROUND,) if background else ()) + tuple(things)
     labels = {c.name: classes.index(thing) for thing in things for c in targets[thing]}
-    labels |= {name: 0 for name in empty if plain(name) in ("background", "bg")}
+    labels |= {name: 0 for name in empty if plain_name(name) in ("background", "bg")}
     notes = _match_notes(choice)
     if left_out:
         notes.append(f"{len(left_out)} other classes of {spec.name} count as background.")

@@ -48,7 +48,7 @@ def render(content: ReportContent) -> str:
     environment.filters |= {
         "data_uri": _data_uri,
         "duration": duration,
-        "figure": rows.figure,
+        "figure": rows.figure_text,
         "percent": rows.percent,
     }
     template = environment.get_template("report.html.j2")

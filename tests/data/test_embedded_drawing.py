@@ -92,7 +92,7 @@ def test_saved_annotation_is_that_of_the_scene() -> None:
     expected = compose_scene("cat", rng_of(3), MASK_PX, most=4, shift=1).class_mask()
     assert masked.mask is not None
     assert np.array_equal(np.asarray(masked.mask), np.asarray(expected))
-    assert sets.find("openmoji-masks").classes[0] == "background"
+    assert sets.find_embedded("openmoji-masks").classes[0] == "background"
 
 
 @pytest.mark.parametrize(("draw", "layout"), [("people", layouts.PERSON), ("animals", layouts.ANIMAL)])

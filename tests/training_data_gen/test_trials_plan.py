@@ -66,7 +66,7 @@ def test_a_left_out_set_is_marked_as_a_whole_and_leaves_its_task_another() -> No
 
 @pytest.mark.parametrize("bag", PLAN, ids=lambda bag: bag.id)
 def test_classes_mean_themselves_and_the_model_exists(bag: PlannedBag) -> None:
-    spec = registry.find(bag.dataset)
+    spec = registry.find_dataset(bag.dataset)
     assert spec.task is bag.task
     match = match_classes(bag.classes, spec.classes, spec.aliases)
     assert match.missing == ()
@@ -103,7 +103,7 @@ def test_the_plan_is_the_same_in_another_process_and_for_fewer_tasks() -> None:
 
 
 def test_a_users_set_comes_first_and_is_held_out(shapes: Path) -> None:
-    registry.add(shapes, name="planned-shapes")
+    registry.add_dataset(shapes, name="planned-shapes")
     try:
         first, second, *rest = make_plan(datasets=["planned-shapes"])
         assert rest == PLAN
@@ -112,7 +112,7 @@ def test_a_users_set_comes_first_and_is_held_out(shapes: Path) -> None:
         with pytest.raises(RequestError, match=r"planned-shapes: it is for classification, but only keypoint"):
             make_plan([Task.KEYPOINT], datasets=["planned-shapes"])
     finally:
-        registry.remove("planned-shapes")
+        registry.remove_dataset("planned-shapes")
 
 
 def test_what_cannot_be_added_is_named() -> None:

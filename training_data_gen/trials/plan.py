@@ -124,7 +124,7 @@ def _bag(name: str, task: Task, pair: Pair, classes: tuple[str, ...], bounds: Se
 
 def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     """Two bags of a user's set: the packaged models of both ends of the size range, all classes."""
-    spec = registry.find(name)
+    spec = registry.find_dataset(name)
     if spec.embedded:
         raise RequestError(f"--data {name}: this embedded set is in the plan already; name sets of your own")
     if spec.name not in {known.name for known in registry.all_specs()}:
