@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from rapidfuzz import fuzz
 
-from autommlab.data.names import alternatives, head, initials_of, plain_name, plural_of, same_spelling, singular
+from autommlab.data.names import alternatives, head, initials_of, plain_name, plural_of, same, singular
 from autommlab.data.senses import PERSON, ClassSenses, noun_senses
 from autommlab.data.wordnet import Synset, WordNet, wordnet
 from autommlab.tasks import Task
@@ -142,11 +142,11 @@ class _Matcher:
     def _spelling(self, name: str, class_name: str) -> Kind | None:
         first, *more = self._names[class_name] or ("",)
         others = (*more, *self._aliases[class_name])
-        if same_spelling(name, first):
+        if same(name, first):
             return "exact"
         if plural_of(name, first):
             return "plural"
-        if any(same_spelling(name, other) or plural_of(name, other) for other in others):
+        if any(same(name, other) or plural_of(name, other) for other in others):
             return "alias"
         return "initials" if initials_of(name, first) else None
 

@@ -59,7 +59,7 @@ def imagenet_id(class_name: str) -> str | None:
     return found.group(1) if found else None
 
 
-def same_spelling(one: str, other: str) -> bool:
+def same(one: str, other: str) -> bool:
     """Whether two plain names are spelt alike but for spaces ("trafficlight", "traffic light")."""
     return one.replace(" ", "") == other.replace(" ", "")
 
@@ -100,7 +100,7 @@ def initials_of(one: str, other: str) -> bool:
 
 def _is_plural(name: str, *, of: str) -> bool:
     # compare_nouns knows old plurals beside the everyday one ("persons" and "people").
-    return same_spelling(name, _plural(of)) or _inflect().compare_nouns(of, name) == "s:p"
+    return same(name, _plural(of)) or _inflect().compare_nouns(of, name) == "s:p"
 
 
 @cache

@@ -4,16 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autommlab.data.names import (
-    alternatives,
-    head,
-    imagenet_id,
-    initials_of,
-    plain_name,
-    plural_of,
-    same_spelling,
-    singular,
-)
+from autommlab.data.names import alternatives, head, imagenet_id, initials_of, plain_name, plural_of, same, singular
 
 
 @pytest.mark.parametrize(
@@ -46,7 +37,7 @@ def test_plain() -> None:
     assert plain_name("Traffic_Light") == plain_name("trafficLight") == plain_name("traffic-light") == "traffic light"
     assert plain_name("RBC") == "rbc"
     assert plain_name("pottedplant") == "potted plant"
-    assert same_spelling("tv monitor", "tvmonitor")
+    assert same("tv monitor", "tvmonitor")
 
 
 def test_class_names_of_imagenet() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autommlab.data.names import plain_name, plural_of, same_spelling
+from autommlab.data.names import plain_name, plural_of, same
 from autommlab.understanding.request import Flops, Metric, ModelRequest, Parameters, Speed
 
 ITEM_FIELDS = ("task", "specific model", "speed", "flops", "parameters", "gpu", "engine")
@@ -77,7 +77,7 @@ def _holds(ones: Collection[str], others: Collection[str]) -> bool:
 
 
 def _same_thing(one: str, other: str) -> bool:
-    return same_spelling(one, other) or plural_of(one, other)
+    return same(one, other) or plural_of(one, other)
 
 
 def _squeezed(name: str) -> str:
