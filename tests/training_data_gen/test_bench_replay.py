@@ -13,7 +13,7 @@ from autommlab.cli.main import app
 from autommlab.common.errors import DataError
 from autommlab.common.keyed_lines import write_compressed
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
-from autommlab.compare.across_show import table
+from autommlab.compare.across_show import hpo_bench_table
 from autommlab.tasks import Task
 from searchers import create
 from searchers.space import SearchSpace
@@ -21,10 +21,10 @@ from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.ask_tell import ask_and_tell
 from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
 from training_data_gen.benchmarks.surrogate_benchmark import Table, Value
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.surrogate import Surrogate, surrogate_error
 
-PLAN = make_plan([Task.CLASSIFICATION])
+PLAN = plan_bags([Task.CLASSIFICATION])
 HELD_OUT = next(bag for bag in PLAN if bag.held_out)
 OTHERS = [bag for bag in PLAN if not bag.held_out][:4]
 
@@ -124,7 +124,7 @@ def test_the_same_seeds_give_the_same_figures_and_another_searcher_its_own(tmp_p
     assert len(scores) == 12
     assert len({scores["random", seed] for seed in range(3)}) == 3
     assert all(study.test is None for study in first.comparisons[HELD_OUT.id].studies)
-    assert str(table(first).title).startswith("READ OFF TABLES OF REAL TRAININGS")
+    assert str(hpo_bench_table(first).title).startswith("READ OFF TABLES OF REAL TRAININGS")
 
 
 def test_the_command_says_what_its_figures_are(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from tests.helpers.trial_making import made_up
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_examples import hpo_data
 from training_data_gen.adapters.hpo_guide import Guide, _best_of
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.records import RecordedTrial
 
-PLAN = make_plan([Task.CLASSIFICATION])
+PLAN = plan_bags([Task.CLASSIFICATION])
 OPEN = [bag for bag in PLAN if not bag.held_out][:4]
 BAG = OPEN[0].id
 

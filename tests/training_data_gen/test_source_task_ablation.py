@@ -11,9 +11,9 @@ from searchers.space import SearchSpace
 from training_data_gen.benchmarks.source_task_ablation import (
     AblationStudy,
     NoisyBlackBox,
+    ablation_table,
     range_of,
     run_ablation,
-    table,
 )
 from training_data_gen.benchmarks.surrogate_benchmark import GpBenchmark, value_of
 from training_data_gen.trials.records import RecordedTrial
@@ -63,7 +63,7 @@ def test_the_table_tells_differences_to_the_first_with_their_error() -> None:
         AblationStudy("gp", bag, searcher, (0.5, 0.6, share))
         for bag, searcher, share in [("a", "x", 0.7), ("a", "y", 0.8), ("b", "x", 0.7), ("b", "y", 0.9)]
     ]
-    lines = table(found).splitlines()
+    lines = ablation_table(found).splitlines()
     assert lines[0] == "gp, 2 bags: after 5, 10, 20"
     assert lines[1].split() == ["x", "0.500,", "0.600,", "0.700;", "+0.000", "+-", "0.000"]
     assert lines[2].split() == ["y", "0.500,", "0.600,", "0.850;", "+0.150", "+-", "0.050"]

@@ -17,11 +17,11 @@ from searchers.space import Configuration
 from tests.helpers.trial_making import score_of, setup_of
 from training_data_gen.benchmarks.surrogate_benchmark import Value
 from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.quasi import plan_configs
 from training_data_gen.trials.store import read_trials
 
-PLANNED = next(bag for bag in make_plan([Task.CLASSIFICATION]) if bag.held_out)
+PLANNED = next(bag for bag in plan_bags([Task.CLASSIFICATION]) if bag.held_out)
 BAG = RealBag(PLANNED, setup_of(PLANNED), search_space(PLANNED.budget()))
 POINTS: list[Configuration] = [
     {**config, "lr": 10 ** -(2 + number)} for number, config in enumerate(plan_configs(BAG.space, 3))

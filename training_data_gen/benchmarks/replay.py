@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from autommlab.common.errors import DataError
 from autommlab.common.files import write_text
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
-from autommlab.compare.across_tasks import summed_up as benchmark_of
+from autommlab.compare.across_tasks import hpo_bench_record as benchmark_of
 from autommlab.compare.records import Comparison, StudySummary
-from autommlab.compare.run_compare import ComparedOn, summed_up
+from autommlab.compare.run_compare import ComparedOn, comparison_record
 from autommlab.models import zoo
 from autommlab.models.recipe import default_configuration
 from searchers import takes_service
@@ -134,4 +134,4 @@ def _comparison(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient
         studies += [job.result() for job in jobs]
     facts = bag.first
     compared_on = ComparedOn(facts.task, facts.bag.dataset, facts.bag.classes, facts.model.title)
-    return summed_up(compared_on, options.trials, studies, options.searchers, options.seeds, command)
+    return comparison_record(compared_on, options.trials, studies, options.searchers, options.seeds, command)

@@ -189,7 +189,7 @@ def _makers(bag: RecordedTrial, others: Sequence[RecordedTrial]) -> dict[str, Ca
     }
 
 
-def table(found: Sequence[AblationStudy]) -> str:
+def ablation_table(found: Sequence[AblationStudy]) -> str:
     """Means over bags, and the difference to the first searcher after all trials with its standard error."""
     lines = []
     for kind in dict.fromkeys(one.black_box for one in found):
@@ -222,7 +222,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     print(
-        table(
+        ablation_table(
             run_ablation(read_trials(given.trials), given.tasks, given.seeds, partial(print, flush=True), given.noise)
         )
     )

@@ -22,7 +22,7 @@ from searchers.space import Configuration, SearchSpace
 from training_data_gen.benchmarks.ask_tell import Problem
 from training_data_gen.benchmarks.surrogate_benchmark import Value, value_of
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.prepare import prepare
+from training_data_gen.trials.prepare import prepare_trials
 from training_data_gen.trials.records import RecordedTrial, recorded_trials, training_key
 from training_data_gen.trials.store import TrialsFile
 
@@ -46,8 +46,8 @@ class RealBag(NamedTuple):
 
 
 def real_bag(planned: PlannedBag, folder: Path) -> RealBag:
-    """The bag, made in `folder` or read from it; see `prepare`."""
-    return RealBag(planned, prepare(planned, folder), search_space(planned.budget()))
+    """The bag, made in `folder` or read from it; see `prepare_trials`."""
+    return RealBag(planned, prepare_trials(planned, folder), search_space(planned.budget()))
 
 
 class Trainings:

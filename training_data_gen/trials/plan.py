@@ -35,7 +35,7 @@ NOISE_BAGS, NOISE_SEEDS = 1, (1, 2)
 PLAN_VERSION = 3
 
 
-def make_plan(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = ()) -> list[PlannedBag]:
+def plan_bags(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = ()) -> list[PlannedBag]:
     """All bags, a user's own first, then task by task in turn, a held-out one after every few.
 
     Args:
