@@ -50,7 +50,7 @@ GREEDY = Sampling()
 
 
 @dataclass(frozen=True)
-class Sample:
+class Generation:
     """One generated text.
 
     Attributes:
@@ -77,7 +77,7 @@ class Answer:
         seconds: from sending to the complete answer.
     """
 
-    samples: tuple[Sample, ...]
+    samples: tuple[Generation, ...]
     model: str
     prompt_tokens: int
     seconds: float
@@ -257,7 +257,7 @@ class ServiceClient:
 def _answer(given: Any, samples: int, url: str, seconds: float) -> Answer:
     try:
         texts = tuple(
-            Sample(
+            Generation(
                 text=choice.message.content,
                 logprob=sum(token.logprob for token in choice.logprobs.content) if choice.logprobs else None,
                 tokens=len(choice.logprobs.content) if choice.logprobs else 0,

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from autommlab.tasks import Task
-from searchers.llm.answer_schema import parse_answer
+from searchers.llm.answer_schema import parse_proposal
 from searchers.space import FloatParameter, SearchSpace
 from tests.helpers.trial_making import made_up
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
@@ -72,7 +72,7 @@ def test_guided_answers_lie_inside_the_question_and_differ_from_the_trials(
     assert len(made) > 6
     rates = []
     for example in made:
-        config = parse_answer(space_of(recorded), example.messages[-1]["content"])
+        config = parse_proposal(space_of(recorded), example.messages[-1]["content"])
         rates.append(abs(math.log10(float(config["lr"])) + 3))
     assert sorted(rates)[len(rates) // 2] < 0.5
 

@@ -29,7 +29,7 @@ from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from training_data_gen.benchmarks.parse_score import Mistake, judge
-from training_data_gen.benchmarks.request_sets import Example, Prediction
+from training_data_gen.benchmarks.request_sets import LabelledRequest, Prediction
 
 RESULT_FILE = "bench-e2e.json"
 _PARSE_FILE = "labelled-parse.json"
@@ -101,7 +101,7 @@ def read_end_to_end(file: Path) -> EndToEndResult:
 
 
 def run_e2e(
-    examples: Sequence[Example],
+    examples: Sequence[LabelledRequest],
     options: RunOptions,
     out: Path,
     events: Events,
@@ -136,7 +136,7 @@ def run_e2e(
     return result
 
 
-def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events, labelled: bool) -> EndToEnd:
+def _end_to_end(example: LabelledRequest, options: RunOptions, out: Path, events: Events, labelled: bool) -> EndToEnd:
     asked = options.model_copy(update={"text": example.request})
     if labelled:
         with storage_errors(out):

@@ -28,7 +28,7 @@ from autommlab.progress.events import Events
 from serve.client import ServiceClient
 from training_data_gen.benchmarks.ask_tell import ask_tell_study
 from training_data_gen.benchmarks.response_cache import CachedAnswer, CachingClient, ResponseCache, read_answers
-from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings, on_ray, real_bag
+from training_data_gen.benchmarks.trainings import RealBag, TrainedBlackBox, Trainings, on_ray, real_bag
 from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.records import RecordedTrial
@@ -167,7 +167,7 @@ class _Bench:
 
         def ask_and_tell(job: _Job) -> StudySummary:
             bag = self._bags[job.bag]
-            trained = Trained(trainings, bag, job.seed)
+            trained = TrainedBlackBox(trainings, bag, job.seed)
             study = ask_tell_study(
                 bag.problem, trained, job.searcher, job.seed,
                 trials=asked.budget(job.searcher), at_once=asked.concurrent, service=service,

@@ -23,7 +23,7 @@ from autommlab.models.recipe import default_configuration
 from searchers import takes_service
 from searchers.context import StudyContext
 from searchers.space import SearchSpace
-from training_data_gen.benchmarks.ask_tell import Problem, ask_tell_study
+from training_data_gen.benchmarks.ask_tell import StudyProblem, ask_tell_study
 from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, SurrogateBenchmark, Table
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
@@ -43,7 +43,7 @@ class ReplayBag(NamedTuple):
     """A held-out task without its images."""
 
     first: RecordedTrial
-    problem: Problem
+    problem: StudyProblem
     black_box: BlackBox
 
 
@@ -115,7 +115,7 @@ def _bag(own: Sequence[RecordedTrial], black_box: BlackBox) -> ReplayBag:
     first = own[0]
     space = SearchSpace(parameters=first.parameters)
     default = default_configuration(zoo.entry(first.model.name, first.task), space=space)
-    return ReplayBag(first, Problem(space, StudyContext(facts=first.context), default), black_box)
+    return ReplayBag(first, StudyProblem(space, StudyContext(facts=first.context), default), black_box)
 
 
 def _comparison(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient | None, command: str) -> Comparison:

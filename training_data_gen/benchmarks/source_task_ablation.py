@@ -29,7 +29,7 @@ from searchers.space import ChoiceParameter, Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.transfer_surrogate import TransferSurrogate
 from searchers.transfer.trial_history import past_studies
-from training_data_gen.benchmarks.ask_tell import ask_and_tell
+from training_data_gen.benchmarks.ask_tell import trial_values
 from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, GpBenchmark, SurrogateBenchmark, Value
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag
@@ -156,7 +156,7 @@ def run_ablation(
             for seed in range(seeds):
                 for searcher, make in makers.items():
                     scaled = NoisyBlackBox(black_box, low, high, seed, noise)
-                    scores = [value.score for value in ask_and_tell(make(seed), scaled, TRIALS)]
+                    scores = [value.score for value in trial_values(make(seed), scaled, TRIALS)]
                     winners = (scaled.normalised[int(np.argmax(scores[:trials]))] for trials in SHOWN)
                     found.append(AblationStudy(kind, name, searcher, tuple(winners)))
     return found

@@ -63,7 +63,7 @@ class Annotations:
         margin = self.layout is not None and not any(boxes.numbers(entry.get("bbox"), 4) or ())
         if boxes.fault(inside if margin else item.bbox, *size) is None:
             return replace(item, bbox=inside)
-        bbox = fitting.clipped(item.bbox, size, self._where(number, entry), "", self.problems)
+        bbox = fitting.box_in_image(item.bbox, size, self._where(number, entry), "", self.problems)
         return replace(item, bbox=bbox) if bbox else None
 
     def _ids(self, entry: Any) -> tuple[int | str, int | str]:

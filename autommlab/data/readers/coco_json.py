@@ -87,7 +87,7 @@ class CocoSet:
         found: dict[Any, list[tuple[int, Any, Instance]]] = {key: [] for key in pictures}
         entries = tables["annotations"]
         fractions = boxes.are_fractions(
-            number for entry in entries if isinstance(entry, dict) for number in coco_shapes.coordinates(entry)
+            number for entry in entries if isinstance(entry, dict) for number in coco_shapes.entry_coordinates(entry)
         )
         if fractions:
             self.problems.append(boxes.fractions_note(name))
@@ -168,7 +168,7 @@ class CocoSet:
             return False
         names = tuple(clean_name(str(point)) for point in points)
         if self.layout is None:
-            self.layout = keypoint_layouts.build(names, category.get("skeleton"), self.meta)
+            self.layout = keypoint_layouts.build_layout(names, category.get("skeleton"), self.meta)
         if names != self.layout.names:
             self.note(
                 "keypoint-count",

@@ -10,7 +10,7 @@ from autommlab.data.readers.boxes import Box
 _MOST_PIXELS = 1 << 31
 
 
-def coordinates(entry: dict[str, Any]) -> Iterator[float]:
+def entry_coordinates(entry: dict[str, Any]) -> Iterator[float]:
     """All coordinates of an entry: of its box, its polygons and its labelled points."""
     yield from boxes.numbers(entry.get("bbox"), 4) or ()
     for polygon in _polygons(entry.get("segmentation")):

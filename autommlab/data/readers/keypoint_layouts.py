@@ -56,7 +56,7 @@ _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
 Pair = tuple[int, int]
 
 
-def build(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> KeypointLayout:
+def build_layout(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> KeypointLayout:
     """The layout of a category, completed by the `meta.json` beside the data.
 
     Args:
