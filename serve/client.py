@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
 from serve.settings import KEY_VARIABLE, service_folder
-from serve.state import key_of
+from serve.state import service_key
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -98,7 +98,7 @@ class Load:
 
 def known_key(url: str) -> str | None:
     """The key for the service at this address: AUTOMMLAB_LLM_KEY, else that of our own service if it is there."""
-    return os.environ.get(KEY_VARIABLE) or key_of(url.rstrip("/").removesuffix("/v1"), service_folder())
+    return os.environ.get(KEY_VARIABLE) or service_key(url.rstrip("/").removesuffix("/v1"), service_folder())
 
 
 class ServiceClient:

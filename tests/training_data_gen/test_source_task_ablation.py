@@ -15,7 +15,7 @@ from training_data_gen.benchmarks.source_task_ablation import (
     range_of,
     run_ablation,
 )
-from training_data_gen.benchmarks.surrogate_benchmark import GpBenchmark, value_of
+from training_data_gen.benchmarks.surrogate_benchmark import GpBenchmark, training_value
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
 from training_data_gen.trials.store import read_trials
@@ -32,7 +32,7 @@ def test_a_smooth_black_box_goes_through_its_trials(recorded: list[RecordedTrial
     own = main_seed(by_bag(recorded)["classification-00"])
     black_box = GpBenchmark(own)
     expected = [black_box(row.config).score for row in own]
-    assert np.corrcoef(expected, [value_of(row).score for row in own])[0, 1] > 0.9
+    assert np.corrcoef(expected, [training_value(row).score for row in own])[0, 1] > 0.9
 
 
 def test_noise_belongs_to_the_config_and_the_seed(recorded: list[RecordedTrial]) -> None:

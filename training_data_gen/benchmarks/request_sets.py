@@ -98,9 +98,9 @@ def _lines(path: Path, read: Callable[[Any], _L]) -> Iterator[_L]:
         content = path.read_bytes()
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error}") from error
-    for number, line in jsonl.split(content):
+    for number, line in jsonl.split_lines(content):
         try:
-            record = read(jsonl.value_of(line))
+            record = read(jsonl.json_value(line))
         except ValueError as error:  # also a ValidationError
             raise RequestError(f"{path}, line {number}: {error}") from error
         if record.id in seen:

@@ -20,7 +20,7 @@ from autommlab.training.search_space import search_space, study_context
 from autommlab.training.study_log import HOPELESS_AFTER
 from searchers.space import Configuration, SearchSpace
 from training_data_gen.benchmarks.ask_tell import StudyProblem
-from training_data_gen.benchmarks.surrogate_benchmark import Value, value_of
+from training_data_gen.benchmarks.surrogate_benchmark import Value, training_value
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.prepare import prepare_trials
 from training_data_gen.trials.records import RecordedTrial, recorded_trials, training_key
@@ -129,7 +129,7 @@ class TrainedBlackBox:
         """Train the configuration, or take what is known of it."""
         found = self._trainings.get(self._bag, self._seed, config)
         self._asked.append(found)
-        return value_of(found)
+        return training_value(found)
 
     def test(self) -> float | None:
         """The objective on TEST of the best training by VAL, None where none ended well."""

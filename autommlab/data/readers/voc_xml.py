@@ -117,7 +117,7 @@ def _codec(name: str) -> str:
 def _corners(item: ET.Element | None) -> Box | None:
     if item is None:
         return None
-    found = boxes.numbers([(item.findtext(key) or "").strip() for key in _CORNERS])
+    found = boxes.finite_numbers([(item.findtext(key) or "").strip() for key in _CORNERS])
     return (found[0], found[1], found[2], found[3]) if found else None
 
 
