@@ -200,7 +200,7 @@ def draw_then_die(*args):
         os.kill(os.getpid(), signal.SIGKILL)
     return draw(*args)
 openmoji.draw_object = draw_then_die
-embedded.load(embedded.specs()[0], ["cat"])
+embedded.load_embedded(embedded.specs()[0], ["cat"])
 """
 
 
@@ -240,7 +240,7 @@ def counted(*args):
     count += 1
     return draw(*args)
 openmoji.draw_object = counted
-loaded = embedded.load(embedded.specs()[0], ["cat"])
+loaded = embedded.load_embedded(embedded.specs()[0], ["cat"])
 print(len(loaded.samples), count)
 """
 

@@ -40,7 +40,7 @@ def test_every_task_has_an_embedded_set() -> None:
 
 def test_another_process_sees_what_was_added(tmp_path: Path, home: Path) -> None:
     registry.add_dataset(layouts.coco_detection(tmp_path / "blood"), name="Blood cells")
-    code = "from autommlab.data import registry; s = registry.find('bloodcells'); print(s.name, s.task, s.classes)"
+    code = "from autommlab.data import registry; s = registry.find_dataset('bloodcells'); print(s.name, s.task, s.classes)"
     seen = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -52,7 +52,7 @@ def test_another_process_sees_what_was_added(tmp_path: Path, home: Path) -> None
 
 
 def test_two_processes_add_at_once_and_lose_nothing(tmp_path: Path, home: Path) -> None:
-    code = "import sys; from autommlab.data import registry\nfor p in sys.argv[1:]: registry.add(p)"
+    code = "import sys; from autommlab.data import registry\nfor p in sys.argv[1:]: registry.add_dataset(p)"
     roots = [str(layouts.image_folders(tmp_path / f"set{i}")) for i in range(8)]
     env = os.environ | {"AUTOMMLAB_HOME": str(home)}
     running = [subprocess.Popen([sys.executable, "-c", code, *part], env=env) for part in (roots[:4], roots[4:])]

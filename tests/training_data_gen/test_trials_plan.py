@@ -95,7 +95,7 @@ def test_a_plan_cut_short_has_all_tasks_and_held_out_bags() -> None:
 
 
 def test_the_plan_is_the_same_in_another_process_and_for_fewer_tasks() -> None:
-    code = "from training_data_gen.trials.plan import *; print([b.model_dump_json() for b in make_plan()])"
+    code = "from training_data_gen.trials.plan import *; print([b.model_dump_json() for b in plan_bags()])"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([bag.model_dump_json() for bag in PLAN])
