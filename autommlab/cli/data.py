@@ -145,12 +145,12 @@ def check(name: Name, class_: Classes = None, as_json: Json = False) -> None:
     --class spares an embedded set the drawing of its other classes; of your own set all is looked at.
     """
     from autommlab.data import registry
-    from autommlab.data.check import check_dataset as find_problems
+    from autommlab.data.check import check_dataset
 
     with _busy(f"checking {name}"):
         dataset = registry.load_dataset(registry.find_dataset(name), class_, allow_empty=True)
         _only(dict.fromkeys(dataset.classes), class_)
-        problems = find_problems(dataset)
+        problems = check_dataset(dataset)
     if as_json:
         _print_json([asdict(problem) for problem in problems])
     else:

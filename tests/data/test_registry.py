@@ -41,7 +41,7 @@ def test_every_task_has_an_embedded_set() -> None:
 def test_another_process_sees_what_was_added(tmp_path: Path, home: Path) -> None:
     registry.add_dataset(layouts.coco_detection(tmp_path / "blood"), name="Blood cells")
     code = (
-        "from autommlab.data import registry as r; s = r.find_dataset('bloodcells'); print(s.name, s.task, s.classes)"
+        "from autommlab.data import registry; s = registry.find_dataset('bloodcells'); print(s.name, s.task, s.classes)"
     )
     seen = subprocess.run(
         [sys.executable, "-c", code],

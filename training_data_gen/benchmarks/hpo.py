@@ -21,8 +21,7 @@ from autommlab.common.wording import duration
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
 from autommlab.compare.across_tasks import hpo_bench_record
 from autommlab.compare.records import Comparison, StudySummary
-from autommlab.compare.run_compare import ComparedOn, study_folder
-from autommlab.compare.run_compare import comparison_record as comparison_of
+from autommlab.compare.run_compare import ComparedOn, comparison_record, study_folder
 from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
 from serve.client import ServiceClient
@@ -217,4 +216,4 @@ class _Bench:
         data = bag.setup.bag
         compared_on = ComparedOn(data.task, ", ".join(data.datasets), data.classes, bag.setup.choice.entry.title)
         asked = self._options
-        return comparison_of(compared_on, asked.trials, studies, asked.searchers, asked.seeds, self._command)
+        return comparison_record(compared_on, asked.trials, studies, asked.searchers, asked.seeds, self._command)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from autommlab.common.errors import DataError
 from autommlab.common.files import write_text
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
-from autommlab.compare.across_tasks import hpo_bench_record as benchmark_of
+from autommlab.compare.across_tasks import hpo_bench_record
 from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.run_compare import ComparedOn, comparison_record
 from autommlab.models import zoo
@@ -75,7 +75,7 @@ def run_replay(
     for number, (name, bag) in enumerate(bags.items(), start=1):
         tell(f"bag {number} of {len(bags)}: {name}")
         comparisons[name] = _comparison(bag, options, service, command)
-    result = benchmark_of(options, comparisons, command, source)
+    result = hpo_bench_record(options, comparisons, command, source)
     write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
     return result
 
