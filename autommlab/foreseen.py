@@ -33,7 +33,7 @@ def _data_sets(request: ModelRequest) -> Iterator[str]:
     task = request.model.task
     for name in request.data.specific:
         try:
-            spec = registry.find(name)
+            spec = registry.find_dataset(name)
         except DataError as error:
             yield f"The data set {name!r} that the request names is not here, others take its place: {error}"
             continue

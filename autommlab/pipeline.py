@@ -44,7 +44,7 @@ _DOING = {
 STAGES = tuple(_DOING)
 
 
-class Plan(BaseModel):
+class RunPlan(BaseModel):
     """The outcome of the first three stages: what would be trained."""
 
     request: ModelRequest
@@ -62,7 +62,7 @@ class RunOutcome(BaseModel):
     report: Path
 
 
-def run(
+def run_pipeline(
     options: RunOptions,
     out: Path,
     events: Events,
@@ -169,7 +169,7 @@ def _out_of_time(options: RunOptions, folder: RunFolder) -> bool:
     return _seconds_left(options, folder) == 0
 
 
-def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None = None) -> Plan:
+def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None = None) -> RunPlan:
     """Stages 1 to 3 only (`--dry-run`), in a folder that the caller throws away."""
     folder = RunFolder(scratch)
     folder.open(options)
@@ -191,11 +191,11 @@ def plan_in(
     events: Events,
     ask: Ask | None = None,
     data_ready: Callable[[], None] = lambda: None,
-) -> Plan:
+) -> RunPlan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again.
 
     Args:
-        folder, options, events, ask: as for `run`.
+        folder, options, events, ask: as for `run_pipeline`.
         data_ready: called once the request is understood and there is data for it.
     """
     from autommlab.data.embedded import of_drawings
@@ -226,7 +226,7 @@ def plan_in(
         )
     data_ready()
     choice = _recorded("model", "model", ModelChoice, folder, events, select_model)
-    return Plan(request=request, bag=bag, choice=choice)
+    return RunPlan(request=request, bag=bag, choice=choice)
 
 
 class StudyInputs(NamedTuple):
@@ -238,7 +238,7 @@ class StudyInputs(NamedTuple):
     default_configuration: Configuration
 
 
-def study_inputs(options: RunOptions, plan: Plan) -> StudyInputs:
+def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
     """Setup, space, budget and default configuration of the study that a plan asks for."""
     from autommlab.models.recipe import default_configuration
     from autommlab.training.runner_config import TrialSetup
@@ -293,7 +293,7 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
     return outcome.request
 
 
-def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
+def _train(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
     from autommlab.training.study import run_study
 
     setup, space, study, default_configuration = study_inputs(options, plan)
@@ -314,7 +314,7 @@ def _train(options: RunOptions, plan: Plan, folder: RunFolder, events: Events, w
         )
 
 
-def _deploy(plan: Plan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
+def _deploy(plan: RunPlan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
     from autommlab.deployment.stage import deploy
 
     return deploy(plan.request, plan.bag, plan.choice, study, folder=folder.path, events=events)

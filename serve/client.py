@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
 from serve.settings import KEY_VARIABLE, service_folder
-from serve.state import key_of
+from serve.state import service_key
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -50,7 +50,7 @@ GREEDY = Sampling()
 
 
 @dataclass(frozen=True)
-class Sample:
+class Generation:
     """One generated text.
 
     Attributes:
@@ -77,7 +77,7 @@ class Answer:
         seconds: from sending to the complete answer.
     """
 
-    samples: tuple[Sample, ...]
+    samples: tuple[Generation, ...]
     model: str
     prompt_tokens: int
     seconds: float
@@ -98,7 +98,7 @@ class Load:
 
 def known_key(url: str) -> str | None:
     """The key for the service at this address: AUTOMMLAB_LLM_KEY, else that of our own service if it is there."""
-    return os.environ.get(KEY_VARIABLE) or key_of(url.rstrip("/").removesuffix("/v1"), service_folder())
+    return os.environ.get(KEY_VARIABLE) or service_key(url.rstrip("/").removesuffix("/v1"), service_folder())
 
 
 class ServiceClient:
@@ -257,7 +257,7 @@ class ServiceClient:
 def _answer(given: Any, samples: int, url: str, seconds: float) -> Answer:
     try:
         texts = tuple(
-            Sample(
+            Generation(
                 text=choice.message.content,
                 logprob=sum(token.logprob for token in choice.logprobs.content) if choice.logprobs else None,
                 tokens=len(choice.logprobs.content) if choice.logprobs else 0,

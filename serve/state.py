@@ -85,7 +85,7 @@ def write_state(folder: Path, state: ServiceState) -> None:
     write_private(folder / STATE_FILE, state.model_dump_json(indent=1))
 
 
-def key_of(url: str, folder: Path) -> str | None:
+def service_key(url: str, folder: Path) -> str | None:
     """The key of the service at this address, if it is the one of the folder."""
     state = read_state(folder)
     return state.api_key if state is not None and state.url == url else None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import StorageError
-from autommlab.common.storage import place_of, refuse_secrets, shown
+from autommlab.common.storage import place_of, refuse_secrets, shown_uri
 
 SECRET = "wJalr/XUtn+FEMI"  # noqa: S105 - made up
 CARRIERS = {
@@ -35,7 +35,7 @@ HARMLESS = (
 
 @pytest.mark.parametrize(("uri", "hidden"), CARRIERS.items())
 def test_a_secret_is_refused_and_not_repeated(uri: str, hidden: str) -> None:
-    assert shown(uri) == hidden
+    assert shown_uri(uri) == hidden
     for read in (place_of, refuse_secrets, lambda uri: refuse_secrets(f"train on {uri} please")):
         with pytest.raises(StorageError) as told:
             read(uri)
@@ -45,7 +45,7 @@ def test_a_secret_is_refused_and_not_repeated(uri: str, hidden: str) -> None:
 
 @pytest.mark.parametrize("uri", HARMLESS)
 def test_other_uris_stay_as_they_were_written(uri: str) -> None:
-    assert shown(uri) == uri
+    assert shown_uri(uri) == uri
     refuse_secrets(uri, "plain/folder", f"words with {uri}")
 
 

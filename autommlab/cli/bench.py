@@ -16,7 +16,7 @@ bench_app = typer.Typer(no_args_is_help=True)
 
 
 @bench_app.callback()
-def bench() -> None:
+def _bench() -> None:
     """Benchmarks: speed against a baseline in the same run; how well requests are understood and searchers search."""
 
 

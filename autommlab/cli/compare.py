@@ -34,7 +34,7 @@ def compare(
     from autommlab.cli.option_check import check_options
     from autommlab.compare.records import CompareOptions
     from autommlab.compare.run_compare import RESULT_FILE, run_compare
-    from autommlab.compare.show import PLOT_FILE, draw, table
+    from autommlab.compare.show import PLOT_FILE, comparison_table, draw_comparison
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events
@@ -57,11 +57,11 @@ def compare(
     check_options(run, address)
     with going_on():
         result = run_compare(options, out.resolve(), events, address=address, command=command)
-    plot = draw(result, out / PLOT_FILE)
+    plot = draw_comparison(result, out / PLOT_FILE)
     if as_json:
         print(result.model_dump_json())
         return
-    print_table(table(result))
+    print_table(comparison_table(result))
     print(f"{out / RESULT_FILE} holds every figure, {plot} the curves.")
     if seeds < 5:
         print(f"{seeds} seeds are too few for a claim: published rankings flipped between 3 and 8.")

@@ -49,7 +49,7 @@ def add(
     from autommlab.data import registry
 
     with _busy(f"reading {path}"):
-        spec = registry.add(path, name, task, layout)
+        spec = registry.add_dataset(path, name, task, layout)
     console = Console()
     console.print(
         f"[bold]{escape(spec.name)}[/bold]: {spec.task}, layout {spec.layout}, {_listed(spec.classes)}",
@@ -87,13 +87,13 @@ def show(name: Name, class_: Classes = None, as_json: Json = False) -> None:
     """
     from autommlab.data import counts, registry
 
-    spec, problems = registry.find(name), 0
+    spec, problems = registry.find_dataset(name), 0
     if spec.embedded and not class_:
         counted = counts.planned(spec)
     else:
         with _busy(f"reading {name}"):
-            dataset = registry.load(spec, class_)
-            counted = counts.count(dataset)
+            dataset = registry.load_dataset(spec, class_)
+            counted = counts.count_samples(dataset)
         spec, problems = dataset.spec, len(dataset.unreadable) + counted.unreadable_masks
     rows = _only(counted.per_class, class_)
     if as_json:
@@ -132,9 +132,9 @@ def preview(
     from autommlab.data.preview import contact_sheet
 
     with _busy(f"drawing {name}"):
-        spec = registry.find(name)
+        spec = registry.find_dataset(name)
         drawn = class_ or (_few(spec, seed) if spec.embedded else None)
-        contact_sheet(registry.load(spec, drawn), out, drawn, split, count, seed)
+        contact_sheet(registry.load_dataset(spec, drawn), out, drawn, split, count, seed)
     Console().print(f"wrote {escape(str(out))}", highlight=False, soft_wrap=True)
 
 
@@ -145,12 +145,12 @@ def check(name: Name, class_: Classes = None, as_json: Json = False) -> None:
     --class spares an embedded set the drawing of its other classes; of your own set all is looked at.
     """
     from autommlab.data import registry
-    from autommlab.data.check import check as find_problems
+    from autommlab.data.check import check_dataset
 
     with _busy(f"checking {name}"):
-        dataset = registry.load(registry.find(name), class_, allow_empty=True)
+        dataset = registry.load_dataset(registry.find_dataset(name), class_, allow_empty=True)
         _only(dict.fromkeys(dataset.classes), class_)
-        problems = find_problems(dataset)
+        problems = check_dataset(dataset)
     if as_json:
         _print_json([asdict(problem) for problem in problems])
     else:
@@ -164,7 +164,7 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a set you added.")]
     """Forget a data set of your own; its files stay."""
     from autommlab.data import registry
 
-    spec = registry.remove(name)
+    spec = registry.remove_dataset(name)
     Console().print(f"forgot {escape(spec.name)}; its files stay in {escape(str(spec.root))}", soft_wrap=True)
 
 

@@ -108,7 +108,7 @@ def fetch(
     """Bring bundle and report of a job to this machine."""
     from autommlab.common.storage import is_uri
     from autommlab.jobs.client import OUT, Jobs
-    from autommlab.jobs.fetching import fetch as bring
+    from autommlab.jobs.fetching import fetch_run
 
     out = job_or_uri
     if not is_uri(out) and not Path(out).is_dir():
@@ -116,7 +116,7 @@ def fetch(
     elif not is_uri(out):
         out = str(Path(out).resolve())
     target = to or Path("runs") / Path(job_or_uri.partition("?")[0].rstrip("/")).name
-    names = bring(out, target, everything=everything)
+    names = fetch_run(out, target, everything=everything)
     print(f"{len(names)} files in {target}")
     if "bundle/bundle.json" in names:
         print(f"Try it: autommlab predict {target / 'bundle'} IMAGE")

@@ -17,7 +17,7 @@ from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
 from autommlab.cli.run import HEADINGS, run
 from autommlab.cli.serve import serve_app
-from autommlab.cli.shared import grouped
+from autommlab.cli.shared import grouped_command
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
@@ -35,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=grouped(HEADINGS))(run)
+app.command(cls=grouped_command(HEADINGS))(run)
 app.command()(compare)
 app.command(context_settings=FOR_RUN)(submit)
 app.command(name="jobs")(list_jobs)

@@ -40,7 +40,7 @@ def find_model(
     """Show the models that a written name means, best match first."""
     from autommlab.models import names
 
-    matches = names.find(name, task, limit)
+    matches = names.find_models(name, task, limit)
     if as_json:
         _print_json([{**match.entry.model_dump(mode="json"), "similarity": match.similarity} for match in matches])
         return

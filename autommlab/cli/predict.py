@@ -43,10 +43,10 @@ def predict_command(
 
 
 def _line(result: Predicted) -> str:
-    return f"{result.image}: {in_words(result.answer)}  -> {result.drawn}"
+    return f"{result.image}: {answer_in_words(result.answer)}  -> {result.drawn}"
 
 
-def in_words(answer: dict[str, Any]) -> str:
+def answer_in_words(answer: dict[str, Any]) -> str:
     """A prediction in a few words for a person."""
     if "label" in answer:
         return f"{answer['label']} {answer['score']:.0%}"

@@ -115,7 +115,7 @@ def run(
     target = known or run_target(out or str(default_folder(options.text)))
     with going_on(_again(target.name), kept=(target.folder / "options.json").exists):
         where = Where(address, target.mirror, priority)
-        outcome = pipeline.run(options, target.folder, events, where=where, ask=ask)
+        outcome = pipeline.run_pipeline(options, target.folder, events, where=where, ask=ask)
     if not as_json:
         _tell_outcome(outcome, target.name)
         if target.mirror is not None:

@@ -46,7 +46,7 @@ def up(
     with _clear_errors():
         from serve.lifecycle import ensure_service
         from serve.settings import load_settings
-        from serve.state import STATE_FILE, key_of
+        from serve.state import STATE_FILE, service_key
 
         settings = load_settings(settings_file, base_model=base_model, port=port, api_key=api_key, ray_address=address)
         started = time.monotonic()
@@ -54,7 +54,7 @@ def up(
             service = ensure_service(settings, show)
     print(f"LLM service ready at {service.url}/v1 after {time.monotonic() - started:.0f} s")
     print(f"  models: {', '.join(service.models)}")
-    if key_of(service.url, settings.folder):
+    if service_key(service.url, settings.folder):
         print(f"  key for other clients: api_key in {settings.folder / STATE_FILE}")
 
 

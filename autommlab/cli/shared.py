@@ -140,7 +140,7 @@ def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] 
     return ask
 
 
-def grouped(headings: Mapping[str, Sequence[str]]) -> type[TyperCommand]:
+def grouped_command(headings: Mapping[str, Sequence[str]]) -> type[TyperCommand]:
     """A command whose `--help` shows its options under headings, in plain text.
 
     Args:

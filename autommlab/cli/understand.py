@@ -77,10 +77,10 @@ def _show(outcome: Understood) -> None:
 
 def _many(source: Path, target: Path, url: str | None, concurrent: int) -> None:
     from autommlab.llm_service import connect, service_errors
-    from autommlab.understanding.batch import BatchOutcome, done_ids, read_lines, understand_lines
+    from autommlab.understanding.batch import BatchOutcome, done_ids, read_requests, understand_lines
     from autommlab.understanding.llm import Understander
 
-    lines = read_lines(source)
+    lines = read_requests(source)
     done_ids(target)  # a file that is none of ours should not start a service
     outcome = BatchOutcome(0, 0, 0)
     with _telling() as (tell, _), service_errors():

@@ -70,7 +70,7 @@ class Lines(Generic[Record]):
         return other or next((bad for bad in self.bad if not self.records and not bad.torn), None)
 
 
-def value_of(line: bytes) -> Any:
+def json_value(line: bytes) -> Any:
     """Any JSON value.
 
     Raises:
@@ -79,13 +79,13 @@ def value_of(line: bytes) -> Any:
     return pydantic_core.from_json(line)
 
 
-def split(content: bytes) -> list[tuple[int, bytes]]:
+def split_lines(content: bytes) -> list[tuple[int, bytes]]:
     """(number, bytes without padding) of each line that is not blank."""
     lines = ((number, line.strip(_PADDING)) for number, line in enumerate(content.split(b"\n"), 1))
     return [(number, line) for number, line in lines if line]
 
 
-def in_words(error: Exception) -> str:
+def reason_in_words(error: Exception) -> str:
     """The reason of an error of reading in one line; of pydantic's the first one."""
     if isinstance(error, pydantic_core.ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
@@ -103,17 +103,17 @@ def parsed(content: bytes, parse: Callable[[bytes], Record]) -> Lines[Record]:
     """
     last = content.count(b"\n") + 1  # this line has no end
     records, bad, kept = [], [], []
-    for number, line in split(content):
+    for number, line in split_lines(content):
         try:
             records.append(parse(line))
             kept.append(line + b"\n")
         except ValueError as error:
-            bad.append(BadLine(number, line, in_words(error), _is_json(line), torn=number == last))
+            bad.append(BadLine(number, line, reason_in_words(error), _is_json(line), torn=number == last))
     text = b"".join(kept)
     return Lines(records, bad, text.decode("utf-8"), whole=text == content)
 
 
-def read(path: Path, parse: Callable[[bytes], Record]) -> Lines[Record]:
+def read_records(path: Path, parse: Callable[[bytes], Record]) -> Lines[Record]:
     """The lines of a file that may be written to at this moment; none of one that is missing.
 
     Args:
@@ -174,7 +174,7 @@ def _ends_whole(path: Path) -> bool:
 
 def _is_json(line: bytes) -> bool:
     try:
-        value_of(line)
+        json_value(line)
     except ValueError:
         return False
     return True

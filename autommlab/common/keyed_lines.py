@@ -48,7 +48,7 @@ class KeyedFile(Generic[Record]):
 
     def __init__(self, path: Path, kind: type[Record], noun: str) -> None:
         self._path = path
-        lines = jsonl.read(path, kind.model_validate_json)
+        lines = jsonl.read_records(path, kind.model_validate_json)
         _refuse(lines.foreign, path, noun)
         jsonl.mend(path, lines)
         self.records = {record.key: record for record in lines.records}
@@ -73,7 +73,7 @@ class KeyedFile(Generic[Record]):
         return len(new)
 
 
-def read_lines(path: Path, kind: type[Record], noun: str) -> list[Record]:
+def read_keyed(path: Path, kind: type[Record], noun: str) -> list[Record]:
     """All records of a file, compressed if its name ends in ".gz".
 
     Raises:

@@ -122,17 +122,17 @@ def authenticated(token_file: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        restore(kept)
+        restore_variables(kept)
 
 
 def use_token(token_file: Path) -> dict[str, str | None]:
-    """Make Ray in this process, and what it starts, use this token; gives what `restore` puts back."""
+    """Make Ray in this process, and what it starts, use this token; gives what `restore_variables` puts back."""
     kept = {name: os.environ.get(name) for name in _VARIABLES}
-    restore({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": None, "RAY_AUTH_TOKEN_PATH": str(token_file)})
+    restore_variables({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": None, "RAY_AUTH_TOKEN_PATH": str(token_file)})
     return kept
 
 
-def restore(variables: dict[str, str | None]) -> None:
+def restore_variables(variables: dict[str, str | None]) -> None:
     """Set or, where None, unset Ray's variables, and make it read them anew."""
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from autommlab.common.private_folder import PrivateFolder, make_private_folder, restore, use_token
+from autommlab.common.private_folder import PrivateFolder, make_private_folder, restore_variables, use_token
 
 START_ATTEMPTS = 3
 #: Folders of the private Ray of this process, and Ray's variables as they were before it.
@@ -86,7 +86,7 @@ def stop_private_ray() -> None:
         ray.shutdown()
     while _OWN:
         folder, kept = _OWN.pop()
-        restore(kept)
+        restore_variables(kept)
         folder.remove()
 
 

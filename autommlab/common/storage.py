@@ -3,7 +3,7 @@
 A reader of a file sees the old content or the new, never half of one.
 
 A URI carries no secret: it is stored in options, shown in reports and hints, and part of a job's command line, which
-others of the machine can read. `refuse_secrets` stands where URIs come in, `shown` wherever one is printed before that.
+others can read. `refuse_secrets` stands where URIs come in, `shown_uri` wherever one is printed before that.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def refuse_secrets(*texts: str) -> None:
         StorageError: one of them is a URI with a password or a secret option in it; the text does not repeat it.
     """
     for word in (word for text in texts for word in text.split()):
-        if is_uri(word) and shown(word) != word:
-            raise StorageError(f"{shown(word)} carries a secret, and a URI is stored and shown. {_INSTEAD}")
+        if is_uri(word) and shown_uri(word) != word:
+            raise StorageError(f"{shown_uri(word)} carries a secret, and a URI is stored and shown. {_INSTEAD}")
 
 
-def shown(uri: str) -> str:
+def shown_uri(uri: str) -> str:
     """The URI as it may be printed and recorded: password and secret options replaced by stars."""
     address, question, query = uri.partition("?")
     scheme, mark, rest = address.partition("://")
@@ -87,7 +87,7 @@ def _shown_query(query: str) -> str:
     for word in query.split("&"):
         name, equals, value = word.partition("=")
         plain = unquote_plus(value)
-        secret = value and (_SECRET_OPTION.search(name) or shown(plain) != plain)
+        secret = value and (_SECRET_OPTION.search(name) or shown_uri(plain) != plain)
         words.append(f"{name}{equals}{_HIDDEN}" if secret else word)
     return "&".join(words)
 

@@ -24,7 +24,7 @@ class HpoBenchOptions(BaseModel):
     """A comparison on each held-out task (bag: dataset, classes, model). Another call may ask for more of anything.
 
     Attributes:
-        tasks, datasets: as `plan.make_plan` takes them; only held-out tasks are used.
+        tasks, datasets: as `plan.plan_bags` takes them; only held-out tasks are used.
         bags: most bags of each task, or the names of some; None = all.
         searchers: names known to `searchers`; the others are tested against the first.
         trials: budget of each study.

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def read_result(file: Path) -> HpoBenchResult:
+def read_hpo_bench(file: Path) -> HpoBenchResult:
     """What `autommlab bench hpo` wrote to `file`; see `read_stored`."""
     return read_stored(HpoBenchResult, file, "autommlab bench hpo")
 
 
-def table(result: HpoBenchResult) -> Table:
+def hpo_bench_table(result: HpoBenchResult) -> Table:
     """A line per kind of task and searcher, then over all."""
     from rich.table import Table
 
@@ -64,7 +64,7 @@ def _with_source(title: str, result: HpoBenchResult) -> str:
     return f"{words}: {title}" if words else title
 
 
-def draw(result: HpoBenchResult, file: Path) -> Path:
+def draw_hpo_bench(result: HpoBenchResult, file: Path) -> Path:
     """Curves of all tasks side by side, as a PNG.
 
     Args:

@@ -198,7 +198,7 @@ def contrasts(comparisons: Mapping[str, Comparison], searchers: Sequence[str], t
     return tuple(found)
 
 
-def summed_up(
+def hpo_bench_record(
     options: HpoBenchOptions, comparisons: Mapping[str, Comparison], command: str, source: Source | None = None
 ) -> HpoBenchResult:
     """A benchmark's record as of today on this machine; `source` None = real trials."""
@@ -246,7 +246,7 @@ def joined(results: Sequence[HpoBenchResult], command: str) -> HpoBenchResult:
             update={"studies": studies, "standings": standings(studies, common, first.trials)}
         )
     options = HpoBenchOptions(searchers=tuple(common), trials=first.trials)
-    return summed_up(options, comparisons, command, first.source)
+    return hpo_bench_record(options, comparisons, command, first.source)
 
 
 def _with_more_studies(bag: str, comparison: Comparison, other: Comparison) -> Comparison:

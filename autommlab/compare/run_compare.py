@@ -38,7 +38,7 @@ def run_compare(options: CompareOptions, out: Path, events: Events, *, address: 
         command: what a reader would type to repeat it.
 
     Raises:
-        AutoMMLabError: as `pipeline.run` and `run_study` do; finished studies stay.
+        AutoMMLabError: as `pipeline.run_pipeline` and `run_study` do; finished studies stay.
     """
     folder = RunFolder(out)
     folder.open(options.run)
@@ -151,7 +151,7 @@ def comparison_of(
     """What a comparison keeps, from its finished studies."""
     bag = inputs.setup.bag
     compared_on = ComparedOn(bag.task, ", ".join(bag.datasets), bag.classes, inputs.setup.choice.entry.title)
-    return summed_up(compared_on, inputs.options.trials, studies, searchers, seeds, command)
+    return comparison_record(compared_on, inputs.options.trials, studies, searchers, seeds, command)
 
 
 class ComparedOn(NamedTuple):
@@ -163,7 +163,7 @@ class ComparedOn(NamedTuple):
     model: str
 
 
-def summed_up(
+def comparison_record(
     compared_on: ComparedOn,
     trials: int,
     studies: Sequence[StudySummary],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PLOT_FILE = "comparison.png"
 
 
-def table(result: Comparison) -> Table:
+def comparison_table(result: Comparison) -> Table:
     """One line per searcher: best so far on VAL after some trials, TEST, regret, wins, failures, cost."""
     from rich.table import Table
 
@@ -46,7 +46,7 @@ def cells(standing: Standing) -> list[str]:
     ]
 
 
-def draw(result: Comparison, file: Path) -> Path:
+def draw_comparison(result: Comparison, file: Path) -> Path:
     """Best-so-far curves with their intervals, as a PNG.
 
     Args:

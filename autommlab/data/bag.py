@@ -12,7 +12,7 @@ from autommlab.data import bag_choice
 from autommlab.data.bag_files import read_bag, write_bag, write_splits
 from autommlab.data.bag_inspect import with_mask_labels
 from autommlab.data.bag_items import Item, items_of
-from autommlab.data.bag_plan import Part, Plan, make_plan
+from autommlab.data.bag_plan import BagPlan, Part, make_bag_plan
 from autommlab.data.bag_split import Splits, capped, make_splits, note_left_out, with_first_files
 from autommlab.data.match import things
 from autommlab.data.records import SPLITS, Bag, KeypointLayout, KeypointMeta, LoadedDataset, PictureDepth
@@ -62,7 +62,9 @@ def select_bag(request: ModelRequest, *, budget: TaskBudget, folder: Path, seed:
     return _written(folder.resolve(), splits, plan, points, seed, notes)
 
 
-def plan_for(request: ModelRequest, data: str | None = None, without: Collection[str] = ()) -> tuple[Plan, list[str]]:
+def plan_for(
+    request: ModelRequest, data: str | None = None, without: Collection[str] = ()
+) -> tuple[BagPlan, list[str]]:
     """Which classes of which sets a request's bag is made of, without reading an image.
 
     Args:
@@ -78,7 +80,7 @@ def plan_for(request: ModelRequest, data: str | None = None, without: Collection
     task = request.model.task
     objects = _objects(request)
     choices, notes = bag_choice.choose_sets(objects, task, request.data.specific, data, without)
-    plan = make_plan(choices, task, all_classes=not objects)
+    plan = make_bag_plan(choices, task, all_classes=not objects)
     return plan, [*notes, *plan.notes]
 
 
@@ -86,22 +88,22 @@ def _objects(request: ModelRequest) -> list[str]:
     return things(request.data.object, request.model.task)
 
 
-def _split(plan: Plan, budget: TaskBudget, seed: int, notes: list[str]) -> tuple[Splits, KeypointLayout | None]:
+def _split(plan: BagPlan, budget: TaskBudget, seed: int, notes: list[str]) -> tuple[Splits, KeypointLayout | None]:
     parts, points = [], None
     for part in plan.parts:
-        loaded = bag_choice.load(part.spec, list(part.labels))
+        loaded = bag_choice.load_samples(part.spec, list(part.labels))
         points = loaded.keypoints if plan.task is Task.KEYPOINT else None
         parts.append(make_splits(_items(part, loaded, plan, notes), budget.images, seed, notes))
     return capped(parts, budget.images, seed, notes, plan.other), points
 
 
-def unseen_labels(splits: Splits, plan: Plan) -> list[int]:
+def unseen_labels(splits: Splits, plan: BagPlan) -> list[int]:
     """Labels that no training image shows; the background of masks is not asked for."""
     seen = {label for item in splits["train"] for label in item.labels}
     return [label for label in range(int(plan.background), len(plan.classes)) if label not in seen]
 
 
-def _items(part: Part, loaded: LoadedDataset, plan: Plan, notes: list[str]) -> list[Item]:
+def _items(part: Part, loaded: LoadedDataset, plan: BagPlan, notes: list[str]) -> list[Item]:
     errors = [f"{p.where}: {p.what}" for p in loaded.unreadable if p.severity == "error"]
     note_left_out(errors, notes)
     notes += _remarks(loaded)
@@ -127,7 +129,7 @@ def _remarks(loaded: LoadedDataset) -> list[str]:
     return [f"{first}{f' ({len(rest)}{more})' if rest else ''}." for first, *rest in kinds.values()]
 
 
-def check_splits(splits: Splits, plan: Plan, points: KeypointLayout | None, notes: list[str]) -> None:
+def check_splits(splits: Splits, plan: BagPlan, points: KeypointLayout | None, notes: list[str]) -> None:
     """Refuse splits that nothing can be learnt from; notes classes with few images.
 
     Raises:
@@ -155,7 +157,7 @@ def check_splits(splits: Splits, plan: Plan, points: KeypointLayout | None, note
 
 
 def _written(
-    folder: Path, splits: Splits, plan: Plan, points: KeypointLayout | None, seed: int, notes: Sequence[str]
+    folder: Path, splits: Splits, plan: BagPlan, points: KeypointLayout | None, seed: int, notes: Sequence[str]
 ) -> Bag:
     written, digest = write_splits(folder, splits, plan.task, plan.classes, points)
     train = [item.sample for item in splits["train"]]

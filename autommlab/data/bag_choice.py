@@ -9,7 +9,7 @@ from autommlab.common.errors import DataError
 from autommlab.common.storage import is_uri
 from autommlab.data import registry
 from autommlab.data.match import Match, SourceClass, closest_classes, match_classes, things
-from autommlab.data.names import plain, singular
+from autommlab.data.names import plain_name, singular
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.data.senses import concrete
@@ -77,13 +77,13 @@ def _lessened(spec: DatasetSpec, without: Collection[str]) -> DatasetSpec:
     """The set without some of its classes."""
     if not without:
         return spec
-    classes = spec.classes or load(spec).classes
+    classes = spec.classes or load_samples(spec).classes
     return spec.model_copy(update={"classes": tuple(name for name in classes if name not in without)})
 
 
-def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDataset:
-    """`registry.load`, the one door through which a bag gets samples."""
-    return registry.load(spec, classes)
+def load_samples(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDataset:
+    """`registry.load_dataset`, the one door through which a bag gets samples."""
+    return registry.load_dataset(spec, classes)
 
 
 def require_known(data: str) -> None:
@@ -93,7 +93,7 @@ def require_known(data: str) -> None:
         DataError: it does not, with near names.
     """
     if not is_uri(data) and not _is_folder(data):  # a storage is fetched from when its turn comes
-        registry.find(data)
+        registry.find_dataset(data)
 
 
 def set_given(data: str, task: Task | None = None) -> DatasetSpec:
@@ -110,7 +110,7 @@ def set_given(data: str, task: Task | None = None) -> DatasetSpec:
         root = Path(data).expanduser().resolve()
         registered = [s for s in registry.all_specs(task) if s.root == root and not s.embedded]
         return registered[0] if registered else recognise(root, task=task)
-    return registry.find(data)
+    return registry.find_dataset(data)
 
 
 def narrowed(objects: Sequence[str], spec: DatasetSpec) -> tuple[list[str], tuple[str, ...]]:
@@ -139,7 +139,7 @@ def _asked_for(named: Sequence[str], task: Task, notes: list[str]) -> list[Datas
     found = []
     for name in named:
         try:
-            spec = registry.find(name)
+            spec = registry.find_dataset(name)
         except DataError as error:
             notes.append(f"The request asks for the data set {name!r}: {error}")
             continue
@@ -175,7 +175,7 @@ def _among(
 
 def _choice(spec: DatasetSpec, objects: Sequence[str], asked_for: bool) -> Choice:
     if not spec.classes:
-        loaded = load(spec)
+        loaded = load_samples(spec)
         spec = loaded.spec.model_copy(update={"classes": loaded.classes})
     usable = things(spec.classes, spec.task)
     if not objects:
@@ -192,8 +192,8 @@ def _choice(spec: DatasetSpec, objects: Sequence[str], asked_for: bool) -> Choic
 
 def _says(spec: DatasetSpec, thing: str) -> bool:
     """Whether the set's name and description have every word of an object."""
-    told = {singular(word) for word in plain(f"{spec.name} {spec.description}").replace(",", " ").split()}
-    return {singular(word) for word in plain(thing).split()} <= told
+    told = {singular(word) for word in plain_name(f"{spec.name} {spec.description}").replace(",", " ").split()}
+    return {singular(word) for word in plain_name(thing).split()} <= told
 
 
 def _best(full: Sequence[Choice], objects: Sequence[str]) -> Choice:
@@ -209,7 +209,7 @@ def _best(full: Sequence[Choice], objects: Sequence[str]) -> Choice:
 def _images(choice: Choice) -> int:
     """Images of a set that show one of the matched classes."""
     names = {c.name for found in choice.match.targets.values() for c in found}
-    loaded = load(choice.spec, names)
+    loaded = load_samples(choice.spec, names)
     labels = {label for label, name in enumerate(loaded.classes) if name in names}
     return sum(
         s.mask is not None or s.label in labels or any(i.label in labels for i in s.instances) for s in loaded.samples

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autommlab.bundle_runtime.pictures import Facts
-from autommlab.data.bag_plan import Part, Plan
+from autommlab.data.bag_plan import BagPlan, Part
 from autommlab.data.records import Instance, LoadedDataset, Sample, Split
 from autommlab.tasks import Task
 
@@ -42,7 +42,7 @@ class Item:
     mask_refitted: bool = False
 
 
-def items_of(part: Part, loaded: LoadedDataset, plan: Plan) -> list[Item]:
+def items_of(part: Part, loaded: LoadedDataset, plan: BagPlan) -> list[Item]:
     """The images of one data set that belong in the bag, in an order that does not depend on its folder.
 
     Detection keeps images without a target (the caller caps them); keypoints do not; for

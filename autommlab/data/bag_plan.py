@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from autommlab.common.errors import DataError
 from autommlab.data.bag_choice import Choice
 from autommlab.data.match import BACKGROUND, Match, SourceClass
-from autommlab.data.names import plain
+from autommlab.data.names import plain_name
 from autommlab.data.records import DatasetSpec
 from autommlab.tasks import Task
 
@@ -30,7 +30,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BagPlan:
     """What a bag consists of.
 
     Attributes:
@@ -55,7 +55,7 @@ class Plan:
         return {name: tuple(merged) for name, merged in found.items()}
 
 
-def make_plan(choices: list[Choice], task: Task, *, all_classes: bool = False) -> Plan:
+def make_bag_plan(choices: list[Choice], task: Task, *, all_classes: bool = False) -> BagPlan:
     """Labels for the chosen sets.
 
     Classification needs two classes at least. A single object is therefore split into the
@@ -78,11 +78,11 @@ def make_plan(choices: list[Choice], task: Task, *, all_classes: bool = False) -
         split = Choice(choices[0].spec, Match({c.name: (c,) for c in found}))
         note = f"{thing!r} stands for {len(found)} classes of {split.spec.name}; the model tells these apart."
         plan = _plain_plan([split], task, quiet=True)
-        return Plan(task, plan.classes, plan.parts, (note,))
+        return BagPlan(task, plan.classes, plan.parts, (note,))
     return _against_others(choices[0], thing)
 
 
-def _plain_plan(choices: list[Choice], task: Task, *, quiet: bool = False) -> Plan:
+def _plain_plan(choices: list[Choice], task: Task, *, quiet: bool = False) -> BagPlan:
     classes = tuple(dict.fromkeys(thing for choice in choices for thing in choice.match.targets))
     parts = tuple(
         Part(choice.spec, {c.name: classes.index(t) for t, found in choice.match.targets.items() for c in found})
@@ -95,10 +95,10 @@ def _plain_plan(choices: list[Choice], task: Task, *, quiet: bool = False) -> Pl
             f"No single set has all objects, so {names} are merged; the model may tell the sets apart by their "
             "look instead of the objects."
         )
-    return Plan(task, classes, parts, tuple(notes))
+    return BagPlan(task, classes, parts, tuple(notes))
 
 
-def _against_others(choice: Choice, thing: str) -> Plan:
+def _against_others(choice: Choice, thing: str) -> BagPlan:
     spec, found = choice.spec, choice.match.targets[thing]
     taken = {c.name for c in found}
     rest = [name for name in spec.classes if name not in taken]
@@ -113,10 +113,10 @@ def _against_others(choice: Choice, thing: str) -> Plan:
     other = OTHER if thing != OTHER else f"not {thing}"
     labels = {c.name: 0 for c in found} | dict.fromkeys(rest, 1)
     note = f"Only {thing!r} is asked for: it is told from {other!r}, as many images of other classes of {spec.name}."
-    return Plan(Task.CLASSIFICATION, (thing, other), (Part(spec, labels),), (*_match_notes(choice), note), other=1)
+    return BagPlan(Task.CLASSIFICATION, (thing, other), (Part(spec, labels),), (*_match_notes(choice), note), other=1)
 
 
-def _segmentation(choice: Choice) -> Plan:
+def _segmentation(choice: Choice) -> BagPlan:
     """Index 0 is the background where the source has one, or where classes of the source are left out.
 
     A mask of the asked-for class alone, with all else ignored, would teach nothing: every
@@ -124,17 +124,17 @@ def _segmentation(choice: Choice) -> Plan:
     """
     spec, targets = choice.spec, choice.match.targets
     taken = {c.name for found in targets.values() for c in found}
-    empty = [name for name in spec.classes if plain(name) in BACKGROUND]
+    empty = [name for name in spec.classes if plain_name(name) in BACKGROUND]
     left_out = [name for name in spec.classes if name not in taken and name not in empty]
     background = bool(empty or left_out)
-    things = [thing for thing in targets if plain(thing) not in BACKGROUND]
+    things = [thing for thing in targets if plain_name(thing) not in BACKGROUND]
     classes = ((_BACKGROUND,) if background else ()) + tuple(things)
     labels = {c.name: classes.index(thing) for thing in things for c in targets[thing]}
-    labels |= {name: 0 for name in empty if plain(name) in ("background", "bg")}
+    labels |= {name: 0 for name in empty if plain_name(name) in ("background", "bg")}
     notes = _match_notes(choice)
     if left_out:
         notes.append(f"{len(left_out)} other classes of {spec.name} count as background.")
-    return Plan(Task.SEGMENTATION, classes, (Part(spec, labels),), tuple(notes), background=background)
+    return BagPlan(Task.SEGMENTATION, classes, (Part(spec, labels),), tuple(notes), background=background)
 
 
 def _match_notes(choice: Choice) -> list[str]:

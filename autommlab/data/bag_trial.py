@@ -6,7 +6,7 @@ from dataclasses import replace
 from autommlab.data.bag import check_splits, unseen_labels
 from autommlab.data.bag_choice import Choice
 from autommlab.data.bag_items import Item, by_rarest, items_of
-from autommlab.data.bag_plan import Plan, make_plan
+from autommlab.data.bag_plan import BagPlan, make_bag_plan
 from autommlab.data.bag_split import try_splits
 from autommlab.data.match import Match, SourceClass, things
 from autommlab.data.records import LoadedDataset, Sample
@@ -28,7 +28,7 @@ def try_bag(dataset: LoadedDataset, seen: Mapping[int, tuple[str, tuple[int, ...
         spec = dataset.spec.model_copy(update={"classes": tuple(c for c in dataset.classes if c not in without)})
         names = things(spec.classes, spec.task)
         choice = Choice(spec, Match({name: (SourceClass(name, "exact"),) for name in names}))
-        plan = make_plan([choice], spec.task, all_classes=True)
+        plan = make_bag_plan([choice], spec.task, all_classes=True)
         readable = replace(dataset, samples=[sample for sample in dataset.samples if id(sample) in seen])
         splits = try_splits(_items(plan, readable, seen))
         unseen = unseen_labels(splits, plan)
@@ -38,7 +38,7 @@ def try_bag(dataset: LoadedDataset, seen: Mapping[int, tuple[str, tuple[int, ...
         without |= {name for name, label in plan.parts[0].labels.items() if label in unseen}
 
 
-def _items(plan: Plan, dataset: LoadedDataset, seen: Mapping[int, tuple[str, tuple[int, ...]]]) -> list[Item]:
+def _items(plan: BagPlan, dataset: LoadedDataset, seen: Mapping[int, tuple[str, tuple[int, ...]]]) -> list[Item]:
     (part,) = plan.parts
     if plan.task is not Task.SEGMENTATION:
         digests = {sample.image: seen[id(sample)][0] for sample in dataset.samples}

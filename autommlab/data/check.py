@@ -38,7 +38,7 @@ class _Finding:
     labels: list[int]
 
 
-def check(dataset: LoadedDataset) -> list[Problem]:
+def check_dataset(dataset: LoadedDataset) -> list[Problem]:
     """Every problem of a data set, errors first; [] for a sound one.
 
     Decodes each image and mask once, on several threads.

@@ -32,7 +32,7 @@ class Counts:
     unreadable_masks: int = 0
 
 
-def count(dataset: LoadedDataset) -> Counts:
+def count_samples(dataset: LoadedDataset) -> Counts:
     """Count a set. Segmentation reads every mask; the others read no file."""
     images: Counter[str] = Counter(sample.split for sample in dataset.samples)
     tallies: dict[str, Counter[str]] = {name: Counter() for name in dataset.classes}
@@ -56,7 +56,7 @@ def planned(spec: DatasetSpec) -> Counts:
     """
     from autommlab.data.embedded import sets
 
-    entry = sets.find(spec.name)
+    entry = sets.find_embedded(spec.name)
     each: dict[str, int] = dict(zip(SPLITS, entry.counts, strict=True))
     images = {split: number * len(entry.blocks) for split, number in each.items()}
     return Counts(images, {name: dict(each) for name in entry.blocks})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
-from autommlab.data.names import one_line
+from autommlab.data.names import clean_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def colour(index: int) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def palette(classes: Sequence[str]) -> dict[str, Colour]:
+def class_colours(classes: Sequence[str]) -> dict[str, Colour]:
     """Class -> colour, the same in every drawing of these classes."""
     return {name: colour(index) for index, name in enumerate(classes)}
 
@@ -59,7 +59,7 @@ def drawable(text: str, bold: bool = False) -> str:
     """`text` on one line, with "U+732B" for each character that the font would draw as an empty box."""
     known = _characters(bold)
     return "".join(
-        letter if known is None or ord(letter) in known else f"U+{ord(letter):04X}" for letter in one_line(text)
+        letter if known is None or ord(letter) in known else f"U+{ord(letter):04X}" for letter in clean_name(text)
     )
 
 
@@ -94,7 +94,7 @@ def draw_boxes(
     drawn = image.convert("RGB")
     pen = ImageDraw.Draw(drawn)
     width, size = _line(drawn), _letters(drawn)
-    chosen = dict(colours) if colours is not None else palette(list(dict.fromkeys(labels)))
+    chosen = dict(colours) if colours is not None else class_colours(list(dict.fromkeys(labels)))
     # Tags first: on crowded images they may hide each other, never the outline of an object.
     for position, ((x, y, _, _), label) in enumerate(zip(boxes, labels, strict=True)):
         text = label if scores is None else f"{label} {scores[position]:.0%}"

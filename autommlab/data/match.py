@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from rapidfuzz import fuzz
 
-from autommlab.data.names import alternatives, head, initials_of, plain, plural_of, same, singular
+from autommlab.data.names import alternatives, head, initials_of, plain_name, plural_of, same, singular
 from autommlab.data.senses import PERSON, ClassSenses, noun_senses
 from autommlab.data.wordnet import Synset, WordNet, wordnet
 from autommlab.tasks import Task
@@ -46,7 +46,7 @@ _FOOD = 13
 
 def things(names: Iterable[str], task: Task) -> list[str]:
     """The names without the background, each once: only a mask has a background, other data may have such a class."""
-    return [n for n in dict.fromkeys(names) if task is not Task.SEGMENTATION or plain(n) not in BACKGROUND]
+    return [n for n in dict.fromkeys(names) if task is not Task.SEGMENTATION or plain_name(n) not in BACKGROUND]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,11 @@ class _Matcher:
         self._senses = ClassSenses(classes, aliases)
         self._meanings = {name: synset for name, synset in self._senses.meaning.items() if synset}
         self._names = {name: alternatives(name) for name in classes}
-        self._aliases = {name: tuple(plain(alias) for alias in aliases.get(name, ())) for name in classes}
+        self._aliases = {name: tuple(plain_name(alias) for alias in aliases.get(name, ())) for name in classes}
 
     def options(self, thing: str) -> list[SourceClass]:
         """Classes that fit an object, by the first way that finds any."""
-        name = plain(thing)
+        name = plain_name(thing)
         spelt = [SourceClass(c, kind) for c in self._names if (kind := self._spelling(name, c))]
         if spelt:
             return [*spelt, *self._kinds_of(spelt)]
@@ -250,7 +250,7 @@ def closest_classes(thing: str, classes: Sequence[str], limit: int = 4) -> list[
     usable = list(dict.fromkeys(classes))
     if len(usable) <= limit:
         return usable
-    net, name = wordnet(), plain(thing)
+    net, name = wordnet(), plain_name(thing)
     wanted = (noun_senses(name) or noun_senses(head(name)))[:2]
     ups = [net.above(synset.offset) for synset in wanted]
 

@@ -21,7 +21,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _IMAGENET_ID = re.compile(r"^(n\d{8})(?![0-9a-zA-Z])[\s_:,-]*")
 
 
-def one_line(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name as it is written everywhere: no line break or other control character, single spaces at these places."""
     if _CONTROL.search(name) is None:
         return name.strip()
@@ -31,7 +31,7 @@ def one_line(name: str) -> str:
     ).strip()
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Lower case, words apart by single spaces: "Traffic_Light", "trafficLight" -> "traffic light"."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
     words = " ".join(re.sub(r"[_\-/.]+", " ", apart).split()).lower()
@@ -49,7 +49,7 @@ def alternatives(class_name: str) -> tuple[str, ...]:
     parts = re.split(r",\s+", re.sub(r"\s*\([^)]*\)", "", text))
     if any(re.search(r"[^\W\d_]", remark) and imagenet_id(remark) is None for remark in remarks):
         parts.append(re.sub(r"[()]", " ", text))
-    names = [plain(part.replace(",", " ")) for part in parts]
+    names = [plain_name(part.replace(",", " ")) for part in parts]
     return tuple(dict.fromkeys(name for name in names if name))
 
 

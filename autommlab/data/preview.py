@@ -192,7 +192,7 @@ def _annotated(dataset: LoadedDataset, sample: Sample, image: Image.Image, facts
         return draw.draw_mask(image, fitted(mask, facts), dataset.classes)
     sample = resized(sample, facts.size) or sample
     across, down = image.width / sample.width, image.height / sample.height
-    colours = draw.palette(dataset.classes)
+    colours = draw.class_colours(dataset.classes)
     if dataset.keypoints is None:
         boxes = [(x * across, y * down, w * across, h * down) for x, y, w, h in (i.bbox for i in sample.instances)]
         names = [dataset.classes[i.label] if i.label < len(dataset.classes) else "?" for i in sample.instances]

@@ -7,7 +7,7 @@ from typing import Any
 
 from autommlab.common.errors import DataError
 from autommlab.data import readers
-from autommlab.data.names import one_line
+from autommlab.data.names import clean_name
 from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec
@@ -118,17 +118,17 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
 def _notes(root: Path) -> dict[str, str]:
     """Description and licence that the set states of itself, in meta.json or a readme."""
     meta: dict[str, Any] = files.read_meta(root)
-    found = {key: one_line(str(meta[key])) for key in ("description", "licence") if meta.get(key)}
+    found = {key: clean_name(str(meta[key])) for key in ("description", "licence") if meta.get(key)}
     if meta.get("license"):
-        found.setdefault("licence", one_line(str(meta["license"])))
+        found.setdefault("licence", clean_name(str(meta["license"])))
     for path in (root / name for name in _NOTES):
         if not files.is_regular(path):
             continue
         with path.open(encoding="utf-8", errors="replace") as readme:
             text = readme.read(_README_BYTES)
         if match := _LICENCE.search(text):
-            found.setdefault("licence", one_line(match["text"]))
+            found.setdefault("licence", clean_name(match["text"]))
         if heading := re.search(r"^#\s+(.+)$", text, re.MULTILINE):
-            found.setdefault("description", one_line(heading[1]))
+            found.setdefault("description", clean_name(heading[1]))
         break
     return found

@@ -44,7 +44,7 @@ def all_specs(task: Task | None = None) -> list[DatasetSpec]:
     return [spec for spec in known if task is None or spec.task is task]
 
 
-def find(name: str) -> DatasetSpec:
+def find_dataset(name: str) -> DatasetSpec:
     """The set of that name ("COCO", "openmoji scenes"), or of that folder or URI, registered or not.
 
     Case, spaces and punctuation do not matter. A folder that is not registered is recognised on the spot, one on a
@@ -76,11 +76,11 @@ def find(name: str) -> DatasetSpec:
     )
 
 
-def load(spec: DatasetSpec, classes: Collection[str] | None = None, allow_empty: bool = False) -> LoadedDataset:
+def load_dataset(spec: DatasetSpec, classes: Collection[str] | None = None, allow_empty: bool = False) -> LoadedDataset:
     """The samples of a set.
 
     Args:
-        spec: from `all_specs` or `find`.
+        spec: from `all_specs` or `find_dataset`.
         classes: the only ones needed; a hint that lets embedded sets draw less, not a filter.
         allow_empty: also give a set of which no image is usable (to list its problems).
 
@@ -88,9 +88,9 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None, allow_empty:
         DataError: the folder is gone, or nothing in it can be read.
     """
     if spec.embedded:
-        return embedded.load(spec, classes)
+        return embedded.load_embedded(spec, classes)
     if spec.uri and not spec.root.is_dir():
-        remote.fetch(spec.uri, spec.root)
+        remote.fetch_dataset(spec.uri, spec.root)
     if not spec.root.is_dir():
         raise DataError(
             f"data set {spec.name!r}: its folder {spec.root} is not there. Mount or restore it, or forget the "
@@ -106,7 +106,9 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None, allow_empty:
     return loaded
 
 
-def add(path: str | Path, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
+def add_dataset(
+    path: str | Path, name: str | None = None, task: Task | None = None, layout: str | None = None
+) -> DatasetSpec:
     """Register a folder: recognise its layout, read it once, remember its classes.
 
     The same folder under the same name and task is read anew; one on a storage is brought up to date.
@@ -125,7 +127,7 @@ def add(path: str | Path, name: str | None = None, task: Task | None = None, lay
     spec = _recognised(str(path), name, task, layout)
     check_name(spec.name)
     _refuse_taken(spec)
-    loaded = load(spec)
+    loaded = load_dataset(spec)
     stored = loaded.spec.model_copy(update={"classes": loaded.classes})
     with _lock():
         _refuse_taken(stored)
@@ -134,14 +136,14 @@ def add(path: str | Path, name: str | None = None, task: Task | None = None, lay
     return stored
 
 
-def remove(name: str) -> DatasetSpec:
+def remove_dataset(name: str) -> DatasetSpec:
     """Forget a user's set; its files stay. Returns what was forgotten.
 
     Raises:
         DataError: no such set, or an embedded one.
         StorageError: the register cannot be written.
     """
-    spec = find(name)
+    spec = find_dataset(name)
     if spec.embedded:
         raise DataError(f"{spec.name!r} is embedded: it comes with the installed packages and cannot be removed.")
     with _lock():
@@ -156,7 +158,7 @@ def remove(name: str) -> DatasetSpec:
 def _recognised(path: str, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
     if not is_uri(path):
         return recognise(Path(path), name, task, layout)
-    return recognise(remote.fetch(path), name, task, layout).model_copy(update={"uri": path})
+    return recognise(remote.fetch_dataset(path), name, task, layout).model_copy(update={"uri": path})
 
 
 def _refuse_taken(spec: DatasetSpec) -> None:

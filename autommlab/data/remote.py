@@ -55,7 +55,7 @@ def local_folder(uri: str) -> Path:
     return home() / "data" / "fetched" / hashlib.sha256(uri.rstrip("/").encode()).hexdigest()[:16] / name
 
 
-def fetch(uri: str, folder: Path | None = None) -> Path:
+def fetch_dataset(uri: str, folder: Path | None = None) -> Path:
     """Make the folder what the storage holds and give it; files that are there already stay.
 
     Args:

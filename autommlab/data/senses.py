@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
-from autommlab.data.names import alternatives, head, imagenet_id, plain, singular
+from autommlab.data.names import alternatives, head, imagenet_id, plain_name, singular
 from autommlab.data.wordnet import Synset, WordNet, wordnet
 
 #: WordNet's lexicographer files of things that can be seen: top kinds, animal, artifact, body, food,
@@ -49,7 +49,7 @@ class ClassSenses:
         self._context = _reach(self._net, candidates)
         # In a large set some single class is near to any meaning by chance.
         self._company = 1 if len(candidates) < _LARGE_SET else 2
-        known = {plain(name) for name in candidates}
+        known = {plain_name(name) for name in candidates}
         self.meaning = {name: self._settle(name, found, known) for name, found in candidates.items()}
 
     def whole(self, name: str) -> bool:
@@ -60,7 +60,7 @@ class ClassSenses:
         wnid = next(filter(None, map(imagenet_id, (name, *aliases))), None)
         if wnid and (synset := self._net.by_imagenet_id(wnid)):
             return (synset,)
-        names = (*alternatives(name), *(plain(alias) for alias in aliases))
+        names = (*alternatives(name), *(plain_name(alias) for alias in aliases))
         per_name = [found for found in map(noun_senses, names) if found]
         self._whole[name] = bool(per_name)
         if not per_name:
@@ -72,7 +72,7 @@ class ClassSenses:
     def _settle(self, name: str, found: Sequence[Synset], known: set[str]) -> Synset | None:
         if len(found) < 2:
             return found[0] if found else None
-        companions, mark = _BY_COMPANION.get(plain(name), (frozenset(), ""))
+        companions, mark = _BY_COMPANION.get(plain_name(name), (frozenset(), ""))
         if companions & known:
             marked = [s for s in found if any(mark in self._net.synset(up).lemmas for up in self._net.above(s.offset))]
             found = marked or found
@@ -107,7 +107,7 @@ def noun_senses(name: str) -> tuple[Synset, ...]:
 
 def concrete(name: str) -> bool:
     """Whether a name is known and usually means something that can be seen ("cat"; not "gesture")."""
-    return any(synset.topic in _VISIBLE for synset in noun_senses(plain(name))[:1])
+    return any(synset.topic in _VISIBLE for synset in noun_senses(plain_name(name))[:1])
 
 
 def _spellings(name: str) -> Iterator[str]:

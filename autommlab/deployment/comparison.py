@@ -56,7 +56,7 @@ def torch_outputs(trained: Trained, tensor: Any, sample: Any) -> list[NDArray[An
                 return [output.numpy() for output in outputs]
 
 
-class Comparison:
+class OutputComparison:
     """Collects the largest difference over images.
 
     Attributes:

@@ -63,7 +63,7 @@ def _with_banner(canvas: Image.Image, label: str, score: float | None) -> Image.
 def _with_boxes(
     canvas: Image.Image, things: Sequence[Mapping[str, Any]], factor: int, classes: Sequence[str]
 ) -> Image.Image:
-    from autommlab.data.draw import draw_boxes, palette
+    from autommlab.data.draw import class_colours, draw_boxes
 
     boxed = [thing for thing in things if thing.get("box")]
     scores = [thing["score"] for thing in boxed if "score" in thing]
@@ -72,7 +72,7 @@ def _with_boxes(
         [_scaled(thing["box"], factor) for thing in boxed],
         [thing.get("label", "") for thing in boxed],
         scores if scores and len(scores) == len(boxed) else None,
-        palette(classes) if classes else None,
+        class_colours(classes) if classes else None,
     )
 
 

@@ -33,7 +33,7 @@ _OPENMOJI = (
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CardFacts:
     """What the papers tell; records of the run and of its deployment."""
 
     request: ModelRequest
@@ -46,7 +46,7 @@ class Facts:
     notes: tuple[str, ...]
 
 
-def write_papers(folder: Path, facts: Facts) -> None:
+def write_papers(folder: Path, facts: CardFacts) -> None:
     """Write `model_card.md` and `README.md` into a bundle."""
     sections = [
         f"# {facts.choice.entry.title} for {_names(facts.bag.classes)}",
@@ -165,7 +165,7 @@ def _deployment(engine: Engine, check: Verification) -> str:
     )
 
 
-def _limits(facts: Facts) -> str:
+def _limits(facts: CardFacts) -> str:
     verdicts = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}
     lines = [f"{limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}" for limit in facts.limits]
     if not facts.verification.agrees:

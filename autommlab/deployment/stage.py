@@ -94,7 +94,7 @@ def _sweep(folder: Path) -> None:
 def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     from autommlab.deployment.export import export_onnx
     from autommlab.deployment.limits import check_limits
-    from autommlab.deployment.model_card import Facts, write_papers
+    from autommlab.deployment.model_card import CardFacts, write_papers
     from autommlab.deployment.trained import load_trained
     from autommlab.deployment.verify import IMAGES
 
@@ -108,7 +108,7 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     check = done.verification
     limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=CHECKED_ON)
     job.tell(4, "writing the bundle")
-    facts = Facts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes)
+    facts = CardFacts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes)
     write_papers(built, facts)
     for note in notes:
         job.events.emit("note", _STAGE, note)

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.errors import DeploymentError
-from autommlab.deployment.comparison import Comparison, predict_with_bundle, score, torch_outputs
+from autommlab.deployment.comparison import OutputComparison, predict_with_bundle, score, torch_outputs
 from autommlab.deployment.predicting import load_bundle
 from autommlab.deployment.records import Verification
 from autommlab.deployment.trained import Trained
@@ -45,7 +45,7 @@ def verify(trained: Trained, bundle: Path, engine: Engine) -> Verification:
     """
     measured = benchmark(bundle, Path(trained.dataset[0]["data_samples"].img_path))
     predictor: Any = load_bundle(bundle).predictor
-    comparison = Comparison(trained.task, predictor.info["output"], max(predictor.info["input"]["size"]))
+    comparison = OutputComparison(trained.task, predictor.info["output"], max(predictor.info["input"]["size"]))
     from_torch, from_bundle = [], []
     input_difference = 0.0
     for index in range(len(trained.dataset)):

@@ -13,7 +13,7 @@ from autommlab.storage.mirror import names_at
 _RESULTS = ("bundle/", "report.html", "deployment.json", "study.json", "request.json", "model.json", "options.json")
 
 
-def fetch(out: str, to: Path, *, everything: bool = False) -> list[str]:
+def fetch_run(out: str, to: Path, *, everything: bool = False) -> list[str]:
     """Copy bundle, report and records of a run.
 
     Args:

@@ -139,11 +139,11 @@ def _from_toolbox(
     common: dict[str, Any] = {"name": entry.name, "scope": entry.toolbox, "input_size": input_size}
     codec = None
     if entry.task is Task.CLASSIFICATION:
-        fit_classification.fit(model, classes=classes, **common)
+        fit_classification.fit_classifier(model, classes=classes, **common)
     elif entry.task is Task.DETECTION:
-        fit_detection.fit(model, classes=classes, **common)
+        fit_detection.fit_detector(model, classes=classes, **common)
     elif entry.task is Task.SEGMENTATION:
-        fit_segmentation.fit(model, classes=classes, **common)
+        fit_segmentation.fit_segmentor(model, classes=classes, **common)
     else:
-        codec = fit_keypoint.fit(model, source.get("codec"), points=points, **common)
+        codec = fit_keypoint.fit_estimator(model, source.get("codec"), points=points, **common)
     return model, codec

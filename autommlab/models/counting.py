@@ -33,13 +33,13 @@ class Counted(NamedTuple):
     flops_g: float | None
 
 
-def key_of(entry: ModelEntry) -> str:
+def entry_key(entry: ModelEntry) -> str:
     """Names are unique in a task only."""
     return f"{entry.task}/{entry.name}"
 
 
 def read_counted(path: Path = COUNTED_FILE) -> dict[str, Counted]:
-    """The committed counts by `key_of`; empty where the file is missing."""
+    """The committed counts by `entry_key`; empty where the file is missing."""
     if not path.is_file():
         return {}
     with gzip.open(path, "rt", encoding="utf-8") as file:
@@ -61,7 +61,7 @@ def write_counted(counted: dict[str, Counted], path: Path = COUNTED_FILE) -> Non
 
 def with_counted(entry: ModelEntry, counted: dict[str, Counted]) -> ModelEntry:
     """The entry with counted figures before the index's own: a few of those are wrong (ResNet-34 with 2.2 M)."""
-    found = counted.get(key_of(entry))
+    found = counted.get(entry_key(entry))
     if found is None:
         return entry
     flops_g = entry.flops_g if found.flops_g is None else found.flops_g
@@ -82,14 +82,14 @@ def count_all(
         if not entry.config:
             continue
         try:
-            counted[key_of(entry)] = count(entry)
+            counted[entry_key(entry)] = count_model(entry)
         except ModelError as error:
             if failed:
                 failed(entry, str(error))
     return counted
 
 
-def count(entry: ModelEntry) -> Counted:
+def count_model(entry: ModelEntry) -> Counted:
     """Build one entry's own config on the meta device; FLOPs only where the entry has none.
 
     Raises:

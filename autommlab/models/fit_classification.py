@@ -14,7 +14,7 @@ _OTHER_HEADS = {"MultiLabelClsHead", "MultiLabelLinearClsHead", "CSRAClsHead", "
 _DISTILLED_HEADS = {"LeViTClsHead", "EfficientFormerClsHead"}
 
 
-def fit(model: dict[str, Any], *, name: str, scope: str, classes: int, input_size: tuple[int, int]) -> None:
+def fit_classifier(model: dict[str, Any], *, name: str, scope: str, classes: int, input_size: tuple[int, int]) -> None:
     """Change the config of a classifier in place.
 
     Args:

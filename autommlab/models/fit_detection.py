@@ -32,7 +32,7 @@ _MASK_OPTIONS = ("interleaved", "mask_info_flow", "semantic_fusion")
 _WITHOUT_MASKS = {"HybridTaskCascadeRoIHead": "CascadeRoIHead", "MaskScoringRoIHead": "StandardRoIHead"}
 
 
-def fit(model: dict[str, Any], *, name: str, scope: str, classes: int, input_size: tuple[int, int]) -> None:
+def fit_detector(model: dict[str, Any], *, name: str, scope: str, classes: int, input_size: tuple[int, int]) -> None:
     """Change the config of a detector in place.
 
     Args:

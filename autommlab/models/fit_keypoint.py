@@ -15,7 +15,7 @@ _SMALLEST_SIGMA = 1.0
 _OHKM_SHARE = 0.5
 
 
-def fit(
+def fit_estimator(
     model: dict[str, Any],
     codec: Any,
     *,

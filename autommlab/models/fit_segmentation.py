@@ -21,7 +21,7 @@ _NO_OBJECT_WEIGHT = 0.1
 _PSA_STRIDE = 8
 
 
-def fit(model: dict[str, Any], *, name: str, scope: str, classes: int, input_size: tuple[int, int]) -> None:
+def fit_segmentor(model: dict[str, Any], *, name: str, scope: str, classes: int, input_size: tuple[int, int]) -> None:
     """Change the config of a segmentor in place.
 
     Args:

@@ -60,7 +60,7 @@ class _Spelling:
     special: tuple[str, ...]
 
 
-def find(name: str, task: Task, limit: int = 5) -> list[NameMatch]:
+def find_models(name: str, task: Task, limit: int = 5) -> list[NameMatch]:
     """The models of `task` that a written name means, best first.
 
     The order among equally similar ones: the best-known training set, the plain recipe, the

@@ -249,7 +249,7 @@ class _Search:
 
 def _called(name: str, task: Task, light: bool) -> list[ModelEntry]:
     """The models that a name means; where it names no size, the lightest first if `light`."""
-    matches = names.find(name, task, limit=len(zoo.entries(task)))
+    matches = names.find_models(name, task, limit=len(zoo.entries(task)))
     same = [match for match in matches if match.similarity >= matches[0].similarity - names.SAME_NAME]
     if light:
         # Recipes of one architecture keep their order: the plain one is not left for one with fewer classes.

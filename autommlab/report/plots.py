@@ -37,7 +37,7 @@ def is_real(trial: TrialRecord) -> bool:
     return is_scored(trial.status)
 
 
-def best_so_far(trials: Sequence[TrialRecord], best: TrialRecord | None, metric: str) -> str:
+def best_so_far_plot(trials: Sequence[TrialRecord], best: TrialRecord | None, metric: str) -> str:
     """Every trial as a dot, failed ones as a cross at the bottom, and the best so far as a line."""
     with plot("best", f"{metric} of each trial and the best so far") as drawing:
         axes = drawing.axes

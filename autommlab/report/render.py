@@ -48,7 +48,7 @@ def render(content: ReportContent) -> str:
     environment.filters |= {
         "data_uri": _data_uri,
         "duration": duration,
-        "figure": rows.figure,
+        "figure": rows.figure_text,
         "percent": rows.percent,
     }
     template = environment.get_template("report.html.j2")
@@ -85,7 +85,7 @@ def _plots(content: ReportContent) -> dict[str, Any]:
     from autommlab.report import plots  # matplotlib: half a second, only where there is something to plot
 
     return {
-        "best": plots.best_so_far(trials, best, metric),
+        "best": plots.best_so_far_plot(trials, best, metric),
         "curves": plots.learning_curves(trials, best, metric),
         "against": plots.against_hyperparameters(trials, best, metric),
     }

@@ -79,7 +79,7 @@ class StageRow:
     share: float
 
 
-def figure(value: float | None, unit: str = "") -> str:
+def figure_text(value: float | None, unit: str = "") -> str:
     """A number with three significant digits and its unit; "not known" for None."""
     if value is None:
         return "not known"
@@ -103,11 +103,11 @@ def tiles(content: ReportContent) -> list[Tile]:
         found.append(Tile("pictures", data_kind(content.bag), ", ".join(content.bag.datasets)))
     if content.choice:
         measured = content.choice.measured
-        found.append(Tile("parameters", figure(measured.params_m, "M"), figure(measured.flops_g, "GFLOPs")))
+        found.append(Tile("parameters", figure_text(measured.params_m, "M"), figure_text(measured.flops_g, "GFLOPs")))
     if content.deployment:
         check = content.deployment.verification
         found.append(Tile("engine", _ENGINES[content.deployment.engine], f"on {_device(content.deployment)}"))
-        found.append(Tile("one image", figure(check.p50_ms, "ms"), f"p95 {figure(check.p95_ms, 'ms')}"))
+        found.append(Tile("one image", figure_text(check.p50_ms, "ms"), f"p95 {figure_text(check.p95_ms, 'ms')}"))
     if content.stage_seconds:
         found.append(Tile("whole run", duration(sum(content.stage_seconds.values()))))
     return found
@@ -240,9 +240,9 @@ def deployment_rows(deployment: Deployment) -> list[tuple[str, str]]:
             f"{check.bundle_metric:.4f} through the bundle, {check.torch_metric:.4f} through PyTorch "
             f"(allowed difference {check.metric_tolerance:.2g})",
         ),
-        ("Latency, engine only", f"p50 {figure(check.p50_ms, 'ms')}, p95 {figure(check.p95_ms, 'ms')}"),
-        ("Latency with pre- and post-processing", f"p50 {figure(check.end_to_end_p50_ms, 'ms')}"),
-        ("Peak memory of the process", figure(check.memory_mb, "MB")),
+        ("Latency, engine only", f"p50 {figure_text(check.p50_ms, 'ms')}, p95 {figure_text(check.p95_ms, 'ms')}"),
+        ("Latency with pre- and post-processing", f"p50 {figure_text(check.end_to_end_p50_ms, 'ms')}"),
+        ("Peak memory of the process", figure_text(check.memory_mb, "MB")),
     ]
 
 

@@ -67,7 +67,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         deployment=deployment,
         sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
         versions=machine.facts(),
-        command=command_line(options),
+        command=run_command(options),
         settings=_settings(options, trials),
         stage_seconds=folder.stage_seconds(),
         usage=usage_of(options, ended).in_words() if ended else "",
@@ -77,7 +77,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     )
 
 
-def command_line(options: RunOptions) -> str:
+def run_command(options: RunOptions) -> str:
     """The command that starts a run with these options; defaults are left out."""
     words = ["autommlab", "run", *([options.text] if options.text else [])]
     for name, info in type(options).model_fields.items():

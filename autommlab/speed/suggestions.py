@@ -20,7 +20,7 @@ from autommlab.training.search_space import search_space
 from autommlab.training.study import quiet_tune
 from searchers import create
 from searchers.context import StudyContext
-from searchers.llm.answer_schema import answer_schema
+from searchers.llm.answer_schema import proposal_schema
 from searchers.llm.prompt import proposal_messages
 from searchers.space import SearchSpace
 from serve.client import Sampling
@@ -159,7 +159,7 @@ def _slot_use(
 
 def _service_rate(address: ServiceAddress, space: SearchSpace, askers: int) -> float:
     """Schema-constrained suggestions a second with so many asking at once, after one to warm up."""
-    client, schema = address.client(timeout_s=300), answer_schema(space)
+    client, schema = address.client(timeout_s=300), proposal_schema(space)
     messages = proposal_messages(_CONTEXT, space, [])
 
     def ask(seed: int) -> None:

@@ -64,7 +64,7 @@ def measure_workers(options: RunOptions, folder: Path, *, seeds: int, events: Ev
         events: told of each trial.
 
     Raises:
-        AutoMMLabError: as `pipeline.run` and `run_study` do; finished trials stay.
+        AutoMMLabError: as `pipeline.run_pipeline` and `run_study` do; finished trials stay.
     """
     run_folder = RunFolder(folder)
     run_folder.open(options)

@@ -73,8 +73,8 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
     options = folder.options()
     now = time.time() if now is None else now
     # Lines that are damaged or half written at this moment are left out; mending them is for the run itself.
-    events = jsonl.read(folder.events, _EVENT.validate_json).records
-    trials = jsonl.read(folder.path / _TRIALS_FILE, TrialRecord.model_validate_json).records
+    events = jsonl.read_records(folder.events, _EVENT.validate_json).records
+    trials = jsonl.read_records(folder.path / _TRIALS_FILE, TrialRecord.model_validate_json).records
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"

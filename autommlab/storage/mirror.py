@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.errors import StorageError
 from autommlab.common.files import storage_errors, write_text
-from autommlab.common.jsonl import in_words
+from autommlab.common.jsonl import reason_in_words
 from autommlab.common.storage import Place, open_whole, place_errors, read_whole
 from autommlab.progress.events import Event, Events
 from autommlab.storage.run_folder import LOCK_FILE
@@ -134,7 +134,7 @@ class Mirror:
             return None if content is None else MirrorList.model_validate_json(content)
         except ValidationError as error:
             raise StorageError(
-                f"{self.place.uri}: {LIST_FILE} there is damaged ({in_words(error)}). If {self.folder} holds "
+                f"{self.place.uri}: {LIST_FILE} there is damaged ({reason_in_words(error)}). If {self.folder} holds "
                 f"the run, delete {LIST_FILE} on the storage to copy all of it again"
             ) from error
 

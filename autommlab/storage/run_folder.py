@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from autommlab.common.errors import ResumeError, StorageError
 from autommlab.common.files import storage_errors, write_text
-from autommlab.common.jsonl import in_words
+from autommlab.common.jsonl import reason_in_words
 from autommlab.common.run_path import within
 from autommlab.common.signing import require_own
 from autommlab.options import Differences, RunOptions
@@ -163,7 +163,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
     try:
         return kind.model_validate_json(path.read_bytes(), context=within(path.parent))
     except (OSError, ValidationError) as error:
-        raise ResumeError(f"{path} cannot be read ({in_words(error)}); delete it to repeat its stage") from error
+        raise ResumeError(f"{path} cannot be read ({reason_in_words(error)}); delete it to repeat its stage") from error
 
 
 def default_folder(text: str, clock: Callable[[], float] = time.time) -> Path:

@@ -71,7 +71,7 @@ def dataset_config(bag: Bag, split: Split, pipeline: list[Config], *, training: 
             kept = {"filter_cfg": {"filter_empty_gt": True, "min_size": 1}} if training else {}
             return {"metainfo": {"classes": tuple(bag.classes)}, **kept, **coco}
         case Task.SEGMENTATION:
-            meta = {"classes": list(bag.classes), "palette": palette(len(bag.classes))}
+            meta = {"classes": list(bag.classes), "palette": mask_palette(len(bag.classes))}
             return {"type": "BagSegmentationDataset", "metainfo": meta, **shared}
         case Task.KEYPOINT:
             return {"metainfo": keypoint_metainfo(bag), "data_mode": "topdown", **coco}
@@ -113,7 +113,7 @@ def test_on(config: Any, annotations: Path) -> None:
     ]
 
 
-def palette(classes: int) -> list[list[int]]:
+def mask_palette(classes: int) -> list[list[int]]:
     """A colour per class, (R, G, B) in 0..255, fixed."""
     return [[(37 * i) % 256, (91 * i + 60) % 256, (151 * i + 120) % 256] for i in range(classes)]
 

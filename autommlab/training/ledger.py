@@ -40,7 +40,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = jsonl.read(path, TrialRecord.model_validate_json)
+        lines = jsonl.read_records(path, TrialRecord.model_validate_json)
         jsonl.mend(path, lines)
         self._records = {trial_key(record.hyperparameters.model_dump()): record for record in lines.records}
         self.set_aside = tuple(lines.bad)

@@ -10,8 +10,8 @@ import filelock
 from autommlab.common.errors import DataError
 from autommlab.common.files import storage_errors, write_stream
 from autommlab.common.storage import Place, place_errors
-from autommlab.data.embedded import load, specs
-from autommlab.data.remote import fetch, local_folder
+from autommlab.data.embedded import load_embedded, specs
+from autommlab.data.remote import fetch_dataset, local_folder
 from autommlab.storage.mirror import names_at
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def bring_bag(bag: Bag, place: Place | None) -> None:
             return
         _draw(bag)
         for uri, folder in bag.fetched.items():
-            fetch(uri, _fetched_folder(uri, folder))
+            fetch_dataset(uri, _fetched_folder(uri, folder))
         _copy(bag, Place(place.uri, place.files, place.inside(bag.folder.name)))
 
 
@@ -74,7 +74,7 @@ def _draw(bag: Bag) -> None:
     for spec in specs():
         classes = sorted({name for dataset, _, name in sources if dataset == spec.name})
         if classes:
-            load(spec, classes)
+            load_embedded(spec, classes)
 
 
 def _copy(bag: Bag, place: Place) -> None:

@@ -37,7 +37,7 @@ class BatchOutcome:
     skipped: int
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_requests(path: Path) -> list[Line]:
     """All lines of an input file: {"id", "request"}, blank ones left out.
 
     A bad line is named "line-N" unless it has an id of its own.
@@ -51,7 +51,7 @@ def read_lines(path: Path) -> list[Line]:
         raise RequestError(f"cannot read the requests {path}: {error.strerror}") from error
     seen: dict[Id, int] = {}
     lines = []
-    for number, text in jsonl.split(content):
+    for number, text in jsonl.split_lines(content):
         line = _line(text, number)
         if line.id in seen:
             line = Line(f"line-{number}", problem=f"the id {line.id!r} is line {seen[line.id]}'s already")
@@ -68,7 +68,7 @@ def done_ids(path: Path) -> set[Id]:
         StorageError: it cannot be read or repaired.
     """
     with storage_errors(path):
-        lines = jsonl.read(path, _done_id)
+        lines = jsonl.read_records(path, _done_id)
     if lines.foreign is not None:
         raise RequestError(f"{path} is not a file of parses: {lines.foreign}. Name another --out, or delete that file")
     jsonl.mend(path, lines)
@@ -120,7 +120,7 @@ def _results(lines: list[Line], understander: Understander, concurrent: int) -> 
 def _line(content: bytes, number: int) -> Line:
     expected = 'a line must be {"id": "...", "request": "..."}'
     try:
-        given = jsonl.value_of(content)
+        given = jsonl.json_value(content)
     except ValueError as error:  # also of bytes that are no UTF-8, and of what is nested too deeply
         return Line(f"line-{number}", problem=f"{expected}; this one is not valid JSON: {error}")
     if not isinstance(given, dict) or not isinstance(given.get("id"), str | int) or isinstance(given["id"], bool):
@@ -136,7 +136,7 @@ def _done_id(line: bytes) -> Id:
     Raises:
         ValueError: it is none.
     """
-    given = jsonl.value_of(line)
+    given = jsonl.json_value(line)
     if isinstance(given, dict) and ("parse" in given) != ("error" in given):
         own: Any = given.get("id")
         if isinstance(own, str | int) and not isinstance(own, bool):

@@ -37,7 +37,7 @@ _TEN = 10
 _MOST_DIGITS = 6
 
 
-def numbers(text: str) -> set[float]:
+def named_numbers(text: str) -> set[float]:
     """Every number that the text names, with the fractions and sums that pairs of them make.
 
     "nine out of ten" gives 9, 10 and 0.9; "2,500" gives 2500 (and 2.5, as half of the world writes it);
@@ -61,7 +61,7 @@ def numbers(text: str) -> set[float]:
 
 def names_number(text: str, value: float) -> bool:
     """Whether `value` is in the text, be it as a percentage or with a size word or prefix ("3.2 million", "0.5 k")."""
-    known = numbers(text)
+    known = named_numbers(text)
     scales = (1.0, 100.0, 0.01, 1e3, 1e6, 1e9, 1e-3, 1e-6, 1e-9)
     return any(math.isclose(value * scale, number, rel_tol=_CLOSE) for scale in scales for number in known)
 

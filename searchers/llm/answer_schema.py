@@ -50,7 +50,7 @@ def grid_size(space: SearchSpace) -> int:
     return math.prod(len(grid(parameter)) for parameter in space.parameters)
 
 
-def answer_schema(space: SearchSpace) -> dict[str, Any]:
+def proposal_schema(space: SearchSpace) -> dict[str, Any]:
     """The JSON schema of one proposal: every parameter, in the space's order, and nothing else."""
     return {
         "type": "object",
@@ -81,7 +81,7 @@ def format_answer(space: SearchSpace, config: Configuration) -> str:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def parse_answer(space: SearchSpace, text: str) -> Configuration:
+def parse_proposal(space: SearchSpace, text: str) -> Configuration:
     """The configuration that an answer proposes, inside the space.
 
     Raises:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from autommlab.common.llm_usage import LlmUsage
 from searchers.candidates import Candidate, Ranker, new_ones
 from searchers.context import StudyContext
-from searchers.llm.answer_schema import AnswerError, answer_schema, longest_answer, parse_answer
+from searchers.llm.answer_schema import AnswerError, longest_answer, parse_proposal, proposal_schema
 from searchers.settings import ADAPTER, LlmOptions
 from searchers.space import Configuration, SearchSpace
-from serve.client import Answer, Sample, Sampling, ServiceClient
+from serve.client import Answer, Generation, Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Asker:
     ) -> None:
         self._client, self._space, self._context, self._options = client, space, context, options
         self._seed, self._ranker = seed, ranker
-        self._schema = answer_schema(space)
+        self._schema = proposal_schema(space)
         self._max_tokens = longest_answer(space) + _SPARE_TOKENS
         self._breaker = Breaker(f"LLM service {client.url}", options.probe_every_s)
         self._model = options.adapter or ""
@@ -186,7 +186,7 @@ class Asker:
         read, problems = [], []
         for sample in answer.samples:
             try:
-                read.append(Candidate(parse_answer(self._space, sample.text), sample.logprob))
+                read.append(Candidate(parse_proposal(self._space, sample.text), sample.logprob))
             except AnswerError as error:
                 problems.append(_cut_off(sample) or str(error))
         ranked = self._ranker(read, self._space)
@@ -198,7 +198,7 @@ class Asker:
         return [], "no new configuration among the answers"
 
 
-def _cut_off(sample: Sample) -> str:
+def _cut_off(sample: Generation) -> str:
     return "" if sample.complete else f"cut off after {sample.tokens} tokens: {sample.text[:60]!r}"
 
 

@@ -130,7 +130,7 @@ def test_an_appender_that_mends_nothing_still_ends_a_torn_line(damage: str, tmp_
     path = tmp_path / "events.jsonl"
     path.write_bytes(GOOD + DAMAGE[damage][0])
     jsonl.append(path, ['{"id": "c", "parse": {}}'])
-    values = jsonl.read(path, jsonl.value_of).records
+    values = jsonl.read_records(path, jsonl.json_value).records
     assert values[0]["id"] == "a"
     assert values[-1]["id"] == "c"
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from autommlab.data import readers
-from autommlab.data.check import check
+from autommlab.data.check import check_dataset
 from autommlab.data.recognise import recognise
 from autommlab.data.records import Instance, LoadedDataset, Problem, Sample
 from autommlab.tasks import Task
@@ -33,12 +33,12 @@ def only(problems: list[Problem], kind: str) -> Problem:
 
 @pytest.mark.parametrize("layout", set(layouts.BUILDERS) - {"cityscapes", "pascal-voc"})
 def test_sound_set_has_no_problem(layout: str, tmp_path: Path) -> None:
-    assert check(load(layouts.BUILDERS[layout](tmp_path))) == []
+    assert check_dataset(load(layouts.BUILDERS[layout](tmp_path))) == []
 
 
 @pytest.mark.parametrize(("layout", "task"), [("cityscapes", None), ("pascal-voc", Task.SEGMENTATION)])
 def test_fixed_class_lists_miss_only_examples(layout: str, task: Task | None, tmp_path: Path) -> None:
-    problems = check(load(layouts.BUILDERS[layout](tmp_path), task))
+    problems = check_dataset(load(layouts.BUILDERS[layout](tmp_path), task))
     # The set of the test has no labels for its test images, and too few others to make a test split of.
     expected = {("unlabelled-split", "warning"), ("of-no-use", "error")}
     assert {(p.kind, p.severity) for p in problems} - expected == {("empty-class", "warning")}
@@ -48,7 +48,7 @@ def test_fixed_class_lists_miss_only_examples(layout: str, task: Task | None, tm
 def test_missing_image(tmp_path: Path) -> None:
     dataset = load(layouts.coco_detection(tmp_path))
     (tmp_path / "train2017" / "000001.jpg").unlink()
-    problem = only(check(dataset), "missing-image")
+    problem = only(check_dataset(dataset), "missing-image")
     assert (problem.where, problem.severity) == ("train2017/000001.jpg", "error")
 
 
@@ -58,7 +58,7 @@ def test_truncated_image(suffix: str, tmp_path: Path) -> None:
     path = layouts.image(root / "train" / "cat" / f"cut.{suffix}", (200, 200))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
-    problem = only(check(load(root)), "corrupt-image")
+    problem = only(check_dataset(load(root)), "corrupt-image")
     assert problem.where == f"train/cat/cut.{suffix}"
     assert "cannot be decoded" in problem.what
 
@@ -66,7 +66,7 @@ def test_truncated_image(suffix: str, tmp_path: Path) -> None:
 def test_size_mismatch(tmp_path: Path) -> None:
     dataset = load(layouts.coco_detection(tmp_path))
     layouts.image(tmp_path / "train2017" / "000001.jpg", (80, 60))
-    problem = only(check(dataset), "size-mismatch")
+    problem = only(check_dataset(dataset), "size-mismatch")
     assert "the annotation says 40x30 pixels, the file has 80x60" in problem.what
 
 
@@ -75,7 +75,7 @@ def test_size_mismatch_by_rotation_names_the_flag(tmp_path: Path) -> None:
     path, exif = tmp_path / "train2017" / "000001.jpg", Image.Exif()
     exif[0x0112] = 6
     Image.open(path).copy().save(path, exif=exif)
-    problem = only(check(dataset), "size-mismatch")
+    problem = only(check_dataset(dataset), "size-mismatch")
     assert "has 30x40 after its EXIF rotation" in problem.what
     assert "EXIF" in problem.remedy
 
@@ -96,7 +96,7 @@ def edited(dataset: LoadedDataset, change: Callable[[Sample], Sample]) -> Loaded
 def test_boxes(bbox: tuple[float, float, float, float], kind: str, severity: str, tmp_path: Path) -> None:
     dataset = load(layouts.coco_detection(tmp_path))
     bad = Instance(1, bbox)
-    problems = check(edited(dataset, lambda s: replace(s, instances=(*s.instances, bad))))
+    problems = check_dataset(edited(dataset, lambda s: replace(s, instances=(*s.instances, bad))))
     problem = only(problems, kind)
     assert problem.severity == severity
     assert problem.where == "train2017/000000.jpg, object 2 (dog)"
@@ -104,14 +104,14 @@ def test_boxes(bbox: tuple[float, float, float, float], kind: str, severity: str
 
 def test_label_without_a_class(tmp_path: Path) -> None:
     dataset = load(layouts.image_folders(tmp_path))
-    problem = only(check(edited(dataset, lambda s: replace(s, label=9))), "unknown-class")
+    problem = only(check_dataset(edited(dataset, lambda s: replace(s, label=9))), "unknown-class")
     assert "class index 9 does not exist; the set has 2 classes" in problem.what
 
 
 def test_object_of_an_unknown_class(tmp_path: Path) -> None:
     dataset = load(layouts.coco_detection(tmp_path))
     bad = Instance(7, (1, 1, 4, 4))
-    problem = only(check(edited(dataset, lambda s: replace(s, instances=(*s.instances, bad)))), "unknown-class")
+    problem = only(check_dataset(edited(dataset, lambda s: replace(s, instances=(*s.instances, bad)))), "unknown-class")
     assert "train2017/000000.jpg" in problem.where
 
 
@@ -122,7 +122,7 @@ def test_keypoint_count(tmp_path: Path) -> None:
         item = sample.instances[0]
         return replace(sample, instances=(replace(item, keypoints=item.keypoints[:5]),))
 
-    assert "5 keypoints, the set has 17" in only(check(edited(dataset, shorten)), "keypoint-count").what
+    assert "5 keypoints, the set has 17" in only(check_dataset(edited(dataset, shorten)), "keypoint-count").what
 
 
 def test_what_the_reader_stepped_over_is_told(tmp_path: Path) -> None:
@@ -131,14 +131,14 @@ def test_what_the_reader_stepped_over_is_told(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     content["annotations"][0]["category_id"] = 99
     path.write_text(json.dumps(content))
-    assert "category_id 99" in only(check(load(root)), "unknown-class").what
+    assert "category_id 99" in only(check_dataset(load(root)), "unknown-class").what
 
 
 def test_class_without_example_and_class_missing_in_train(tmp_path: Path) -> None:
     root = layouts.image_folders(tmp_path)
     (root / "train" / "owl").mkdir()
     layouts.image(root / "val" / "fox" / "0.jpg")
-    problems = check(load(root))
+    problems = check_dataset(load(root))
     assert [problem.kind for problem in problems] == ["empty-class"] * 2
     assert "class 'fox' occurs in val but never in train" in problems[0].what
     assert "class 'owl' has no example" in problems[1].what
@@ -147,7 +147,7 @@ def test_class_without_example_and_class_missing_in_train(tmp_path: Path) -> Non
 def test_same_picture_in_two_splits(tmp_path: Path) -> None:
     root = layouts.image_folders(tmp_path)
     shutil.copy(root / "train" / "cat" / "0.jpg", root / "test" / "cat" / "leak.jpg")
-    problem = only(check(load(root)), "shared-image")
+    problem = only(check_dataset(load(root)), "shared-image")
     assert problem.severity == "warning"
     assert "test and train share it" in problem.what
     assert {"train/cat/0.jpg", "test/cat/leak.jpg"} == {problem.where, problem.what.split()[4].strip(":,")}
@@ -156,13 +156,13 @@ def test_same_picture_in_two_splits(tmp_path: Path) -> None:
 def test_same_picture_under_two_classes(tmp_path: Path) -> None:
     root = layouts.image_folders_unsplit(tmp_path)
     shutil.copy(root / "cat" / "0.png", root / "dog" / "copy.png")
-    assert "but of another class" in only(check(load(root)), "shared-image").what
+    assert "but of another class" in only(check_dataset(load(root)), "shared-image").what
 
 
 def test_image_with_two_entries(tmp_path: Path) -> None:
     dataset = load(layouts.coco_detection(tmp_path))
     dataset.samples.append(dataset.samples[0])
-    assert only(check(dataset), "duplicate-image").where == "train2017/000000.jpg"
+    assert only(check_dataset(dataset), "duplicate-image").where == "train2017/000000.jpg"
 
 
 @pytest.mark.parametrize(
@@ -182,21 +182,21 @@ def test_image_with_two_entries(tmp_path: Path) -> None:
 def test_masks(plant: Callable[[Path], object], kind: str, what: str, tmp_path: Path) -> None:
     dataset = load(layouts.index_masks(tmp_path))
     plant(tmp_path / "ann_dir" / "train" / "0.png")
-    problem = only(check(dataset), kind)
+    problem = only(check_dataset(dataset), kind)
     assert problem.where == "ann_dir/train/0.png"
     assert what in problem.what
 
 
 def test_segmentation_sample_without_a_mask(tmp_path: Path) -> None:
     dataset = edited(load(layouts.index_masks(tmp_path)), lambda sample: replace(sample, mask=None))
-    assert only(check(dataset), "missing-mask").what == "the image has no mask"
+    assert only(check_dataset(dataset), "missing-mask").what == "the image has no mask"
 
 
 def test_label_ids_that_cityscapes_does_not_have(tmp_path: Path) -> None:
     root = layouts.cityscapes(tmp_path)
     path = next((root / "gtFine" / "train" / "aachen").glob("*.png"))
     layouts.mask(path, [7, 77])
-    problem = next(problem for problem in check(load(root)) if problem.kind == "bad-mask")
+    problem = next(problem for problem in check_dataset(load(root)) if problem.kind == "bad-mask")
     assert "pixel values without a class: 77" in problem.what
 
 
@@ -205,14 +205,14 @@ def test_sixteen_bit_masks(tmp_path: Path) -> None:
     deep = np.zeros((layouts.HEIGHT, layouts.WIDTH), np.uint16)
     deep[0, 0] = 300
     Image.fromarray(deep).save(tmp_path / "ann_dir" / "train" / "0.png")
-    assert "without a class: 300" in only(check(dataset), "bad-mask").what
+    assert "without a class: 300" in only(check_dataset(dataset), "bad-mask").what
 
 
 def test_errors_come_before_warnings(tmp_path: Path) -> None:
     root = layouts.image_folders(tmp_path)
     (root / "train" / "owl").mkdir()
     (root / "val" / "cat" / "0.jpg").write_bytes(b"")
-    assert [problem.severity for problem in check(load(root))] == ["error", "warning"]
+    assert [problem.severity for problem in check_dataset(load(root))] == ["error", "warning"]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real sets of ../shared/data are not here")
@@ -229,4 +229,4 @@ def test_real_sets_are_sound(name: str, images: int, classes: int) -> None:
     dataset = load(SHARED / name)
     assert (len(dataset.samples), len(dataset.classes)) == (images, classes)
     assert {sample.split for sample in dataset.samples} == {"train", "val", "test"}
-    assert check(dataset) == []
+    assert check_dataset(dataset) == []

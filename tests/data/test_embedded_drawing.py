@@ -15,7 +15,7 @@ from autommlab.data.embedded import catalog, layouts, sets
 from autommlab.data.embedded.animal import draw_animal
 from autommlab.data.embedded.compose import Scene, tight_box
 from autommlab.data.embedded.drawn import Drawn, image_rng
-from autommlab.data.embedded.figure import Canvas, Capsule, Part, owner_at, silhouette
+from autommlab.data.embedded.figure import BodyPart, Canvas, Capsule, owner_at, silhouette
 from autommlab.data.embedded.openmoji import MASK_PX, SCENE_PX, compose_scene, draw_masked, draw_scene
 from autommlab.data.embedded.person import Person, Placement, draw_people, random_outfit
 from autommlab.data.embedded.pose import Body, Limb, Pose, joints_of
@@ -92,7 +92,7 @@ def test_saved_annotation_is_that_of_the_scene() -> None:
     expected = compose_scene("cat", rng_of(3), MASK_PX, most=4, shift=1).class_mask()
     assert masked.mask is not None
     assert np.array_equal(np.asarray(masked.mask), np.asarray(expected))
-    assert sets.find("openmoji-masks").classes[0] == "background"
+    assert sets.find_embedded("openmoji-masks").classes[0] == "background"
 
 
 @pytest.mark.parametrize(("draw", "layout"), [("people", layouts.PERSON), ("animals", layouts.ANIMAL)])
@@ -183,8 +183,8 @@ def test_animal_is_drawn_with_its_label(species: str) -> None:
 
 def test_nearer_part_covers_the_farther_one() -> None:
     canvas = Canvas(Image.new("RGB", (30, 30), "white"))
-    near = Part(1, (255, 0, 0), (Capsule(np.array([15.0, 15, 5]), np.array([15.0, 15, 5]), 4, 4),))
-    far = Part(2, (0, 0, 255), (Capsule(np.array([5.0, 15, 0]), np.array([25.0, 15, 0]), 3, 3),))
+    near = BodyPart(1, (255, 0, 0), (Capsule(np.array([15.0, 15, 5]), np.array([15.0, 15, 5]), 4, 4),))
+    far = BodyPart(2, (0, 0, 255), (Capsule(np.array([5.0, 15, 0]), np.array([25.0, 15, 0]), 3, 3),))
     canvas.draw([near, far])
     image, owner = np.asarray(canvas.finish()), canvas.owner()
     assert image[15, 15].tolist() == [255, 0, 0]

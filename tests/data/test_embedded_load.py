@@ -80,7 +80,7 @@ def test_specs_import_nothing_heavy() -> None:
 def test_only_the_asked_classes_are_drawn_and_all_splits_are_there(name: str) -> None:
     spec = spec_of(name)
     asked = ASKED[name]
-    loaded = embedded.load(spec, asked)
+    loaded = embedded.load_embedded(spec, asked)
     assert loaded.classes == spec.classes
     assert {entry.name for entry in spec.root.iterdir() if not entry.name.startswith(".")} == set(asked)
     per_split = Counter(sample.split for sample in loaded.samples)
@@ -94,7 +94,7 @@ def test_only_the_asked_classes_are_drawn_and_all_splits_are_there(name: str) ->
 
 
 def test_digits_are_all_the_real_scans_divided_without_loss() -> None:
-    loaded = embedded.load(spec_of("digits"))
+    loaded = embedded.load_embedded(spec_of("digits"))
     per_split = Counter(sample.split for sample in loaded.samples)
     assert sum(per_split.values()) == 1797
     assert 0.68 < per_split["train"] / 1797 < 0.72
@@ -107,7 +107,7 @@ def test_every_image_is_of_the_class_it_was_made_for(name: str) -> None:
     spec = spec_of(name)
     for asked in ASKED[name]:
         label = spec.classes.index(asked)
-        for sample in embedded.load(spec, [asked]).samples:
+        for sample in embedded.load_embedded(spec, [asked]).samples:
             if sample.mask:
                 assert label in np.unique(np.asarray(Image.open(sample.mask)))
             elif sample.label is not None:
@@ -119,7 +119,7 @@ def test_every_image_is_of_the_class_it_was_made_for(name: str) -> None:
 @pytest.mark.usefixtures("small_sets")
 @pytest.mark.parametrize("name", ASKED)
 def test_no_image_is_in_two_splits(name: str) -> None:
-    images = embedded.load(spec_of(name), ASKED[name]).samples
+    images = embedded.load_embedded(spec_of(name), ASKED[name]).samples
     seen = [hashlib.sha256(sample.image.read_bytes()).hexdigest() for sample in images]
     assert len(set(seen)) == len(seen)
 
@@ -128,11 +128,11 @@ def test_no_image_is_in_two_splits(name: str) -> None:
 @pytest.mark.parametrize("name", ASKED)
 def test_same_files_in_another_home_and_order(name: str, tmp_path: Path) -> None:
     spec = spec_of(name)
-    first = embedded.load(spec, ASKED[name])
+    first = embedded.load_embedded(spec, ASKED[name])
     elsewhere = spec.model_copy(update={"root": tmp_path / "elsewhere"})
     for asked in reversed(ASKED[name]):
-        embedded.load(elsewhere, [asked])
-    second = embedded.load(elsewhere, ASKED[name])
+        embedded.load_embedded(elsewhere, [asked])
+    second = embedded.load_embedded(elsewhere, ASKED[name])
     assert digests(first) == digests(second)
     assert [s.instances for s in first.samples] == [s.instances for s in second.samples]
 
@@ -160,22 +160,22 @@ def test_same_pixels_in_another_process_with_other_hash_seed() -> None:
 @pytest.mark.usefixtures("small_sets")
 def test_second_load_reads_what_the_first_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of("openmoji-masks")
-    first = embedded.load(spec, ["cat"])
+    first = embedded.load_embedded(spec, ["cat"])
 
     def never(*_: object) -> None:
         raise AssertionError("drew again")
 
     monkeypatch.setattr(blocks, "write_block", never)
-    assert embedded.load(spec, ["cat"]).samples == first.samples
+    assert embedded.load_embedded(spec, ["cat"]).samples == first.samples
     # The background has no images of its own, so asking for it too draws nothing more.
-    assert embedded.load(spec, ["background", "cat"]).samples == first.samples
+    assert embedded.load_embedded(spec, ["background", "cat"]).samples == first.samples
 
 
 @pytest.mark.usefixtures("small_sets")
 @pytest.mark.parametrize("damage", ["image gone", "index cut off", "other classes"])
 def test_damaged_block_is_drawn_again(damage: str) -> None:
     spec = spec_of("openmoji-objects")
-    before = embedded.load(spec, ["cat"])
+    before = embedded.load_embedded(spec, ["cat"])
     index = spec.root / "cat" / blocks.INDEX
     wanted = digests(before)
     if damage == "image gone":
@@ -184,7 +184,7 @@ def test_damaged_block_is_drawn_again(damage: str) -> None:
         index.write_text(index.read_text()[:-30])
     else:
         index.write_text(json.dumps({**json.loads(index.read_text()), "stamp": "of other classes"}))
-    assert digests(embedded.load(spec, ["cat"])) == wanted
+    assert digests(embedded.load_embedded(spec, ["cat"])) == wanted
 
 
 _KILLED = """
@@ -200,7 +200,7 @@ def draw_then_die(*args):
         os.kill(os.getpid(), signal.SIGKILL)
     return draw(*args)
 openmoji.draw_object = draw_then_die
-embedded.load(embedded.specs()[0], ["cat"])
+embedded.load_embedded(embedded.specs()[0], ["cat"])
 """
 
 
@@ -211,7 +211,7 @@ def test_killed_process_leaves_nothing_half(own_home: Path) -> None:
     assert done.returncode == -9, done.stderr
     assert (spec.root / ".cat.draft").is_dir()
     assert not (spec.root / "cat").exists()
-    assert len(embedded.load(spec, ["cat"]).samples) == sum(FEW)
+    assert len(embedded.load_embedded(spec, ["cat"]).samples) == sum(FEW)
     assert not (spec.root / ".cat.draft").exists()
 
 
@@ -224,7 +224,7 @@ def test_failure_while_drawing_gives_the_space_back(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Image.Image, "save", full)
     with pytest.raises(StorageError, match=r"No space left on device.*AUTOMMLAB_HOME"):
-        embedded.load(spec, ["cat"])
+        embedded.load_embedded(spec, ["cat"])
     assert not (spec.root / ".cat.draft").exists()
 
 
@@ -240,7 +240,7 @@ def counted(*args):
     count += 1
     return draw(*args)
 openmoji.draw_object = counted
-loaded = embedded.load(embedded.specs()[0], ["cat"])
+loaded = embedded.load_embedded(embedded.specs()[0], ["cat"])
 print(len(loaded.samples), count)
 """
 
@@ -256,14 +256,14 @@ def test_cache_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     blocker.write_text("")
     spec = spec_of("digits").model_copy(update={"root": blocker / "set"})
     with pytest.raises(StorageError, match=r"cannot write the embedded data set into .*file"):
-        embedded.load(spec, ["3"])
+        embedded.load_embedded(spec, ["3"])
 
 
 def test_unknown_names_are_answered_with_near_ones() -> None:
     with pytest.raises(DataError, match=r"'catt'.*Did you mean 'cat'"):
-        embedded.load(spec_of("openmoji-objects"), ["catt"])
+        embedded.load_embedded(spec_of("openmoji-objects"), ["catt"])
     with pytest.raises(DataError, match="no class of 'openmoji-masks' asked for"):
-        embedded.load(spec_of("openmoji-masks"), ["background"])
+        embedded.load_embedded(spec_of("openmoji-masks"), ["background"])
     stranger = spec_of("digits").model_copy(update={"name": "digitz"})
     with pytest.raises(DataError, match=r"embedded data set 'digitz'.*Did you mean 'digits'"):
-        embedded.load(stranger)
+        embedded.load_embedded(stranger)

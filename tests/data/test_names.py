@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autommlab.data.names import alternatives, head, imagenet_id, initials_of, plain, plural_of, same, singular
+from autommlab.data.names import alternatives, head, imagenet_id, initials_of, plain_name, plural_of, same, singular
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_singular_leaves_what_is_no_plural(name: str) -> None:
 
 
 def test_plain() -> None:
-    assert plain("Traffic_Light") == plain("trafficLight") == plain("traffic-light") == "traffic light"
-    assert plain("RBC") == "rbc"
-    assert plain("pottedplant") == "potted plant"
+    assert plain_name("Traffic_Light") == plain_name("trafficLight") == plain_name("traffic-light") == "traffic light"
+    assert plain_name("RBC") == "rbc"
+    assert plain_name("pottedplant") == "potted plant"
     assert same("tv monitor", "tvmonitor")
 
 
@@ -57,8 +57,8 @@ def test_head_and_initials() -> None:
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_any_text_is_taken(one: str, other: str) -> None:
-    a, b = plain(one), plain(other)
-    assert plain(a) == a
+    a, b = plain_name(one), plain_name(other)
+    assert plain_name(a) == a
     assert plural_of(a, b) == plural_of(b, a)
     assert isinstance(initials_of(a, b), bool)
     assert singular(singular(a)) is not None

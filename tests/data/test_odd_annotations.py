@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from autommlab.data import readers
-from autommlab.data.check import check
+from autommlab.data.check import check_dataset
 from autommlab.data.preview import contact_sheet
 from autommlab.data.readers import coco_shapes
 from autommlab.data.readers.fitting import resized
@@ -134,7 +134,7 @@ def test_the_box_of_a_pose_is_around_its_points(layout: str, tmp_path: Path) -> 
         change(path, lambda content: on_each(content, lambda entry: entry.pop("bbox")))
     dataset = load(root, task)
     assert not dataset.unreadable
-    assert not [problem for problem in check(dataset) if problem.severity == "error"]
+    assert not [problem for problem in check_dataset(dataset) if problem.severity == "error"]
     for sample in dataset.samples:
         for item in sample.instances:
             x, y, w, h = item.bbox
@@ -252,7 +252,7 @@ def test_an_image_of_another_size_than_stated_keeps_its_boxes_in_place(layout: s
         assert [[v * factor for v in item.bbox] for item in sample.instances] == [
             list(item.bbox) for item in fitting.instances
         ]
-        found = [problem for problem in check(dataset) if problem.kind == "size-mismatch"]
+        found = [problem for problem in check_dataset(dataset) if problem.kind == "size-mismatch"]
         assert len(found) == 1 and found[0].severity == "warning" and "scaled to the file" in found[0].what
 
 
@@ -466,7 +466,7 @@ def test_black_and_white_masks_with_names(layout: str, names: list[str], values:
     assert (dataset.spec.layout, dataset.classes) == (layout, ("background", "crack"))
     expected = {0, 1} if values != [0, 1, 255] else {0, 1, 255}
     assert set(np.unique(class_mask(dataset.samples[0])).tolist()) == expected
-    assert not [problem for problem in check(dataset) if problem.kind in ("empty-class", "bad-mask")]
+    assert not [problem for problem in check_dataset(dataset) if problem.kind in ("empty-class", "bad-mask")]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

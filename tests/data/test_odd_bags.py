@@ -10,7 +10,7 @@ from autommlab.common.errors import DataError
 from autommlab.data import readers
 from autommlab.data.bag import select_bag
 from autommlab.data.bag_choice import choose_sets
-from autommlab.data.check import check
+from autommlab.data.check import check_dataset
 from autommlab.data.preview import contact_sheet
 from autommlab.data.recognise import recognise
 from autommlab.data.records import SPLITS, Bag, LoadedDataset, Problem
@@ -75,7 +75,7 @@ def test_a_class_that_train_does_not_show_is_left_out_with_a_note(task: Task, tm
     bag = bag_of(tmp_path, dataset)
     assert [name for name in bag.classes if name != "background"] == ["cat", "dog"]
     assert "Left out, as no training image shows them: unknown." in bag.notes
-    assert not [problem for problem in check(dataset) if problem.severity == "error"]
+    assert not [problem for problem in check_dataset(dataset) if problem.severity == "error"]
     with pytest.raises(DataError, match="'unknown'"):
         bag_of(tmp_path, dataset, ["cat", "unknown"])
 
@@ -185,7 +185,7 @@ def test_a_set_that_a_run_would_refuse_is_an_error_of_the_check(layout: str, tmp
         content = layouts.coco(root / "train", 1, [category], 1 if layout == "coco-keypoints" else 0)
         layouts.write(root / "annotations" / "train.json", content)
     dataset = load(root)
-    (problem,) = [problem for problem in check(dataset) if problem.severity == "error"]
+    (problem,) = [problem for problem in check_dataset(dataset) if problem.severity == "error"]
     assert problem.kind == "of-no-use"
     assert "too few pictures" in problem.what
     with pytest.raises(DataError, match="too few pictures"):
@@ -196,7 +196,7 @@ def test_a_set_that_a_run_would_refuse_is_an_error_of_the_check(layout: str, tmp
 def test_check_finds_of_no_use_just_what_a_bag_refuses(layout: str, tmp_path: Path) -> None:
     root = layouts.BUILDERS[layout](tmp_path / "set")
     for task in readers.READERS[layout].tasks:
-        problems = check(load(root, task))
+        problems = check_dataset(load(root, task))
         assert not [problem for problem in problems if problem.kind == "of-no-use"]
         bag = select_bag(request(task, []), budget=budget(), folder=tmp_path / task, seed=0, data=str(root))
         assert all(bag.splits[split].images for split in SPLITS)
@@ -204,5 +204,5 @@ def test_check_finds_of_no_use_just_what_a_bag_refuses(layout: str, tmp_path: Pa
 
 def test_a_class_of_crowds_alone_is_told(tmp_path: Path) -> None:
     dataset = load(layouts.pascal_voc(tmp_path / "set"), DETECT)
-    (problem,) = [problem for problem in check(dataset) if "'person'" in problem.what]
+    (problem,) = [problem for problem in check_dataset(dataset) if "'person'" in problem.what]
     assert "only crowds or difficult objects" in problem.what

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from autommlab.common.errors import DataError
 from autommlab.data import readers, registry, remote
-from autommlab.data.check import check
-from autommlab.data.names import alternatives, one_line
+from autommlab.data.check import check_dataset
+from autommlab.data.names import alternatives, clean_name
 from autommlab.data.preview import contact_sheet
 from autommlab.data.readers import files
 from autommlab.data.readers.lookup import Finder
@@ -98,7 +98,7 @@ def test_what_is_no_data_changes_nothing(layout: str, task: Task, plant: str, tm
     dataset = load(root, layout, task)
     assert content(dataset) == content(before)
     assert dataset.unreadable == before.unreadable
-    check(dataset)
+    check_dataset(dataset)
 
 
 @pytest.mark.parametrize(("layout", "task"), READINGS)
@@ -156,7 +156,7 @@ def test_file_names_as_other_machines_write_them(layout: str, way: str, tmp_path
     dataset = load(root, layout, task)
     assert content(dataset) == content(before)
     assert not dataset.unreadable
-    assert not [problem for problem in check(dataset) if problem.severity == "error"]
+    assert not [problem for problem in check_dataset(dataset) if problem.severity == "error"]
 
 
 def test_a_missing_picture_is_not_taken_from_another_folder(tmp_path: Path) -> None:
@@ -200,10 +200,10 @@ def test_impossible_names_are_told(layout: str, name: str, tmp_path: Path) -> No
     dataset = load_or_none(root, layout, task)
     if dataset is None:
         return
-    for problem in check(dataset):
+    for problem in check_dataset(dataset):
         assert f"{problem.where}{problem.what}".encode()
     # An empty line of a list is none.
-    assert name == "" or any(p.severity == "error" for p in check(dataset)) or layout == "pascal-voc"
+    assert name == "" or any(p.severity == "error" for p in check_dataset(dataset)) or layout == "pascal-voc"
 
 
 def load_or_none(root: Path, layout: str, task: Task) -> LoadedDataset | None:
@@ -269,7 +269,7 @@ def test_folders_of_the_system_are_refused_at_once(
     with pytest.raises(DataError, match="a folder of the system"):
         recognise(Path(folder))
     with pytest.raises(DataError):
-        registry.add(f"file://{folder}")
+        registry.add_dataset(f"file://{folder}")
 
 
 def test_a_storage_of_this_machine_is_listed_once_and_without_pipes(
@@ -281,7 +281,7 @@ def test_a_storage_of_this_machine_is_listed_once_and_without_pipes(
     for plant in (add_pipes, add_rings, add_devices):
         plant(root)
     layouts.image(root / "train" / "cat" / f"{BAD_NAME}.jpg")
-    here = remote.fetch(f"file://{root}")
+    here = remote.fetch_dataset(f"file://{root}")
     assert {path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file()} == wanted
 
 
@@ -448,9 +448,9 @@ def test_odd_class_names_are_one_line_and_can_be_drawn(layout: str, tmp_path: Pa
 
 @given(st.text(max_size=20))
 def test_a_name_on_one_line_stays_so(name: str) -> None:
-    assert one_line(one_line(name)) == one_line(name)
-    one_line(name).encode()
-    assert files.is_writable_name(one_line(name))
+    assert clean_name(clean_name(name)) == clean_name(name)
+    clean_name(name).encode()
+    assert files.is_writable_name(clean_name(name))
 
 
 @given(st.text(st.characters(), max_size=20))

@@ -16,7 +16,7 @@ from autommlab.bundle_runtime import pictures
 from autommlab.bundle_runtime.images import load_image, prepare
 from autommlab.data import registry
 from autommlab.data.bag import select_bag
-from autommlab.data.check import check
+from autommlab.data.check import check_dataset
 from autommlab.data.preview import contact_sheet
 from autommlab.data.records import Bag
 from autommlab.settings import TaskBudget
@@ -182,8 +182,8 @@ def bundle_input(task: Task, path: Path, bag: Bag) -> np.ndarray:
 @pytest.mark.parametrize("task", Task)
 def test_every_picture_is_read_as_its_upright_8_bit_twin(task: Task, tmp_path: Path) -> None:
     root = build(task, tmp_path / "turned", turned)
-    loaded = registry.load(registry.find(str(root)))
-    assert check(loaded) == []
+    loaded = registry.load_dataset(registry.find_dataset(str(root)))
+    assert check_dataset(loaded) == []
     assert {(sample.width, sample.height) for sample in loaded.samples} == {(WIDTH, HEIGHT)}
     bag = bag_of(task, root, tmp_path / "bag")
     assert (bag.depth.bits, bag.depth.white, bag.median_size) == (12, 1.0, (WIDTH, HEIGHT))
@@ -221,7 +221,7 @@ def test_the_preview_shows_the_upright_picture(tmp_path: Path) -> None:
     for orientation in (1, 6):
         root = tmp_path / str(orientation)
         LAYOUTS[Task.DETECTION](root, "train", [0, 1], lambda folder, n, o=orientation: save(folder, n, "png", o))
-        sheet = contact_sheet(registry.load(registry.find(str(root))), tmp_path / f"{orientation}.png")
+        sheet = contact_sheet(registry.load_dataset(registry.find_dataset(str(root))), tmp_path / f"{orientation}.png")
         sheets.append(np.asarray(Image.open(sheet))[44:320])  # below the title, which names the folder
         shutil.rmtree(root)
     assert np.array_equal(sheets[0], sheets[1])
@@ -253,7 +253,7 @@ def test_a_mask_of_another_size_is_brought_to_its_picture_or_left_out(
     odd: Callable[[np.ndarray], np.ndarray], orientation: int, severity: str, shift: int | None, tmp_path: Path
 ) -> None:
     root = mask_set(tmp_path / "set", odd, orientation)
-    (problem,) = check(registry.load(registry.find(str(root))))
+    (problem,) = check_dataset(registry.load_dataset(registry.find_dataset(str(root))))
     assert (problem.kind, problem.where, problem.severity) == ("bad-mask", "ann_dir/train/000.png", severity)
     bag = bag_of(Task.SEGMENTATION, root, tmp_path / "bag")
     pairs = [line.split("\t") for line in bag.annotation_file("train").read_text().splitlines()]
@@ -279,7 +279,7 @@ def test_masks_that_hold_one_number_a_pixel_in_any_mode_are_read(mode: str, tmp_
         converted = mask.copy()
         converted.putpalette([9, 9, 9] * 256)
     converted.save(path)
-    assert check(registry.load(registry.find(str(root)))) == []
+    assert check_dataset(registry.load_dataset(registry.find_dataset(str(root)))) == []
     assert bag_of(Task.SEGMENTATION, root, tmp_path / "bag").splits["train"].per_class["cat"] == 8
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from autommlab.common.errors import DataError
 from autommlab.data import readers
-from autommlab.data.check import check
+from autommlab.data.check import check_dataset
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
 from tests.helpers import layouts
@@ -114,7 +114,7 @@ def stands(root: Path, layout: str, task: Task) -> None:
     dataset = read(root, layout, task)
     if dataset is None:
         return
-    for problem in [*check(dataset), *dataset.unreadable]:
+    for problem in [*check_dataset(dataset), *dataset.unreadable]:
         text = problem.where + problem.what + problem.remedy
         text.encode()
         assert "\n" not in problem.where

@@ -12,7 +12,7 @@ from autommlab.common.errors import DataError, StorageError
 from autommlab.common.storage import place_of
 from autommlab.data import registry, remote
 from autommlab.data.bag import select_bag
-from autommlab.data.remote import SUMS_FILE, fetch
+from autommlab.data.remote import SUMS_FILE, fetch_dataset
 from autommlab.settings import PROFILES
 from autommlab.storage.mirror import Mirror
 from autommlab.tasks import Task
@@ -46,21 +46,21 @@ def write_sums(folder: Path) -> None:
 
 
 def test_all_of_it_comes_once(home: Path, stored: Path) -> None:
-    here = fetch(uri_of(stored))
+    here = fetch_dataset(uri_of(stored))
     assert here.name == "materials"
     assert names(here) == names(stored)
     times = {name: (here / name).stat().st_mtime_ns for name in names(here)}
-    assert fetch(uri_of(stored)) == here
+    assert fetch_dataset(uri_of(stored)) == here
     assert {name: (here / name).stat().st_mtime_ns for name in names(here)} == times
 
 
 def test_what_changed_what_was_lost_and_what_is_gone_is_made_right(home: Path, stored: Path) -> None:
-    here = fetch(uri_of(stored))
+    here = fetch_dataset(uri_of(stored))
     first, second, third = sorted(names(stored))[:3]
     (stored / first).write_bytes((stored / first).read_bytes() + b"more")
     (here / second).write_bytes(b"torn")
     (stored / third).unlink()
-    fetch(uri_of(stored))
+    fetch_dataset(uri_of(stored))
     assert names(here) == names(stored)
     assert (here / first).read_bytes() == (stored / first).read_bytes()
     assert (here / second).read_bytes() == (stored / second).read_bytes()
@@ -68,13 +68,13 @@ def test_what_changed_what_was_lost_and_what_is_gone_is_made_right(home: Path, s
 
 def test_sums_are_held_against_the_files(home: Path, stored: Path) -> None:
     write_sums(stored)
-    fetch(uri_of(stored))
+    fetch_dataset(uri_of(stored))
     bad = sorted(name for name in names(stored) if name.endswith(".png"))[0]
     (stored / bad).write_bytes(b"another picture")
     with pytest.raises(DataError, match=f"{bad} is not what {SUMS_FILE} says"):
-        fetch(uri_of(stored))
+        fetch_dataset(uri_of(stored))
     write_sums(stored)
-    assert (fetch(uri_of(stored)) / bad).read_bytes() == b"another picture"
+    assert (fetch_dataset(uri_of(stored)) / bad).read_bytes() == b"another picture"
 
 
 def test_a_file_that_comes_in_part_is_not_taken_for_whole(
@@ -86,30 +86,30 @@ def test_a_file_that_comes_in_part_is_not_taken_for_whole(
     }
     monkeypatch.setattr(remote, "_offered", longer)  # a fault: the storage promises more than it sends
     with pytest.raises(StorageError, match=r"bytes instead of .* goes on"):
-        fetch(uri_of(stored))
+        fetch_dataset(uri_of(stored))
     monkeypatch.undo()
     monkeypatch.setenv("AUTOMMLAB_HOME", str(home))
-    assert names(fetch(uri_of(stored))) >= names(stored)
+    assert names(fetch_dataset(uri_of(stored))) >= names(stored)
 
 
 def test_nothing_there_is_said_clearly(home: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no data set at file:///.*nowhere: there is no such folder"):
-        fetch(uri_of(tmp_path / "nowhere"))
+        fetch_dataset(uri_of(tmp_path / "nowhere"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="it holds no file"):
-        fetch(uri_of(tmp_path / "empty"))
+        fetch_dataset(uri_of(tmp_path / "empty"))
     with pytest.raises(StorageError, match="unheard://x is no storage"):
-        fetch("unheard://x")
+        fetch_dataset("unheard://x")
 
 
 def test_a_set_is_registered_by_its_uri_and_found_by_name_and_uri(home: Path, stored: Path) -> None:
-    spec = registry.add(uri_of(stored), name="materials-there")
+    spec = registry.add_dataset(uri_of(stored), name="materials-there")
     assert (spec.uri, spec.task) == (uri_of(stored), Task.CLASSIFICATION)
-    assert registry.find("materials there") == registry.find(uri_of(stored)) == spec
+    assert registry.find_dataset("materials there") == registry.find_dataset(uri_of(stored)) == spec
     shutil.rmtree(spec.root)
-    assert registry.load(spec).samples
-    registry.remove("materials-there")
-    assert registry.find(uri_of(stored)).classes == ()
+    assert registry.load_dataset(spec).samples
+    registry.remove_dataset("materials-there")
+    assert registry.find_dataset(uri_of(stored)).classes == ()
 
 
 def test_a_node_without_the_drivers_disk_fetches_the_set_itself(home: Path, stored: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autommlab.deployment.comparison import Comparison, detection_difference
+from autommlab.deployment.comparison import OutputComparison, detection_difference
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine
 
@@ -46,8 +46,8 @@ def test_no_boxes_on_either_side() -> None:
     assert detection_difference(empty, empty, 100) == 0
 
 
-def comparison() -> Comparison:
-    return Comparison(Task.SEGMENTATION, {}, 64)
+def comparison() -> OutputComparison:
+    return OutputComparison(Task.SEGMENTATION, {}, 64)
 
 
 def test_tolerance_grows_with_the_outputs_and_the_engine() -> None:

@@ -96,8 +96,8 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> Zoo:
             return [loaded.spec for loaded in sets if task in (None, loaded.spec.task)]
 
         monkeypatch.setattr(registry, "all_specs", all_specs)
-        monkeypatch.setattr(registry, "find", find)
-        monkeypatch.setattr(registry, "load", lambda spec, classes=None: by_name[spec.name])
+        monkeypatch.setattr(registry, "find_dataset", find)
+        monkeypatch.setattr(registry, "load_dataset", lambda spec, classes=None: by_name[spec.name])
 
     return fill
 

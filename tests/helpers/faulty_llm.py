@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serve.client import GREEDY, Answer, Message, Sample, Sampling, ServiceClient
+from serve.client import GREEDY, Answer, Generation, Message, Sampling, ServiceClient
 
 
 class FaultyLLM(ServiceClient):
@@ -45,6 +45,6 @@ class FaultyLLM(ServiceClient):
             raise fault
         texts = fault if isinstance(fault, tuple) else (fault,)
         samples = tuple(
-            Sample(text=text or '{"task":', logprob=None, tokens=7, complete=text is not None) for text in texts
+            Generation(text=text or '{"task":', logprob=None, tokens=7, complete=text is not None) for text in texts
         )
         return Answer(samples, model, prompt_tokens=100, seconds=0.5)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import StorageError
-from autommlab.jobs.fetching import fetch
+from autommlab.jobs.fetching import fetch_run
 from tests.helpers.program import autommlab
 
 FILES = (
@@ -30,20 +30,20 @@ def run(tmp_path: Path) -> Path:
 def test_bundle_and_report_come_and_nothing_else(run: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("stay")
-    assert fetch(f"file://{run}", tmp_path / "mine") == ["bundle/bundle.json", "bundle/model.onnx", "report.html"]
+    assert fetch_run(f"file://{run}", tmp_path / "mine") == ["bundle/bundle.json", "bundle/model.onnx", "report.html"]
     assert (tmp_path / "mine" / "bundle" / "model.onnx").read_text() == "bundle/model.onnx"
     assert (tmp_path / "mine" / "notes.txt").exists()
 
 
 def test_all_brings_the_weights_but_not_rays_state(run: Path, tmp_path: Path) -> None:
-    names = fetch(str(run), tmp_path / "mine", everything=True)
+    names = fetch_run(str(run), tmp_path / "mine", everything=True)
     assert "study/best/checkpoint.pth" in names
     assert not any(name.startswith("study/ray") for name in names)
 
 
 def test_nothing_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no results that this machine can see"):
-        fetch(f"file://{tmp_path}/none", tmp_path / "mine")
+        fetch_run(f"file://{tmp_path}/none", tmp_path / "mine")
 
 
 def test_the_command_takes_a_uri_without_a_cluster(run: Path, tmp_path: Path) -> None:

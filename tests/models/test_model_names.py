@@ -76,7 +76,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("written", "task", "start"), WRITTEN)
 def test_written_names_find_the_model(written: str, task: Task, start: str) -> None:
-    first = names.find(written, task)[0]
+    first = names.find_models(written, task)[0]
     assert first.entry.name.startswith(start)
     assert first.similarity >= 0.9
 
@@ -84,7 +84,7 @@ def test_written_names_find_the_model(written: str, task: Task, start: str) -> N
 @pytest.mark.parametrize("task", list(Task))
 def test_every_zoo_name_and_its_case_find_themselves(task: Task) -> None:
     for entry in zoo.entries(task)[::15]:
-        assert names.find(entry.name.upper(), task)[0].entry == entry
+        assert names.find_models(entry.name.upper(), task)[0].entry == entry
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -94,11 +94,11 @@ def test_a_title_finds_a_model_of_that_title(task: Task) -> None:
 
 
 def _titles_found(title: str, task: Task) -> list[str]:
-    return [match.entry.title for match in names.find(title, task, limit=8)]
+    return [match.entry.title for match in names.find_models(title, task, limit=8)]
 
 
 def test_best_first_and_limited() -> None:
-    matches = names.find("resnet 50", C, limit=4)
+    matches = names.find_models("resnet 50", C, limit=4)
     assert len(matches) == 4
     assert [m.similarity for m in matches] == sorted((m.similarity for m in matches), reverse=True)
     assert all(0 <= match.similarity <= 1 for match in matches)
@@ -110,13 +110,13 @@ def test_best_first_and_limited() -> None:
 )
 def test_unknown_name_says_what_is_near(written: str, task: Task, near: str) -> None:
     with pytest.raises(ModelError, match=rf"unknown {task} model '{written}'.*{near}.*models list --task {task}"):
-        names.find(written, task)
+        names.find_models(written, task)
 
 
 @given(st.text(max_size=40))
 def test_any_text_gives_matches_or_a_model_error(text: str) -> None:
     with contextlib.suppress(ModelError):
-        assert names.find(text, S)
+        assert names.find_models(text, S)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from autommlab.common.errors import ModelError, StorageError
 from autommlab.models import zoo
-from autommlab.models.counting import Counted, count, read_counted, with_counted, write_counted
+from autommlab.models.counting import Counted, count_model, read_counted, with_counted, write_counted
 from autommlab.models.index import build_table, index_folder
 from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.zoo_names import split_name, title_of
@@ -157,7 +157,7 @@ def test_counts_come_before_the_index(tmp_path: Path) -> None:
 )
 def test_counting_agrees_with_the_papers(name: str, task: Task, params_m: float, flops_g: float) -> None:
     entry = zoo.entry(name, task)
-    counted = count(entry.model_copy(update={"flops_g": None}))
+    counted = count_model(entry.model_copy(update={"flops_g": None}))
     assert counted.params_m == pytest.approx(params_m, rel=0.01)
     assert counted.flops_g == pytest.approx(flops_g, rel=0.05)
     assert (entry.params_m, entry.score is not None) == (counted.params_m, True)

@@ -6,7 +6,7 @@ import pytest
 
 from autommlab.common.errors import StorageError
 from autommlab.options import RunOptions
-from autommlab.report.run_report import command_line, gather, write_run_report
+from autommlab.report.run_report import gather, run_command, write_run_report
 from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
 from tests.helpers.report_records import bag, choice, failed_trials, request, study, trials
@@ -73,7 +73,7 @@ def test_interrupted_run_says_so(folder: RunFolder) -> None:
 
 
 def test_command_line_names_what_differs_from_the_defaults() -> None:
-    assert command_line(OPTIONS) == (
+    assert run_command(OPTIONS) == (
         """autommlab run 'detect '"'"'trains'"'"' & buses' --searcher random --trials 8 --time 5.0"""
     )
-    assert command_line(RunOptions(parse=Path("/x/p.json"))) == "autommlab run --parse /x/p.json"
+    assert run_command(RunOptions(parse=Path("/x/p.json"))) == "autommlab run --parse /x/p.json"

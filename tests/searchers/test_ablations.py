@@ -14,7 +14,7 @@ from serve.client import Answer, ServiceClient
 from serve.settings import EMBEDDED_MODEL
 from tests.helpers.llm_fault_server import FaultServer
 from training_data_gen.benchmarks.ablations import ABLATIONS, register_ablations
-from training_data_gen.benchmarks.ask_tell import Problem, ask_tell_study
+from training_data_gen.benchmarks.ask_tell import StudyProblem, ask_tell_study
 from training_data_gen.benchmarks.surrogate_benchmark import Value
 
 
@@ -61,7 +61,7 @@ class TimedClient(ServiceClient):
 
 @pytest.mark.parametrize("name", ["hpo-llama", "hpo-llama-likely", "llm+tpe"])
 def test_a_benchmark_waits_for_an_llm_that_a_run_would_give_up(name: str) -> None:
-    problem = Problem(SPACE, StudyContext(), SPACE.sample(random.Random(0)))
+    problem = StudyProblem(SPACE, StudyContext(), SPACE.sample(random.Random(0)))
     with FaultServer() as server:
         client = TimedClient(server.url)
         study = ask_tell_study(problem, lambda config: Value(0.5), name, 0, trials=2, at_once=1, service=client)

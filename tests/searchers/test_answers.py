@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from autommlab.common.wording import number_text
 from searchers.llm.answer_schema import (
     AnswerError,
-    answer_schema,
     format_answer,
     grid,
     grid_size,
     longest_answer,
-    parse_answer,
+    parse_proposal,
+    proposal_schema,
     snap,
 )
 from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, SearchSpace
@@ -77,11 +77,11 @@ def test_large_logarithmic_whole_numbers_keep_the_powers_of_two() -> None:
 @settings(deadline=None)
 @given(space=spaces(), data=st.data())
 def test_every_answer_that_the_schema_allows_is_a_config_of_the_grid(space: SearchSpace, data: st.DataObject) -> None:
-    schema = answer_schema(space)
+    schema = proposal_schema(space)
     answer = {name: data.draw(st.sampled_from(entry["enum"])) for name, entry in schema["properties"].items()}
     assert list(answer) == schema["required"] == list(space.names())
     text = json.dumps(answer)
-    config = parse_answer(space, text)
+    config = parse_proposal(space, text)
     assert space.violations(config) == []
     assert config == snap(space, config)
     assert {type(value) for value in config.values()} <= {int, float, str}
@@ -92,14 +92,14 @@ def test_every_answer_that_the_schema_allows_is_a_config_of_the_grid(space: Sear
 @given(space=spaces(), data=st.data())
 def test_a_config_of_the_grid_survives_being_written_and_read(space: SearchSpace, data: st.DataObject) -> None:
     config = {p.name: data.draw(st.sampled_from(grid(p))) for p in space.parameters}
-    assert parse_answer(space, format_answer(space, config)) == config
+    assert parse_proposal(space, format_answer(space, config)) == config
 
 
 @settings(deadline=None)
 @given(space=spaces(), seed=st.randoms(use_true_random=False))
 def test_any_config_is_moved_onto_the_grid(space: SearchSpace, seed: Any) -> None:
     config = space.sample(seed)
-    answer = parse_answer(space, format_answer(space, config))
+    answer = parse_proposal(space, format_answer(space, config))
     assert answer == snap(space, config)
     assert space.violations(answer) == []
 
@@ -111,7 +111,7 @@ def test_reals_are_short_text_because_the_grammar_engine_prints_numbers_with_17_
     assert format_answer(SPACE, config) == (
         '{"iterations":60,"batch_size":16,"optimizer":"SGD","lr":"3.3e-4","weight_decay":"1e-6"}'
     )
-    assert parse_answer(SPACE, format_answer(SPACE, config)) == config
+    assert parse_proposal(SPACE, format_answer(SPACE, config)) == config
     assert grid_size(SPACE) == 51 * 64 * 4 * 97 * 97
 
 
@@ -135,11 +135,11 @@ def test_numbers_are_read_back_exactly(value: float) -> None:
 )  # fmt: skip
 def test_other_texts_are_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(AnswerError, match=message):
-        parse_answer(SPACE, text)
+        parse_proposal(SPACE, text)
 
 
 @given(text=st.text())
 def test_rubbish_never_raises_anything_else(text: str) -> None:
     for candidate in (text, json.dumps(text), json.dumps({"lr": text})):
         with pytest.raises(AnswerError):
-            parse_answer(SPACE, candidate)
+            parse_proposal(SPACE, candidate)

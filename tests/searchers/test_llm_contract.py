@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from searchers.llm.answer_schema import answer_schema, format_answer, parse_answer
+from searchers.llm.answer_schema import format_answer, parse_proposal, proposal_schema
 from searchers.llm.prompt import proposal_messages
 from searchers.settings import LlmOptions
 from searchers.space import SearchSpace
@@ -120,8 +120,8 @@ def test_the_grammar_writes_what_training_data_writes(url: str) -> None:
     client = ServiceClient(url, timeout_s=120)
     messages = proposal_messages(CONTEXT, SPACE, [])
     answer = client.chat(
-        messages, model="hpo", schema=answer_schema(SPACE), sampling=Sampling(samples=4, temperature=1.0)
+        messages, model="hpo", schema=proposal_schema(SPACE), sampling=Sampling(samples=4, temperature=1.0)
     )
     for sample in answer.samples:
         assert sample.complete
-        assert format_answer(SPACE, parse_answer(SPACE, sample.text)) == sample.text
+        assert format_answer(SPACE, parse_proposal(SPACE, sample.text)) == sample.text

@@ -17,8 +17,8 @@ from autommlab.options import RunOptions
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
 from tests.helpers.program import autommlab
-from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e, same_things
-from training_data_gen.benchmarks.request_sets import Example, read_set
+from training_data_gen.benchmarks.e2e import EndToEndResult, metrics_reached, run_e2e, shows_things
+from training_data_gen.benchmarks.request_sets import LabelledRequest, read_set
 
 FORGOTTEN = {"request": "Tell unicorns and dragons apart with an accuracy of 0.9.", "object": ["unicorn", "dragon"]}
 
@@ -47,7 +47,7 @@ def test_the_set_asks_for_metrics_that_are_measured_and_things_that_are_there() 
 def test_a_metric_that_was_missed_or_not_measured_is_not_reached(
     parse: Path, holds: bool | None, reached: bool
 ) -> None:
-    label = Example.model_validate_json(lines(parse, ("one", "accuracy", 0.7))).parse
+    label = LabelledRequest.model_validate_json(lines(parse, ("one", "accuracy", 0.7))).parse
     other = LimitCheck(name="speed", wanted="at most 5 ms", got="9 ms", holds=False)
     check = LimitCheck(name="accuracy", wanted="at least 0.7", got="?", holds=holds)
     assert metrics_reached(label, [other, check]) is reached
@@ -57,18 +57,18 @@ def test_a_metric_that_was_missed_or_not_measured_is_not_reached(
 def test_a_model_of_other_things_is_not_what_was_asked_for() -> None:
     digits = next(one.parse for one in read_set("e2e") if one.id == "e2e-cls-02")
     assert digits.data.object == ("3", "8")
-    assert same_things(digits, {"eight": ("digits/8",), "three": ("digits/3",)})
+    assert shows_things(digits, {"eight": ("digits/8",), "three": ("digits/3",)})
     every_digit = {str(number): (f"digits/{number}",) for number in range(10)}
-    assert not same_things(digits, every_digit)
-    assert not same_things(digits, {"3": ("digits/3",)})
+    assert not shows_things(digits, every_digit)
+    assert not shows_things(digits, {"3": ("digits/3",)})
     data = digits.data.model_copy(update={"object": ("unicorn",)})
-    assert not same_things(digits.model_copy(update={"data": data}), every_digit)
+    assert not shows_things(digits.model_copy(update={"data": data}), every_digit)
 
 
 def test_a_run_that_fails_scores_nothing_and_the_others_go_on(parse: Path, tmp_path: Path) -> None:
     label = json.loads(parse.read_text())
     label["data"]["object"] = FORGOTTEN["object"]
-    bad = Example.model_validate(
+    bad = LabelledRequest.model_validate(
         {"id": "bad", "task": "classification", "request": FORGOTTEN["request"], "parse": label}
     )
     worse = bad.model_copy(update={"id": "worse"})

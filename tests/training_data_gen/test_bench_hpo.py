@@ -13,7 +13,7 @@ from autommlab.cli.main import app
 from autommlab.common.errors import RequestError
 from autommlab.common.keyed_lines import KeyedFile, write_compressed
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
-from autommlab.compare.across_show import contrast_table, draw, table
+from autommlab.compare.across_show import contrast_table, draw_hpo_bench, hpo_bench_table
 from autommlab.compare.across_tasks import contrasts, joined, mean_curves, overall
 from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.standings import standings
@@ -21,7 +21,7 @@ from autommlab.tasks import Task
 from tests.helpers.program import autommlab
 from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.hpo import TRAININGS_FILE, held_out_bags
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.store import read_trials
 
@@ -97,8 +97,8 @@ def test_a_searcher_with_a_smaller_budget_ends_there_and_has_no_rank(tmp_path: P
         command="c",
         date="d",
     )
-    assert table(result).row_count == 6
-    assert draw(result, tmp_path / "plot.png").exists()
+    assert hpo_bench_table(result).row_count == 6
+    assert draw_hpo_bench(result, tmp_path / "plot.png").exists()
     asked = HpoBenchOptions(trials=3, budgets={"better": 1, "random": 9})
     assert [asked.budget(name) for name in names] == [3, 3, 1]
 
@@ -169,8 +169,8 @@ def test_nothing_finished_is_no_line_and_all_of_it_can_be_drawn(tmp_path: Path) 
     assert overall({"wide": comparison(Task.DETECTION, study("random", 0, 0.1))}, SEARCHERS, 3) == ()
     lines = overall(KNOWN, SEARCHERS, 3)
     result = HpoBenchResult(searchers=SEARCHERS, trials=3, comparisons=KNOWN, overall=lines, command="c", date="d")
-    assert table(result).row_count == len(lines) == 6
-    assert draw(result, tmp_path / "plot.png").stat().st_size > 10_000
+    assert hpo_bench_table(result).row_count == len(lines) == 6
+    assert draw_hpo_bench(result, tmp_path / "plot.png").stat().st_size > 10_000
 
 
 def result_of(*bags: str, trials: int = 3) -> HpoBenchResult:
@@ -261,7 +261,7 @@ def test_wrong_bags_are_refused_before_anything_is_made(tmp_path: Path) -> None:
 
 def test_a_benchmark_that_fails_packs_what_it_has(tmp_path: Path) -> None:
     out, packed = tmp_path / "bench", tmp_path / "packed"
-    rows = made_up(next(bag for bag in make_plan() if bag.held_out), 4)
+    rows = made_up(next(bag for bag in plan_bags() if bag.held_out), 4)
     known = write_compressed(rows[:2], tmp_path / "known.jsonl.gz")
     out.mkdir()
     KeyedFile(out / TRAININGS_FILE, RecordedTrial, "training").add(rows[2:])

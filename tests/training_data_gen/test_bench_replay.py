@@ -13,18 +13,18 @@ from autommlab.cli.main import app
 from autommlab.common.errors import DataError
 from autommlab.common.keyed_lines import write_compressed
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
-from autommlab.compare.across_show import table
+from autommlab.compare.across_show import hpo_bench_table
 from autommlab.tasks import Task
 from searchers import create
 from searchers.space import SearchSpace
 from tests.helpers.trial_making import made_up
-from training_data_gen.benchmarks.ask_tell import ask_and_tell
+from training_data_gen.benchmarks.ask_tell import trial_values
 from training_data_gen.benchmarks.replay import DENSE, replay_bags, run_replay
 from training_data_gen.benchmarks.surrogate_benchmark import Table, Value
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.surrogate import Surrogate, surrogate_error
 
-PLAN = make_plan([Task.CLASSIFICATION])
+PLAN = plan_bags([Task.CLASSIFICATION])
 HELD_OUT = next(bag for bag in PLAN if bag.held_out)
 OTHERS = [bag for bag in PLAN if not bag.held_out][:4]
 
@@ -87,7 +87,7 @@ def test_too_few_trials_are_refused() -> None:
 def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
     space = SearchSpace(parameters=made_up(HELD_OUT, 1)[0].parameters)
     searcher: Any = create("tpe", space, metric="score", seed=1)
-    played = ask_and_tell(searcher, Table(made_up(HELD_OUT, 40)), 12, at_once)
+    played = trial_values(searcher, Table(made_up(HELD_OUT, 40)), 12, at_once)
     assert len(played) == 12
     known = searcher.attempts()
     assert [attempt.score for attempt in known.values()] == [value.score for value in played]
@@ -97,7 +97,7 @@ def test_every_trial_of_the_budget_is_played_and_told(at_once: int) -> None:
 def test_a_searcher_that_has_no_more_to_say_ends_its_study() -> None:
     rows = made_up(HELD_OUT, 40)
     searcher = TwoPoints(rows[0].config)
-    assert len(ask_and_tell(searcher, Table(rows), 12, at_once=3)) == 2
+    assert len(trial_values(searcher, Table(rows), 12, at_once=3)) == 2
     assert searcher.told == 2
 
 
@@ -124,7 +124,7 @@ def test_the_same_seeds_give_the_same_figures_and_another_searcher_its_own(tmp_p
     assert len(scores) == 12
     assert len({scores["random", seed] for seed in range(3)}) == 3
     assert all(study.test is None for study in first.comparisons[HELD_OUT.id].studies)
-    assert str(table(first).title).startswith("READ OFF TABLES OF REAL TRAININGS")
+    assert str(hpo_bench_table(first).title).startswith("READ OFF TABLES OF REAL TRAININGS")
 
 
 def test_the_command_says_what_its_figures_are(tmp_path: Path) -> None:

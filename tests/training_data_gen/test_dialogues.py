@@ -20,10 +20,10 @@ from training_data_gen.adapters.examples import Example
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_examples import hpo_data
 from training_data_gen.adapters.tune_on_gpu import read_examples, settings_of, tune, write_examples
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.records import RecordedTrial
 
-PLAN = make_plan([Task.DETECTION, Task.KEYPOINT])
+PLAN = plan_bags([Task.DETECTION, Task.KEYPOINT])
 BAG = next(bag for bag in PLAN if not bag.held_out)
 MANY = DialogueSettings(per_bag=120)
 

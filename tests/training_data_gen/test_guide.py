@@ -9,16 +9,16 @@ import random
 import pytest
 
 from autommlab.tasks import Task
-from searchers.llm.answer_schema import parse_answer
+from searchers.llm.answer_schema import parse_proposal
 from searchers.space import FloatParameter, SearchSpace
 from tests.helpers.trial_making import made_up
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_examples import hpo_data
 from training_data_gen.adapters.hpo_guide import Guide, _best_of
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.records import RecordedTrial
 
-PLAN = make_plan([Task.CLASSIFICATION])
+PLAN = plan_bags([Task.CLASSIFICATION])
 OPEN = [bag for bag in PLAN if not bag.held_out][:4]
 BAG = OPEN[0].id
 
@@ -72,7 +72,7 @@ def test_guided_answers_lie_inside_the_question_and_differ_from_the_trials(
     assert len(made) > 6
     rates = []
     for example in made:
-        config = parse_answer(space_of(recorded), example.messages[-1]["content"])
+        config = parse_proposal(space_of(recorded), example.messages[-1]["content"])
         rates.append(abs(math.log10(float(config["lr"])) + 3))
     assert sorted(rates)[len(rates) // 2] < 0.5
 

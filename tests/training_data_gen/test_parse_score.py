@@ -14,8 +14,8 @@ from autommlab.cli.bench import bench_app
 from autommlab.common.errors import AutoMMLabError, RequestError
 from autommlab.understanding.request import ModelRequest
 from training_data_gen.benchmarks.parse_compare import KEY_FIELDS, same_name, same_things
-from training_data_gen.benchmarks.parse_score import Share, judge, judge_all, report, wilson, worst
-from training_data_gen.benchmarks.request_sets import Example, Prediction, read_predictions, read_set
+from training_data_gen.benchmarks.parse_score import Share, judge, judge_all, parse_report, wilson, worst
+from training_data_gen.benchmarks.request_sets import LabelledRequest, Prediction, read_predictions, read_set
 
 ASKED: dict[str, Any] = {
     "data": {"object": ["cat", "traffic light"], "modality": "thermal", "specific": ["COCO"]},
@@ -32,8 +32,8 @@ ASKED: dict[str, Any] = {
 BARE: dict[str, Any] = {"data": {"object": ["dog"]}, "model": {"task": "classification"}}
 
 
-def example(parse: dict[str, Any], id_: str = "a") -> Example:
-    return Example(id=id_, task=parse["model"]["task"], request="a request", parse=ModelRequest.parse(parse))
+def example(parse: dict[str, Any], id_: str = "a") -> LabelledRequest:
+    return LabelledRequest(id=id_, task=parse["model"]["task"], request="a request", parse=ModelRequest.parse(parse))
 
 
 def prediction(parse: dict[str, Any] | None, id_: str = "a") -> Prediction:
@@ -115,7 +115,7 @@ def test_levels_count_each_field_of_each_request() -> None:
         "a": prediction(changed("deploy", gpu="none", **{"inference engine": "openvino"}), "a"),
         "b": prediction({**BARE, "data": {"object": ["cat"], "modality": "x-ray"}}, "b"),
     }
-    result = report(judge_all(examples, given_))
+    result = parse_report(judge_all(examples, given_))
     assert result.levels["item"].all == Share(right=12, of=14)
     assert result.levels["list"].all == Share(right=3, of=4)
     assert result.levels["key"].all == Share(right=15, of=18)
@@ -128,7 +128,7 @@ def test_levels_count_each_field_of_each_request() -> None:
 
 def test_a_mistake_outside_the_key_fields_leaves_the_request_right() -> None:
     verdicts = [judge(example(ASKED), prediction(changed("data", modality="rgb", specific=[])))]
-    assert report(verdicts).levels["request"].all == Share(right=1, of=1)
+    assert parse_report(verdicts).levels["request"].all == Share(right=1, of=1)
     assert worst(verdicts, 10) == ()
 
 
@@ -137,7 +137,7 @@ def test_no_parse_is_wrong_in_every_field_even_in_unstated_ones(given_: Predicti
     verdict = judge(example(BARE), given_)
     assert verdict.wrong() == len(KEY_FIELDS)
     assert verdict.error
-    assert report([verdict]).valid.all == Share(right=0, of=1)
+    assert parse_report([verdict]).valid.all == Share(right=0, of=1)
 
 
 def test_worst_comes_first_and_right_ones_not_at_all() -> None:

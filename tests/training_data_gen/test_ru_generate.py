@@ -13,7 +13,7 @@ from autommlab.understanding.text import names_number
 from training_data_gen.benchmarks.request_sets import read_set
 from training_data_gen.requests.corpus import corpus
 from training_data_gen.requests.draft import SPELLINGS
-from training_data_gen.requests.generate import Pair, generate, split
+from training_data_gen.requests.generate import Pair, generate, split_by_voice
 
 COUNT = 3000
 #: Percent; the brief of the data set.
@@ -108,20 +108,20 @@ def test_spellings_of_metrics_mean_these_metrics() -> None:
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None)
 def test_any_seed_splits_by_voice_and_skeleton(pairs: list[Pair], seed: int) -> None:
-    train, held_out = split(pairs, seed)
+    train, held_out = split_by_voice(pairs, seed)
     assert len(train) > 0.7 * len(pairs)
     assert len(held_out) > 0.02 * len(pairs)
     voices = {voice for pair in held_out for voice in (pair.voice, *pair.donors)}
     assert not voices & {voice for pair in train for voice in (pair.voice, *pair.donors)}
     assert not {pair.skeleton for pair in train} & {pair.skeleton for pair in held_out}
-    assert split(pairs, seed) == (train, held_out)
+    assert split_by_voice(pairs, seed) == (train, held_out)
 
 
 def test_a_split_needs_voices_on_both_sides(pairs: list[Pair]) -> None:
     every = len({one.voice for one in corpus()})
     for voices in (0, every):
         with pytest.raises(ValueError, match=f"cannot hold out {voices} of {every}"):
-            split(pairs, 0, voices)
+            split_by_voice(pairs, 0, voices)
 
 
 def test_nothing_generated_is_nearly_a_measured_request(pairs: list[Pair]) -> None:

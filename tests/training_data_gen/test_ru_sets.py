@@ -11,7 +11,7 @@ from rapidfuzz import fuzz, process
 from autommlab.tasks import TASK_METRICS, Task, canonical_metric
 from autommlab.understanding.checks import findings
 from autommlab.understanding.request import Device, Engine
-from training_data_gen.benchmarks.request_sets import SETS, Example, read_set
+from training_data_gen.benchmarks.request_sets import SETS, LabelledRequest, read_set
 
 TRAINING = Path(__file__).resolve().parents[2] / "training_data_gen" / "requests"
 #: Percent; unrelated requests of this length come up to 61.
@@ -23,22 +23,22 @@ METRICS = {metric.name for metrics in TASK_METRICS.values() for metric in metric
 
 
 @pytest.fixture(scope="module")
-def sets() -> dict[str, tuple[Example, ...]]:
+def sets() -> dict[str, tuple[LabelledRequest, ...]]:
     return {name: read_set(name) for name in SETS}
 
 
-def test_every_task_has_its_share(sets: dict[str, tuple[Example, ...]]) -> None:
+def test_every_task_has_its_share(sets: dict[str, tuple[LabelledRequest, ...]]) -> None:
     for name, size in SIZES.items():
         assert Counter(one.task for one in sets[name]) == dict.fromkeys(Task, size)
 
 
-def test_no_two_requests_are_nearly_the_same(sets: dict[str, tuple[Example, ...]]) -> None:
+def test_no_two_requests_are_nearly_the_same(sets: dict[str, tuple[LabelledRequest, ...]]) -> None:
     texts = [(one.id, one.request.casefold()) for examples in sets.values() for one in examples]
     alike = [(a, b) for (a, one), (b, two) in combinations(texts, 2) if fuzz.token_sort_ratio(one, two) > ALIKE]
     assert alike == []
 
 
-def test_no_training_request_is_nearly_one_of_a_set(sets: dict[str, tuple[Example, ...]]) -> None:
+def test_no_training_request_is_nearly_one_of_a_set(sets: dict[str, tuple[LabelledRequest, ...]]) -> None:
     lines = [line for path in TRAINING.rglob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
     trained = [json.loads(line)["request"].casefold() for line in lines if line.strip()]
     assert len(trained) > 100
@@ -48,12 +48,14 @@ def test_no_training_request_is_nearly_one_of_a_set(sets: dict[str, tuple[Exampl
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_names_and_numbers_of_a_label_occur_in_its_request(sets: dict[str, tuple[Example, ...]], name: str) -> None:
+def test_names_and_numbers_of_a_label_occur_in_its_request(
+    sets: dict[str, tuple[LabelledRequest, ...]], name: str
+) -> None:
     found = {one.id: findings(one.request, one.parse) for one in sets[name]}
     assert not [(id_, of) for id_, of in found.items() if of and id_ not in SPELT_OUT]
 
 
-def test_every_field_is_stated_often_and_left_out_often(sets: dict[str, tuple[Example, ...]]) -> None:
+def test_every_field_is_stated_often_and_left_out_often(sets: dict[str, tuple[LabelledRequest, ...]]) -> None:
     test = [one.parse for one in sets["test"]]
     counts: dict[str, int] = {
         "specific model": sum(parse.model.specific_model != "none" for parse in test),
@@ -68,7 +70,7 @@ def test_every_field_is_stated_often_and_left_out_often(sets: dict[str, tuple[Ex
     assert {name: count for name, count in counts.items() if not 14 <= count <= 105} == {}
 
 
-def test_metrics_are_canonical(sets: dict[str, tuple[Example, ...]]) -> None:
+def test_metrics_are_canonical(sets: dict[str, tuple[LabelledRequest, ...]]) -> None:
     for one in sets["test"] + sets["dev"]:
         for metric in one.parse.model.metrics:
             assert metric.name in METRICS, one.id

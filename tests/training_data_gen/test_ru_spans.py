@@ -11,7 +11,7 @@ from autommlab.understanding.text import names_number
 from training_data_gen.requests.corpus import Written, corpus
 from training_data_gen.requests.names import MODELS, draw_model, stem
 from training_data_gen.requests.nouns import an, plural
-from training_data_gen.requests.numbers import value_of, words
+from training_data_gen.requests.numbers import number_value, words
 from training_data_gen.requests.quantities import DRAW, WRITE, write_score
 from training_data_gen.requests.skeleton import Skeleton, skeleton
 from training_data_gen.requests.slots import Slot
@@ -74,7 +74,7 @@ def test_a_written_amount_is_found_with_its_value(kind: str, seed: int) -> None:
 
 @given(st.integers(0, 999))
 def test_words_are_read_as_the_number_they_spell(number: int) -> None:
-    assert value_of(words(number)) == number
+    assert number_value(words(number)) == number
 
 
 @given(st.integers(1, 99), st.integers(0, 10**6), st.booleans(), st.booleans())

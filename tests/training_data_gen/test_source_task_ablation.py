@@ -11,11 +11,11 @@ from searchers.space import SearchSpace
 from training_data_gen.benchmarks.source_task_ablation import (
     AblationStudy,
     NoisyBlackBox,
+    ablation_table,
     range_of,
     run_ablation,
-    table,
 )
-from training_data_gen.benchmarks.surrogate_benchmark import GpBenchmark, value_of
+from training_data_gen.benchmarks.surrogate_benchmark import GpBenchmark, training_value
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
 from training_data_gen.trials.store import read_trials
@@ -32,7 +32,7 @@ def test_a_smooth_black_box_goes_through_its_trials(recorded: list[RecordedTrial
     own = main_seed(by_bag(recorded)["classification-00"])
     black_box = GpBenchmark(own)
     expected = [black_box(row.config).score for row in own]
-    assert np.corrcoef(expected, [value_of(row).score for row in own])[0, 1] > 0.9
+    assert np.corrcoef(expected, [training_value(row).score for row in own])[0, 1] > 0.9
 
 
 def test_noise_belongs_to_the_config_and_the_seed(recorded: list[RecordedTrial]) -> None:
@@ -63,7 +63,7 @@ def test_the_table_tells_differences_to_the_first_with_their_error() -> None:
         AblationStudy("gp", bag, searcher, (0.5, 0.6, share))
         for bag, searcher, share in [("a", "x", 0.7), ("a", "y", 0.8), ("b", "x", 0.7), ("b", "y", 0.9)]
     ]
-    lines = table(found).splitlines()
+    lines = ablation_table(found).splitlines()
     assert lines[0] == "gp, 2 bags: after 5, 10, 20"
     assert lines[1].split() == ["x", "0.500,", "0.600,", "0.700;", "+0.000", "+-", "0.000"]
     assert lines[2].split() == ["y", "0.500,", "0.600,", "0.850;", "+0.150", "+-", "0.050"]

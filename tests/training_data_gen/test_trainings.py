@@ -16,12 +16,12 @@ from autommlab.training.search_space import search_space
 from searchers.space import Configuration
 from tests.helpers.trial_making import score_of, setup_of
 from training_data_gen.benchmarks.surrogate_benchmark import Value
-from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.benchmarks.trainings import RealBag, TrainedBlackBox, Trainings
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.quasi import plan_configs
 from training_data_gen.trials.store import read_trials
 
-PLANNED = next(bag for bag in make_plan([Task.CLASSIFICATION]) if bag.held_out)
+PLANNED = next(bag for bag in plan_bags([Task.CLASSIFICATION]) if bag.held_out)
 BAG = RealBag(PLANNED, setup_of(PLANNED), search_space(PLANNED.budget()))
 POINTS: list[Configuration] = [
     {**config, "lr": 10 ** -(2 + number)} for number, config in enumerate(plan_configs(BAG.space, 3))
@@ -77,7 +77,7 @@ def test_two_studies_that_propose_the_same_at_once_share_the_training(tmp_path: 
 
 
 def test_a_searcher_sees_val_alone_and_the_winner_by_val_is_measured_on_test(tmp_path: Path) -> None:
-    trained = Trained(Trainings(tmp_path / "t.jsonl", FakeTrainer()), BAG, 0)
+    trained = TrainedBlackBox(Trainings(tmp_path / "t.jsonl", FakeTrainer()), BAG, 0)
     values = [trained(config) for config in POINTS]
     assert values == [Value(score_of(Hyperparameters.model_validate(config), 0)) for config in POINTS]
     assert trained.test() == pytest.approx(1 - max(value.score for value in values))
@@ -85,7 +85,7 @@ def test_a_searcher_sees_val_alone_and_the_winner_by_val_is_measured_on_test(tmp
 
 
 def test_a_failure_is_a_result_but_a_bag_that_only_fails_stops_the_benchmark(tmp_path: Path) -> None:
-    trained = Trained(Trainings(tmp_path / "t.jsonl", FakeTrainer(failures=1)), BAG, 0)
+    trained = TrainedBlackBox(Trainings(tmp_path / "t.jsonl", FakeTrainer(failures=1)), BAG, 0)
     assert trained(POINTS[0]) == Value(0.0, "OSError: no such file", "failed")
     assert trained.test() is None
     assert trained(POINTS[1]).score > 0

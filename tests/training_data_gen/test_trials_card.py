@@ -10,14 +10,14 @@ from autommlab.tasks import Task
 from searchers.transfer.trial_history import load_history
 from tests.helpers.program import autommlab
 from tests.helpers.trial_making import made_up
-from training_data_gen.trials.card import write_card
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.card import write_trials_card
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import explained, explained_together, noise, spread, task_figures
 from training_data_gen.trials.store import TrialsFile, read_trials
 
-BAGS = [bag for bag in make_plan([Task.SEGMENTATION]) if not bag.held_out][:4]
-OTHER = make_plan([Task.DETECTION])[0]
+BAGS = [bag for bag in plan_bags([Task.SEGMENTATION]) if not bag.held_out][:4]
+OTHER = plan_bags([Task.DETECTION])[0]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_task_is_counted(recorded: list[RecordedTrial]) -> None:
 
 def test_the_card_tells_all_of_it_and_has_small_plots(recorded: list[RecordedTrial], tmp_path: Path) -> None:
     TrialsFile(tmp_path / "trials.jsonl").add([*recorded, *made_up(OTHER, 5)])
-    card = write_card(tmp_path).read_text()
+    card = write_trials_card(tmp_path).read_text()
     assert "105 real trainings over 5 tasks" in card
     assert "| segmentation | 4 | 100 |" in card
     assert "DivergedError" in card

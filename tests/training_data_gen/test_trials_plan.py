@@ -18,11 +18,11 @@ from autommlab.models import zoo
 from autommlab.tasks import Task
 from tests.helpers.program import autommlab
 from training_data_gen.trials.menus import MENUS
-from training_data_gen.trials.plan import LEFT_OUT_SETS, make_plan
+from training_data_gen.trials.plan import LEFT_OUT_SETS, plan_bags
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.themes import POOLS
 
-PLAN = make_plan()
+PLAN = plan_bags()
 TRAINING = [bag for bag in PLAN if not bag.held_out]
 HELD_OUT = [bag for bag in PLAN if bag.held_out]
 
@@ -66,7 +66,7 @@ def test_a_left_out_set_is_marked_as_a_whole_and_leaves_its_task_another() -> No
 
 @pytest.mark.parametrize("bag", PLAN, ids=lambda bag: bag.id)
 def test_classes_mean_themselves_and_the_model_exists(bag: PlannedBag) -> None:
-    spec = registry.find(bag.dataset)
+    spec = registry.find_dataset(bag.dataset)
     assert spec.task is bag.task
     match = match_classes(bag.classes, spec.classes, spec.aliases)
     assert match.missing == ()
@@ -95,31 +95,31 @@ def test_a_plan_cut_short_has_all_tasks_and_held_out_bags() -> None:
 
 
 def test_the_plan_is_the_same_in_another_process_and_for_fewer_tasks() -> None:
-    code = "from training_data_gen.trials.plan import *; print([b.model_dump_json() for b in make_plan()])"
+    code = "from training_data_gen.trials.plan import *; print([b.model_dump_json() for b in plan_bags()])"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([bag.model_dump_json() for bag in PLAN])
-    assert make_plan([Task.KEYPOINT]) == [bag for bag in PLAN if bag.task is Task.KEYPOINT]
+    assert plan_bags([Task.KEYPOINT]) == [bag for bag in PLAN if bag.task is Task.KEYPOINT]
 
 
 def test_a_users_set_comes_first_and_is_held_out(shapes: Path) -> None:
-    registry.add(shapes, name="planned-shapes")
+    registry.add_dataset(shapes, name="planned-shapes")
     try:
-        first, second, *rest = make_plan(datasets=["planned-shapes"])
+        first, second, *rest = plan_bags(datasets=["planned-shapes"])
         assert rest == PLAN
         assert {bag.dataset for bag in (first, second)} == {"planned-shapes"}
         assert first.held_out and first.left_out and first.model != second.model
         with pytest.raises(RequestError, match=r"planned-shapes: it is for classification, but only keypoint"):
-            make_plan([Task.KEYPOINT], datasets=["planned-shapes"])
+            plan_bags([Task.KEYPOINT], datasets=["planned-shapes"])
     finally:
-        registry.remove("planned-shapes")
+        registry.remove_dataset("planned-shapes")
 
 
 def test_what_cannot_be_added_is_named() -> None:
     with pytest.raises(RequestError, match="--data digits: this embedded set is in the plan already"):
-        make_plan(datasets=["digits"])
+        plan_bags(datasets=["digits"])
     with pytest.raises(DataError, match="no data set 'digitz'"):
-        make_plan(datasets=["digitz"])
+        plan_bags(datasets=["digitz"])
 
 
 def test_the_command_shows_the_plan(home: Path, tmp_path: Path) -> None:

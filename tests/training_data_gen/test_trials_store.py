@@ -15,11 +15,11 @@ from searchers.transfer.trial_history import load_history
 from searchers.transfer.zero_shot import zero_shot_configs
 from tests.helpers.trial_making import made_up, setup_of
 from training_data_gen.trials.jobs import Job, trained_elsewhere
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.prepare import SEED
 from training_data_gen.trials.store import TrialsFile, learnable, past_trial, read_trials, write_history
 
-PLAN = make_plan()
+PLAN = plan_bags()
 BAG, OTHER = PLAN[0], PLAN[1]
 HELD_OUT = next(bag for bag in PLAN if bag.held_out)
 LEFT_OUT = next(bag for bag in PLAN if bag.left_out and not bag.held_out)

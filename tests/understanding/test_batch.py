@@ -7,7 +7,7 @@ import pytest
 
 from autommlab.common.errors import RequestError, StorageError
 from autommlab.understanding.answer import answer_text, no_task_answer
-from autommlab.understanding.batch import BatchOutcome, done_ids, read_lines, understand_lines
+from autommlab.understanding.batch import BatchOutcome, done_ids, read_requests, understand_lines
 from autommlab.understanding.llm import Understander
 from autommlab.understanding.request import ModelRequest
 from serve.errors import ServiceUnreachable
@@ -23,7 +23,7 @@ def write(path: Path, *lines: object) -> Path:
 
 def run(source: Path, target: Path, llm: FaultyLLM) -> BatchOutcome:
     # One at a time, so that the listed answers meet their lines.
-    *_, last = understand_lines(read_lines(source), target, Understander(llm), concurrent=1)
+    *_, last = understand_lines(read_requests(source), target, Understander(llm), concurrent=1)
     return last
 
 
@@ -78,7 +78,7 @@ def test_an_interrupted_batch_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_files_that_are_no_requests_or_no_parses_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"cannot read the requests .*nothing\.jsonl"):
-        read_lines(tmp_path / "nothing.jsonl")
+        read_requests(tmp_path / "nothing.jsonl")
     notes = write(tmp_path / "notes.txt", "buy milk")
     with pytest.raises(RequestError, match="is not a file of parses: line 1 is b'buy milk'"):
         done_ids(notes)
@@ -90,6 +90,6 @@ def test_files_that_are_no_requests_or_no_parses_are_refused(tmp_path: Path) -> 
 def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(b'{"id": "a", "request": "\xff"}\n')
-    (line,) = read_lines(path)
+    (line,) = read_requests(path)
     assert line.id == "line-1"
     assert "not valid JSON" in line.problem

@@ -16,7 +16,7 @@ _LOG_FILE = "training-log.jsonl"
 _PACKAGES = ("torch", "transformers", "peft")
 
 
-def write_card(
+def write_adapter_card(
     folder: Path, facts: dict[str, Any], settings: dict[str, Any], result: dict[str, Any], base_name: str
 ) -> Path:
     """Write README.md into an adapter's folder, and the plot where matplotlib is at hand.

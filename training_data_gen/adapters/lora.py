@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_data_gen.adapters.examples import IGNORED, Encoded, Example, batches, encode
-from training_data_gen.adapters.state import TrainingState, restore, snapshot
+from training_data_gen.adapters.state import TrainingState, restore_state, snapshot
 
 LOG_FILE = "training-log.jsonl"
 #: Seconds of training that a crash may cost at most, beside the snapshots at evaluations.
@@ -158,7 +158,7 @@ class _Run:
         per_epoch = [list(batches(train, settings.batch_tokens, settings.seed + e)) for e in range(settings.epochs)]
         total = sum(map(len, per_epoch))
         interval = max(1, math.ceil(len(per_epoch[0]) / settings.evaluations))
-        state = restore(self.folder, self.model, self.optimizer) or TrainingState(best_loss=self.loss(held_out))
+        state = restore_state(self.folder, self.model, self.optimizer) or TrainingState(best_loss=self.loss(held_out))
         state.first_loss = state.first_loss or state.best_loss
         started, losses = time.monotonic() - state.seconds, []
         kept = time.monotonic()

@@ -46,7 +46,7 @@ def snapshot(folder: Path, model: Any, optimizer: torch.optim.Optimizer, state: 
     (into / _STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
 
 
-def restore(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> TrainingState | None:
+def restore_state(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> TrainingState | None:
     """Put model and optimiser where the last snapshot left them; None if there is none."""
     file = folder / STATE_FOLDER / _WEIGHTS
     if not file.exists():

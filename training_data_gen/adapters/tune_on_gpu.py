@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training_data_gen.adapters.card import write_card
+from training_data_gen.adapters.card import write_adapter_card
 
 if TYPE_CHECKING:
     from training_data_gen.adapters.examples import Example
@@ -97,7 +97,7 @@ def tune(
             f"{result.steps} steps left the held-out loss at {result.first_loss:.4f} or above: no adapter was kept; "
             "train longer or with a smaller learning rate"
         )
-    write_card(out, facts, settings.model_dump(mode="json"), result.model_dump(mode="json"), base_name)
+    write_adapter_card(out, facts, settings.model_dump(mode="json"), result.model_dump(mode="json"), base_name)
     return result
 
 

@@ -10,7 +10,7 @@ from autommlab.understanding.answer import answer_text, no_task_answer
 from autommlab.understanding.prompt import messages
 from autommlab.understanding.text import clean
 from training_data_gen.adapters.examples import Example, TuningData
-from training_data_gen.requests.generate import Pair, generate, split
+from training_data_gen.requests.generate import Pair, generate, split_by_voice
 from training_data_gen.requests.no_task import NO_TASK
 
 DEFAULT_PAIRS = 12000
@@ -31,7 +31,7 @@ def ru_data(count: int = DEFAULT_PAIRS, seed: int = 0, held_out: int = DEFAULT_H
         ValueError: too few pairs for both sides, or more than can be told apart.
     """
     pairs = generate(count, seed)
-    train, held = split(pairs, seed)
+    train, held = split_by_voice(pairs, seed)
     kept = random.Random(seed).sample(held, min(held_out, len(held)))  # noqa: S311 - draws held-out pairs, not secrets
     nothing = [example(text, no_task_answer(), f"no-task-{number}") for number, text in enumerate(NO_TASK)]
     facts = {

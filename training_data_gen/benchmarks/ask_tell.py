@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PATIENCE: dict[str, Any] = {"timeout_s": 600.0, "patience_s": 900.0}
 
 
-class Problem(NamedTuple):
+class StudyProblem(NamedTuple):
     """What a study on a bag goes by.
 
     Attributes:
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     default_configuration: Configuration
 
 
-def ask_and_tell(searcher: Any, black_box: BlackBox, trials: int, at_once: int = 1) -> list[Value]:
+def trial_values(searcher: Any, black_box: BlackBox, trials: int, at_once: int = 1) -> list[Value]:
     """What each trial was worth; results are told in the order of the proposals, `at_once` behind them.
 
     Args:
@@ -72,7 +72,7 @@ def _report(value: Value) -> dict[str, Any]:
 
 
 def ask_tell_study(
-    problem: Problem,
+    problem: StudyProblem,
     black_box: BlackBox,
     name: str,
     seed: int,
@@ -102,7 +102,7 @@ def ask_tell_study(
         service=service,
         **(_PATIENCE if takes_service(name) else {}),
     )
-    values = ask_and_tell(searcher, black_box, trials, at_once)
+    values = trial_values(searcher, black_box, trials, at_once)
     usage = searcher.usage() if hasattr(searcher, "usage") else {}
     llm = LlmUsage.model_validate(usage.get("llm", {}))
     return StudySummary(

@@ -22,14 +22,14 @@ from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import Deployment, LimitCheck
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.pipeline import run
+from autommlab.pipeline import run_pipeline
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from training_data_gen.benchmarks.parse_score import Mistake, judge
-from training_data_gen.benchmarks.request_sets import Example, Prediction
+from training_data_gen.benchmarks.request_sets import LabelledRequest, Prediction
 
 RESULT_FILE = "bench-e2e.json"
 _PARSE_FILE = "labelled-parse.json"
@@ -95,13 +95,13 @@ class EndToEndResult(BaseModel):
         return sum(row.points for row in self.rows)
 
 
-def read_result(file: Path) -> EndToEndResult:
+def read_end_to_end(file: Path) -> EndToEndResult:
     """What `autommlab bench e2e` wrote to `file`; see `read_stored`."""
     return read_stored(EndToEndResult, file, "autommlab bench e2e")
 
 
 def run_e2e(
-    examples: Sequence[Example],
+    examples: Sequence[LabelledRequest],
     options: RunOptions,
     out: Path,
     events: Events,
@@ -136,7 +136,7 @@ def run_e2e(
     return result
 
 
-def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events, labelled: bool) -> EndToEnd:
+def _end_to_end(example: LabelledRequest, options: RunOptions, out: Path, events: Events, labelled: bool) -> EndToEnd:
     asked = options.model_copy(update={"text": example.request})
     if labelled:
         with storage_errors(out):
@@ -145,14 +145,14 @@ def _end_to_end(example: Example, options: RunOptions, out: Path, events: Events
         asked = asked.model_copy(update={"parse": label})
     problem = ""
     try:
-        run(asked, out, Events(events), keep_typos=True)  # what was understood is judged all the same
+        run_pipeline(asked, out, Events(events), keep_typos=True)  # what was understood is judged all the same
     except AutoMMLabError as error:
         problem = str(error)
         events.emit("warning", "", f"{example.id}: {problem}")
     folder = RunFolder(out)
     checks = () if problem else _checks(example.parse, folder)
     bag = folder.read("bag", Bag)
-    right_classes = bag is not None and same_things(example.parse, bag.sources)
+    right_classes = bag is not None and shows_things(example.parse, bag.sources)
     verdict = judge(example, Prediction(id=example.id, parse=folder.read("request", ModelRequest), error=problem))
     return EndToEnd(
         id=example.id,
@@ -178,7 +178,7 @@ def _checks(label: ModelRequest, folder: RunFolder) -> tuple[LimitCheck, ...]:
     return check_limits(label, choice, study, deployed.verification, engine=deployed.engine, device=deployed.device)
 
 
-def same_things(label: ModelRequest, sources: Mapping[str, tuple[str, ...]]) -> bool:
+def shows_things(label: ModelRequest, sources: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether a bag shows what the label's objects stand for, by whatever names, and nothing else.
 
     Args:

@@ -19,17 +19,16 @@ from autommlab.common.keyed_lines import write_compressed
 from autommlab.common.placement import resource_request
 from autommlab.common.wording import duration
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
-from autommlab.compare.across_tasks import summed_up
+from autommlab.compare.across_tasks import hpo_bench_record
 from autommlab.compare.records import Comparison, StudySummary
-from autommlab.compare.run_compare import ComparedOn, study_folder
-from autommlab.compare.run_compare import summed_up as comparison_of
+from autommlab.compare.run_compare import ComparedOn, comparison_record, study_folder
 from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
 from serve.client import ServiceClient
 from training_data_gen.benchmarks.ask_tell import ask_tell_study
 from training_data_gen.benchmarks.response_cache import CachedAnswer, CachingClient, ResponseCache, read_answers
-from training_data_gen.benchmarks.trainings import RealBag, Trained, Trainings, on_ray, real_bag
-from training_data_gen.trials.plan import make_plan
+from training_data_gen.benchmarks.trainings import RealBag, TrainedBlackBox, Trainings, on_ray, real_bag
+from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.store import read_trials
@@ -62,7 +61,7 @@ def held_out_bags(options: HpoBenchOptions) -> list[PlannedBag]:
     Raises:
         RequestError: a bag is asked for by a name that none has.
     """
-    found = {bag.id: bag for bag in make_plan(options.tasks, datasets=options.datasets) if bag.held_out}
+    found = {bag.id: bag for bag in plan_bags(options.tasks, datasets=options.datasets) if bag.held_out}
     return [found[name] for name in options.chosen({name: bag.task for name, bag in found.items()})]
 
 
@@ -167,7 +166,7 @@ class _Bench:
 
         def ask_and_tell(job: _Job) -> StudySummary:
             bag = self._bags[job.bag]
-            trained = Trained(trainings, bag, job.seed)
+            trained = TrainedBlackBox(trainings, bag, job.seed)
             study = ask_tell_study(
                 bag.problem, trained, job.searcher, job.seed,
                 trials=asked.budget(job.searcher), at_once=asked.concurrent, service=service,
@@ -209,7 +208,7 @@ class _Bench:
             studies = [study for job, study in self._studies.items() if job.bag == name]
             if studies:
                 comparisons[name] = self._comparison(bag, studies)
-        result = summed_up(self._options, comparisons, self._command)
+        result = hpo_bench_record(self._options, comparisons, self._command)
         write_text(self._out / RESULT_FILE, result.model_dump_json(indent=1))
         return result
 
@@ -217,4 +216,4 @@ class _Bench:
         data = bag.setup.bag
         compared_on = ComparedOn(data.task, ", ".join(data.datasets), data.classes, bag.setup.choice.entry.title)
         asked = self._options
-        return comparison_of(compared_on, asked.trials, studies, asked.searchers, asked.seeds, self._command)
+        return comparison_record(compared_on, asked.trials, studies, asked.searchers, asked.seeds, self._command)

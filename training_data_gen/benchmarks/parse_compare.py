@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autommlab.data.names import plain, plural_of, same
+from autommlab.data.names import plain_name, plural_of, same
 from autommlab.understanding.request import Flops, Metric, ModelRequest, Parameters, Speed
 
 ITEM_FIELDS = ("task", "specific model", "speed", "flops", "parameters", "gpu", "engine")
@@ -73,7 +73,7 @@ def same_quantity(one: Speed | Flops | Parameters, other: Speed | Flops | Parame
 
 
 def _holds(ones: Collection[str], others: Collection[str]) -> bool:
-    return all(any(_same_thing(plain(one), plain(other)) for one in ones) for other in others)
+    return all(any(_same_thing(plain_name(one), plain_name(other)) for one in ones) for other in others)
 
 
 def _same_thing(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from training_data_gen.benchmarks.parse_compare import BESIDE_FIELDS, FIELDS, ITEM_FIELDS, KEY_FIELDS, LIST_FIELDS
-from training_data_gen.benchmarks.request_sets import Example, Prediction
+from training_data_gen.benchmarks.request_sets import LabelledRequest, Prediction
 
 _Z_95 = 1.959964
 
@@ -63,7 +63,7 @@ class Row(_Record):
     stated: Share | None = None
 
 
-class Report(_Record):
+class ParseReport(_Record):
     """The table.
 
     Attributes:
@@ -89,7 +89,7 @@ class Mistake(_Record):
     got: str
 
 
-class Verdict(_Record):
+class ParseVerdict(_Record):
     """What one request's parse has wrong.
 
     Attributes:
@@ -111,7 +111,7 @@ class Verdict(_Record):
         return sum(mistake.field in fields for mistake in self.mistakes)
 
 
-def judge(example: Example, prediction: Prediction | None) -> Verdict:
+def judge(example: LabelledRequest, prediction: Prediction | None) -> ParseVerdict:
     """Compare one prediction with its label, field by field; None = there is no prediction."""
     given = prediction.parse if prediction else None
     mistakes = []
@@ -122,7 +122,7 @@ def judge(example: Example, prediction: Prediction | None) -> Verdict:
         elif not field.same(expected, got := field.value(given)):
             mistakes.append(Mistake(field=name, expected=field.shown(expected), got=field.shown(got)))
     error = (prediction.error if prediction else "") or "no parse was given"
-    return Verdict(
+    return ParseVerdict(
         id=example.id,
         task=example.task,
         request=example.request,
@@ -132,7 +132,7 @@ def judge(example: Example, prediction: Prediction | None) -> Verdict:
     )
 
 
-def judge_all(examples: Sequence[Example], predictions: Mapping[str, Prediction]) -> tuple[Verdict, ...]:
+def judge_all(examples: Sequence[LabelledRequest], predictions: Mapping[str, Prediction]) -> tuple[ParseVerdict, ...]:
     """A verdict on each example, in order.
 
     Raises:
@@ -147,9 +147,9 @@ def judge_all(examples: Sequence[Example], predictions: Mapping[str, Prediction]
     return tuple(judge(example, predictions.get(example.id)) for example in examples)
 
 
-def report(verdicts: Sequence[Verdict]) -> Report:
+def parse_report(verdicts: Sequence[ParseVerdict]) -> ParseReport:
     """Count the verdicts."""
-    return Report(
+    return ParseReport(
         requests=len(verdicts),
         valid=_row(verdicts, lambda verdict: (int(not verdict.error), 1)),
         levels={
@@ -163,7 +163,7 @@ def report(verdicts: Sequence[Verdict]) -> Report:
     )
 
 
-def worst(verdicts: Iterable[Verdict], limit: int) -> tuple[Verdict, ...]:
+def worst(verdicts: Iterable[ParseVerdict], limit: int) -> tuple[ParseVerdict, ...]:
     """The faulty ones with the most wrong fields first, equal ones in the set's order."""
     faulty = (verdict for verdict in verdicts if verdict.wrong())
     return tuple(sorted(faulty, key=lambda verdict: -verdict.wrong())[:limit])
@@ -180,17 +180,17 @@ def wilson(right: int, of: int) -> tuple[float, float]:
     return (0.0 if right == 0 else centre - half), (1.0 if right == of else centre + half)
 
 
-def _right(verdict: Verdict, fields: Collection[str]) -> tuple[int, int]:
+def _right(verdict: ParseVerdict, fields: Collection[str]) -> tuple[int, int]:
     return len(fields) - verdict.wrong(fields), len(fields)
 
 
-def _field_row(verdicts: Sequence[Verdict], name: str) -> Row:
+def _field_row(verdicts: Sequence[ParseVerdict], name: str) -> Row:
     row = _row(verdicts, lambda verdict: _right(verdict, (name,)))
     stated = _share(_right(verdict, (name,)) for verdict in verdicts if name in verdict.stated)
     return row.model_copy(update={"stated": stated})
 
 
-def _row(verdicts: Sequence[Verdict], count: Callable[[Verdict], tuple[int, int]]) -> Row:
+def _row(verdicts: Sequence[ParseVerdict], count: Callable[[ParseVerdict], tuple[int, int]]) -> Row:
     tasks = [task for task in Task if any(verdict.task is task for verdict in verdicts)]
     return Row(
         all=_share(map(count, verdicts)),

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from autommlab.common.errors import DataError
 from autommlab.common.files import write_text
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult, Source
-from autommlab.compare.across_tasks import summed_up as benchmark_of
+from autommlab.compare.across_tasks import hpo_bench_record
 from autommlab.compare.records import Comparison, StudySummary
-from autommlab.compare.run_compare import ComparedOn, summed_up
+from autommlab.compare.run_compare import ComparedOn, comparison_record
 from autommlab.models import zoo
 from autommlab.models.recipe import default_configuration
 from searchers import takes_service
 from searchers.context import StudyContext
 from searchers.space import SearchSpace
-from training_data_gen.benchmarks.ask_tell import Problem, ask_tell_study
+from training_data_gen.benchmarks.ask_tell import StudyProblem, ask_tell_study
 from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, SurrogateBenchmark, Table
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag, main_seed
@@ -43,7 +43,7 @@ class ReplayBag(NamedTuple):
     """A held-out task without its images."""
 
     first: RecordedTrial
-    problem: Problem
+    problem: StudyProblem
     black_box: BlackBox
 
 
@@ -75,7 +75,7 @@ def run_replay(
     for number, (name, bag) in enumerate(bags.items(), start=1):
         tell(f"bag {number} of {len(bags)}: {name}")
         comparisons[name] = _comparison(bag, options, service, command)
-    result = benchmark_of(options, comparisons, command, source)
+    result = hpo_bench_record(options, comparisons, command, source)
     write_text(out / RESULT_FILE, result.model_dump_json(indent=1))
     return result
 
@@ -115,7 +115,7 @@ def _bag(own: Sequence[RecordedTrial], black_box: BlackBox) -> ReplayBag:
     first = own[0]
     space = SearchSpace(parameters=first.parameters)
     default = default_configuration(zoo.entry(first.model.name, first.task), space=space)
-    return ReplayBag(first, Problem(space, StudyContext(facts=first.context), default), black_box)
+    return ReplayBag(first, StudyProblem(space, StudyContext(facts=first.context), default), black_box)
 
 
 def _comparison(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient | None, command: str) -> Comparison:
@@ -134,4 +134,4 @@ def _comparison(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient
         studies += [job.result() for job in jobs]
     facts = bag.first
     compared_on = ComparedOn(facts.task, facts.bag.dataset, facts.bag.classes, facts.model.title)
-    return summed_up(compared_on, options.trials, studies, options.searchers, options.seeds, command)
+    return comparison_record(compared_on, options.trials, studies, options.searchers, options.seeds, command)

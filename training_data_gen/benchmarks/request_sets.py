@@ -28,7 +28,7 @@ class _Line(BaseModel):
     id: Annotated[str, Field(min_length=1)]
 
 
-class Example(_Line):
+class LabelledRequest(_Line):
     """A request with the parse that the labelling rules give it."""
 
     task: Task
@@ -54,7 +54,7 @@ class Prediction(_Line):
     error: str = ""
 
 
-def read_set(name: str) -> tuple[Example, ...]:
+def read_set(name: str) -> tuple[LabelledRequest, ...]:
     """The examples of "test", "dev", "e2e" or a file.
 
     Raises:
@@ -63,7 +63,7 @@ def read_set(name: str) -> tuple[Example, ...]:
     path = SETS.get(name) or Path(name).expanduser()
     if name not in SETS and not path.is_file():
         raise RequestError(f"unknown set {name!r}: neither {' nor '.join(SETS)}, and no such file")
-    examples = tuple(_lines(path, Example.model_validate))
+    examples = tuple(_lines(path, LabelledRequest.model_validate))
     if not examples:
         raise RequestError(f"{path} holds no examples; each line is an object with id, task, request and parse")
     return examples
@@ -98,9 +98,9 @@ def _lines(path: Path, read: Callable[[Any], _L]) -> Iterator[_L]:
         content = path.read_bytes()
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error}") from error
-    for number, line in jsonl.split(content):
+    for number, line in jsonl.split_lines(content):
         try:
-            record = read(jsonl.value_of(line))
+            record = read(jsonl.json_value(line))
         except ValueError as error:  # also a ValidationError
             raise RequestError(f"{path}, line {number}: {error}") from error
         if record.id in seen:

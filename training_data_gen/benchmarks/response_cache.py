@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.errors import DataError
-from autommlab.common.keyed_lines import KeyedFile, read_lines
+from autommlab.common.keyed_lines import KeyedFile, read_keyed
 from serve.client import GREEDY, Answer, Message, Sampling, ServiceClient
 
 _NOUN = "answer"
@@ -119,6 +119,6 @@ def read_answers(path: Path) -> list[CachedAnswer]:
         DataError: no such file, or a line that is no answer.
     """
     try:
-        return read_lines(path, CachedAnswer, _NOUN)
+        return read_keyed(path, CachedAnswer, _NOUN)
     except OSError as error:
         raise DataError(f"the answers {path} cannot be read: {error}. `bench hpo` writes answers.jsonl") from error

@@ -29,7 +29,7 @@ from searchers.space import ChoiceParameter, Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.transfer_surrogate import TransferSurrogate
 from searchers.transfer.trial_history import past_studies
-from training_data_gen.benchmarks.ask_tell import ask_and_tell
+from training_data_gen.benchmarks.ask_tell import trial_values
 from training_data_gen.benchmarks.surrogate_benchmark import BlackBox, GpBenchmark, SurrogateBenchmark, Value
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.statistics import by_bag
@@ -156,7 +156,7 @@ def run_ablation(
             for seed in range(seeds):
                 for searcher, make in makers.items():
                     scaled = NoisyBlackBox(black_box, low, high, seed, noise)
-                    scores = [value.score for value in ask_and_tell(make(seed), scaled, TRIALS)]
+                    scores = [value.score for value in trial_values(make(seed), scaled, TRIALS)]
                     winners = (scaled.normalised[int(np.argmax(scores[:trials]))] for trials in SHOWN)
                     found.append(AblationStudy(kind, name, searcher, tuple(winners)))
     return found
@@ -189,7 +189,7 @@ def _makers(bag: RecordedTrial, others: Sequence[RecordedTrial]) -> dict[str, Ca
     }
 
 
-def table(found: Sequence[AblationStudy]) -> str:
+def ablation_table(found: Sequence[AblationStudy]) -> str:
     """Means over bags, and the difference to the first searcher after all trials with its standard error."""
     lines = []
     for kind in dict.fromkeys(one.black_box for one in found):
@@ -222,7 +222,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     print(
-        table(
+        ablation_table(
             run_ablation(read_trials(given.trials), given.tasks, given.seeds, partial(print, flush=True), given.noise)
         )
     )

@@ -26,7 +26,7 @@ class Value(NamedTuple):
     status: TrialStatus = "ok"
 
 
-def value_of(training: RecordedTrial) -> Value:
+def training_value(training: RecordedTrial) -> Value:
     """What a real training was worth."""
     if training.failed:
         return Value(0.0, training.reason or training.status, training.status)
@@ -55,7 +55,7 @@ class Table:
 
     def __call__(self, config: Configuration) -> Value:
         """See `BlackBox`."""
-        return value_of(self._rows[int(np.argmin(self._distances(config)))])
+        return training_value(self._rows[int(np.argmin(self._distances(config)))])
 
     def spacing(self) -> float:
         """Mean distance from a row to the nearest other one: how coarse the table is, 1 = a whole range."""
@@ -88,7 +88,7 @@ class GpBenchmark:
         with warnings.catch_warnings():
             # A length at its bound is what a hyperparameter that does not matter gets.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self._process.fit(places, [value_of(row).score for row in rows])
+            self._process.fit(places, [training_value(row).score for row in rows])
 
     def __call__(self, config: Configuration) -> Value:
         """See `BlackBox`."""

@@ -19,10 +19,10 @@ from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space, study_context
 from autommlab.training.study_log import HOPELESS_AFTER
 from searchers.space import Configuration, SearchSpace
-from training_data_gen.benchmarks.ask_tell import Problem
-from training_data_gen.benchmarks.surrogate_benchmark import Value, value_of
+from training_data_gen.benchmarks.ask_tell import StudyProblem
+from training_data_gen.benchmarks.surrogate_benchmark import Value, training_value
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.prepare import prepare
+from training_data_gen.trials.prepare import prepare_trials
 from training_data_gen.trials.records import RecordedTrial, recorded_trials, training_key
 from training_data_gen.trials.store import TrialsFile
 
@@ -39,15 +39,15 @@ class RealBag(NamedTuple):
     space: SearchSpace
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> StudyProblem:
         """What searchers are told of it."""
         default = default_configuration(self.setup.choice.entry, space=self.space)
-        return Problem(self.space, study_context(self.setup), default)
+        return StudyProblem(self.space, study_context(self.setup), default)
 
 
 def real_bag(planned: PlannedBag, folder: Path) -> RealBag:
-    """The bag, made in `folder` or read from it; see `prepare`."""
-    return RealBag(planned, prepare(planned, folder), search_space(planned.budget()))
+    """The bag, made in `folder` or read from it; see `prepare_trials`."""
+    return RealBag(planned, prepare_trials(planned, folder), search_space(planned.budget()))
 
 
 class Trainings:
@@ -118,7 +118,7 @@ class Trainings:
             raise TrainingError(f"the first {failures} trainings of {bag} failed; the last one: {record.reason}")
 
 
-class Trained:
+class TrainedBlackBox:
     """The black box of one study: its trainings under one seed. See `surrogate_benchmark.BlackBox`."""
 
     def __init__(self, trainings: Trainings, bag: RealBag, seed: int) -> None:
@@ -129,7 +129,7 @@ class Trained:
         """Train the configuration, or take what is known of it."""
         found = self._trainings.get(self._bag, self._seed, config)
         self._asked.append(found)
-        return value_of(found)
+        return training_value(found)
 
     def test(self) -> float | None:
         """The objective on TEST of the best training by VAL, None where none ended well."""

@@ -35,11 +35,11 @@ def bench_e2e(
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events
-    from training_data_gen.benchmarks.e2e import RESULT_FILE, read_result, run_e2e
+    from training_data_gen.benchmarks.e2e import RESULT_FILE, read_end_to_end, run_e2e
     from training_data_gen.benchmarks.request_sets import read_set
 
     if show is not None:
-        _print(read_result(show.expanduser()), show, as_json)
+        _print(read_end_to_end(show.expanduser()), show, as_json)
         return
     examples = read_set(set_)
     (named,) = searchers_named(searcher)

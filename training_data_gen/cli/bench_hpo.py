@@ -72,7 +72,7 @@ def bench_hpo(
 ) -> None:
     """Searchers compared on held-out tasks: real trials, equal budgets, paired seeds; table, JSON and plot."""
     from autommlab.compare.across_records import SEARCHERS, HpoBenchOptions
-    from autommlab.compare.across_show import read_result
+    from autommlab.compare.across_show import read_hpo_bench
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events
     from training_data_gen.benchmarks.ablations import register_ablations
@@ -83,7 +83,7 @@ def bench_hpo(
     from training_data_gen.trials.store import read_trials
 
     if plot is not None:
-        _show(read_result(plot), plot, as_json)
+        _show(read_hpo_bench(plot), plot, as_json)
         return
     folder = out.expanduser().resolve()
     command = command_line()
@@ -158,11 +158,11 @@ def _count_or_names(text: str) -> int | tuple[str, ...] | None:
 
 def _join(files: tuple[str, ...], folder: Path, command: str, as_json: bool) -> None:
     from autommlab.common.files import storage_errors, write_text
-    from autommlab.compare.across_show import read_result
+    from autommlab.compare.across_show import read_hpo_bench
     from autommlab.compare.across_tasks import joined
     from training_data_gen.benchmarks.hpo import RESULT_FILE
 
-    result = joined([read_result(Path(file).expanduser()) for file in files], command)
+    result = joined([read_hpo_bench(Path(file).expanduser()) for file in files], command)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _show(result, write_text(folder / RESULT_FILE, result.model_dump_json(indent=1)), as_json)
@@ -170,13 +170,13 @@ def _join(files: tuple[str, ...], folder: Path, command: str, as_json: bool) -> 
 
 def _show(result: HpoBenchResult, stored: Path, as_json: bool) -> None:
     """Draw the plot beside the result's file, and print the result."""
-    from autommlab.compare.across_show import contrast_table, draw, table
+    from autommlab.compare.across_show import contrast_table, draw_hpo_bench, hpo_bench_table
 
-    drawn = draw(result, stored.with_suffix(".png"))
+    drawn = draw_hpo_bench(result, stored.with_suffix(".png"))
     if as_json:
         print(result.model_dump_json())
         return
-    print_table(table(result))
+    print_table(hpo_bench_table(result))
     if result.contrasts:
         print_table(contrast_table(result))
     print(f"{stored} holds every figure, {drawn} the curves.")

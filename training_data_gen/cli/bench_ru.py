@@ -21,8 +21,8 @@ from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
-    from training_data_gen.benchmarks.parse_score import Report, Row, Share, Verdict
-    from training_data_gen.benchmarks.request_sets import Example
+    from training_data_gen.benchmarks.parse_score import ParseReport, ParseVerdict, Row, Share
+    from training_data_gen.benchmarks.request_sets import LabelledRequest
 
 _INSTEAD = "score parses that exist with --in FILE, as `autommlab understand --out` writes them"
 _SHORT = {Task.CLASSIFICATION: "cls", Task.DETECTION: "det", Task.SEGMENTATION: "seg", Task.KEYPOINT: "kpt"}
@@ -65,7 +65,7 @@ def bench_ru(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures and the worst examples as JSON.")] = False,
 ) -> None:
     """Requests understood, per task and field: shares right in percent with 95 % intervals."""
-    from training_data_gen.benchmarks.parse_score import judge_all, report, worst
+    from training_data_gen.benchmarks.parse_score import judge_all, parse_report, worst
     from training_data_gen.benchmarks.request_sets import read_predictions, read_set
 
     if show is not None:
@@ -79,7 +79,7 @@ def bench_ru(
     with contextlib.ExitStack() as stack:
         parses = in_ or stack.enter_context(_parses(labelled, out, _Asked(url, model, zero_shot, concurrent)))
         verdicts = judge_all(labelled, read_predictions(parses))
-    result, shown = report(verdicts), worst(verdicts, examples)
+    result, shown = parse_report(verdicts), worst(verdicts, examples)
     if as_json:
         figures = {"set": set_, **machine.circumstances(command_line()), **result.model_dump(mode="json")}
         typer.echo(json.dumps({**figures, "worst": [verdict.model_dump(mode="json") for verdict in shown]}, indent=1))
@@ -90,18 +90,18 @@ def bench_ru(
 
 
 def _show_again(file: Path) -> None:
-    from training_data_gen.benchmarks.parse_score import Report
+    from training_data_gen.benchmarks.parse_score import ParseReport
 
     try:
         raw = file.read_bytes()
-        stored, name = Report.model_validate_json(raw), str(json.loads(raw)["set"])
+        stored, name = ParseReport.model_validate_json(raw), str(json.loads(raw)["set"])
     except (OSError, ValueError, KeyError) as error:
         raise RequestError(f"--show {file} is no result of `autommlab bench ru --json`: {error}") from error
     _show_table(stored, name)
 
 
 @contextlib.contextmanager
-def _parses(labelled: tuple[Example, ...], out: Path | None, asked: _Asked) -> Iterator[Path]:
+def _parses(labelled: tuple[LabelledRequest, ...], out: Path | None, asked: _Asked) -> Iterator[Path]:
     """A file with what the service makes of the requests; a temporary one unless `out` names one."""
     from rich.console import Console
 
@@ -128,7 +128,7 @@ def _parses(labelled: tuple[Example, ...], out: Path | None, asked: _Asked) -> I
         yield target
 
 
-def _show_table(result: Report, name: str) -> None:
+def _show_table(result: ParseReport, name: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -164,7 +164,7 @@ def _percent(share: Share) -> str:
     return "-" if share.share is None else f"{share.share * 100:.1f}"
 
 
-def _show_verdict(verdict: Verdict) -> None:
+def _show_verdict(verdict: ParseVerdict) -> None:
     typer.echo(f"\n{verdict.id}: {verdict.request}")
     if verdict.error:
         typer.echo(f"  no parse: {verdict.error}")

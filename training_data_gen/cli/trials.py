@@ -56,9 +56,9 @@ def trials_command(
     if _written(out, card, trial_history, pack):
         return
     from autommlab.progress.events import Events
-    from training_data_gen.trials.plan import make_plan
+    from training_data_gen.trials.plan import plan_bags
 
-    planned = make_plan(tasks_named(tasks), datasets=names_with_commas(data))
+    planned = plan_bags(tasks_named(tasks), datasets=names_with_commas(data))
     planned = [bag for bag in planned if bag.held_out or not held_out][:datasets]
     if plan:
         from training_data_gen.trials.plan import plan_table
@@ -95,9 +95,9 @@ def trials_command(
 def _written(out: Path, card: Path | None, trial_history: Path | None, pack: Path | None) -> bool:
     """Whether one of the options that only write something was given; it is then written."""
     if card is not None:
-        from training_data_gen.trials.card import write_card
+        from training_data_gen.trials.card import write_trials_card
 
-        print(write_card(card))
+        print(write_trials_card(card))
     if trial_history is not None or pack is not None:
         from autommlab.common.keyed_lines import write_compressed
         from training_data_gen.trials.store import read_trials, write_history

@@ -76,7 +76,7 @@ def generate(count: int, seed: int) -> list[Pair]:
     return pairs
 
 
-def split(pairs: Sequence[Pair], seed: int, voices: int = 3) -> tuple[list[Pair], list[Pair]]:
+def split_by_voice(pairs: Sequence[Pair], seed: int, voices: int = 3) -> tuple[list[Pair], list[Pair]]:
     """(train, held out): all pairs of some voices are held out, and with them all of their skeletons.
 
     A pair with sentences of both sides is in neither. Frames are shared by all voices and always train.

@@ -17,7 +17,7 @@ NUMBER = rf"(?<![\w.,@-])(?:{_FIGURES}|{_WORDS})"
 _FIGURE = re.compile(_FIGURES)
 
 
-def value_of(written: str) -> float | None:
+def number_value(written: str) -> float | None:
     """The value of a text that `NUMBER` matches, None if it is no such text."""
     text = written.strip().lower()
     if _FIGURE.fullmatch(text):
@@ -35,7 +35,7 @@ def value_of(written: str) -> float | None:
     return total + half
 
 
-def same(one: float, other: float) -> bool:
+def same_number(one: float, other: float) -> bool:
     """Whether two numbers are one, but for rounding."""
     return math.isclose(one, other, rel_tol=1e-9)
 
@@ -51,14 +51,14 @@ def words(number: int) -> str:
     return f"{ONES[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
 
 
-def plain(value: float) -> str:
+def plain_number(value: float) -> str:
     """All digits of a value, without exponent and without ".0"."""
     return format(Decimal(repr(float(value))), "f").removesuffix(".0")
 
 
-def figure(value: float, rng: random.Random) -> str:
+def in_figures(value: float, rng: random.Random) -> str:
     """A value in figures in one of the usual ways: "0.5", ".5", "2,500", "0,5"."""
-    written = plain(value)
+    written = plain_number(value)
     if value >= 1000 and value == int(value):
         return rng.choice([written, f"{int(value):,}"])
     if 0 < value < 1 and rng.random() < 0.2:
@@ -75,7 +75,7 @@ def maybe_words(value: float, rng: random.Random, share: float) -> str:
             return words(int(value))
         if value < 20 and value % 1 == 0.5:
             return f"{words(int(value))} and a half"
-    return figure(value, rng)
+    return in_figures(value, rng)
 
 
 def rounded(value: float, digits: int = 2) -> float:

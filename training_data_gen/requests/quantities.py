@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from training_data_gen.requests.numbers import figure, log_uniform, maybe_words, rounded, words
+from training_data_gen.requests.numbers import in_figures, log_uniform, maybe_words, rounded, words
 
 #: A value and its unit as the schema names it.
 Amount = tuple[float, str]
@@ -97,7 +97,7 @@ def write_flops(amount: Amount, rng: random.Random) -> str:
     """A limit of FLOPs: "3 GFLOPs", "half a GFLOP", "800 million FLOPs"."""
     value, unit = amount
     if unit == "FLOPs":
-        return f"{figure(value, rng)} {rng.choice(('FLOPs', 'FLOPS'))}"
+        return f"{in_figures(value, rng)} {rng.choice(('FLOPs', 'FLOPS'))}"
     if value == 0.5 and rng.random() < 0.6:
         return f"half a {unit[:-1]}"
     if value == 12 and rng.random() < 0.5:
@@ -144,15 +144,15 @@ def write_score(value: float, rng: random.Random, *, bare: bool = False, range_f
     """
     percent = rounded(value * 100, 5)
     if percent < 1 or percent != rounded(percent, 3):
-        return figure(value, rng)
-    number = figure(percent, rng)
+        return in_figures(value, rng)
+    number = in_figures(percent, rng)
     if range_fits and rng.random() < 0.08 and percent + 5 < 100:
         above = rounded(percent + rng.choice((2, 4, 5)), 4)
         top = rounded(above / 100, 4)
-        low, high = figure(percent, rng), figure(above, rng)
+        low, high = in_figures(percent, rng), in_figures(above, rng)
         ranges = (f"{low} to {high} %", f"{low}-{high}%", f"between {low} and {high} percent", f"{value} to {top}")
         return rng.choice(ranges)
-    forms: list[str] = [figure(value, rng)] * 6 + [f"{number}%", f"{number}%", f"{number} %", f"{number} percent"]
+    forms: list[str] = [in_figures(value, rng)] * 6 + [f"{number}%", f"{number}%", f"{number} %", f"{number} percent"]
     forms += [f"{number} per cent"] if rng.random() < 0.3 else []
     if percent == int(percent) and (percent % 5 == 0 or rng.random() < 0.3):
         forms += [f"{words(int(percent))} percent"]

@@ -7,7 +7,7 @@ import re
 from autommlab.tasks import canonical_metric
 from autommlab.understanding.text import ONES
 from training_data_gen.requests.corpus import Written
-from training_data_gen.requests.numbers import NUMBER, same, value_of
+from training_data_gen.requests.numbers import NUMBER, number_value, same_number
 from training_data_gen.requests.slots import Claims, Slot
 
 _I = re.IGNORECASE
@@ -77,13 +77,13 @@ def _is(match: re.Match[str], wanted: float) -> bool:
     if match.string.startswith(" times", match.end()):
         return False
     if (stated := _in_words(match)) is not None:
-        return same(stated, wanted)
-    value = value_of(match["n"])
+        return same_number(stated, wanted)
+    value = number_value(match["n"])
     if value is None:
         return False
     if match["of"]:
-        return same(value / _WHOLES[match["of"].lower()], wanted)
-    return same(value / 100, wanted) or (not match["p"] and same(value, wanted))
+        return same_number(value / _WHOLES[match["of"].lower()], wanted)
+    return same_number(value / 100, wanted) or (not match["p"] and same_number(value, wanted))
 
 
 def _in_words(match: re.Match[str]) -> float | None:

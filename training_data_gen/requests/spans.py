@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from training_data_gen.requests.corpus import Written
 from training_data_gen.requests.names import ANY_MODEL, CARD, ENGINE, stem
 from training_data_gen.requests.nouns import PLACES
-from training_data_gen.requests.numbers import NUMBER, same, value_of
+from training_data_gen.requests.numbers import NUMBER, number_value, same_number
 from training_data_gen.requests.scores import score_spans
 from training_data_gen.requests.slots import Claims, Slot
 
@@ -98,9 +98,9 @@ def _flops(written: Written) -> _Found:
     if limit.value == 0:
         return
     for match in _FLOPS.finditer(written.text):
-        number = _part(match["half"].lower()) if match["half"] else value_of(match["n"] or match["n2"])
+        number = _part(match["half"].lower()) if match["half"] else number_value(match["n"] or match["n2"])
         scale = _UNITS[(match["u"] or match["u2"] or "").lower()]
-        if number is not None and same(number * scale, (limit.giga() or 0) * 1e9):
+        if number is not None and same_number(number * scale, (limit.giga() or 0) * 1e9):
             yield *match.span(), Slot("flops", 0, match.group())
 
 
@@ -109,9 +109,9 @@ def _parameters(written: Written) -> _Found:
     if limit.value == 0:
         return
     for match in _PARAMETERS.finditer(written.text):
-        number = 0.5 if match["half"] else value_of(match["n"])
+        number = 0.5 if match["half"] else number_value(match["n"])
         unit = (match["u"] or "").lower().removesuffix("s")
-        if number is None or not same(number * _UNITS[unit], (limit.millions() or 0) * 1e6):
+        if number is None or not same_number(number * _UNITS[unit], (limit.millions() or 0) * 1e6):
             continue
         near = written.text[max(0, match.start() - 40) : match.end() + 25]
         if _PARAMETER_NOUN.search(near) or unit:
@@ -124,18 +124,18 @@ def _speeds(written: Written) -> _Found:
         return
     if limit.unit == "fps":
         for match in _RATE.finditer(written.text):
-            number = value_of(match["n"]) if match["n"] else _OFTEN[match["often"].lower()]
-            if number is not None and same(number, limit.value):
+            number = number_value(match["n"]) if match["n"] else _OFTEN[match["often"].lower()]
+            if number is not None and same_number(number, limit.value):
                 yield *match.span(), Slot("rate", 0, match.group())
         return
     for match in _TIME.finditer(written.text):
         unit = (match["u"] or match["u2"]).lower()
-        number = value_of(match["n"]) if match["n"] else _part(match["half"].lower())
+        number = number_value(match["n"]) if match["n"] else _part(match["half"].lower())
         seconds = 1e-3 if unit.startswith(("ms", "milli")) else _SECONDS[unit[0]]
         rate = re.match(r"\s?(?:per|a|each) second", written.text[match.end() :]) or re.search(
             r"(?:frames?|images?|times|pictures?|\d) $", written.text[: match.start()]
         )
-        if number is not None and not rate and same(number * seconds, (limit.ms_per_image() or 0) / 1e3):
+        if number is not None and not rate and same_number(number * seconds, (limit.ms_per_image() or 0) / 1e3):
             yield *match.span(), Slot("time", 0, match.group())
 
 

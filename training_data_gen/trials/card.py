@@ -31,7 +31,7 @@ hyperparameter alone (omega squared over its choices or five equal parts of its 
 a random forest on tasks that it was not fitted to). Failed trials count with the score 0."""
 
 
-def write_card(folder: Path) -> Path:
+def write_trials_card(folder: Path) -> Path:
     """Write the card and its plots beside the trials of a folder.
 
     Raises:

@@ -15,7 +15,7 @@ from autommlab.tasks import Task
 Size = tuple[int, int]
 
 
-class Pair(NamedTuple):
+class MenuPair(NamedTuple):
     """A data set and the zoo entry that is trained on it."""
 
     dataset: str
@@ -37,8 +37,8 @@ class Menu(NamedTuple):
     """
 
     bags: int
-    training: tuple[Pair, ...]
-    held_out: tuple[Pair, ...]
+    training: tuple[MenuPair, ...]
+    held_out: tuple[MenuPair, ...]
     classes: tuple[int, ...]
     train: tuple[int, ...]
     input_sizes: tuple[Size, ...]
@@ -48,8 +48,8 @@ class Menu(NamedTuple):
     reports: int = 2
 
 
-def _pairs(dataset: str, *models: str) -> tuple[Pair, ...]:
-    return tuple(Pair(dataset, model) for model in models)
+def _pairs(dataset: str, *models: str) -> tuple[MenuPair, ...]:
+    return tuple(MenuPair(dataset, model) for model in models)
 
 
 #: From scratch on digits at 48 px it reached 0.79 after 40 steps of 16 images; ShuffleNetV2 stayed at chance. For

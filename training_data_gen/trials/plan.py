@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from autommlab.common.errors import RequestError
 from autommlab.data import registry
 from autommlab.tasks import Task
-from training_data_gen.trials.menus import MENUS, Menu, Pair, Size
+from training_data_gen.trials.menus import MENUS, Menu, MenuPair, Size
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.themes import POOLS, draw_classes
 
@@ -35,7 +35,7 @@ NOISE_BAGS, NOISE_SEEDS = 1, (1, 2)
 PLAN_VERSION = 3
 
 
-def make_plan(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = ()) -> list[PlannedBag]:
+def plan_bags(tasks: Sequence[Task] = tuple(Task), *, datasets: Sequence[str] = ()) -> list[PlannedBag]:
     """All bags, a user's own first, then task by task in turn, a held-out one after every few.
 
     Args:
@@ -56,7 +56,7 @@ def _training_bags(task: Task) -> list[PlannedBag]:
     menu, rng = MENUS[task], _rng(f"{task}/train")
     pairs = _evenly(menu.training, menu.bags, rng)
     counts = _evenly(menu.classes, menu.bags, rng)
-    taken: set[tuple[Pair, frozenset[str]]] = set()
+    taken: set[tuple[MenuPair, frozenset[str]]] = set()
     bags = []
     for number, draws in enumerate(zip(pairs, counts, *_bounds(menu, menu.bags, rng), strict=True)):
         pair, count, *bounds = draws
@@ -83,7 +83,7 @@ def _held_out_bags(task: Task) -> list[PlannedBag]:
 
 
 def _new_classes(
-    task: Task, pair: Pair, count: int, number: int, taken: set[tuple[Pair, frozenset[str]]], rng: random.Random
+    task: Task, pair: MenuPair, count: int, number: int, taken: set[tuple[MenuPair, frozenset[str]]], rng: random.Random
 ) -> tuple[str, ...]:
     """A class subset that this pair has not had yet, as far as its data set has enough."""
     classes: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ def _bounds(menu: Menu, count: int, rng: random.Random) -> tuple[list[int], list
     )
 
 
-def _bag(name: str, task: Task, pair: Pair, classes: tuple[str, ...], bounds: Sequence, menu: Menu) -> PlannedBag:
+def _bag(name: str, task: Task, pair: MenuPair, classes: tuple[str, ...], bounds: Sequence, menu: Menu) -> PlannedBag:
     train, input_size, iterations, batch_size = bounds
     return PlannedBag(
         id=name,
@@ -124,7 +124,7 @@ def _bag(name: str, task: Task, pair: Pair, classes: tuple[str, ...], bounds: Se
 
 def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     """Two bags of a user's set: the packaged models of both ends of the size range, all classes."""
-    spec = registry.find(name)
+    spec = registry.find_dataset(name)
     if spec.embedded:
         raise RequestError(f"--data {name}: this embedded set is in the plan already; name sets of your own")
     if spec.name not in {known.name for known in registry.all_specs()}:
@@ -136,7 +136,7 @@ def _own_bags(name: str, tasks: Sequence[Task]) -> list[PlannedBag]:
     models = sorted({pair.model for pair in menu.training if pair.model.endswith("_packaged")})
     bounds = list(zip(*_bounds(menu, 2, rng), strict=True))
     return [
-        _bag(f"{spec.name}-{number}", spec.task, Pair(spec.name, model), (), bounds[number], menu).model_copy(
+        _bag(f"{spec.name}-{number}", spec.task, MenuPair(spec.name, model), (), bounds[number], menu).model_copy(
             update={"held_out": True, "left_out": True, "sequence": number}
         )
         for number, model in enumerate((models[0], models[-1]))

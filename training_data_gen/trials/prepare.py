@@ -19,7 +19,7 @@ SEED = 0
 PLANNED_FILE, MODEL_FILE, BAG_FOLDER = "planned.json", "model.json", "bag"
 
 
-def prepare(planned: PlannedBag, folder: Path) -> TrialSetup:
+def prepare_trials(planned: PlannedBag, folder: Path) -> TrialSetup:
     """Data and model of a bag; read where they are in `folder`, else made and stored there.
 
     Args:

@@ -27,7 +27,7 @@ from searchers.registry import DEFAULT_SUFFIX
 from searchers.space import Configuration, SearchSpace
 from training_data_gen.trials.jobs import DONE_FILE, Job, JobDone, Pace, TrialsOptions, done, jobs, trained_elsewhere
 from training_data_gen.trials.planned import PlannedBag
-from training_data_gen.trials.prepare import prepare
+from training_data_gen.trials.prepare import prepare_trials
 from training_data_gen.trials.quasi import near_configs, register_near, register_searcher
 from training_data_gen.trials.records import RecordedTrial, recorded_trials
 from training_data_gen.trials.store import TRIALS_FILE, TrialsFile
@@ -70,7 +70,7 @@ def run_trials(
     """Train what is missing of a plan in `out`.
 
     Args:
-        bags: of `plan.make_plan`, in order.
+        bags: of `plan.plan_bags`, in order.
         options: budget and resources.
         out: folder; gets `trials.jsonl` and a folder for each bag.
         events: who is told.
@@ -178,7 +178,7 @@ class _Work:
         began = time.monotonic()
         folder = job.folder(self._out)
         before = len(Ledger(folder / LEDGER_FILE).records)
-        setup = prepare(job.planned, job.bag_folder(self._out)).model_copy(update={"seed": job.seed})
+        setup = prepare_trials(job.planned, job.bag_folder(self._out)).model_copy(update={"seed": job.seed})
         space = search_space(job.planned.budget())
         default = default_configuration(setup.choice.entry, space=space)
         result = run_study(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autommlab.common.errors import DataError
 from autommlab.common.files import storage_errors, write_text
-from autommlab.common.keyed_lines import KeyedFile, read_lines
+from autommlab.common.keyed_lines import KeyedFile, read_keyed
 from searchers.transfer.trial_history import PastTrial
 from training_data_gen.trials.records import RecordedTrial
 
@@ -31,7 +31,7 @@ def read_trials(path: Path, *, allow_empty: bool = False) -> list[RecordedTrial]
     """
     file = _file_in(path)
     try:
-        found = read_lines(file, RecordedTrial, _NOUN)
+        found = read_keyed(file, RecordedTrial, _NOUN)
     except OSError as error:
         raise DataError(f"the trials {file} cannot be read: {error}. Make some with: autommlab trials") from error
     if not found and not allow_empty:

@@ -11,7 +11,7 @@ from autommlab.common.errors import DataError, unknown
 from autommlab.data.embedded import sets
 from autommlab.data.records import Bag, DatasetSpec, LoadedDataset
 
-__all__ = ["is_drawn", "load", "of_drawings", "specs"]
+__all__ = ["is_drawn", "load_embedded", "of_drawings", "specs"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def specs() -> list[DatasetSpec]:
     ]
 
 
-def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDataset:
+def load_embedded(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDataset:
     """Read an embedded set from its cache folder `spec.root`; draw there what is missing.
 
     Every image is annotated for all classes of the set, whatever was asked for, and is the same on every
@@ -54,7 +54,7 @@ def load(spec: DatasetSpec, classes: Collection[str] | None = None) -> LoadedDat
     """
     from autommlab.data.embedded.blocks import Block, read_block, write_block
 
-    entry = sets.find(spec.name)
+    entry = sets.find_embedded(spec.name)
     samples = []
     for name in _wanted(entry, classes):
         block = Block(spec.root, name, entry.classes, entry.suffix)

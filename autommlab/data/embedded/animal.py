@@ -11,9 +11,9 @@ from autommlab.data.embedded.drawn import Drawn
 from autommlab.data.embedded.figure import (
     DOWN,
     SUPER,
+    BodyPart,
     Canvas,
     Capsule,
-    Part,
     box_and_area,
     owner_at,
     pitch,
@@ -148,7 +148,7 @@ class Animal:
             return 2 if owner in shown and point[2] >= other[2] else 1
         return 2 if owner in shown else 1
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[BodyPart]:
         """Everything to draw."""
         legs = [part for key in self._legs for part in self._leg(*key)]
         return [*self._body(), *legs, *self._head()]
@@ -176,10 +176,10 @@ class Animal:
     def _rod(self, start: np.ndarray, end: np.ndarray, first: float, second: float) -> Capsule:
         return Capsule(self._at(start), self._at(end), first * self.scale, second * self.scale)
 
-    def _part(self, name: str, colour: Colour, *rods: Capsule, lift: float = 0.0, rim: bool = True) -> Part:
-        return Part(PART_NAMES.index(name) + 1, colour, rods, lift * self.scale, rim)
+    def _part(self, name: str, colour: Colour, *rods: Capsule, lift: float = 0.0, rim: bool = True) -> BodyPart:
+        return BodyPart(PART_NAMES.index(name) + 1, colour, rods, lift * self.scale, rim)
 
-    def _body(self) -> list[Part]:
+    def _body(self) -> list[BodyPart]:
         build = self.species.build
         chest, rump = np.array([0, 0, 0.38]), np.array([0, 0, -0.42])
         rods = [self._rod(chest, rump, build.chest, build.rump)]
@@ -212,7 +212,7 @@ class Animal:
             curls.append(self._rod(spot, spot, 0.13, 0.13))
         return curls
 
-    def _leg(self, limb: str, side: int) -> list[Part]:
+    def _leg(self, limb: str, side: int) -> list[BodyPart]:
         top, middle, end = self._legs[limb, side]
         letter, radius = _LETTERS[side], self.species.build.leg_radius
         near = self._at(top)[2] >= self._at(top * (-1, 1, 1))[2]
@@ -228,7 +228,7 @@ class Animal:
             self._part(f"{letter} {limb} upper", coat, self._rod(top, middle, thick, 0.72 * radius), lift=lift + 0.01),
         ]
 
-    def _head(self) -> list[Part]:
+    def _head(self) -> list[BodyPart]:
         build = self.species.build
         light = shade(self.coat, 1.12)
         face = self._rod(self._skull, self._muzzle, build.head_radius, build.muzzle)

@@ -31,7 +31,7 @@ class Capsule:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BodyPart:
     """Rods of one colour drawn as one shape.
 
     Attributes:
@@ -66,7 +66,7 @@ class Canvas:
         self.image = backdrop.resize(large, Image.Resampling.NEAREST)
         self._owner = Image.new("L", large)
 
-    def draw(self, parts: Iterable[Part]) -> None:
+    def draw(self, parts: Iterable[BodyPart]) -> None:
         """Draw parts over what is there, the farthest first."""
         pen, numbers = ImageDraw.Draw(self.image), ImageDraw.Draw(self._owner)
         for part in sorted(parts, key=lambda part: part.depth):

@@ -7,7 +7,7 @@ import numpy as np
 from autommlab.data.embedded.backgrounds import background, camera
 from autommlab.data.embedded.colours import Colour, shade
 from autommlab.data.embedded.drawn import Drawn
-from autommlab.data.embedded.figure import Canvas, Capsule, Part, box_and_area, owner_at, silhouette
+from autommlab.data.embedded.figure import BodyPart, Canvas, Capsule, box_and_area, owner_at, silhouette
 from autommlab.data.embedded.occluders import hide_some
 from autommlab.data.embedded.pose import LEFT, RIGHT, Body, Joints, joints_of, random_body, random_pose
 from autommlab.data.records import Instance, Split
@@ -110,7 +110,7 @@ class Person:
         """Number of its last part."""
         return self.first + len(PART_NAMES)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[BodyPart]:
         """Everything to draw."""
         paired = [part for side in (LEFT, RIGHT) for part in (*self._arm(side), *self._leg(side))]
         return [*self._trunk(), *paired, *self._head_parts()]
@@ -159,10 +159,10 @@ class Person:
         thick = self.at.scale * self.outfit.girth
         return Capsule(self.at.point(start), self.at.point(end), first * thick, second * thick)
 
-    def _part(self, name: str, colour: Colour, *rods: Capsule, lift: float = 0.0) -> Part:
-        return Part(self._number(name), colour, rods, lift * self.at.scale)
+    def _part(self, name: str, colour: Colour, *rods: Capsule, lift: float = 0.0) -> BodyPart:
+        return BodyPart(self._number(name), colour, rods, lift * self.at.scale)
 
-    def _trunk(self) -> list[Part]:
+    def _trunk(self) -> list[BodyPart]:
         j, out = self.joints, self.outfit
         waist = {side: j.shoulders[side] * 0.15 + j.hips[side] * 0.85 for side in (LEFT, RIGHT)}
         top = (j.shoulders[LEFT] + j.shoulders[RIGHT]) / 2
@@ -185,7 +185,7 @@ class Person:
             parts.append(self._part("skirt", out.trousers, *cloth, lift=0.005))
         return parts
 
-    def _arm(self, side: int) -> list[Part]:
+    def _arm(self, side: int) -> list[BodyPart]:
         j, out, word = self.joints, self.outfit, _SIDE_NAMES[side]
         shoulder, elbow, wrist = j.shoulders[side], j.elbows[side], j.wrists[side]
         sleeved = out.shirt if out.sleeves == 1 else out.skin
@@ -201,7 +201,7 @@ class Person:
             parts.append(self._part(f"{word} sleeve", out.shirt, sleeve, lift=0.026))
         return parts
 
-    def _leg(self, side: int) -> list[Part]:
+    def _leg(self, side: int) -> list[BodyPart]:
         j, out, word = self.joints, self.outfit, _SIDE_NAMES[side]
         hip, knee, ankle = j.hips[side], j.knees[side], j.ankles[side]
         thigh = out.skin if out.bottoms == "skirt" else out.trousers
@@ -212,7 +212,7 @@ class Person:
             self._part(f"{word} thigh", thigh, self._rod(hip, knee, 0.052, 0.039), lift=-0.015),
         ]
 
-    def _head_parts(self) -> list[Part]:
+    def _head_parts(self) -> list[BodyPart]:
         out = self.outfit
         forward = self.joints.head_turn[2, 2]
         hair = [self._ball((0, -0.12, -0.12), 1.04)]
@@ -234,9 +234,9 @@ class Person:
                 parts.append(self._on_top(f"{word} eye", (25, 20, 25), [eye], 0.4))
         return parts
 
-    def _on_top(self, name: str, colour: Colour, rods: list[Capsule], lift: float) -> Part:
+    def _on_top(self, name: str, colour: Colour, rods: list[Capsule], lift: float) -> BodyPart:
         outlined = name in ("hair", "face") or name.endswith("ear")
-        return Part(self._number(name), colour, tuple(rods), lift * self.head_radius, outlined)
+        return BodyPart(self._number(name), colour, tuple(rods), lift * self.head_radius, outlined)
 
     def _ball(self, where: tuple[float, float, float], radius: float) -> Capsule:
         return self._bar(where, where, radius, radius)

@@ -156,7 +156,7 @@ SETS = (
 )
 
 
-def find(name: str) -> EmbeddedSet:
+def find_embedded(name: str) -> EmbeddedSet:
     """The embedded set of that name.
 
     Raises:

@@ -95,7 +95,7 @@ def scaled(bbox: Box, across: float, down: float) -> Box:
     return x * across, y * down, w * across, h * down
 
 
-def numbers(value: object, count: int | None = None) -> tuple[float, ...] | None:
+def finite_numbers(value: object, count: int | None = None) -> tuple[float, ...] | None:
     """`value` as finite numbers, `count` of them where it is given; None for anything else."""
     if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
         return None

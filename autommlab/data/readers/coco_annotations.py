@@ -60,10 +60,10 @@ class Annotations:
         """The object of the entry with its box clipped to an image of `size`; None where too little of it is left."""
         inside = boxes.clipped(item.bbox, *size)
         # The margin around points may reach out of the image; that is nobody's mistake.
-        margin = self.layout is not None and not any(boxes.numbers(entry.get("bbox"), 4) or ())
+        margin = self.layout is not None and not any(boxes.finite_numbers(entry.get("bbox"), 4) or ())
         if boxes.fault(inside if margin else item.bbox, *size) is None:
             return replace(item, bbox=inside)
-        bbox = fitting.clipped(item.bbox, size, self._where(number, entry), "", self.problems)
+        bbox = fitting.box_in_image(item.bbox, size, self._where(number, entry), "", self.problems)
         return replace(item, bbox=bbox) if bbox else None
 
     def _ids(self, entry: Any) -> tuple[int | str, int | str]:
@@ -100,7 +100,7 @@ class Annotations:
     def _box(self, entry: dict[str, Any], size: tuple[int, int]) -> Box:
         """The entry's own box, else the one that follows from its outline or its points."""
         given = entry.get("bbox")
-        box = boxes.numbers(given, 4)
+        box = boxes.finite_numbers(given, 4)
         if box is not None and any(box):
             return box[0], box[1], box[2], box[3]
         # A box of zeros is how some pose tools write that there is none.
@@ -122,7 +122,7 @@ class Annotations:
         given = entry.get("keypoints") or []
         if isinstance(given, list) and not any(given[2::3]):
             return ()
-        flat = boxes.numbers(given, 3 * len(layout.names))
+        flat = boxes.finite_numbers(given, 3 * len(layout.names))
         if flat is None:
             size = len(given) / 3 if isinstance(given, list) else 0
             what = f"{size:g} keypoints, expected {len(layout.names)} triples x, y, v of finite numbers"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autommlab.common.errors import DataError
-from autommlab.data.names import one_line
+from autommlab.data.names import clean_name
 from autommlab.data.readers import boxes, coco_shapes, files, images, keypoint_layouts
 from autommlab.data.readers.coco_annotations import Annotations
 from autommlab.data.readers.fitting import Annotated, sizes_meant
@@ -87,7 +87,7 @@ class CocoSet:
         found: dict[Any, list[tuple[int, Any, Instance]]] = {key: [] for key in pictures}
         entries = tables["annotations"]
         fractions = boxes.are_fractions(
-            number for entry in entries if isinstance(entry, dict) for number in coco_shapes.coordinates(entry)
+            number for entry in entries if isinstance(entry, dict) for number in coco_shapes.entry_coordinates(entry)
         )
         if fractions:
             self.problems.append(boxes.fractions_note(name))
@@ -136,11 +136,11 @@ class CocoSet:
         if len(usable) < len(categories):
             self.note("bad-annotation", name, "a category lacks id or name; left out", "give every category both")
         self._parents |= {
-            parent for category in usable if (parent := _parent(category)) != one_line(str(category["name"]))
+            parent for category in usable if (parent := _parent(category)) != clean_name(str(category["name"]))
         }
         keyed = [(ids.key(category["id"]), category) for category in usable]
         for key, category in sorted(keyed, key=lambda pair: (not isinstance(pair[0], int), pair[0])):
-            title = one_line(str(category["name"]))
+            title = clean_name(str(category["name"]))
             if key in labels:
                 self.note(
                     "duplicate-id",
@@ -162,13 +162,13 @@ class CocoSet:
     def _take_layout(self, name: str, category: dict[str, Any]) -> bool:
         """Whether the category's points are those of the set; the first category decides."""
         points = category.get("keypoints") or self.meta.get("keypoints")
-        where = f"{name}, category {one_line(str(category['name']))!r}"
+        where = f"{name}, category {clean_name(str(category['name']))!r}"
         if not isinstance(points, list) or not points:
             self.note("bad-annotation", where, "has no keypoint names; left out", "add its list 'keypoints'")
             return False
-        names = tuple(one_line(str(point)) for point in points)
+        names = tuple(clean_name(str(point)) for point in points)
         if self.layout is None:
-            self.layout = keypoint_layouts.build(names, category.get("skeleton"), self.meta)
+            self.layout = keypoint_layouts.build_layout(names, category.get("skeleton"), self.meta)
         if names != self.layout.names:
             self.note(
                 "keypoint-count",
@@ -236,7 +236,7 @@ def _is_category(entry: Any) -> bool:
 
 def _parent(category: dict[str, Any]) -> str:
     parent = category.get("supercategory")
-    return one_line(parent) if isinstance(parent, str) else ""
+    return clean_name(parent) if isinstance(parent, str) else ""
 
 
 def _is_image(entry: Any) -> bool:

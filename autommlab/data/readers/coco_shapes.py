@@ -10,9 +10,9 @@ from autommlab.data.readers.boxes import Box
 _MOST_PIXELS = 1 << 31
 
 
-def coordinates(entry: dict[str, Any]) -> Iterator[float]:
+def entry_coordinates(entry: dict[str, Any]) -> Iterator[float]:
     """All coordinates of an entry: of its box, its polygons and its labelled points."""
-    yield from boxes.numbers(entry.get("bbox"), 4) or ()
+    yield from boxes.finite_numbers(entry.get("bbox"), 4) or ()
     for polygon in _polygons(entry.get("segmentation")):
         yield from polygon
     for x, y in _labelled(entry.get("keypoints")):
@@ -37,19 +37,19 @@ def _polygons(segmentation: Any) -> list[tuple[float, ...]]:
         return []
     # Some tools leave out the outer list where there is one polygon.
     lists = segmentation if segmentation and isinstance(segmentation[0], list) else [segmentation]
-    return [flat for each in lists if (flat := boxes.numbers(each)) and len(flat) >= 4]
+    return [flat for each in lists if (flat := boxes.finite_numbers(each)) and len(flat) >= 4]
 
 
 def _labelled(keypoints: Any) -> list[tuple[float, float]]:
-    flat = boxes.numbers(keypoints) or ()
+    flat = boxes.finite_numbers(keypoints) or ()
     return [(x, y) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=False) if v > 0]
 
 
 def _mask_box(mask: dict[str, Any]) -> Box | None:
     """Of COCO's run lengths: columns first, starting with the background."""
-    size = boxes.numbers(mask.get("size"), 2)
+    size = boxes.finite_numbers(mask.get("size"), 2)
     counts = mask.get("counts")
-    runs = _decoded(counts) if isinstance(counts, str) else boxes.numbers(counts)
+    runs = _decoded(counts) if isinstance(counts, str) else boxes.finite_numbers(counts)
     if size is None or not runs or min(size) < 1 or size[0] * size[1] > _MOST_PIXELS or min(runs) < 0:
         return None
     height, start = int(size[0]), 0

@@ -52,7 +52,7 @@ def _faults(found: Sequence[Box], size: Size) -> int:
     return sum(boxes.fault(box, *size) is not None for box in found)
 
 
-def clipped(box: Box, size: Size, where: str, name: str, problems: list[Problem]) -> Box | None:
+def box_in_image(box: Box, size: Size, where: str, name: str, problems: list[Problem]) -> Box | None:
     """The box clipped to an image of `size`; None and an error where too little of it is left, a warning otherwise."""
     wrong = boxes.fault(box, *size)
     if wrong is None:

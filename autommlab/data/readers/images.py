@@ -20,21 +20,12 @@ _FOREIGN_SUFFIXES = frozenset(
 )
 
 
-def size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels of the upright picture, as training sees it; reads the header only.
-
-    Raises:
-        PictureError: it cannot be read.
-    """
-    return pictures.size(path)
-
-
 def sizes(root: Path, paths: Sequence[Path], problems: list[Problem]) -> list[tuple[int, int] | None]:
     """Sizes in the order of `paths`; None and a `Problem` for a file that has none."""
 
     def measure(path: Path) -> tuple[int, int] | Problem:
         try:
-            return size(path)
+            return pictures.size(path)
         except PictureError as error:
             return unreadable(root, path, error)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autommlab.common.errors import DataError
-from autommlab.data.readers.boxes import numbers
+from autommlab.data.readers.boxes import finite_numbers
 from autommlab.data.records import KeypointLayout
 
 UNIFORM_SIGMA = 0.05
@@ -56,7 +56,7 @@ _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
 Pair = tuple[int, int]
 
 
-def build(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> KeypointLayout:
+def build_layout(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> KeypointLayout:
     """The layout of a category, completed by the `meta.json` beside the data.
 
     Args:
@@ -73,7 +73,7 @@ def build(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> Keypoint
         bone for pair in (skeleton if isinstance(skeleton, list) else ()) if (bone := _bone(pair, len(names)))
     )
     pairs = _pairs("flip_pairs", usable, names)
-    sigmas = numbers(usable.get("sigmas")) or ()
+    sigmas = finite_numbers(usable.get("sigmas")) or ()
     return KeypointLayout(
         names=tuple(names),
         flip_pairs=flip_pairs(names) if pairs is None else pairs,
@@ -83,7 +83,7 @@ def build(names: Sequence[str], skeleton: Any, meta: dict[str, Any]) -> Keypoint
 
 
 def _bone(pair: Any, points: int) -> Pair | None:
-    ends = numbers(pair, 2)
+    ends = finite_numbers(pair, 2)
     return (int(ends[0]) - 1, int(ends[1]) - 1) if ends and all(1 <= end <= points for end in ends) else None
 
 

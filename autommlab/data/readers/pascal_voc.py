@@ -11,7 +11,7 @@ from typing import Literal
 
 from autommlab.common.errors import DataError
 from autommlab.data.readers import boxes, files, images, mask_values
-from autommlab.data.readers.fitting import Annotated, clipped, sizes_meant
+from autommlab.data.readers.fitting import Annotated, box_in_image, sizes_meant
 from autommlab.data.readers.lookup import Finder
 from autommlab.data.readers.reader import Reader
 from autommlab.data.readers.voc_xml import VocBox, XmlError, read_xml
@@ -165,7 +165,7 @@ def _boxes_dataset(spec: DatasetSpec, entries: list[_Entry], problems: list[Prob
         kept = [
             Instance(labels[box.name], bbox, is_crowd=box.difficult)
             for box, given in zip(entry.boxes, one.boxes, strict=True)
-            if (bbox := clipped(given, size, where, f"{box.name}: ", problems))
+            if (bbox := box_in_image(given, size, where, f"{box.name}: ", problems))
         ]
         samples.append(Sample(entry.image, *size, split=entry.split, instances=tuple(kept)))
     spec = spec.model_copy(update={"classes": classes})

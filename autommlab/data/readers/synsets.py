@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from autommlab.data.names import one_line
+from autommlab.data.names import clean_name
 
 _SYNSET = re.compile(r"n\d{8}")
 
@@ -66,7 +66,7 @@ def readable_classes(
 
 
 def _words(name: str, synonyms: bool) -> list[str]:
-    text = one_line(_lemmas().get(name, name) if is_synset(name) else name)
+    text = clean_name(_lemmas().get(name, name) if is_synset(name) else name)
     if not synonyms and not is_synset(name):
         return [text or name]
     return [word.strip() for word in text.split(",") if word.strip()] or [name]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autommlab.data.names import one_line, plain
+from autommlab.data.names import clean_name, plain_name
 from autommlab.data.readers import files
 from autommlab.data.records import Instance, LoadedDataset, Problem, Sample, Severity
 from autommlab.tasks import Task
@@ -27,7 +27,7 @@ def tidied(loaded: LoadedDataset) -> LoadedDataset:
 def _names_on_one_line(loaded: LoadedDataset) -> LoadedDataset:
     names: list[str] = []
     for index, name in enumerate(loaded.classes):
-        clean = one_line(name) or f"class{index}"
+        clean = clean_name(name) or f"class{index}"
         names.append(clean if clean not in names else f"{clean} ({index})")
     return _with_classes(loaded, tuple(names)) if tuple(names) != loaded.classes else loaded
 
@@ -126,7 +126,7 @@ def _one_spelling(loaded: LoadedDataset) -> LoadedDataset:
 
 def _spelling(name: str) -> str:
     # "C++" and "C#" differ in more than the signs that tools put between words; so do "-1" and "1".
-    return name if re.fullmatch(r"\W*\d+(\W\d+)*\W*", name) else plain(name).replace(" ", "")
+    return name if re.fullmatch(r"\W*\d+(\W\d+)*\W*", name) else plain_name(name).replace(" ", "")
 
 
 def _splits_of_labels(loaded: LoadedDataset) -> dict[int, set[str]]:

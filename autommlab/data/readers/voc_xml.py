@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.common.errors import DataError
-from autommlab.data.names import one_line
+from autommlab.data.names import clean_name
 from autommlab.data.readers import boxes, files
 from autommlab.data.readers.boxes import Box
 from autommlab.data.records import Problem
@@ -56,7 +56,7 @@ class VocFile:
         """Its objects; one without a name or with broken coordinates becomes a problem."""
         found: list[VocBox] = []
         for number, item in enumerate(self.tree.iterfind("object")):
-            name = one_line(item.findtext("name") or "")
+            name = clean_name(item.findtext("name") or "")
             corners = _corners(item.find("bndbox")) or _outline(item.find("polygon"))
             if name and corners:
                 found.append(VocBox(name, corners, (item.findtext("difficult") or "0").strip() == "1"))
@@ -117,7 +117,7 @@ def _codec(name: str) -> str:
 def _corners(item: ET.Element | None) -> Box | None:
     if item is None:
         return None
-    found = boxes.numbers([(item.findtext(key) or "").strip() for key in _CORNERS])
+    found = boxes.finite_numbers([(item.findtext(key) or "").strip() for key in _CORNERS])
     return (found[0], found[1], found[2], found[3]) if found else None
 
 

@@ -32,7 +32,7 @@ from ray.train.v2.torch.torch_trainer import TorchTrainer
 from ray.util.queue import Queue
 
 from autommlab import settings
-from autommlab.training.distributed.relay import Holdings, Relay, Report, Started, free_placement_group
+from autommlab.training.distributed.relay import Holdings, Relay, Started, WorkersReport, free_placement_group
 from autommlab.training.distributed.worker import GroupJob, train_share
 from autommlab.training.failures import TrialFailure, WorkerLostError
 from autommlab.training.records import GroupShape
@@ -65,7 +65,7 @@ class GroupedTrial:
         """
         self._job, self._storage, self._scratch = job, storage, scratch
         self._run = f"group-{uuid.uuid4().hex[:8]}"
-        self._report: Report | None = None
+        self._report: WorkersReport | None = None
         self._controller: Any = None
         self._error: BaseException | None = None
         self.train_s = self.val_s = self.setup_s = 0.0

@@ -26,7 +26,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WorkersReport:
     """One report of all workers.
 
     Attributes:
@@ -62,7 +62,7 @@ class Relay(UserCallback):
         """All workers have reported, and their checkpoint is stored."""
         first = metrics[0]
         self._queue.put(
-            Report(
+            WorkersReport(
                 iteration=first["iteration"],
                 metrics=first["metrics"],
                 seconds=(first["train_s"], first["val_s"], first["setup_s"]),
