@@ -19,7 +19,7 @@ from autommlab.common.private_ray import (
     start_private_ray,
     stop_private_ray,
 )
-from autommlab.common.ray_address import require_ray, use_token_file
+from autommlab.common.ray_address import require_ray
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
 _NAMESPACE = "autommlab-study-"
@@ -56,7 +56,6 @@ def _connect(target: str | None, priority: int) -> None:
 
     if target:
         require_ray(target)
-        use_token_file()
     try:
         if target:
             name = f"{_NAMESPACE}{priority}"
