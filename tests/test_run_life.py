@@ -48,6 +48,7 @@ def trials(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "study" / "trials.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_it_is_stopped_moved_resumed_extended_and_mended(
     home: Path, squares: Path, parse_squares: Path, tmp_path: Path
 ) -> None:
@@ -86,6 +87,6 @@ def test_it_is_stopped_moved_resumed_extended_and_mended(
     model.unlink()
     mended = autommlab(home, "run", "--resume", new)
     assert mended.returncode == 0, mended.stdout + mended.stderr
-    assert f"the bundle lacks {model.name}: it is made again" in mended.stderr
+    assert f"lost or changed since it was delivered: {model.name}; it is made again" in mended.stderr
     assert model.exists()
     assert len(trials(new)) == 3
