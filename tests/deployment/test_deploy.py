@@ -203,7 +203,7 @@ def test_program_explains_itself(bundle_of: BundleOf, study_of: StudyOf, fresh_p
     assert program(image).stdout.startswith(f"{image}: ")
     both = program("gone.png", image)
     assert both.returncode == 2
-    assert "cannot read the image gone.png" in both.stderr
+    assert "gone.png: the file does not exist" in both.stderr
     assert image in both.stdout
     assert "is not x,y,width,height" in program(image, "--box", "1,2").stderr
     assert json.loads(program(image, "--bench", "3").stdout).keys() == {

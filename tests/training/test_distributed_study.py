@@ -70,15 +70,15 @@ def _group_workers() -> list[int]:
     return found
 
 
-def test_a_broken_image_on_one_worker_ends_the_trial_with_its_words(tiny_setups: dict, tmp_path: Path) -> None:
-    """Only one of the two reads the image; the other would wait for its gradients until the time-out."""
+def test_more_broken_images_than_are_skipped_end_the_trial_with_their_words(tiny_setups: dict, tmp_path: Path) -> None:
+    """Whichever worker meets them first; the other would wait for its gradients until the time-out."""
     setup = tiny_setups[Task.CLASSIFICATION]
     folder = tmp_path / "bag"
     folder.mkdir()
     for split in ("train", "val", "test"):
         lines = (setup.bag.folder / setup.bag.splits[split].annotations).read_text().splitlines()
         if split == "train":
-            lines[0] = f"{tmp_path}/no-such-image.png 0"
+            lines = [f"{tmp_path}/no-such-image-{number}.png 0" for number in range(len(lines))]
         (folder / setup.bag.splits[split].annotations).write_text("\n".join(lines) + "\n")
     broken = setup.model_copy(update={"bag": setup.bag.model_copy(update={"folder": folder})})
     with pytest.raises(TrainingError, match=r"trial 1 failed: [\s\S]*no-such-image"):
