@@ -127,7 +127,8 @@ print("told:" + json.dumps(told))
 @pytest.mark.slow
 def test_its_token_and_folder_are_its_own_and_home_may_be_read_only(tmp_path: Path) -> None:
     # No user can write below /proc, root neither.
-    environment = {**os.environ, "HOME": "/proc/home", "AUTOMMLAB_HOME": str(tmp_path / "own")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    environment = {**kept, "HOME": "/proc/home", "AUTOMMLAB_HOME": str(tmp_path / "own")}
     done = subprocess.run(
         [sys.executable, "-c", _SHARED_MACHINE], capture_output=True, text=True, timeout=120, env=environment
     )
