@@ -106,7 +106,7 @@ def tiny_settings(folder: Path, **overrides: object) -> ServiceSettings:
         "base_model": str(tiny_llama(folder / "tiny")),
         "context_length": TINY_CONTEXT,
         "kv_cache_gb": 0.25,
-        "max_sequences": 32,
+        "max_sequences": 64,
         "cpu_threads": 1,
     }
     return ServiceSettings.model_validate({**values, **overrides})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ import pytest
 from autommlab.training.records import TrialRecord
 from serve.client import ServiceClient
 from serve.errors import ServiceError
-from serve.settings import ServiceSettings
+from serve.settings import KEY_VARIABLE, ServiceSettings
 from serve.testing import running_service, tiny_settings
 from tests.helpers.program import autommlab, command
 from tests.helpers.service_processes import REPLICA, processes, send
@@ -83,7 +84,7 @@ def wait_for_the_service(url: str) -> None:
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
-            if ServiceClient(url).models(timeout_s=5):
+            if ServiceClient(url, api_key=os.environ[KEY_VARIABLE]).models(timeout_s=5):
                 return
         except ServiceError:
             time.sleep(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from searchers.settings import LlmOptions
 from searchers.space import SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, ask_and_tell, propose, quadratic, report, spaces
 from serve.client import Sampling, ServiceClient
+from serve.settings import KEY_VARIABLE
 from serve.testing import running_service, tiny_adapter, tiny_settings
 from tests.helpers.llm_making import CONTEXT, make_llm
 
@@ -117,7 +119,7 @@ def test_the_record_of_a_real_proposal(url: str) -> None:
 
 def test_the_grammar_writes_what_training_data_writes(url: str) -> None:
     """An adapter trained on `format_answer` finds its own text under the grammar, blanks and all."""
-    client = ServiceClient(url, timeout_s=120)
+    client = ServiceClient(url, api_key=os.environ[KEY_VARIABLE], timeout_s=120)
     messages = proposal_messages(CONTEXT, SPACE, [])
     answer = client.chat(
         messages, model="hpo", schema=proposal_schema(SPACE), sampling=Sampling(samples=4, temperature=1.0)
