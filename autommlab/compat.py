@@ -209,9 +209,9 @@ def import_toolboxes(*tasks: Task) -> None:
     mmpretrain always comes along: its `TIMMBackbone` carries the packaged backbones into every task.
     Takes 5 to 20 s in a fresh process.
     """
-    apply_repairs()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _without_transformers():
         warnings.simplefilter("ignore")
+        apply_repairs()
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:
             for part in ("models", "datasets", "evaluation"):
                 importlib.import_module(f"{toolbox}.{part}")

@@ -203,7 +203,9 @@ def test_one_request_cannot_take_the_service_from_others(service: ServiceAddress
     for greedy in ({"n": 10_000}, {"n": "10000"}, {"prompt_logprobs": 20}, {"use_beam_search": True, "n": 32}):
         body = {"model": service.models[0], "messages": ASKED, "max_tokens": 4, "temperature": 1.0, **greedy}
         assert ask(service.url, "/v1/chat/completions", body, **key)[0] == 400, greedy
-    assert ask(service.url, "/v1/chat/completions", {"messages": "x" * (5 * 2**20)}, **key)[0] == 413
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may hang up before it has got all of it
+        assert ask(service.url, "/v1/chat/completions", {"messages": "x" * (5 * 2**20)}, **key)[0] == 413
+    assert ask(service.url, "/health")[0] == 200
 
 
 def test_a_damaged_table_of_adapters_takes_nothing_down(
