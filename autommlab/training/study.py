@@ -160,9 +160,10 @@ def run_study(
             "warning", "training", f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
         )
     if len(ledger.records) < options.trials:
-        earlier = [] if _goes_on(folder, study.state, options) else ledger.records
+        resume = _goes_on(folder, study.state, options)
+        earlier = [] if resume else ledger.records
         searcher = _searcher(setup, space, options, default_configuration, service, earlier)
-        _search(study, searcher, len(earlier))
+        _search(study, searcher, len(earlier), resume=resume)
     best = best_record(ledger.records)
     if best is None:
         raise TrainingError(_all_failed(ledger.records))
@@ -227,13 +228,14 @@ def _searcher(
     return searcher
 
 
-def _search(study: _Study, searcher: Searcher, earlier: int) -> None:
+def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) -> None:
     """Let Ray Tune run the study.
 
     Args:
         study: of which no result of TEST is known.
         searcher: proposes.
         earlier: trials of the ledger of which Ray Tune knows nothing.
+        resume: Ray Tune goes on from its own state.
     """
     from ray import tune
     from ray.tune.error import TuneError
@@ -276,7 +278,7 @@ def _search(study: _Study, searcher: Searcher, earlier: int) -> None:
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
             callbacks=[log, StudySnapshots(run_key())],
-            resume=_recovered(state),
+            resume=resume,
             verbose=0,
             progress_reporter=Silent(),
         )
