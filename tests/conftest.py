@@ -61,8 +61,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     os._exit(int(session.exitstatus))
 
 
+#: Folders whose tests share something costly; one worker of pytest-xdist runs all of such a folder.
+_SHARING = ("serve", "deployment")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip GPU tests with a reason where there is no GPU."""
+    """Keep together what shares fixtures, and skip GPU tests with a reason where there is no GPU."""
+    for item in items:
+        parts = item.path.relative_to(Path(__file__).parent).parts
+        item.add_marker(pytest.mark.xdist_group(parts[0] if parts[0] in _SHARING else "/".join(parts)))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return
