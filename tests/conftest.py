@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -23,6 +24,9 @@ from tests.helpers.program import EXAMPLES
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
 # Ray's hook for uv would otherwise try to build the environment anew in each worker.
 prepare_ray_environment()
+# A machine that is busy with other tests is slower than any limit that fits an idle one.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 # Ray's workers run at nice 15, so whatever else is busy on the machine starves them: tests would run out of time.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
@@ -61,16 +65,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     os._exit(int(session.exitstatus))
 
 
-#: Folders whose tests share something costly; one worker of pytest-xdist runs all of such a folder.
-_SHARING = ("serve", "deployment")
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures, and skip GPU tests with a reason where there is no GPU."""
-    for item in items:
-        parts = item.path.relative_to(Path(__file__).parent).parts
-        item.add_marker(pytest.mark.xdist_group(parts[0] if parts[0] in _SHARING else "/".join(parts)))
+    """Skip GPU tests with a reason where there is no GPU."""
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return

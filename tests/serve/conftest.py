@@ -13,7 +13,8 @@ from serve.testing import running_service, tiny_adapter, tiny_settings
 
 API_KEY = "test-key"
 _FOLDER = Path(__file__).parent
-_RUNNING = contextlib.ExitStack()
+_RUNNING: list[ServiceAddress] = []
+_ENDS = contextlib.ExitStack()
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +28,16 @@ def adapters(tiny: ServiceSettings) -> dict[str, Path]:
     return {f"voice-{seed}": tiny_adapter(base, base.parent / f"adapter-{seed}", seed) for seed in (1, 2, 3)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tiny: ServiceSettings) -> ServiceAddress:
-    return _RUNNING.enter_context(running_service(tiny))
+    """Started for the first module that asks for it, and again if tests of other folders came between."""
+    if not _RUNNING:
+        _RUNNING.append(_ENDS.enter_context(running_service(tiny)))
+    return _RUNNING[0]
 
 
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
     """The service ends with the tests of this folder: for the rest of the session it would take a fifth of a core."""
     if nextitem is None or _FOLDER not in nextitem.path.parents:
-        _RUNNING.close()
+        _RUNNING.clear()
+        _ENDS.close()
