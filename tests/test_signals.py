@@ -26,19 +26,28 @@ MARKS = (
 )
 
 
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param([("data:stage-started", signal.SIGINT), ("training:trial", signal.SIGTERM)], id="two"),
+        pytest.param(
+            [(mark, number) for mark in MARKS for number in (signal.SIGINT, signal.SIGTERM)],
+            id="all", marks=pytest.mark.long,
+        ),
+    ],
+)  # fmt: skip
 def test_a_run_ends_and_goes_on_whatever_stage_a_signal_meets(
-    home: Path, shapes: Path, parse: Path, tmp_path: Path
+    home: Path, shapes: Path, parse: Path, tmp_path: Path, moments: list[tuple[str, signal.Signals]]
 ) -> None:
     out = tmp_path / "run"
     asked = ["--parse", parse, "--data", shapes, "--trials", 3, "--concurrent", 1, "--searcher", "random"]
     line: list[object] = ["run", "which material", *asked, "--out", out]
-    for mark in MARKS:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            ended = signalled(home, out / "events.jsonl", mark, number, *line)
-            require_policy(ended, number, f"Go on with: autommlab run --resume {out}")
-            line = ["run", "--resume", out]
-            if mark.startswith("training"):
-                assert not (out / "study.json").exists(), "an interrupted study is not a finished one"
+    for mark, number in moments:
+        ended = signalled(home, out / "events.jsonl", mark, number, *line)
+        require_policy(ended, number, f"Go on with: autommlab run --resume {out}")
+        line = ["run", "--resume", out]
+        if mark.startswith("training"):
+            assert not (out / "study.json").exists(), "an interrupted study is not a finished one"
     done = autommlab(home, *line)
     assert done.returncode == 0, done.stderr
     trials = [json.loads(trial) for trial in (out / "study" / "trials.jsonl").read_text().splitlines()]

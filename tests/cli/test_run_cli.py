@@ -37,19 +37,30 @@ def kill_when(home: Path, folder: Path, mark: str, *arguments: object) -> None:
 
 
 @pytest.mark.timeout(1500)
-def test_killed_in_every_stage_it_resumes_and_repeats_no_trial(
-    home: Path, shapes: Path, parse: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "marks",
+    [
+        pytest.param(["training:trial"], id="training"),
+        pytest.param(
+            ["understanding:stage-started", "data:stage-started", "model:stage-started", "training:trial",
+             "deployment:stage-started"],
+            id="every stage", marks=pytest.mark.long,
+        ),
+    ],
+)  # fmt: skip
+def test_killed_it_resumes_and_repeats_no_trial(
+    home: Path, shapes: Path, parse: Path, tmp_path: Path, marks: list[str]
 ) -> None:
     out = tmp_path / "run"
-    asked = ("--parse", parse, "--data", shapes, "--trials", 3, "--searcher", "tpe+default")
-    new = ("run", "which material", *asked, "--out", out)
-    kill_when(home, out, "understanding:stage-started", *new)
-    kill_when(home, out, "data:stage-started", "run", "--resume", out)
-    kill_when(home, out, "model:stage-started", "run", "--resume", out)
-    kill_when(home, out, "training:trial", "run", "--resume", out)
-    done_before = (out / "study" / "trials.jsonl").read_text().splitlines()
-    assert done_before
-    kill_when(home, out, "deployment:stage-started", "run", "--resume", out)
+    line: list[object] = ["run", "which material", "--parse", parse, "--data", shapes, "--trials", 3]
+    line += ["--searcher", "tpe+default", "--out", out]
+    done_before: list[str] = []
+    for mark in marks:
+        kill_when(home, out, mark, *line)
+        line = ["run", "--resume", out]
+        if mark == "training:trial":
+            done_before = (out / "study" / "trials.jsonl").read_text().splitlines()
+            assert done_before
     last = autommlab(home, "run", "--resume", out)
     assert last.returncode == 0, last.stderr
     trials = (out / "study" / "trials.jsonl").read_text().splitlines()
