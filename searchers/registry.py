@@ -24,10 +24,10 @@ DEFAULT_SUFFIX = "+default"
 
 
 class Factory(Protocol):
-    """Makes one searcher; keyword arguments beyond these are its options, but for two.
+    """Makes one searcher; keyword arguments beyond these are its options, but for three.
 
     One called `context` gets the study's `StudyContext`, one called `service` the address of the
-    LLM service or a client of it, if the caller has them. Its docstring's first line explains the searcher.
+    LLM service or a client of it, one called `default` the default configuration, if the caller has them. Its docstring's first line explains the searcher.
     """
 
     def __call__(self, space: SearchSpace, study: StudySettings, /) -> Searcher:
@@ -45,6 +45,10 @@ _BUILT_IN = {
     "cmaes": ("searchers.optuna_search:cmaes", "Optuna's CMA-ES on the numbers; choices are drawn at random"),
     "zero-shot": ("searchers.transfer.zero_shot:zero_shot", "what did best in the most similar earlier studies"),
     "surrogate": ("searchers.transfer.surrogate_search:surrogate", "what a model of earlier studies expects most of"),
+    "surrogate-grid": (
+        "searchers.transfer.surrogate_search:surrogate_grid",
+        "the same around the default and the best so far",
+    ),
     "hpo-llama": ("searchers.llm.hpo_llama:hpo_llama", "a fine-tuned language model proposes every trial"),
     "llm+tpe": ("searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials, then every fourth; TPE the others"),
     "llm+gp": ("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
@@ -57,7 +61,7 @@ _OPTION_ALIASES = {"experience": "trial_history"}
 #: Those that `create` refuses without an LLM service; "bandit" uses one if there is one.
 _NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
 #: Parameters of a factory that are no options of its searcher.
-_SHARED = {"space", "study", "context", "service"}
+_SHARED = {"space", "study", "context", "service", "default"}
 _registered: dict[str, Factory] = {}
 
 
@@ -136,6 +140,7 @@ def create(
     first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
+    default: Configuration | None = None,
     **options: Any,
 ) -> Searcher:
     """The searcher called `name`, ready for `tune.TuneConfig(search_alg=...)`.
@@ -150,6 +155,7 @@ def create(
             `needs_first_configs` holds cannot do without.
         context: what the study is about, handed to those that take it.
         service: LLM service, handed to those that take it; None = what AUTOMMLAB_LLM_URL names.
+        default: the default configuration, handed to those that search around it; it need not be tried itself.
         options: the searcher's own, e.g. `startup_trials` of "tpe".
 
     Raises:
@@ -164,7 +170,7 @@ def create(
     base = name.removesuffix(DEFAULT_SUFFIX)
     factory = _factory(base)
     _check_options(base, factory, options)
-    for extra, value in (("context", context), ("service", service)):
+    for extra, value in (("context", context), ("service", service), ("default", default)):
         if value is not None and _takes(factory, extra):
             options[extra] = value
     study = StudySettings(metric=metric, mode=mode, seed=seed, first_configs=first_configs)

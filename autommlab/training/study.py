@@ -218,6 +218,7 @@ def _searcher(
         first_configs=first,
         context=study_context(setup),
         service=service,
+        default=default_configuration,
     )
     tried = [(record, record.hyperparameters.model_dump()) for record in earlier]
     for record, point in sorted(tried, key=lambda pair: pair[1] not in first):

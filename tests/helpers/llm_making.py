@@ -26,8 +26,9 @@ def make_with_history(name: str, file: str, space: SearchSpace, seed: int, **opt
     first = {p.name: p.choices[0] if p.kind == "choice" else p.low for p in space.parameters}
     configs = [first] if needs_first_configs(name) else []
     return create(
-        name, space, metric=METRIC, seed=seed, context=CONTEXT, first_configs=configs, trial_history=file, **options
-    )
+        name, space, metric=METRIC, seed=seed, context=CONTEXT, first_configs=configs, default=first,
+        trial_history=file, **options,
+    )  # fmt: skip
 
 
 def past_trial(config: Configuration, score: float | None, status: str = "ok", **facts: Any) -> dict[str, Any]:

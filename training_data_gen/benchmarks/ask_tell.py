@@ -100,6 +100,7 @@ def ask_tell_study(
         first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
         context=problem.context,
         service=service,
+        default=problem.default_configuration,
         **(_PATIENCE if takes_service(name) else {}),
     )
     values = trial_values(searcher, black_box, trials, at_once)
