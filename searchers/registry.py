@@ -24,10 +24,10 @@ DEFAULT_SUFFIX = "+default"
 
 
 class Factory(Protocol):
-    """Makes one searcher; keyword arguments beyond these are its options, but for three.
+    """Makes one searcher; keyword arguments beyond these are its options, but for two.
 
     One called `context` gets the study's `StudyContext`, one called `service` the address of the
-    LLM service or a client of it, one called `default` the default configuration, if the caller has them. Its docstring's first line explains the searcher.
+    LLM service or a client of it, if the caller has them. Its docstring's first line explains the searcher.
     """
 
     def __call__(self, space: SearchSpace, study: StudySettings, /) -> Searcher:
@@ -50,6 +50,10 @@ _BUILT_IN = {
         "the same around the default and the best so far",
     ),
     "hpo-llama": ("searchers.llm.hpo_llama:hpo_llama", "a fine-tuned language model proposes every trial"),
+    "llm+grid": (
+        "searchers.llm.llm_grid:llm_grid",
+        "the LLM's candidates beside those of surrogate-grid, from the second trial on",
+    ),
     "llm+tpe": ("searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials, then every fourth; TPE the others"),
     "llm+gp": ("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
     "bandit": ("searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE, random: who improves most goes on most"),
@@ -59,9 +63,9 @@ _BUILT_IN = {
 _ALIASES = {"portfolio": "bandit", "prior": "zero-shot", "forest": "surrogate"}
 _OPTION_ALIASES = {"experience": "trial_history"}
 #: Those that `create` refuses without an LLM service; "bandit" uses one if there is one.
-_NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
+_NEED_SERVICE = {"hpo-llama", "llm+grid", "llm+tpe", "llm+gp"}
 #: Parameters of a factory that are no options of its searcher.
-_SHARED = {"space", "study", "context", "service", "default"}
+_SHARED = {"space", "study", "context", "service"}
 _registered: dict[str, Factory] = {}
 
 
@@ -140,7 +144,6 @@ def create(
     first_configs: Sequence[Configuration] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
-    default: Configuration | None = None,
     **options: Any,
 ) -> Searcher:
     """The searcher called `name`, ready for `tune.TuneConfig(search_alg=...)`.
@@ -155,7 +158,6 @@ def create(
             `needs_first_configs` holds cannot do without.
         context: what the study is about, handed to those that take it.
         service: LLM service, handed to those that take it; None = what AUTOMMLAB_LLM_URL names.
-        default: the default configuration, handed to those that search around it; it need not be tried itself.
         options: the searcher's own, e.g. `startup_trials` of "tpe".
 
     Raises:
@@ -170,7 +172,7 @@ def create(
     base = name.removesuffix(DEFAULT_SUFFIX)
     factory = _factory(base)
     _check_options(base, factory, options)
-    for extra, value in (("context", context), ("service", service), ("default", default)):
+    for extra, value in (("context", context), ("service", service)):
         if value is not None and _takes(factory, extra):
             options[extra] = value
     study = StudySettings(metric=metric, mode=mode, seed=seed, first_configs=first_configs)

@@ -83,21 +83,13 @@ def surrogate(
 
 
 def surrogate_grid(
-    space: SearchSpace,
-    study: StudySettings,
-    *,
-    context: StudyContext | None = None,
-    default: Configuration | None = None,
-    trial_history: str | None = None,
+    space: SearchSpace, study: StudySettings, *, context: StudyContext | None = None, trial_history: str | None = None
 ) -> SurrogateGridSearch:
-    """`SurrogateGridSearch` over a trial history.
+    """`SurrogateGridSearch` over a trial history; arguments as in `surrogate`.
 
-    Args:
-        space, study, context, trial_history: as for `surrogate`.
-        default: the default configuration; None = there is no grid, and the first trial is random.
-
-    Raises:
-        SearcherError: the file cannot be used.
+    Without a default configuration in the context there is no grid, and the first trial is random.
     """
-    score = surrogate_from(history_or_shipped(trial_history), space, context or StudyContext(), study.mode)
-    return SurrogateGridSearch(space, study, prospects=score and Prospects(space, score, study.mode, default))
+    known = context or StudyContext()
+    score = surrogate_from(history_or_shipped(trial_history), space, known, study.mode)
+    prospects = Prospects(space, score, study.mode, known.default) if score else None
+    return SurrogateGridSearch(space, study, prospects=prospects)
