@@ -23,6 +23,8 @@ _FACTORS = tuple(2 ** (k / 2) for k in range(-2, 5))
 #: Neighbours of the best configuration: how many; how likely a number and a choice change; by which standard deviation,
 #: in fractions of the range.
 _NEIGHBOURS, _CHANGE_NUMBER, _CHANGE_CHOICE, _STEP = 64, 0.5, 0.15, 0.15
+#: Decimals of an expected improvement that decide; two machines agree as far.
+_DECIMALS = 9
 
 
 class Prospect(NamedTuple):
@@ -93,7 +95,8 @@ class Prospects:
             for attempt, value in zip(done, expected, strict=True)
         ]
         running = [attempt.config for attempt in ledger if attempt.score is None]
-        return [float(v) for v in ResidualGP(self._space, self._score, results, running).improvement(configs)]
+        gains = ResidualGP(self._space, self._score, results, running).improvement(configs)
+        return [round(float(gain), _DECIMALS) for gain in gains]
 
 
 def grid_around(space: SearchSpace, default: Configuration) -> list[Configuration]:
