@@ -51,7 +51,7 @@ class RunOptions(BaseModel):
     engine: str | None = None
     device: str | None = None
     profile: str = "laptop"
-    searcher: SearcherName = "hpo-llama"
+    searcher: SearcherName = "llm+grid"
     scheduler: str = "none"
     trials: int | None = None
     time_min: float | None = None

@@ -21,8 +21,8 @@ RESULTS = ROOT / "training_data_gen" / "results"
 
 #: Names in the stored results -> names that `autommlab searchers` lists today.
 NAMES = {"llm+tpe-before": "llm+tpe, first version"}
-#: What is no name of a searcher.
-GRID = "control: surrogate over a grid"
+#: The control without an LLM, and the same with the LLM's candidates; both estimated (`docs/surrogate_grid.py`).
+GRID, LLM_GRID = "surrogate-grid", "llm+grid"
 _EARLIER = NAMES["llm+tpe-before"]
 _AFTER = (1, 3, 5, 10, 20)
 _DRAWS = 4000
@@ -50,9 +50,12 @@ class Task(NamedTuple):
 
 @functools.cache
 def tasks() -> dict[str, Task]:
-    """The eight tasks of `hpo_held_out_20.json`, with the control that ranks a grid."""
-    stored, control = read("hpo_held_out_20.json"), read("surrogate_grid.json")["studies"]
-    return {name: _task(comparison, control[name]) for name, comparison in comparisons(stored).items()}
+    """The eight tasks of `hpo_held_out_20.json`, with the searchers that are estimated."""
+    stored, estimated = read("hpo_held_out_20.json"), read("surrogate_grid.json")["studies"]
+    return {
+        name: _task(comparison, {arm: studies[name] for arm, studies in estimated.items()})
+        for name, comparison in comparisons(stored).items()
+    }
 
 
 def comparisons(stored: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -61,7 +64,7 @@ def comparisons(stored: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _task(comparison: dict[str, Any], control: dict[str, Any]) -> Task:
+def _task(comparison: dict[str, Any], estimated: dict[str, dict[str, Any]]) -> Task:
     studies = sorted(comparison["studies"], key=lambda study: study["seed"])
     every = [score for study in studies for score in study["scores"]]
     worst, width = min(every), max(every) - min(every)
@@ -72,9 +75,10 @@ def _task(comparison: dict[str, Any], control: dict[str, Any]) -> Task:
         curves = [_curve(study["scores"], study["budget"] or len(study["scores"])) for study in own]
         raw[NAMES.get(name, name)] = np.array(curves)
         test[NAMES.get(name, name)] = np.array([study["test"] for study in own])
-    studies = [control[seed] for seed in sorted(control, key=int)]
-    raw[GRID] = np.array([_curve(study["scores"], len(study["scores"])) for study in studies])
-    test[GRID] = np.array([study["tests"][int(np.argmax(study["scores"]))] for study in studies])
+    for arm, by_seed in estimated.items():
+        studies = [by_seed[seed] for seed in sorted(by_seed, key=int)]
+        raw[arm] = np.array([_curve(study["scores"], len(study["scores"])) for study in studies])
+        test[arm] = np.array([study["tests"][int(np.argmax(study["scores"]))] for study in studies])
     return Task(
         comparison["task"],
         comparison["objective"],
@@ -114,8 +118,10 @@ def interval(values: Scores) -> tuple[float, float]:
 
 
 def label(name: str) -> str:
-    """A searcher as it is typed; the control is none yet."""
-    return name if name in (GRID, _EARLIER) else f"`{name}`"
+    """A searcher as it is typed, and whether its figures are estimates."""
+    if name in (GRID, LLM_GRID):
+        return f"`{name}`, estimated"
+    return name if name == _EARLIER else f"`{name}`"
 
 
 def estimate(values: Scores) -> str:
@@ -140,21 +146,21 @@ def headline() -> str:
         ["Requests understood in every field (140 unseen requests)", understood],
         [f"{len(e2e['rows'])} requests to deployed models", f"{e2e['points']} of {2 * len(e2e['rows'])} points"],
     ]
-    for name in ("hpo-llama", GRID, "zero-shot", "default", "tpe+default", "tpe"):
+    for name in ("hpo-llama", LLM_GRID, GRID, "zero-shot", "default", "tpe+default", "tpe"):
         figures = [f"{after(name, n).mean():.3f}" if after(name, n).size else "not run" for n in (1, 3, 10)]
-        llm = " (the LLM)" if name == "hpo-llama" else ""
+        llm = " (the LLM)" if name == "hpo-llama" else " (the LLM among others)" if name == LLM_GRID else ""
         rows.append([f"Score after 1, 3, 10 trials, {label(name)}{llm}", ", ".join(figures)])
     for count in (1, 3):
         difference = after("hpo-llama", count) - after(GRID, count)
         low, high = interval(difference)
         text = f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})"
-        rows.append([f"`hpo-llama` minus the control after {count}", text])
+        rows.append([f"`hpo-llama` minus `{GRID}` after {count}", text])
     return text_table(["what", "figure"], rows)
 
 
 def searcher_scores() -> str:
     """Every searcher after so many trials, and on test."""
-    names = ["hpo-llama", "llm+tpe", _EARLIER, GRID, "zero-shot", "surrogate"]
+    names = [GRID, LLM_GRID, "hpo-llama", "llm+tpe", _EARLIER, "zero-shot", "surrogate"]
     names += ["default", "tpe+default", "random", "tpe"]
     rows = [[label(n), *(estimate(after(n, count)) for count in _AFTER), estimate(on_test(n))] for n in names]
     return table(["searcher", *(f"after {count}" for count in _AFTER), "winner on test"], rows)
@@ -164,6 +170,7 @@ def contrasts() -> str:
     """Differences of two searchers."""
     asked = [
         ("hpo-llama", 1, GRID, 1), ("hpo-llama", 3, GRID, 3), ("hpo-llama", 10, GRID, 10),
+        (LLM_GRID, 3, GRID, 3), (LLM_GRID, 10, GRID, 10), (LLM_GRID, 3, "hpo-llama", 3), (LLM_GRID, 10, "hpo-llama", 10),
         ("hpo-llama", 1, "default", 1), ("hpo-llama", 1, "surrogate", 1), ("hpo-llama", 3, "surrogate", 3),
         ("hpo-llama", 1, "zero-shot", 1), ("hpo-llama", 3, "zero-shot", 3),
         ("hpo-llama", 3, "tpe+default", 3), ("hpo-llama", 10, "tpe+default", 10),

@@ -44,11 +44,13 @@ class StudyContext(BaseModel):
 
     Attributes:
         facts: e.g. {"task": "detection", "dataset": "helmets", "classes": 2, "train images": 640}.
+        default: the default configuration, for those that search around it; it need not be tried itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     facts: dict[str, Fact] = {}
+    default: Configuration | None = None
 
     @field_validator("facts")
     @classmethod

@@ -45,7 +45,15 @@ _BUILT_IN = {
     "cmaes": ("searchers.optuna_search:cmaes", "Optuna's CMA-ES on the numbers; choices are drawn at random"),
     "zero-shot": ("searchers.transfer.zero_shot:zero_shot", "what did best in the most similar earlier studies"),
     "surrogate": ("searchers.transfer.surrogate_search:surrogate", "what a model of earlier studies expects most of"),
+    "surrogate-grid": (
+        "searchers.transfer.surrogate_search:surrogate_grid",
+        "the same around the default and the best so far",
+    ),
     "hpo-llama": ("searchers.llm.hpo_llama:hpo_llama", "a fine-tuned language model proposes every trial"),
+    "llm+grid": (
+        "searchers.llm.llm_grid:llm_grid",
+        "the LLM's candidates beside those of surrogate-grid, from the second trial on",
+    ),
     "llm+tpe": ("searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials, then every fourth; TPE the others"),
     "llm+gp": ("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
     "bandit": ("searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE, random: who improves most goes on most"),
@@ -55,7 +63,7 @@ _BUILT_IN = {
 _ALIASES = {"portfolio": "bandit", "prior": "zero-shot", "forest": "surrogate"}
 _OPTION_ALIASES = {"experience": "trial_history"}
 #: Those that `create` refuses without an LLM service; "bandit" uses one if there is one.
-_NEED_SERVICE = {"hpo-llama", "llm+tpe", "llm+gp"}
+_NEED_SERVICE = {"hpo-llama", "llm+grid", "llm+tpe", "llm+gp"}
 #: Parameters of a factory that are no options of its searcher.
 _SHARED = {"space", "study", "context", "service"}
 _registered: dict[str, Factory] = {}

@@ -53,7 +53,7 @@ def suggestions(
     slots: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 4,
     trials: Annotated[int, typer.Option(min=2, help="Sleeping trials of each searcher.")] = 16,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each trial sleeps.")] = 10.0,
-    searchers: Annotated[str, typer.Option(help="Names with commas.")] = "random,hpo-llama,llm+tpe",
+    searchers: Annotated[str, typer.Option(help="Names with commas.")] = "random,hpo-llama,llm+grid",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """How long slots wait for the LLM, and suggestions a second against plain transformers."""

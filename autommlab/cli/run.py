@@ -48,7 +48,7 @@ def run(
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
     searcher: Annotated[
-        str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: hpo-llama]")
+        str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: llm+grid]")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")

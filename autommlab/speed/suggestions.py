@@ -77,7 +77,7 @@ def measure_suggestions(
     address: ServiceAddress,
     base: Path | None,
     *,
-    searchers: tuple[str, ...] = ("random", "hpo-llama", "llm+tpe"),
+    searchers: tuple[str, ...] = ("random", "hpo-llama", "llm+grid"),
     slots: int = 4,
     trials: int = 16,
     trial_s: float = 10.0,

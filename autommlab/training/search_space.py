@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from autommlab.settings import TaskBudget
 from autommlab.training.records import Hyperparameters
 from searchers.context import StudyContext
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, SearchSpace
 
 if TYPE_CHECKING:
     from autommlab.training.runner_config import TrialSetup
@@ -36,8 +36,10 @@ def search_space(budget: TaskBudget) -> SearchSpace:
     )
 
 
-def study_context(setup: TrialSetup) -> StudyContext:
-    """The facts that the paper's first round gives (arXiv 2402.15351, section 3.4), most telling first."""
+def study_context(setup: TrialSetup, default: Configuration | None = None) -> StudyContext:
+    """The facts that the paper's first round gives (arXiv 2402.15351, section 3.4), most telling first, and the default
+    configuration.
+    """
     bag, choice = setup.bag, setup.choice
     width, height = choice.input_size
     return StudyContext(
@@ -52,5 +54,6 @@ def study_context(setup: TrialSetup) -> StudyContext:
             "train images": bag.splits["train"].images,
             "val images": bag.splits["val"].images,
             "dataset": ", ".join(bag.datasets),
-        }
+        },
+        default=default,
     )

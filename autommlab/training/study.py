@@ -216,7 +216,7 @@ def _searcher(
         # With the same seed, one that has yet to learn would draw the same points again.
         seed=(setup.seed + len(earlier)) % 2**32,
         first_configs=first,
-        context=study_context(setup),
+        context=study_context(setup, default_configuration),
         service=service,
     )
     tried = [(record, record.hyperparameters.model_dump()) for record in earlier]

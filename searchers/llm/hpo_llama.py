@@ -13,7 +13,7 @@ from searchers.candidates import Ranker
 from searchers.context import StudyContext, StudySettings
 from searchers.distance import is_near
 from searchers.llm.answer_schema import grid_size, snap
-from searchers.llm.asking import Asker
+from searchers.llm.asking import Asker, Reply, Request
 from searchers.llm.prompt import PromptLimits, Round, proposal_messages
 from searchers.llm.proposal_buffer import Progress, ProposalBuffer
 from searchers.settings import LlmOptions, llm_options
@@ -72,15 +72,20 @@ class HpoLlama(TrackingSearcher):
         if self._grid_used_up():
             return self._fallback(trial_id, "every configuration that the model can name has been tried")
         request, reply, chosen = self._buffer.next(self._progress())
-        self._why = {
-            "prompt_hash": request.prompt_hash(), "adapter": reply.model, "request": request.number,
-            "history": request.known, **reply.usage.model_dump(),
-        }  # fmt: skip
-        reply.usage = LlmUsage()  # told with the first trial that came of the request
+        self._why = self._account(request, reply)
         if chosen is None:
             return self._fallback(trial_id, reply.failure or "no new configuration among the answers")
         self._why |= {"logprob": chosen.logprob, "expected": chosen.expected}
         return chosen.config, self.name
+
+    @staticmethod
+    def _account(request: Request, reply: Reply) -> dict[str, Any]:
+        """What was asked and what it cost; the cost is told with the first trial that came of the request."""
+        usage, reply.usage = reply.usage, LlmUsage()
+        return {
+            "prompt_hash": request.prompt_hash(), "adapter": reply.model, "request": request.number,
+            "history": request.known, **usage.model_dump(),
+        }  # fmt: skip
 
     def prepare(self) -> None:
         """See `ProposalBuffer.prepare`."""

@@ -1,6 +1,5 @@
-"""The transfer surrogate without an LLM: of many configurations the one that past trials let one expect most of.
-
-What `hpo-llama` must beat for the LLM, and not the score that ranks its candidates, to be worth its cost.
+"""The transfer surrogate without an LLM: what `hpo-llama` must beat for the LLM, and not the score that ranks its
+candidates, to be worth its cost.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from searchers.context import StudyContext, StudySettings
 from searchers.distance import is_near
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
+from searchers.transfer.prospects import Prospects
 from searchers.transfer.transfer_surrogate import TransferSurrogate, surrogate_from
 from searchers.transfer.trial_history import history_or_shipped
 
@@ -43,6 +43,28 @@ class SurrogateSearch(TrackingSearcher):
         return next((config for config in ranked if not is_near(self.space, config, tried)), ranked[0]), self.name
 
 
+class SurrogateGridSearch(TrackingSearcher):
+    """The best of a grid around the default configuration and of the neighbourhood of the best trial (`Prospects`).
+
+    Random where there are no earlier studies, and where all of these have been tried.
+
+    Args:
+        space, study: see `TrackingSearcher`.
+        prospects: None = there are no earlier studies.
+    """
+
+    def __init__(self, space: SearchSpace, study: StudySettings, *, prospects: Prospects | None) -> None:
+        super().__init__(space, study, name="surrogate-grid")
+        self._prospects = prospects
+
+    def _propose(self, trial_id: str) -> tuple[Configuration, str]:
+        rng = random.Random(f"{self.seed}/{self.name}/{len(self._attempts)}")  # noqa: S311 - draws configurations
+        found = self._prospects.best(self._attempts.values(), rng) if self._prospects else None
+        if found is None:
+            return self.space.sample(rng), f"{self.name}:random"
+        return found.config, self.name
+
+
 def surrogate(
     space: SearchSpace, study: StudySettings, *, context: StudyContext | None = None, trial_history: str | None = None
 ) -> SurrogateSearch:
@@ -58,3 +80,16 @@ def surrogate(
     """
     score = surrogate_from(history_or_shipped(trial_history), space, context or StudyContext(), study.mode)
     return SurrogateSearch(space, study, score=score)
+
+
+def surrogate_grid(
+    space: SearchSpace, study: StudySettings, *, context: StudyContext | None = None, trial_history: str | None = None
+) -> SurrogateGridSearch:
+    """`SurrogateGridSearch` over a trial history; arguments as in `surrogate`.
+
+    Without a default configuration in the context there is no grid, and the first trial is random.
+    """
+    known = context or StudyContext()
+    score = surrogate_from(history_or_shipped(trial_history), space, known, study.mode)
+    prospects = Prospects(space, score, study.mode, known.default) if score else None
+    return SurrogateGridSearch(space, study, prospects=prospects)

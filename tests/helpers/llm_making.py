@@ -11,13 +11,22 @@ from searchers.space import Configuration, SearchSpace
 from searchers.testing import METRIC, SPACE
 
 CONTEXT = StudyContext(facts={"task": "classification", "dataset": "animals", "classes": 4, "model": "lite0"})
-NAMES = ("hpo-llama", "llm+tpe", "llm+gp", "bandit", "hpo-llama+default", "llm+tpe+default", "bandit+default")
+NAMES = (
+    "hpo-llama",
+    "llm+tpe",
+    "llm+gp",
+    "llm+grid",
+    "bandit",
+    "hpo-llama+default",
+    "llm+tpe+default",
+    "bandit+default",
+)
 
 
 def make_llm(name: str, service: str, space: SearchSpace, seed: int, **options: Any) -> Any:
     first = {p.name: p.choices[0] if p.kind == "choice" else p.low for p in space.parameters}
     return create(
-        name, space, metric=METRIC, seed=seed, context=CONTEXT, service=service,
+        name, space, metric=METRIC, seed=seed, context=CONTEXT.model_copy(update={"default": first}), service=service,
         first_configs=[first] if needs_first_configs(name) else [], **options,
     )  # fmt: skip
 
@@ -26,8 +35,9 @@ def make_with_history(name: str, file: str, space: SearchSpace, seed: int, **opt
     first = {p.name: p.choices[0] if p.kind == "choice" else p.low for p in space.parameters}
     configs = [first] if needs_first_configs(name) else []
     return create(
-        name, space, metric=METRIC, seed=seed, context=CONTEXT, first_configs=configs, trial_history=file, **options
-    )
+        name, space, metric=METRIC, seed=seed, context=CONTEXT.model_copy(update={"default": first}),
+        first_configs=configs, trial_history=file, **options,
+    )  # fmt: skip
 
 
 def past_trial(config: Configuration, score: float | None, status: str = "ok", **facts: Any) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from searchers.space import Configuration
-from searchers.testing import MakeSearcher, SearcherContract
+from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose, report
 from tests.helpers.llm_fault_server import FaultServer
 from tests.helpers.llm_making import make_llm, make_with_history, past_trial, write_history
+from tests.helpers.past_trials import past_lines, worth
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,34 @@ class TestLlmSearchers(SearcherContract):
     @pytest.fixture(params=["hpo-llama", "llm+tpe+default", "bandit"])
     def make_searcher(self, request: pytest.FixtureRequest, server: FaultServer) -> MakeSearcher:
         return partial(make_llm, request.param, server.url, **turns(request.param))
+
+
+class TestLlmAmongRivals(SearcherContract):
+    # Each proposal is a call over HTTP and a Gaussian process.
+    many_trials = 40
+
+    @pytest.fixture
+    def make_searcher(self, server: FaultServer, tmp_path: Path) -> MakeSearcher:
+        file = write_history(tmp_path / "past.jsonl", past_lines())
+        return partial(make_llm, "llm+grid", server.url, trial_history=str(file))
+
+
+def test_among_rivals_the_llm_is_asked_once_there_is_a_result_and_a_dead_service_costs_nothing(tmp_path: Path) -> None:
+    file = write_history(tmp_path / "past.jsonl", past_lines())
+    with FaultServer() as server:
+        searcher = make_llm("llm+grid", server.url, SPACE, 0, trial_history=str(file))
+        first = propose(searcher, "a")
+        assert searcher.proposed_by("a") == "llm+grid:grid"
+        assert "prompt_hash" not in searcher.proposal_details("a")
+        searcher.on_trial_complete("a", report(worth(first)))
+        propose(searcher, "b")
+        assert searcher.proposal_details("b")["history"] == 1
+        searcher.on_trial_complete("b", report(0.1))
+    propose(searcher, "c")
+    told = searcher.proposal_details("c")
+    assert told["proposed_by"] in {"llm+grid:grid", "llm+grid:neighbour"}
+    assert told["fallback"].startswith("service not reachable")
+    assert worth(searcher.attempts()["c"].config) > 0.6
 
 
 @pytest.mark.slow

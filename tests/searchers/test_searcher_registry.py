@@ -33,7 +33,8 @@ def test_names_are_those_the_command_line_offers() -> None:
     assert names()[:6] == ("default", "random", "tpe", "tpe-few", "gp", "cmaes")
     assert "tpe+default" in names()
     assert "default+default" not in names()
-    assert names()[6:13] == ("zero-shot", "surrogate", "hpo-llama", "llm+tpe", "llm+gp", "bandit", "sobol")
+    assert names()[6:10] == ("zero-shot", "surrogate", "surrogate-grid", "hpo-llama")
+    assert names()[10:15] == ("llm+grid", "llm+tpe", "llm+gp", "bandit", "sobol")
     assert [n for n in names() if needs_first_configs(n)] == ["default", *(n for n in names() if "+default" in n)]
 
 

@@ -97,7 +97,7 @@ class TestSurrogate(SearcherContract):
     # Each proposal draws and rates 512 configurations.
     many_trials = 60
 
-    @pytest.fixture(params=["surrogate", "surrogate+default"])
+    @pytest.fixture(params=["surrogate", "surrogate+default", "surrogate-grid"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
         file = write_history(tmp_path / "past.jsonl", past_lines())
         return partial(make_with_history, request.param, str(file))

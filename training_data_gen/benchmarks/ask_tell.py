@@ -98,7 +98,7 @@ def ask_tell_study(
         metric=SCORE,
         seed=seed,
         first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
-        context=problem.context,
+        context=problem.context.model_copy(update={"default": problem.default_configuration}),
         service=service,
         **(_PATIENCE if takes_service(name) else {}),
     )
