@@ -1,4 +1,4 @@
-"""The five stages in order; each leaves a record, and a record that exists is not made again."""
+"""The stages in order; each leaves a record, and a record that exists is not made again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
@@ -20,6 +20,8 @@ from autommlab.deployment.records import Deployment
 from autommlab.llm_service import service_for, start_ahead
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
+from autommlab.planning.clock import RunClock
+from autommlab.planning.records import Plan
 from autommlab.progress.events import EventLog, Events
 from autommlab.storage.mirror import Mirroring
 from autommlab.storage.run_folder import RunFolder
@@ -29,27 +31,35 @@ from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import Ask, Lent, understand
 
 if TYPE_CHECKING:
-    from autommlab.training.runner_config import TrialSetup
-    from autommlab.training.study import StudyOptions
-    from searchers.space import Configuration, SearchSpace
+    from autommlab.planning.studies import StudyInputs
 
-Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, StudyResult, Deployment)
+Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, Plan, StudyResult, Deployment)
 _DOING = {
     "understanding": "reading the request",
     "data": "finding images of the asked-for classes",
     "model": "measuring candidates",
+    "plan": "measuring a few steps",
     "training": "starting workers",
+    "final": "starting workers",
     "deployment": "exporting and verifying",
 }
 STAGES = tuple(_DOING)
 
 
 class RunPlan(BaseModel):
-    """The outcome of the first three stages: what would be trained."""
+    """The outcome of the stages before training: what would be trained, and how."""
 
     request: ModelRequest
     bag: Bag
     choice: ModelChoice
+    plan: Plan | None = None
+
+    @property
+    def delivered(self) -> ModelChoice:
+        """The model at the input size that it is delivered with."""
+        from autommlab.planning.studies import at_full_size
+
+        return at_full_size(self.choice, self.plan.full) if self.plan and self.plan.full else self.choice
 
 
 class RunOutcome(BaseModel):
@@ -94,16 +104,11 @@ def run_pipeline(
     try:
         if changed:
             events.emit("note", "", f"goes on with other settings: {'; '.join(changed)}")
+        clock = RunClock(sum(folder.stage_seconds().values()))
         _reopen(options, folder, events, extended=bool(changed))
         plan = plan_in(folder, options, events, ask, data_ready=lambda: _start_service_ahead(options, folder, events))
-        study = _recorded(
-            "training",
-            "study",
-            StudyResult,
-            folder,
-            events,
-            lambda: _train(options, plan, folder, events, where),
-        )
+        plan = _with_time(plan, options, folder, events, where, clock)
+        study = _trained(options, plan, folder, events, where, clock)
         deployment = _recorded(
             "deployment", "deployment", Deployment, folder, events, lambda: _deploy(plan, study, folder, events)
         )
@@ -131,7 +136,7 @@ def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended:
     if study is None:
         return
     wanted = _trials(options)
-    if extended and len(study.trials) < wanted and not _out_of_time(options, folder):
+    if extended and len(study.trials) < wanted:
         events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
         folder.forget("study", "deployment")
         return
@@ -158,23 +163,13 @@ def _trials(options: RunOptions) -> int:
     return options.trials if options.trials is not None else settings.profile(options.profile).trials
 
 
-def _seconds_left(options: RunOptions, folder: RunFolder) -> float | None:
-    """Of the time for training, None without a limit."""
-    if options.time_min is None:
-        return None
-    return max(0.0, options.time_min * 60 - folder.stage_seconds().get("training", 0.0))
-
-
-def _out_of_time(options: RunOptions, folder: RunFolder) -> bool:
-    return _seconds_left(options, folder) == 0
-
-
-def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None = None) -> RunPlan:
-    """Stages 1 to 3 only (`--dry-run`), in a folder that the caller throws away."""
+def plan(options: RunOptions, scratch: Path, events: Events, *, where: Where = HERE, ask: Ask | None = None) -> RunPlan:
+    """The stages before training only (`--dry-run`), in a folder that the caller throws away."""
+    clock = RunClock()
     folder = RunFolder(scratch)
     folder.open(options)
     try:
-        return plan_in(folder, options, events, ask)
+        return _with_time(plan_in(folder, options, events, ask), options, folder, events, where, clock)
     finally:
         folder.close()
 
@@ -229,37 +224,18 @@ def plan_in(
     return RunPlan(request=request, bag=bag, choice=choice)
 
 
-class StudyInputs(NamedTuple):
-    """What `run_study` takes, worked out from a plan."""
-
-    setup: TrialSetup
-    space: SearchSpace
-    options: StudyOptions
-    default_configuration: Configuration
-
-
 def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
-    """Setup, space, budget and default configuration of the study that a plan asks for."""
-    from autommlab.models.recipe import default_configuration
-    from autommlab.training.runner_config import TrialSetup
-    from autommlab.training.search_space import search_space
-    from autommlab.training.study import StudyOptions
+    """Setup, space, budget and default configuration of a study by trials, not by time: what searchers are compared on.
 
-    profile = settings.profile(options.profile)
-    budget = profile.tasks[plan.request.model.task]
-    space = search_space(budget)
-    study = StudyOptions(
-        searcher=options.searcher,
-        scheduler=options.scheduler,
-        trials=_trials(options),
-        time_budget_s=None if options.time_min is None else options.time_min * 60,
-        max_concurrent=options.concurrent,
-        cpus_per_trial=options.cpus,
-        gpus_per_trial=options.gpus,
-        workers_per_trial=options.workers_per_trial,
-    )
-    setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
-    return StudyInputs(setup, space, study, default_configuration(plan.choice.entry, space=space))
+    Args:
+        options: of the run.
+        plan: of its first three stages.
+    """
+    from autommlab.planning.studies import fixed_plan, search_inputs
+
+    search = fixed_plan(options, plan.request.model.task).search
+    assert search is not None  # noqa: S101 - a fixed plan has nothing else
+    return search_inputs(options, plan.bag, plan.choice, search)
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
@@ -293,43 +269,143 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
     return outcome.request
 
 
-def _train(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
+def _with_time(
+    plan: RunPlan, options: RunOptions, folder: RunFolder, events: Events, where: Where, clock: RunClock
+) -> RunPlan:
+    """The run's plan with how its time is spent."""
+    from autommlab.planning.studies import asked_seconds, fixed_plan
+
+    asked_s = asked_seconds(options)
+
+    def make() -> Plan:
+        if asked_s is None:
+            return fixed_plan(options, plan.request.model.task)
+        return _planned(plan, options, events, where, asked_s, clock)
+
+    made = _recorded("plan", "plan", Plan, folder, events, make)
+    for words in made.lacking:
+        events.emit("warning", "plan", words)
+    for words in (*made.reasons, *made.more):
+        events.emit("note", "plan", words)
+    return plan.model_copy(update={"plan": made})
+
+
+def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, asked_s: float, clock: RunClock) -> Plan:
+    from autommlab.planning.machine import at_hand
+    from autommlab.planning.stage import make_plan
+
+    with at_hand(options, where.address, where.priority) as machine:
+        return make_plan(
+            options,
+            plan.request,
+            plan.bag,
+            plan.choice,
+            asked_s=asked_s,
+            spent=clock.spent_s,
+            machine=machine,
+            events=events,
+        )
+
+
+def _trained(
+    options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where, clock: RunClock
+) -> StudyResult:
+    """The search, then the finalists; each where the plan has it."""
+    search, full = (plan.plan.search, plan.plan.full) if plan.plan else (None, None)
+    searched = None
+    if search is not None:
+        searched = _recorded(
+            "training", "search" if full else "study", StudyResult, folder, events,
+            lambda: _search(options, plan, folder, events, where), limit_s=search.seconds,
+        )  # fmt: skip
+    if full is None:
+        assert searched is not None  # noqa: S101 - a plan has one of both
+        return searched
+    return _recorded(
+        "final", "study", StudyResult, folder, events,
+        lambda: _finals(options, plan, searched, folder, events, where, clock), limit_s=full.seconds,
+    )  # fmt: skip
+
+
+def _search(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
+    from autommlab.planning.studies import search_inputs, with_time
     from autommlab.training.study import run_study
 
-    setup, space, study, default_configuration = study_inputs(options, plan)
-    left = _seconds_left(options, folder)
-    if left is not None:  # an earlier call has used some; Ray Tune takes no 0
-        study = study.model_copy(update={"time_budget_s": max(1.0, left)})
-    service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
+    assert plan.plan is not None and plan.plan.search is not None  # noqa: S101 - asked for by the plan
+    search = plan.plan.search
+    service = service_for([options.searcher], tell=lambda words: events.emit("progress", "training", words))
+    if search.seconds is None:
+        inputs = search_inputs(options, plan.bag, plan.choice, search)
+    else:  # an earlier call has used some
+        left = max(1.0, search.seconds - folder.stage_seconds().get("training", 0.0))
+        inputs = with_time(search_inputs(options, plan.bag, plan.choice, search, time.time() + left), left)
     with ray_session(where.address, priority=where.priority):
         return run_study(
-            setup,
-            space,
-            study,
+            inputs.setup,
+            inputs.space,
+            inputs.options.model_copy(update={"test": plan.plan.full is None}),
             folder=folder.study,
             events=events,
-            default_configuration=default_configuration,
+            default_configuration=inputs.default_configuration,
             service=service,
             place=where.mirror.place if where.mirror else None,
         )
 
 
+def _finals(
+    options: RunOptions,
+    plan: RunPlan,
+    searched: StudyResult | None,
+    folder: RunFolder,
+    events: Events,
+    where: Where,
+    clock: RunClock,
+) -> StudyResult:
+    from autommlab.planning import studies
+    from autommlab.training.study import run_study
+
+    assert plan.plan is not None and plan.plan.full is not None  # noqa: S101 - asked for by the plan
+    full = plan.plan.full
+    seconds = studies.final_seconds(plan.plan, clock.spent_s())
+    finalists = folder.read("finalists", studies.Finalists)
+    if finalists is None:
+        finalists = studies.choose_finalists(plan.plan, options, plan.choice, searched, seconds)
+        folder.write("finalists", finalists)
+    events.emit("note", "final", finalists.in_words())
+    inputs = studies.final_inputs(options, plan.bag, plan.choice, full, finalists, time.time() + seconds)
+    with ray_session(where.address, priority=where.priority):
+        result = run_study(
+            *studies.with_time(inputs, seconds)[:3],
+            folder=folder.final,
+            events=events,
+            place=where.mirror.place if where.mirror else None,
+        )
+    return studies.joined(searched, result)
+
+
 def _deploy(plan: RunPlan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
     from autommlab.deployment.stage import deploy
 
-    return deploy(plan.request, plan.bag, plan.choice, study, folder=folder.path, events=events)
+    return deploy(plan.request, plan.bag, plan.delivered, study, folder=folder.path, events=events)
 
 
 def _recorded(
-    stage: str, name: str, kind: type[Record], folder: RunFolder, events: Events, make: Callable[[], Record]
+    stage: str,
+    name: str,
+    kind: type[Record],
+    folder: RunFolder,
+    events: Events,
+    make: Callable[[], Record],
+    limit_s: float | None = None,
 ) -> Record:
-    """The record of a stage: read if it is there, else made and stored."""
+    """The record of a stage: read if it is there, else made and stored; `limit_s` is told to the display."""
     number = STAGES.index(stage) + 1
     known = folder.read(name, kind)
     if known is not None:
         events.emit("stage-skipped", stage, "done before", number=number, total=len(STAGES))
         return known
-    events.emit("stage-started", stage, _DOING[stage], number=number, total=len(STAGES))
+    limit = {} if limit_s is None else {"limit_s": limit_s}
+    events.emit("stage-started", stage, _DOING[stage], number=number, total=len(STAGES), **limit)
     started = time.monotonic()
     try:
         record = make()

@@ -95,7 +95,8 @@ class Profile(BaseModel):
     Attributes:
         max_params_m, max_flops_g: heaviest model considered, millions of parameters and GFLOPs at
             the profile's input size; a model named in the request is not bound by them.
-        trials: trials of a study unless `--trials` says otherwise.
+        trials: trials of a study unless `--trials` or a plan says otherwise.
+        minutes: of a whole run unless `--time` or `--trials` says otherwise; None = no limit, and no plan.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
         prefer_light: among pretrained candidates take the lightest instead of the best score.
     """
@@ -109,6 +110,7 @@ class Profile(BaseModel):
     cpus_per_trial: float
     gpus_per_trial: float
     prefer_light: bool
+    minutes: float | None = None
     tasks: dict[Task, TaskBudget]
 
 
@@ -120,6 +122,7 @@ _LAPTOP = Profile(
     cpus_per_trial=1,
     gpus_per_trial=0,
     prefer_light=True,
+    minutes=5,
     tasks={
         Task.CLASSIFICATION: TaskBudget(
             input_size=(64, 64), images=(640, 200, 200), iterations=(20, 80), batch_size=(4, 32)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from autommlab.options import RunOptions
     from autommlab.pipeline import RunOutcome
     from autommlab.progress.events import Events
-    from autommlab.storage.run_target import RunTarget
+    from autommlab.storage.run_target import RunTarget, Where
 
 
 def run(
@@ -110,7 +110,7 @@ def run(
     display, ask = _display(as_json)
     events = Events(display)
     if dry_run:
-        _show_plan(options, events, ask, as_json=as_json)
+        _show_plan(options, events, ask, Where(address, priority=priority), as_json=as_json)
         return
     target = known or run_target(out or str(default_folder(options.text)))
     with going_on(_again(target.name), kept=(target.folder / "options.json").exists):
@@ -187,26 +187,21 @@ def _display(as_json: bool) -> tuple[Any, Any]:
     return display, asker(display.close)
 
 
-def _show_plan(options: RunOptions, events: Events, ask: Any, *, as_json: bool) -> None:
+def _show_plan(options: RunOptions, events: Events, ask: Any, where: Where, *, as_json: bool) -> None:
     import tempfile
 
-    from autommlab import pipeline, settings
+    from autommlab import pipeline
 
     with tempfile.TemporaryDirectory(prefix="autommlab-plan-") as scratch:
-        plan = pipeline.plan(options, Path(scratch), events, ask=ask)
+        plan = pipeline.plan(options, Path(scratch), events, where=where, ask=ask)
     if as_json:
         print(plan.model_dump_json(by_alias=True))
         return
-    profile = settings.profile(options.profile)
-    budget = profile.tasks[plan.request.model.task]
     say(f"Would train {plan.choice.entry.title} on {', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)}):")
-    say(
-        f"  {options.trials or profile.trials} trials by {options.searcher}, "
-        f"{budget.iterations[0]}..{budget.iterations[1]} iterations each, "
-        f"images of {plan.choice.input_size[0]}x{plan.choice.input_size[1]}"
-    )
     for reason in plan.choice.reasons:
         say(f"  {reason}")
+    if plan.plan is not None:
+        say(f"  {plan.plan.summary()}; proposals by {options.searcher}")
     say(f"  then deploy for {plan.request.deploy.inference_engine}. Nothing was trained (--dry-run).")
 
 

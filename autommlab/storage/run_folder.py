@@ -33,7 +33,9 @@ class RunFolder:
 
     request.json   the parse              options.json   what was asked on the command line
     bag/           annotation files       model.json     the choice and its reasons
-    study/         trials.jsonl, best/    study.json     the outcome of training
+    plan.json      how the time is spent
+    study/         trials.jsonl, best/    search.json    the search
+    final/         the same of finalists  study.json     the outcome of training
     bundle/        the deployed model     deployment.json
     report.html    for people             events.jsonl   for programs
     """
@@ -42,6 +44,7 @@ class RunFolder:
         self.path = path.resolve()
         self.bag = self.path / "bag"
         self.study = self.path / "study"
+        self.final = self.path / "final"
         self.bundle = self.path / "bundle"
         self.report = self.path / "report.html"
         self.events = self.path / "events.jsonl"
