@@ -67,6 +67,7 @@ class RunOutcome(BaseModel):
 
     folder: Path
     bag: Bag
+    plan: Plan
     study: StudyResult
     deployment: Deployment
     report: Path
@@ -116,7 +117,15 @@ def run_pipeline(
         events.emit(
             "done", "", f"bundle: {deployment.bundle}", bundle=str(deployment.bundle), report=str(folder.report)
         )
-        return RunOutcome(folder=folder.path, bag=plan.bag, study=study, deployment=deployment, report=folder.report)
+        assert plan.plan is not None  # noqa: S101 - made by the stage before training
+        return RunOutcome(
+            folder=folder.path,
+            bag=plan.bag,
+            plan=plan.plan,
+            study=study,
+            deployment=deployment,
+            report=folder.report,
+        )
     except BaseException as error:
         if is_new and not keep_typos and mirror is None and _came_to_nothing(error, folder):
             folder.discard()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -230,14 +231,20 @@ def _next_steps(outcome: RunOutcome, name: str) -> list[str]:
     given = missed & {"device", "inference engine"}
     steps = []
     if missed - costs - given:
-        more = 2 * len(outcome.study.trials)
-        steps.append(f"For a better figure, search on: {_again(name)} --trials {more}")
-        steps.append("Or start a new run with more data, a larger --profile (longer trials) or another --model.")
+        steps.append(f"For a better figure, go on: {_again(name)} {_more(outcome)}")
+        steps.append("Or start a new run with more data or another --model.")
     if costs:
         steps.append("For a lighter or faster model, start a new run with a smaller --model (`autommlab models list`).")
     if given:
         steps.append("For another engine or device, start a new run with --engine or --device; the notes say why not.")
     return steps
+
+
+def _more(outcome: RunOutcome) -> str:
+    """The option that lets a run go on for longer: time where time is its limit, else trials."""
+    if outcome.plan.time is None:
+        return f"--trials {2 * len(outcome.study.trials)}"
+    return f"--time {math.ceil(outcome.plan.time.asked_s / 60 * 3)}"
 
 
 def _require_met(outcome: RunOutcome) -> None:

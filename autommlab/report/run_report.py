@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from autommlab.common import provenance as machine
 from autommlab.common.errors import AutoMMLabError, StorageError
+from autommlab.common.wording import duration
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.models.records import ModelChoice
+from autommlab.planning.records import Plan
+from autommlab.planning.studies import asked_seconds
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures
@@ -53,7 +56,10 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     notes: list[str] = []
     bag = folder.read("bag", Bag)
     deployment = folder.read("deployment", Deployment)
+    plan = folder.read("plan", Plan)
     trials = options.trials if options.trials is not None else settings.profile(options.profile).trials
+    if plan is not None:
+        trials = plan.search.trials if plan.search else 0
     ended = tuple(Ledger(folder.study / "trials.jsonl").records)
     return ReportContent(
         text=options.text,
@@ -61,8 +67,10 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         bag=bag,
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),
+        plan=plan,
         study=folder.read("study", StudyResult),
         trials=ended,
+        finals=tuple(Ledger(folder.final / "trials.jsonl").records),
         planned_trials=trials,
         deployment=deployment,
         sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
@@ -106,12 +114,13 @@ def _pictures(what: str, make: Callable[[], tuple[Picture, ...]], notes: list[st
 
 
 def _settings(options: RunOptions, trials: int) -> dict[str, str]:
+    asked = asked_seconds(options)
     chosen = {
         "Budget profile": options.profile,
         "Searcher": options.searcher,
         "Scheduler": options.scheduler,
         "Trials": str(trials),
-        "Time for training": "no limit" if options.time_min is None else f"{options.time_min:g} min",
+        "Time": "no limit" if asked is None else duration(asked),
         "Seed": str(options.seed),
     }
     given = {"Data set given": options.data, "Model given": options.model, "Weights given": options.weights}
