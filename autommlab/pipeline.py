@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from autommlab import settings
 from autommlab.cluster import ray_session
 from autommlab.common.errors import AutoMMLabError, ResumeError
 from autommlab.common.stopping import stopped
@@ -130,7 +129,7 @@ def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended:
     study = folder.read("study", StudyResult)
     if study is None:
         return
-    wanted = _trials(options)
+    wanted = options.budget.trials
     if extended and len(study.trials) < wanted and not _out_of_time(options, folder):
         events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
         folder.forget("study", "deployment")
@@ -152,10 +151,6 @@ def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
     """Whether a new run failed by what was asked, before there was anything to see: a typo leaves no folder."""
     typo = isinstance(error, AutoMMLabError) and not error.may_pass and stopped() is None
     return typo and not (folder.path / "bag.json").exists()
-
-
-def _trials(options: RunOptions) -> int:
-    return options.trials if options.trials is not None else settings.profile(options.profile).trials
 
 
 def _seconds_left(options: RunOptions, folder: RunFolder) -> float | None:
@@ -200,7 +195,7 @@ def plan_in(
     """
     from autommlab.data.embedded import of_drawings
 
-    profile = settings.profile(options.profile)
+    profile = options.budget
 
     def select_data() -> Bag:
         from autommlab.data.bag import select_bag
@@ -245,17 +240,17 @@ def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
     from autommlab.training.search_space import search_space
     from autommlab.training.study import StudyOptions
 
-    profile = settings.profile(options.profile)
+    profile = options.budget
     budget = profile.tasks[plan.request.model.task]
     space = search_space(budget)
     study = StudyOptions(
         searcher=options.searcher,
         scheduler=options.scheduler,
-        trials=_trials(options),
+        trials=profile.trials,
         time_budget_s=None if options.time_min is None else options.time_min * 60,
         max_concurrent=options.concurrent,
-        cpus_per_trial=options.cpus,
-        gpus_per_trial=options.gpus,
+        cpus_per_trial=profile.cpus_per_trial,
+        gpus_per_trial=profile.gpus_per_trial,
         workers_per_trial=options.workers_per_trial,
     )
     setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)

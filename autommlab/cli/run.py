@@ -10,15 +10,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autommlab.cli.budget import (
+    BatchOption,
+    BudgetOption,
+    ImagesOption,
+    InputSizeOption,
+    IterationsOption,
+    with_budget_file,
+)
 from autommlab.cli.shared import going_on, names_with_commas, say
 from autommlab.common.errors import RequestError
 
 #: Names of options that differ from those of the fields.
-_FIELDS = {"request": "text", "time": "time_min"}
+_FIELDS = {"request": "text", "time": "time_min", "budget": "budget_file", "batch": "batch_size"}
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "engine", "device"),
-    "Budget": ("profile", "trials", "time", "concurrent", "seed"),
+    "Budget": (
+        "profile",
+        "budget",
+        "input_size",
+        "images",
+        "iterations",
+        "batch",
+        "trials",
+        "time",
+        "concurrent",
+        "seed",
+    ),
     "Search": ("searcher", "scheduler"),
     "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial"),
     "Output": ("out", "resume", "require", "dry_run", "as_json"),
@@ -47,6 +66,11 @@ def run(
     engine: Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
+    budget: BudgetOption = None,
+    input_size: InputSizeOption = None,
+    images: ImagesOption = None,
+    iterations: IterationsOption = None,
+    batch: BatchOption = None,
     searcher: Annotated[
         str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: hpo-llama]")
     ] = None,
@@ -97,6 +121,7 @@ def run(
     from autommlab.storage.run_target import Where, run_target
 
     given = given_options(context.params)
+    problems = with_budget_file(given)
     if resume and out:
         raise RequestError(f"--resume {resume} goes on in its own place; leave out --out {out}")
     if submitted_as is not None:
@@ -106,7 +131,7 @@ def run(
     known = run_target(resume, resume=True) if resume else None
     options = _options(given, known)
     # A run that goes on has its text and files read already; they may be gone.
-    check_options(options if known is None else _changeable(options), address)
+    check_options(options if known is None else _changeable(options), address, problems)
     display, ask = _display(as_json)
     events = Events(display)
     if dry_run:
@@ -157,7 +182,7 @@ def _options(given: dict[str, Any], known: RunTarget | None) -> RunOptions:
         return RunOptions.model_validate(given)
     require_no_comparison(known.folder)
     stored = RunFolder(known.folder).options()
-    options = stored.model_copy(update=given)
+    options = RunOptions.model_validate({**dict(stored), **given})
     refused = stored.differences(options).refused
     if refused:
         raise ResumeError(
@@ -190,20 +215,20 @@ def _display(as_json: bool) -> tuple[Any, Any]:
 def _show_plan(options: RunOptions, events: Events, ask: Any, *, as_json: bool) -> None:
     import tempfile
 
-    from autommlab import pipeline, settings
+    from autommlab import pipeline
+    from autommlab.budget import range_text, size_text
 
     with tempfile.TemporaryDirectory(prefix="autommlab-plan-") as scratch:
         plan = pipeline.plan(options, Path(scratch), events, ask=ask)
     if as_json:
         print(plan.model_dump_json(by_alias=True))
         return
-    profile = settings.profile(options.profile)
+    profile = options.budget
     budget = profile.tasks[plan.request.model.task]
     say(f"Would train {plan.choice.entry.title} on {', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)}):")
     say(
-        f"  {options.trials or profile.trials} trials by {options.searcher}, "
-        f"{budget.iterations[0]}..{budget.iterations[1]} iterations each, "
-        f"images of {plan.choice.input_size[0]}x{plan.choice.input_size[1]}"
+        f"  {profile.trials} trials by {options.searcher}, {range_text(budget.iterations)} iterations each, "
+        f"{range_text(budget.batch_size)} images a step, images of {size_text(plan.choice.input_size)}"
     )
     for reason in plan.choice.reasons:
         say(f"  {reason}")
@@ -237,7 +262,9 @@ def _next_steps(outcome: RunOutcome, name: str) -> list[str]:
     if missed - costs - given:
         more = 2 * len(outcome.study.trials)
         steps.append(f"For a better figure, search on: {_again(name)} --trials {more}")
-        steps.append("Or start a new run with more data, a larger --profile (longer trials) or another --model.")
+        steps.append(
+            "Or start a new run with more data, a larger budget (--input-size, --iterations ...) or another --model."
+        )
     if costs:
         steps.append("For a lighter or faster model, start a new run with a smaller --model (`autommlab models list`).")
     if given:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from autommlab.data.records import Bag
     from autommlab.deployment.records import Deployment
     from autommlab.models.records import ModelChoice
+    from autommlab.settings import Profile
     from autommlab.training.records import StudyResult, TrialRecord
     from autommlab.understanding.request import ModelRequest
 
@@ -46,6 +47,7 @@ class ReportContent:
         sample_images: training images with their annotations, see `samples.training_pictures`.
         trials: trials so far, read only while `study` is None.
         sample_predictions: test images with predictions, see `samples.predicted_pictures`.
+        budget: what the run may use; None where that is not known.
         planned_trials: trials that the study may use.
         versions: package -> version, and other facts on the machine.
         command: command line of the run, as typed.
@@ -65,6 +67,7 @@ class ReportContent:
     choice: ModelChoice | None = None
     study: StudyResult | None = None
     trials: tuple[TrialRecord, ...] = ()
+    budget: Profile | None = None
     planned_trials: int | None = None
     deployment: Deployment | None = None
     sample_predictions: tuple[Picture, ...] = ()

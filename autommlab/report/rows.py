@@ -141,11 +141,13 @@ def next_steps(content: ReportContent) -> list[NextStep]:
 
 
 def _better(content: ReportContent) -> str:
-    """What makes better figures likely, from the profile of this run."""
+    """What makes better figures likely, from the budget of this run."""
     trials = f"For better figures take more trials (--trials {_MORE_TRIALS * len(content.all_trials)})"
-    if not content.bag or content.settings.get("Budget profile") != "laptop":
+    if not content.bag or content.budget is None:
         return f"{trials}."
-    here, there = (settings.profile(name).tasks[content.bag.task] for name in ("laptop", "gpu"))
+    here, there = (budget.tasks[content.bag.task] for budget in (content.budget, settings.profile("gpu")))
+    if here.input_size[0] >= there.input_size[0] or here.iterations[1] >= there.iterations[1]:
+        return f"{trials}."
     return (
         f"{trials}, or --profile gpu on a machine with a GPU: {there.input_size[0]} pixels instead of "
         f"{here.input_size[0]}, up to {there.iterations[1]:,} steps a trial instead of {here.iterations[1]}."
