@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from autommlab import settings
 from autommlab.cluster import ray_session
 from autommlab.common.errors import AutoMMLabError, ResumeError
 from autommlab.common.stopping import stopped
@@ -23,6 +22,7 @@ from autommlab.options import RunOptions
 from autommlab.planning.clock import RunClock
 from autommlab.planning.records import Plan
 from autommlab.progress.events import EventLog, Events
+from autommlab.settings import Images
 from autommlab.storage.mirror import Mirroring
 from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import HERE, Where
@@ -107,7 +107,14 @@ def run_pipeline(
             events.emit("note", "", f"goes on with other settings: {'; '.join(changed)}")
         clock = RunClock(sum(folder.stage_seconds().values()))
         _reopen(options, folder, events, extended=bool(changed))
-        plan = plan_in(folder, options, events, ask, data_ready=lambda: _start_service_ahead(options, folder, events))
+        plan = plan_in(
+            folder,
+            options,
+            events,
+            ask,
+            data_ready=lambda: _start_service_ahead(options, folder, events),
+            images=_images(options),
+        )
         plan = _with_time(plan, options, folder, events, where, clock)
         study = _trained(options, plan, folder, events, where, clock)
         deployment = _recorded(
@@ -144,7 +151,7 @@ def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended:
     study = folder.read("study", StudyResult)
     if study is None:
         return
-    wanted = _trials(options)
+    wanted = options.budget.trials
     if extended and len(study.trials) < wanted:
         events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
         folder.forget("study", "deployment")
@@ -168,19 +175,23 @@ def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
     return typo and not (folder.path / "bag.json").exists()
 
 
-def _trials(options: RunOptions) -> int:
-    return options.trials if options.trials is not None else settings.profile(options.profile).trials
-
-
 def plan(options: RunOptions, scratch: Path, events: Events, *, where: Where = HERE, ask: Ask | None = None) -> RunPlan:
     """The stages before training only (`--dry-run`), in a folder that the caller throws away."""
     clock = RunClock()
     folder = RunFolder(scratch)
     folder.open(options)
     try:
-        return _with_time(plan_in(folder, options, events, ask), options, folder, events, where, clock)
+        plan = plan_in(folder, options, events, ask, images=_images(options))
+        return _with_time(plan, options, folder, events, where, clock)
     finally:
         folder.close()
+
+
+def _images(options: RunOptions) -> Images | None:
+    """Most pictures of a run that is limited by its time."""
+    from autommlab.planning.fixed import PLANNED_IMAGES, asked_seconds
+
+    return None if asked_seconds(options) is None else PLANNED_IMAGES
 
 
 def _start_service_ahead(options: RunOptions, folder: RunFolder, events: Events) -> None:
@@ -195,21 +206,25 @@ def plan_in(
     events: Events,
     ask: Ask | None = None,
     data_ready: Callable[[], None] = lambda: None,
+    images: Images | None = None,
 ) -> RunPlan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again.
 
     Args:
         folder, options, events, ask: as for `run_pipeline`.
         data_ready: called once the request is understood and there is data for it.
+        images: most pictures of train, val and test where the person names none; None = the profile's.
     """
     from autommlab.data.embedded import of_drawings
 
-    profile = settings.profile(options.profile)
+    profile = options.budget
 
     def select_data() -> Bag:
         from autommlab.data.bag import select_bag
 
         budget = profile.tasks[request.model.task]
+        if images is not None and options.fixed(request.model.task).images is None:
+            budget = budget.model_copy(update={"images": images})
         return select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
 
     def select_model() -> ModelChoice:
@@ -282,7 +297,8 @@ def _with_time(
     plan: RunPlan, options: RunOptions, folder: RunFolder, events: Events, where: Where, clock: RunClock
 ) -> RunPlan:
     """The run's plan with how its time is spent."""
-    from autommlab.planning.studies import asked_seconds, fixed_plan
+    from autommlab.planning.fixed import asked_seconds
+    from autommlab.planning.studies import fixed_plan
 
     asked_s = asked_seconds(options)
 

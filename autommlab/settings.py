@@ -7,6 +7,7 @@ registry of user data sets (default: the user's cache folder).
 """
 
 import os
+import sys
 
 from pydantic import BaseModel, ConfigDict
 
@@ -69,12 +70,16 @@ def trials_at_once() -> int:
     return int(text)
 
 
+#: Most images of train, val and test; None = every one.
+Images = tuple[int | None, int | None, int | None]
+
+
 class TaskBudget(BaseModel):
     """Bounds of one task under a profile.
 
     Attributes:
         input_size: (width, height) in pixels of training and inference.
-        images: most images of (train, val, test).
+        images: most images of (train, val, test), None = every one.
         iterations: (fewest, most) optimiser steps of a trial.
         batch_size: (smallest, largest) images a step.
         reports: validations per trial, evenly spaced, the last at its end.
@@ -83,10 +88,16 @@ class TaskBudget(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     input_size: tuple[int, int]
-    images: tuple[int, int, int]
+    images: Images
     iterations: tuple[int, int]
     batch_size: tuple[int, int]
     reports: int = 3
+
+    @property
+    def caps(self) -> tuple[int, int, int]:
+        """Most images of train, val and test as numbers."""
+        train, val, test = (sys.maxsize if most is None else most for most in self.images)
+        return train, val, test
 
 
 class Profile(BaseModel):

@@ -11,15 +11,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autommlab.cli.budget import (
+    BatchOption,
+    BudgetOption,
+    ImagesOption,
+    InputSizeOption,
+    IterationsOption,
+    with_budget_file,
+)
 from autommlab.cli.shared import going_on, names_with_commas, say
 from autommlab.common.errors import RequestError
 
 #: Names of options that differ from those of the fields.
-_FIELDS = {"request": "text", "time": "time_min"}
+_FIELDS = {"request": "text", "time": "time_min", "budget": "budget_file", "batch": "batch_size"}
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "engine", "device"),
-    "Budget": ("profile", "trials", "time", "concurrent", "seed"),
+    "Budget": (
+        "profile",
+        "budget",
+        "input_size",
+        "images",
+        "iterations",
+        "batch",
+        "trials",
+        "time",
+        "concurrent",
+        "seed",
+    ),
     "Search": ("searcher", "scheduler"),
     "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial"),
     "Output": ("out", "resume", "require", "dry_run", "as_json"),
@@ -48,6 +67,11 @@ def run(
     engine: Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
+    budget: BudgetOption = None,
+    input_size: InputSizeOption = None,
+    images: ImagesOption = None,
+    iterations: IterationsOption = None,
+    batch: BatchOption = None,
     searcher: Annotated[
         str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: hpo-llama]")
     ] = None,
@@ -98,6 +122,7 @@ def run(
     from autommlab.storage.run_target import Where, run_target
 
     given = given_options(context.params)
+    problems = with_budget_file(given)
     if resume and out:
         raise RequestError(f"--resume {resume} goes on in its own place; leave out --out {out}")
     if submitted_as is not None:
@@ -107,7 +132,7 @@ def run(
     known = run_target(resume, resume=True) if resume else None
     options = _options(given, known)
     # A run that goes on has its text and files read already; they may be gone.
-    check_options(options if known is None else _changeable(options), address)
+    check_options(options if known is None else _changeable(options), address, problems)
     display, ask = _display(as_json)
     events = Events(display)
     if dry_run:
@@ -158,7 +183,7 @@ def _options(given: dict[str, Any], known: RunTarget | None) -> RunOptions:
         return RunOptions.model_validate(given)
     require_no_comparison(known.folder)
     stored = RunFolder(known.folder).options()
-    options = stored.model_copy(update=given)
+    options = RunOptions.model_validate({**dict(stored), **given})
     refused = stored.differences(options).refused
     if refused:
         raise ResumeError(

@@ -66,6 +66,7 @@ class Circumstances:
         budget: bounds of the profile, or of the person.
         sizes: input sizes in question, ascending.
         costs: measured, one thread.
+        iterations_fixed: a person named the bounds of a training's iterations.
         trials: of the search: the profile's, or those asked for.
         trials_fixed: a person asked for just so many trials.
         slots: trials that run at once.
@@ -80,6 +81,7 @@ class Circumstances:
     budget: TaskBudget
     sizes: tuple[Size, ...]
     costs: tuple[SizeCost, ...]
+    iterations_fixed: bool
     trials: int
     trials_fixed: bool
     slots: int
@@ -142,11 +144,12 @@ def _full(here: Circumstances, seconds: float, size: Size | None = None) -> Full
     chosen, finalists = next(enough, choices[-1])
     image_s = _image_s(here, chosen, finalists)
     reports, val_images = _validation(here, here.cost(chosen).val_s, training_s)
+    least = here.budget.iterations[0]
     longest = math.ceil(_MOST_EPOCHS * here.images[0] / here.budget.batch_size[0])
     return FullFidelity(
         input_size=chosen,
         measured=here.measured,
-        iterations=(min(here.budget.iterations[0], longest), max(here.budget.iterations[1], longest)),
+        iterations=here.budget.iterations if here.iterations_fixed else (least, max(least, longest)),
         reports=reports,
         val_images=val_images,
         finalists=finalists,
@@ -204,10 +207,11 @@ def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidel
     fitting = (one_s - BUILD_S) * (1 - _VAL_SHARE) / (here.batch * image_s)
     iterations = int(min(max(fitting, least), _LONGEST_TRIAL * usual))
     reports, val_images = _validation(here, here.cost(size).val_s, one_s)
-    expected_s = trial_s(iterations)
+    bounds = here.budget.iterations if here.iterations_fixed else (iterations, iterations)
+    expected_s = trial_s(sum(bounds) / 2)
     return SearchFidelity(
         input_size=size,
-        iterations=(iterations, iterations),
+        iterations=bounds,
         batch_size=here.budget.batch_size,
         reports=reports,
         val_images=val_images,

@@ -32,17 +32,18 @@ def at_hand(options: RunOptions, address: str | None, priority: int = 1) -> Iter
         address: of a Ray cluster; None takes `RAY_ADDRESS`, and without that this machine.
         priority: see `ray_session`.
     """
-    if not options.gpus and not (address or os.environ.get("RAY_ADDRESS")):
+    cpus_each, gpus_each = options.budget.cpus_per_trial, options.budget.gpus_per_trial
+    if not gpus_each and not (address or os.environ.get("RAY_ADDRESS")):
         cpus = float(os.cpu_count() or 1)
-        measure = functools.partial(measure_costs, threads=int(options.cpus))
-        yield Machine(slots=max(1, int(cpus / options.cpus)), cpus=cpus, measure=measure)
+        measure = functools.partial(measure_costs, threads=int(cpus_each))
+        yield Machine(slots=max(1, int(cpus / cpus_each)), cpus=cpus, measure=measure)
         return
     with ray_session(address, priority=priority):
-        need = TrialNeed(options.cpus, options.gpus, options.workers_per_trial, settings.trial_resource())
+        need = TrialNeed(cpus_each, gpus_each, options.workers_per_trial, settings.trial_resource())
         slots = trial_slots(need)
         many = min(slots, _MOST_ON_A_CLUSTER)
         measure = functools.partial(_measured_by_a_worker, need)
-        yield Machine(slots=slots, cpus=many * options.cpus, gpus=many * options.gpus, measure=measure)
+        yield Machine(slots=slots, cpus=many * cpus_each, gpus=many * gpus_each, measure=measure)
 
 
 def _measured_by_a_worker(

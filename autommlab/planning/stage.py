@@ -11,6 +11,7 @@ from autommlab.models.limits import Limit, broken, limits_of_profile, limits_of_
 from autommlab.models.records import Measured, ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.decide import Circumstances, decide
+from autommlab.planning.fixed import trials_fixed
 from autommlab.planning.measure import measure_costs
 from autommlab.planning.records import Plan, Size, SizeCost, TimeBudget, size_words
 from autommlab.planning.sizes import candidate_sizes, cost_at, within_limits
@@ -70,9 +71,9 @@ def make_plan(
         machine: that trains.
         events: told what is measured.
     """
-    profile = settings.profile(options.profile)
+    profile, fixed = options.budget, options.fixed(bag.task)
     limits = (*limits_of_request(request), *(() if _named(options, request) else limits_of_profile(profile)))
-    sizes = _sizes(profile, bag, choice, limits)
+    sizes = (fixed.input_size,) if fixed.input_size else _sizes(profile, bag, choice, limits)
     setup = TrialSetup(bag=bag, choice=choice, reports=1, seed=options.seed)
     events.emit("progress", "plan", f"measuring a few steps at {' and '.join(map(size_words, _tried(sizes)))}")
     here = Circumstances(
@@ -82,8 +83,9 @@ def make_plan(
         budget=profile.tasks[bag.task],
         sizes=sizes,
         costs=(),
-        trials=options.trials if options.trials is not None else profile.trials,
-        trials_fixed=options.trials is not None,
+        iterations_fixed=fixed.iterations is not None,
+        trials=profile.trials,
+        trials_fixed=trials_fixed(options),
         slots=options.concurrent or machine.slots,
         cpus=machine.cpus,
         gpus=machine.gpus,

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab import settings
 from autommlab.common.trial_status import is_scored
 from autommlab.data.bag_part import with_part
 from autommlab.data.records import Bag
@@ -60,24 +59,16 @@ class Finalists(BaseModel):
         return f"trained from the start at the full fidelity: {'; '.join(each)}"
 
 
-def asked_seconds(options: RunOptions) -> float | None:
-    """Of the whole run; None where trials limit it and not the time."""
-    if options.time_min is not None:
-        return 60 * options.time_min
-    minutes = None if options.trials is not None else settings.profile(options.profile).minutes
-    return None if minutes is None else 60 * minutes
-
-
 def fixed_plan(options: RunOptions, task: Task) -> Plan:
     """The plan of a run that is limited by its trials: the profile's bounds, and no second fidelity."""
-    profile = settings.profile(options.profile)
+    profile = options.budget
     budget = profile.tasks[task]
     search = SearchFidelity(
         input_size=budget.input_size,
         iterations=budget.iterations,
         batch_size=budget.batch_size,
         reports=budget.reports,
-        trials=options.trials if options.trials is not None else profile.trials,
+        trials=profile.trials,
         concurrent=options.concurrent,
     )
     reason = f"The budget is that of the profile {profile.name}: so many trials, whatever time they take."
@@ -95,7 +86,7 @@ def search_inputs(
         search: its fidelity.
         ends_at: when it has to be over, seconds since the epoch; None = no limit.
     """
-    budget = settings.profile(options.profile).tasks[bag.task]
+    budget = options.budget.tasks[bag.task]
     bounds = {"iterations": search.iterations, "batch_size": search.batch_size}
     space = search_space(budget.model_copy(update=bounds))
     setup = TrialSetup(
@@ -111,8 +102,8 @@ def search_inputs(
         trials=search.trials,
         trial_s=search.trial_s,
         max_concurrent=options.concurrent,
-        cpus_per_trial=options.cpus,
-        gpus_per_trial=options.gpus,
+        cpus_per_trial=options.budget.cpus_per_trial,
+        gpus_per_trial=options.budget.gpus_per_trial,
         workers_per_trial=options.workers_per_trial,
     )
     return StudyInputs(setup, space, study, default_configuration(choice.entry, space=space))
@@ -163,7 +154,7 @@ def at_full_size(choice: ModelChoice, full: FullFidelity) -> ModelChoice:
 
 def full_space(options: RunOptions, task: Task, full: FullFidelity) -> SearchSpace:
     """The configurations that a final training may have."""
-    budget = settings.profile(options.profile).tasks[task]
+    budget = options.budget.tasks[task]
     return search_space(budget.model_copy(update={"iterations": full.iterations}))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autommlab.deployment.records import Deployment
     from autommlab.models.records import ModelChoice
     from autommlab.planning.records import Plan
+    from autommlab.settings import Profile
     from autommlab.training.records import StudyResult, TrialRecord
     from autommlab.understanding.request import ModelRequest
 
@@ -48,6 +49,7 @@ class ReportContent:
         plan: how the time of the run is spent.
         trials, finals: trials and trainings of finalists so far, read only while `study` is None.
         sample_predictions: test images with predictions, see `samples.predicted_pictures`.
+        budget: what the run may use; None where that is not known.
         planned_trials: trials that the study may use.
         versions: package -> version, and other facts on the machine.
         command: command line of the run, as typed.
@@ -69,6 +71,7 @@ class ReportContent:
     study: StudyResult | None = None
     trials: tuple[TrialRecord, ...] = ()
     finals: tuple[TrialRecord, ...] = ()
+    budget: Profile | None = None
     planned_trials: int | None = None
     deployment: Deployment | None = None
     sample_predictions: tuple[Picture, ...] = ()

@@ -145,14 +145,14 @@ def next_steps(content: ReportContent) -> list[NextStep]:
 def _better(content: ReportContent) -> str:
     """What makes better figures likely: more time, or where trials are the limit, more of them."""
     if content.plan and content.plan.time:
-        longer = (
-            content.plan.more[0] if content.plan.more else "More pictures help more."
-        )
+        longer = content.plan.more[0] if content.plan.more else "More pictures help more."
         return f"For better figures give more time. {longer}"
     trials = f"For better figures take more trials (--trials {_MORE_TRIALS * len(content.all_trials)})"
-    if not content.bag or content.settings.get("Budget profile") != "laptop":
+    if not content.bag or content.budget is None:
         return f"{trials}."
-    here, there = (settings.profile(name).tasks[content.bag.task] for name in ("laptop", "gpu"))
+    here, there = (budget.tasks[content.bag.task] for budget in (content.budget, settings.profile("gpu")))
+    if here.input_size[0] >= there.input_size[0] or here.iterations[1] >= there.iterations[1]:
+        return f"{trials}."
     return (
         f"{trials}, or --profile gpu on a machine with a GPU: {there.input_size[0]} pixels instead of "
         f"{here.input_size[0]}, up to {there.iterations[1]:,} steps a trial instead of {here.iterations[1]}."

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from autommlab import settings
 from autommlab.common import jsonl
 from autommlab.common.errors import ResumeError
 from autommlab.common.storage import is_uri, place_errors, place_of, read_whole
@@ -85,7 +84,7 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
         stage=FINISHED if finished else watched.stage,
         doing=last.message if last else "",
         trials_done=len(trials),
-        trials_total=options.trials or settings.profile(options.profile).trials,
+        trials_total=options.budget.trials,
         metric=watched.metric,
         best=best.score if best else None,
         failures=dict(Counter(trial.status for trial in trials if not is_scored(trial.status))),
