@@ -335,24 +335,32 @@ def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, a
 def _trained(
     options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where, clock: RunClock
 ) -> StudyResult:
-    """The search, then the finalists; each where the plan has it."""
+    """The search, then the finalists; each where the plan has it, both on one Ray."""
     search, full = (plan.plan.search, plan.plan.full) if plan.plan else (None, None)
     searched = None
-    if search is not None:
-        searched = _recorded(
-            "training", "search" if full else "study", StudyResult, folder, events,
-            lambda: _search(options, plan, folder, events, where), limit_s=search.seconds,
+    with contextlib.ExitStack() as session:
+        if search is not None:
+            searched = _recorded(
+                "training", "search" if full else "study", StudyResult, folder, events,
+                lambda: _search(options, plan, folder, events, where, session), limit_s=search.seconds,
+            )  # fmt: skip
+        if full is None:
+            assert searched is not None  # noqa: S101 - a plan has one of both
+            return searched
+        return _recorded(
+            "final", "study", StudyResult, folder, events,
+            lambda: _finals(options, plan, searched, folder, events, where, clock, session), limit_s=full.seconds,
         )  # fmt: skip
-    if full is None:
-        assert searched is not None  # noqa: S101 - a plan has one of both
-        return searched
-    return _recorded(
-        "final", "study", StudyResult, folder, events,
-        lambda: _finals(options, plan, searched, folder, events, where, clock), limit_s=full.seconds,
-    )  # fmt: skip
 
 
-def _search(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
+def _search(
+    options: RunOptions,
+    plan: RunPlan,
+    folder: RunFolder,
+    events: Events,
+    where: Where,
+    session: contextlib.ExitStack,
+) -> StudyResult:
     from autommlab.planning.studies import search_inputs, with_time
     from autommlab.training.study import run_study
 
@@ -364,17 +372,17 @@ def _search(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Event
     else:  # an earlier call has used some
         left = max(1.0, search.seconds - folder.stage_seconds().get("training", 0.0))
         inputs = with_time(search_inputs(options, plan.bag, plan.choice, search, time.time() + left), left)
-    with ray_session(where.address, priority=where.priority):
-        return run_study(
-            inputs.setup,
-            inputs.space,
-            inputs.options.model_copy(update={"test": plan.plan.full is None}),
-            folder=folder.study,
-            events=events,
-            default_configuration=inputs.default_configuration,
-            service=service,
-            place=where.mirror.place if where.mirror else None,
-        )
+    session.enter_context(ray_session(where.address, priority=where.priority))
+    return run_study(
+        inputs.setup,
+        inputs.space,
+        inputs.options.model_copy(update={"test": plan.plan.full is None}),
+        folder=folder.study,
+        events=events,
+        default_configuration=inputs.default_configuration,
+        service=service,
+        place=where.mirror.place if where.mirror else None,
+    )
 
 
 def _finals(
@@ -385,6 +393,7 @@ def _finals(
     events: Events,
     where: Where,
     clock: RunClock,
+    session: contextlib.ExitStack,
 ) -> StudyResult:
     from autommlab.planning import studies
     from autommlab.training.study import run_study
@@ -398,13 +407,16 @@ def _finals(
         folder.write("finalists", finalists)
     events.emit("note", "final", finalists.in_words())
     inputs = studies.final_inputs(options, plan.bag, plan.choice, full, finalists, time.time() + seconds)
-    with ray_session(where.address, priority=where.priority):
-        result = run_study(
-            *studies.with_time(inputs, seconds)[:3],
-            folder=folder.final,
-            events=events,
-            place=where.mirror.place if where.mirror else None,
-        )
+    inputs = studies.with_time(inputs, seconds)
+    session.enter_context(ray_session(where.address, priority=where.priority))
+    result = run_study(
+        inputs.setup,
+        inputs.space,
+        inputs.options,
+        folder=folder.final,
+        events=events,
+        place=where.mirror.place if where.mirror else None,
+    )
     return studies.joined(searched, result)
 
 

@@ -97,6 +97,11 @@ class Circumstances:
         return max(1, round(math.sqrt(low * high)))
 
     @property
+    def start_s(self) -> float:
+        """Seconds until the first step of a study."""
+        return WORKER_START_S * self.time.slowdown
+
+    @property
     def enough(self) -> int:
         """Pictures that the final training should see."""
         epochs, least, most = _ENOUGH[self.task]
@@ -117,12 +122,12 @@ def decide(here: Circumstances) -> Plan:
 def _decide(here: Circumstances) -> Plan:
     whole = here.time.training_s
     for share in (SEARCH_SHARE, 0.0):
-        full = _full(here, whole * (1 - share))
+        full = _full(here, whole * (1 - share), alone=not share)
         search = _search(here, full.input_size, whole * share) if share else None
         if search is not None or not share:
             break
     if search is not None and search.seconds is not None:  # what the search leaves is the final training's
-        full = _full(here, whole - search.seconds, full.input_size)
+        full = _full(here, whole - search.seconds, sizes=(full.input_size,))
     return Plan(
         time=here.time,
         costs=here.costs,
@@ -133,13 +138,20 @@ def _decide(here: Circumstances) -> Plan:
     )
 
 
-def _full(here: Circumstances, seconds: float, size: Size | None = None) -> FullFidelity:
-    """The final training within a time: the largest input size at which it still sees enough pictures."""
-    training_s = max(SHORTEST_FINAL_S, seconds - WORKER_START_S - BUILD_S)
-    side_by_side = min(here.slots, _MOST_FINALISTS)
-    choices = [(each, many) for each in reversed(here.sizes) for many in sorted({side_by_side, 1}, reverse=True)]
-    if size is not None:
-        choices = [choice for choice in choices if choice[0] == size]
+def _full(
+    here: Circumstances, seconds: float, *, alone: bool = False, sizes: tuple[Size, ...] | None = None
+) -> FullFidelity:
+    """The final training within a time: the largest input size at which it still sees enough pictures.
+
+    Args:
+        here: on what it depends.
+        seconds: wall-clock.
+        alone: there is one configuration to train.
+        sizes: to choose from, ascending; None = all.
+    """
+    training_s = max(SHORTEST_FINAL_S, seconds - here.start_s)
+    side_by_side = 1 if alone else min(here.slots, _MOST_FINALISTS)
+    choices = [(s, many) for s in reversed(sizes or here.sizes) for many in sorted({side_by_side, 1}, reverse=True)]
     enough = (choice for choice in choices if training_s / _image_s(here, *choice) >= here.enough)
     chosen, finalists = next(enough, choices[-1])
     image_s = _image_s(here, chosen, finalists)
@@ -155,7 +167,8 @@ def _full(here: Circumstances, seconds: float, size: Size | None = None) -> Full
         finalists=finalists,
         cpus=_cpus(here, finalists),
         gpus=min(1.0, here.gpus / finalists) if here.gpus else 0.0,
-        seconds=max(seconds, WORKER_START_S + SHORTEST_FINAL_S),
+        seconds=max(seconds, here.start_s + SHORTEST_FINAL_S),
+        start_s=here.start_s,
         image_s=image_s,
         validation_s=here.cost(chosen).val_s * (val_images or here.images[1]),
     )
@@ -186,7 +199,7 @@ def _validation(here: Circumstances, val_s: float, seconds: float) -> tuple[int,
 
 def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidelity | None:
     """The search within a time; None where it cannot hold the fewest trials."""
-    each_slot_s = seconds - WORKER_START_S
+    each_slot_s = seconds - here.start_s
     size = next((s for s in reversed(here.sizes) if 4 * pixels(s) <= pixels(full_size)), here.sizes[0])
     image_s = here.cost(size).train_s * (SIDE_BY_SIDE if here.slots > 1 else 1.0)
     least, usual = here.budget.iterations
@@ -216,7 +229,7 @@ def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidel
         reports=reports,
         val_images=val_images,
         trials=trials,
-        seconds=min(seconds, WORKER_START_S + turns * expected_s) if not here.trials_fixed else seconds,
+        seconds=min(seconds, here.start_s + turns * expected_s) if not here.trials_fixed else seconds,
         trial_s=expected_s,
     )
 
@@ -243,7 +256,7 @@ def _why_size(here: Circumstances, full: FullFidelity) -> str:
     size = size_words(full.input_size)
     if len(here.sizes) == 1:
         return f"The delivered model takes pictures of {size}: there is no other size to choose from."
-    seen = int((full.seconds - WORKER_START_S) / full.image_s)
+    seen = int((full.seconds - full.start_s) / full.image_s)
     if full.input_size == here.sizes[-1]:
         return f"The delivered model takes pictures of {size}: more is not in the pictures, or not allowed."
     told = f"its training sees about {seen:,} pictures ({seen / max(1, here.images[0]):.1f} times each)"
@@ -267,7 +280,7 @@ def _why_search(here: Circumstances, search: SearchFidelity, full: FullFidelity)
 
 
 def _why_finalists(here: Circumstances, full: FullFidelity, search: SearchFidelity | None) -> str:
-    steps = full.steps(here.batch, full.seconds - WORKER_START_S)
+    steps = full.steps(here.batch, full.seconds - full.start_s)
     who = "The best one is" if search else "The default configuration is"
     if full.finalists > 1 and search:
         who = f"The {full.finalists} finalists (the best ones, and the default configuration) are"
@@ -282,10 +295,10 @@ def _lacking(here: Circumstances, search: SearchFidelity | None, full: FullFidel
         told.append(
             f"{duration(time.asked_s)} have no room for a search: the model's default configuration is trained alone."
         )
-    short = WORKER_START_S + SHORTEST_FINAL_S - time.training_s
+    short = here.start_s + SHORTEST_FINAL_S - time.training_s
     if short > 0:
         told.append(f"The run takes about {duration(time.asked_s + short)}, the least for any training at all.")
-    seen = (full.seconds - WORKER_START_S) / full.image_s
+    seen = (full.seconds - full.start_s) / full.image_s
     if seen < here.enough / 2:
         told.append(
             f"The training sees {int(seen):,} pictures; {here.enough:,} would be enough for this kind of task and data."
@@ -310,7 +323,7 @@ def _more(here: Circumstances, plan: Plan) -> tuple[str, ...]:
 def _gain(here: Circumstances, before: Plan, after: Plan) -> str:
     if before.full is None or after.full is None:
         return ""
-    steps = [full.steps(here.batch, full.seconds - WORKER_START_S) for full in (before.full, after.full)]
+    steps = [full.steps(here.batch, full.seconds - full.start_s) for full in (before.full, after.full)]
     trials = [plan.search.trials if plan.search else 0 for plan in (before, after)]
     told = []
     if after.full.input_size != before.full.input_size:

@@ -21,6 +21,8 @@ _MEGABYTE = 2**20
 #: Steps are timed until so many seconds have passed, at least and at most so many of them.
 _ENOUGH_S, _FEWEST_STEPS, _MOST_STEPS = 1.5, 2, 20
 _VAL_BATCHES = 2
+#: A machine is not taken to be busier than this.
+_SLOWEST = 5.0
 #: Pictures of a step.
 _BATCH = 8
 
@@ -75,7 +77,7 @@ def measure_cost(setup: TrialSetup, size: Size) -> SizeCost:
     with tempfile.TemporaryDirectory(prefix="autommlab-measuring-") as scratch:
         trial = Trial(setup.model_copy(update={"choice": choice}), point, Path(scratch))
         try:
-            train_s = _training_s(trial)
+            train_s, slowdown = _training_s(trial)
             return SizeCost(
                 input_size=size,
                 train_s=train_s / _BATCH,
@@ -83,22 +85,27 @@ def measure_cost(setup: TrialSetup, size: Size) -> SizeCost:
                 val_s=_validation_s(trial),
                 memory_mb=_memory_mb(),
                 batch=_BATCH,
+                slowdown=slowdown,
             )
         finally:
             trial.close()
 
 
-def _training_s(trial: Trial) -> float:
-    """Seconds of a step, after one that is not timed: in it libraries choose their kernels."""
+def _training_s(trial: Trial) -> tuple[float, float]:
+    """Seconds of a step, and how much of them others had of the processor.
+
+    One step before is not timed: in it libraries choose their kernels.
+    """
     loop = trial.runner.train_loop
     loop.advance(1)
     _wait()
-    began, steps = time.perf_counter(), 0
+    began, computed, steps = time.perf_counter(), time.thread_time(), 0
     while steps < _FEWEST_STEPS or (steps < _MOST_STEPS and time.perf_counter() - began < _ENOUGH_S):
         loop.advance(loop.iter + 1)
         steps += 1
     _wait()
-    return (time.perf_counter() - began) / steps
+    taken = time.perf_counter() - began
+    return taken / steps, min(max(1.0, taken / max(time.thread_time() - computed, 1e-6)), _SLOWEST)
 
 
 def _loading_s(trial: Trial) -> float:

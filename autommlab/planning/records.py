@@ -20,6 +20,8 @@ class SizeCost(BaseModel):
         val_s: seconds per validation picture, loading included.
         memory_mb: peak memory of the process, or of the GPU.
         batch: pictures of the measured step.
+        slowdown: wall-clock time over computing time of the measured steps: 1 where nothing else runs, 2 where another
+            program has half of the processor.
         measured: False where it follows from other sizes, in proportion to the pixels.
     """
 
@@ -31,6 +33,7 @@ class SizeCost(BaseModel):
     val_s: float
     memory_mb: float = 0.0
     batch: int = 0
+    slowdown: float = 1.0
     measured: bool = True
 
 
@@ -42,6 +45,7 @@ class TimeBudget(BaseModel):
         spent_s: before the plan: understanding, data, model, measuring.
         reserved_s: set aside for what comes after training, by its name.
         service_s: set aside for the start of the LLM service.
+        slowdown: how busy the machine is with other things, see `SizeCost`; starts and export take so much longer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +54,7 @@ class TimeBudget(BaseModel):
     spent_s: float
     reserved_s: dict[str, float]
     service_s: float = 0.0
+    slowdown: float = 1.0
 
     @property
     def training_s(self) -> float:
@@ -101,6 +106,7 @@ class FullFidelity(BaseModel):
         finalists: configurations that are trained.
         cpus, gpus: of each training.
         seconds: wall-clock time of all of them.
+        start_s: the part of it before the first step: workers start and import a toolbox.
         image_s: seconds per training picture of one training.
         validation_s: seconds of one validation.
     """
@@ -116,6 +122,7 @@ class FullFidelity(BaseModel):
     cpus: float
     gpus: float = 0.0
     seconds: float
+    start_s: float
     image_s: float
     validation_s: float
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -124,16 +125,17 @@ def _tried(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
 
 def _with_time(here: Circumstances, asked_s: float, spent_s: float, options: RunOptions) -> Circumstances:
     """With the time as it stands, and what TEST and export would take at the largest size that is likely."""
-    time = TimeBudget(asked_s=asked_s, spent_s=spent_s, reserved_s={})
+    slowdown = statistics.median(cost.slowdown for cost in here.costs)
+    time = TimeBudget(asked_s=asked_s, spent_s=spent_s, reserved_s={}, slowdown=slowdown)
     size = here.sizes[0]
     for _ in range(2):  # the size depends on the time, and what is reserved on the size
         val_s = cost_at(size, here.costs).val_s
         reserved = {
-            "export and verification": _EXPORT_S + min(_COMPARED, 2 * here.images[2]) * val_s,
+            "export and verification": _EXPORT_S * slowdown + min(_COMPARED, 2 * here.images[2]) * val_s,
             "TEST": here.images[2] * val_s,
-            "start and report": _START_AND_REPORT_S,
+            "start and report": _START_AND_REPORT_S * slowdown,
         }
-        service_s = _SERVICE_START_S if _starts_service(options) else 0.0
+        service_s = _SERVICE_START_S * slowdown if _starts_service(options) else 0.0
         time = time.model_copy(update={"reserved_s": reserved, "service_s": service_s})
         full = decide(replace(here, time=time)).full
         size = full.input_size if full else size

@@ -14,7 +14,7 @@ from autommlab.data.records import Bag
 from autommlab.models.recipe import default_configuration
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.planning.decide import BUILD_S, SHORTEST_FINAL_S, SIDE_BY_SIDE, WORKER_START_S
+from autommlab.planning.decide import SHORTEST_FINAL_S, SIDE_BY_SIDE
 from autommlab.planning.records import FullFidelity, Plan, SearchFidelity
 from autommlab.planning.sizes import cost_at
 from autommlab.tasks import Task
@@ -165,10 +165,10 @@ def final_seconds(plan: Plan, spent_s: float) -> float:
         plan: of the run, with a time.
         spent_s: of the run until now.
     """
-    if plan.time is None:
+    if plan.time is None or plan.full is None:
         raise ValueError("a run without a time has no final stage")
     left = plan.time.asked_s - spent_s - plan.time.after_training_s
-    return max(left, WORKER_START_S + SHORTEST_FINAL_S)
+    return max(left, plan.full.start_s + SHORTEST_FINAL_S)
 
 
 def choose_finalists(
@@ -194,7 +194,7 @@ def choose_finalists(
     found = [(trial.hyperparameters.model_dump(), f"trial {trial.number} of the search") for trial in ranked]
     found.insert(1, (dict(default_configuration(choice.entry, space=space)), "the default configuration"))
     # They train side by side, once their workers are there.
-    each_s, slower = max(1.0, seconds - WORKER_START_S - BUILD_S), slower_than_planned(plan, scored)
+    each_s, slower = max(1.0, seconds - full.start_s), slower_than_planned(plan, scored)
     chosen: dict[str, tuple[Configuration, str]] = {}
     for values, origin in found:
         steps = full.steps(int(values["batch_size"]), each_s, slower)
