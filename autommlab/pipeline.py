@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from autommlab.cluster import ray_session
 from autommlab.common.errors import AutoMMLabError, ResumeError
 from autommlab.common.stopping import stopped
 from autommlab.data.records import Bag
 from autommlab.deployment.delivered import damaged
 from autommlab.deployment.records import Deployment
-from autommlab.llm_service import service_for, start_ahead
+from autommlab.llm_service import start_ahead
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.clock import RunClock
@@ -24,13 +23,15 @@ from autommlab.planning.records import Plan
 from autommlab.progress.events import EventLog, Events
 from autommlab.settings import Images
 from autommlab.storage.mirror import Mirroring
-from autommlab.storage.run_folder import RunFolder
+from autommlab.storage.run_folder import RunFolder, before
 from autommlab.storage.run_target import HERE, Where
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import Ask, Lent, understand
 
 if TYPE_CHECKING:
+    from autommlab.planning.again import Earlier
+    from autommlab.planning.stage import TimeOfRun
     from autommlab.planning.studies import StudyInputs
 
 Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, Plan, StudyResult, Deployment)
@@ -55,11 +56,22 @@ class RunPlan(BaseModel):
     plan: Plan | None = None
 
     @property
+    def made(self) -> Plan:
+        """How the time is spent.
+
+        Raises:
+            ValueError: that is not planned yet.
+        """
+        if self.plan is None:
+            raise ValueError("the time of this run is not planned yet")
+        return self.plan
+
+    @property
     def delivered(self) -> ModelChoice:
         """The model at the input size that it is delivered with."""
         from autommlab.planning.studies import at_full_size
 
-        return at_full_size(self.choice, self.plan.full) if self.plan and self.plan.full else self.choice
+        return at_full_size(self.choice, self.made.full) if self.made.full else self.choice
 
 
 class RunOutcome(BaseModel):
@@ -106,7 +118,7 @@ def run_pipeline(
         if changed:
             events.emit("note", "", f"goes on with other settings: {'; '.join(changed)}")
         clock = RunClock(sum(folder.stage_seconds().values()))
-        _reopen(options, folder, events, extended=bool(changed))
+        _reopen(options, folder, events, clock, extended=bool(changed))
         plan = plan_in(
             folder,
             options,
@@ -124,11 +136,10 @@ def run_pipeline(
         events.emit(
             "done", "", f"bundle: {deployment.bundle}", bundle=str(deployment.bundle), report=str(folder.report)
         )
-        assert plan.plan is not None  # noqa: S101 - made by the stage before training
         return RunOutcome(
             folder=folder.path,
             bag=plan.bag,
-            plan=plan.plan,
+            plan=plan.made,
             study=study,
             deployment=deployment,
             report=folder.report,
@@ -146,17 +157,47 @@ def run_pipeline(
         folder.close()
 
 
-def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended: bool) -> None:
+def _reopen(options: RunOptions, folder: RunFolder, events: Events, clock: RunClock, *, extended: bool) -> None:
     """Drop the records of stages that have to be done again: more was asked for, or their files are gone."""
-    study = folder.read("study", StudyResult)
-    if study is None:
+    if extended and (more := _more_of(options, folder, clock)):
+        events.emit("note", "plan", more)
         return
+    if folder.read("study", StudyResult) is not None:
+        _forget_damaged_bundle(folder, events)
+
+
+def _more_of(options: RunOptions, folder: RunFolder, clock: RunClock) -> str:
+    """What is done again as more is asked for, in words; "" if nothing is."""
+    from autommlab.planning.again import has_more
+
+    earlier = _earlier(folder, "plan")
+    if earlier is None:
+        return ""
+    if has_more(options, earlier, clock.spent_s()):
+        folder.retire("plan")
+        folder.forget("search", "study", "finalists", "deployment")
+        folder.retire_final()
+        return f"{earlier.trials} trials are finished and count; the rest of the time is planned anew"
+    if earlier.plan.time is not None:
+        return ""
+    folder.forget("plan")  # it says no more than the options
     wanted = options.budget.trials
-    if extended and len(study.trials) < wanted:
-        events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
-        folder.forget("study", "deployment")
-        return
-    _forget_damaged_bundle(folder, events)
+    if folder.read("study", StudyResult) is None or earlier.trials >= wanted:
+        return ""
+    folder.forget("study", "deployment")
+    return f"{earlier.trials} trials are finished, {wanted} are asked for: searches on"
+
+
+def _earlier(folder: RunFolder, name: str) -> Earlier | None:
+    """What a run has done by the plan in that record."""
+    from autommlab.planning.again import Earlier
+    from autommlab.training.ledger import Ledger
+
+    plan = folder.read(name, Plan)
+    if plan is None:
+        return None
+    trials = len(Ledger(folder.study / "trials.jsonl").records)
+    return Earlier(plan, trials, folder.stage_seconds().get("training", 0.0))
 
 
 def _forget_damaged_bundle(folder: RunFolder, events: Events) -> None:
@@ -255,11 +296,9 @@ def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
         options: of the run.
         plan: of its first three stages.
     """
-    from autommlab.planning.studies import fixed_plan, search_inputs
+    from autommlab.planning.studies import fixed_search, search_inputs
 
-    search = fixed_plan(options, plan.request.model.task).search
-    assert search is not None  # noqa: S101 - a fixed plan has nothing else
-    return search_inputs(options, plan.bag, plan.choice, search)
+    return search_inputs(options, plan.bag, plan.choice, fixed_search(options, plan.request.model.task))
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
@@ -297,25 +336,26 @@ def _with_time(
     plan: RunPlan, options: RunOptions, folder: RunFolder, events: Events, where: Where, clock: RunClock
 ) -> RunPlan:
     """The run's plan with how its time is spent."""
-    from autommlab.planning.fixed import asked_seconds
+    from autommlab.planning.again import seconds_now
+    from autommlab.planning.stage import TimeOfRun
     from autommlab.planning.studies import fixed_plan
 
-    asked_s = asked_seconds(options)
-
     def make() -> Plan:
+        earlier = _earlier(folder, before("plan"))
+        asked_s = seconds_now(options, earlier, clock.spent_s())
         if asked_s is None:
             return fixed_plan(options, plan.request.model.task)
-        return _planned(plan, options, events, where, asked_s, clock)
+        made = _planned(plan, options, events, where, TimeOfRun(asked_s, clock.spent_s, earlier))
+        for words in made.lacking:
+            events.emit("warning", "plan", words)
+        for words in (*made.reasons, *made.more):
+            events.emit("note", "plan", words)
+        return made
 
-    made = _recorded("plan", "plan", Plan, folder, events, make)
-    for words in made.lacking:
-        events.emit("warning", "plan", words)
-    for words in (*made.reasons, *made.more):
-        events.emit("note", "plan", words)
-    return plan.model_copy(update={"plan": made})
+    return plan.model_copy(update={"plan": _recorded("plan", "plan", Plan, folder, events, make)})
 
 
-def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, asked_s: float, clock: RunClock) -> Plan:
+def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, time_of_run: TimeOfRun) -> Plan:
     from autommlab.planning.machine import at_hand
     from autommlab.planning.stage import make_plan
 
@@ -325,8 +365,7 @@ def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, a
             plan.request,
             plan.bag,
             plan.choice,
-            asked_s=asked_s,
-            spent=clock.spent_s,
+            time=time_of_run,
             machine=machine,
             events=events,
         )
@@ -335,89 +374,23 @@ def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, a
 def _trained(
     options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where, clock: RunClock
 ) -> StudyResult:
-    """The search, then the finalists; each where the plan has it, both on one Ray."""
-    search, full = (plan.plan.search, plan.plan.full) if plan.plan else (None, None)
-    searched = None
+    """The search, then the finalists; each where the plan has it."""
+    from autommlab.planning.training import PlannedTraining
+
+    made = plan.made
     with contextlib.ExitStack() as session:
+        run = PlannedTraining(options, plan.bag, plan.choice, made, folder, events, where, clock, session)
+        searched, search, full = None, made.search, made.full
         if search is not None:
+            name = "search" if full else "study"
             searched = _recorded(
-                "training", "search" if full else "study", StudyResult, folder, events,
-                lambda: _search(options, plan, folder, events, where, session), limit_s=search.seconds,
-            )  # fmt: skip
+                "training", name, StudyResult, folder, events, lambda: run.search(search), limit_s=search.seconds
+            )
         if full is None:
-            assert searched is not None  # noqa: S101 - a plan has one of both
-            return searched
+            return folder.require("study", StudyResult)
         return _recorded(
-            "final", "study", StudyResult, folder, events,
-            lambda: _finals(options, plan, searched, folder, events, where, clock, session), limit_s=full.seconds,
-        )  # fmt: skip
-
-
-def _search(
-    options: RunOptions,
-    plan: RunPlan,
-    folder: RunFolder,
-    events: Events,
-    where: Where,
-    session: contextlib.ExitStack,
-) -> StudyResult:
-    from autommlab.planning.studies import search_inputs, with_time
-    from autommlab.training.study import run_study
-
-    assert plan.plan is not None and plan.plan.search is not None  # noqa: S101 - asked for by the plan
-    search = plan.plan.search
-    service = service_for([options.searcher], tell=lambda words: events.emit("progress", "training", words))
-    if search.seconds is None:
-        inputs = search_inputs(options, plan.bag, plan.choice, search)
-    else:  # an earlier call has used some
-        left = max(1.0, search.seconds - folder.stage_seconds().get("training", 0.0))
-        inputs = with_time(search_inputs(options, plan.bag, plan.choice, search, time.time() + left), left)
-    session.enter_context(ray_session(where.address, priority=where.priority))
-    return run_study(
-        inputs.setup,
-        inputs.space,
-        inputs.options.model_copy(update={"test": plan.plan.full is None}),
-        folder=folder.study,
-        events=events,
-        default_configuration=inputs.default_configuration,
-        service=service,
-        place=where.mirror.place if where.mirror else None,
-    )
-
-
-def _finals(
-    options: RunOptions,
-    plan: RunPlan,
-    searched: StudyResult | None,
-    folder: RunFolder,
-    events: Events,
-    where: Where,
-    clock: RunClock,
-    session: contextlib.ExitStack,
-) -> StudyResult:
-    from autommlab.planning import studies
-    from autommlab.training.study import run_study
-
-    assert plan.plan is not None and plan.plan.full is not None  # noqa: S101 - asked for by the plan
-    full = plan.plan.full
-    seconds = studies.final_seconds(plan.plan, clock.spent_s())
-    finalists = folder.read("finalists", studies.Finalists)
-    if finalists is None:
-        finalists = studies.choose_finalists(plan.plan, options, plan.choice, searched, seconds)
-        folder.write("finalists", finalists)
-    events.emit("note", "final", finalists.in_words())
-    inputs = studies.final_inputs(options, plan.bag, plan.choice, full, finalists, time.time() + seconds)
-    inputs = studies.with_time(inputs, seconds)
-    session.enter_context(ray_session(where.address, priority=where.priority))
-    result = run_study(
-        inputs.setup,
-        inputs.space,
-        inputs.options,
-        folder=folder.final,
-        events=events,
-        place=where.mirror.place if where.mirror else None,
-    )
-    return studies.joined(searched, result)
+            "final", "study", StudyResult, folder, events, lambda: run.finals(full, searched), limit_s=full.seconds
+        )
 
 
 def _deploy(plan: RunPlan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:

@@ -73,6 +73,8 @@ class Circumstances:
         cpus, gpus: of the machine that trains.
         measured: the model at the profile's size.
         time: of the run.
+        kept: the search of an earlier plan, whose trials count.
+        done: such trials.
     """
 
     task: Task
@@ -89,6 +91,8 @@ class Circumstances:
     gpus: float
     measured: Measured
     time: TimeBudget
+    kept: SearchFidelity | None = None
+    done: int = 0
 
     @property
     def batch(self) -> int:
@@ -197,8 +201,29 @@ def _validation(here: Circumstances, val_s: float, seconds: float) -> tuple[int,
     return 1, max(_FEWEST_VAL, int(room))
 
 
+def _longer(here: Circumstances, kept: SearchFidelity, seconds: float) -> SearchFidelity:
+    """An earlier search, gone on with in a time: its trials and new ones are comparable."""
+    low, high = kept.iterations
+    image_s = here.cost(kept.input_size).train_s * (SIDE_BY_SIDE if here.slots > 1 else 1.0)
+    trial_s = kept.trial_s or BUILD_S + (low + high) / 2 * here.batch * image_s / (1 - _VAL_SHARE)
+    wanted = here.trials if here.trials_fixed else _MOST_TRIALS
+    turns = max(0, int((seconds - here.start_s) / trial_s))
+    trials = max(here.done, min(here.done + turns * here.slots, wanted))
+    new_s = math.ceil((trials - here.done) / here.slots) * trial_s
+    return kept.model_copy(
+        update={
+            "trials": trials,
+            "concurrent": here.slots,
+            "trial_s": trial_s,
+            "seconds": here.start_s + new_s if new_s else 0.0,
+        }
+    )
+
+
 def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidelity | None:
     """The search within a time; None where it cannot hold the fewest trials."""
+    if here.kept is not None:
+        return _longer(here, here.kept, seconds)
     each_slot_s = seconds - here.start_s
     size = next((s for s in reversed(here.sizes) if 4 * pixels(s) <= pixels(full_size)), here.sizes[0])
     image_s = here.cost(size).train_s * (SIDE_BY_SIDE if here.slots > 1 else 1.0)
@@ -229,6 +254,7 @@ def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidel
         reports=reports,
         val_images=val_images,
         trials=trials,
+        concurrent=here.slots,
         seconds=min(seconds, here.start_s + turns * expected_s) if not here.trials_fixed else seconds,
         trial_s=expected_s,
     )
@@ -273,6 +299,11 @@ def _why_search(here: Circumstances, search: SearchFidelity, full: FullFidelity)
     at = "the same size" if search.input_size == full.input_size else f"{size_words(search.input_size)}"
     less = f", where a step costs a {cheaper:.1f}th" if cheaper >= 1.5 else ""
     part = f"; they are validated on {search.val_images} of {here.images[1]} pictures" if search.val_images else ""
+    if here.done:
+        return (
+            f"The search goes on from {here.done} trials to {search.trials}, as short as those before, "
+            f"in {duration(search.seconds or 0)}."
+        )
     return (
         f"The search compares {search.trials} configurations in {duration(search.seconds or 0)} by short trainings of "
         f"{search.iterations[1]} steps at {at}{less}{part}."

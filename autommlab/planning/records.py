@@ -76,8 +76,9 @@ class SearchFidelity(BaseModel):
         reports: validations of a trial.
         val_images: pictures that a trial is validated on, None = all.
         trials: most trials.
-        concurrent: trials at once, 0 = as many as fit.
+        concurrent: trials at once, as far as is known.
         seconds: for the whole search, None = no limit.
+        before_s: what the search had taken before this plan.
         trial_s: what one trial is expected to take, 0 = not known.
     """
 
@@ -91,6 +92,7 @@ class SearchFidelity(BaseModel):
     trials: int
     concurrent: int = 0
     seconds: float | None = None
+    before_s: float = 0.0
     trial_s: float = 0.0
 
 

@@ -11,10 +11,11 @@ from autommlab.data.records import Bag
 from autommlab.models.limits import Limit, broken, limits_of_profile, limits_of_request, measured_figures
 from autommlab.models.records import Measured, ModelChoice
 from autommlab.options import RunOptions
+from autommlab.planning.again import Earlier
 from autommlab.planning.decide import Circumstances, decide
 from autommlab.planning.fixed import trials_fixed
 from autommlab.planning.measure import measure_costs
-from autommlab.planning.records import Plan, Size, SizeCost, TimeBudget, size_words
+from autommlab.planning.records import Plan, SearchFidelity, Size, SizeCost, TimeBudget, size_words
 from autommlab.planning.sizes import candidate_sizes, cost_at, within_limits
 from autommlab.progress.events import Events
 from autommlab.settings import Profile
@@ -52,14 +53,28 @@ class Machine:
     measure: Measure = measure_costs
 
 
+@dataclass(frozen=True, slots=True)
+class TimeOfRun:
+    """The time that a plan divides.
+
+    Attributes:
+        asked_s: of the whole run.
+        spent: seconds of it until now.
+        earlier: what was done by an earlier plan.
+    """
+
+    asked_s: float
+    spent: Callable[[], float]
+    earlier: Earlier | None = None
+
+
 def make_plan(
     options: RunOptions,
     request: ModelRequest,
     bag: Bag,
     choice: ModelChoice,
     *,
-    asked_s: float,
-    spent: Callable[[], float],
+    time: TimeOfRun,
     machine: Machine,
     events: Events,
 ) -> Plan:
@@ -67,14 +82,14 @@ def make_plan(
 
     Args:
         options, request, bag, choice: of the run.
-        asked_s: of the whole run.
-        spent: seconds of it until now.
+        time: of the whole run.
         machine: that trains.
         events: told what is measured.
     """
     profile, fixed = options.budget, options.fixed(bag.task)
     limits = (*limits_of_request(request), *(() if _named(options, request) else limits_of_profile(profile)))
     sizes = (fixed.input_size,) if fixed.input_size else _sizes(profile, bag, choice, limits)
+    kept = _kept(time.earlier)
     setup = TrialSetup(bag=bag, choice=choice, reports=1, seed=options.seed)
     events.emit("progress", "plan", f"measuring a few steps at {' and '.join(map(size_words, _tried(sizes)))}")
     here = Circumstances(
@@ -91,12 +106,14 @@ def make_plan(
         cpus=machine.cpus,
         gpus=machine.gpus,
         measured=choice.measured,
-        time=TimeBudget(asked_s=asked_s, spent_s=0, reserved_s={}),
+        time=TimeBudget(asked_s=time.asked_s, spent_s=0, reserved_s={}),
+        kept=kept,
+        done=time.earlier.trials if time.earlier else 0,
     )
-    dearest = _HOPELESS * asked_s / here.enough
+    dearest = _HOPELESS * time.asked_s / here.enough
     here = replace(here, costs=machine.measure(setup, _tried(sizes), dearest))
     while True:
-        plan = decide(_with_time(here, asked_s, spent(), options))
+        plan = decide(_with_time(here, time, options))
         chosen = plan.full
         if chosen is None or chosen.input_size == choice.measured.input_size:
             return plan
@@ -123,10 +140,17 @@ def _tried(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
     return tuple(dict.fromkeys((sizes[0], sizes[len(sizes) // 2], sizes[-1])))
 
 
-def _with_time(here: Circumstances, asked_s: float, spent_s: float, options: RunOptions) -> Circumstances:
+def _kept(earlier: Earlier | None) -> SearchFidelity | None:
+    """The search whose trials count."""
+    if earlier is None or earlier.plan.search is None or not earlier.trials:
+        return None
+    return earlier.plan.search.model_copy(update={"before_s": earlier.searched_s})
+
+
+def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions) -> Circumstances:
     """With the time as it stands, and what TEST and export would take at the largest size that is likely."""
     slowdown = statistics.median(cost.slowdown for cost in here.costs)
-    time = TimeBudget(asked_s=asked_s, spent_s=spent_s, reserved_s={}, slowdown=slowdown)
+    time = TimeBudget(asked_s=run.asked_s, spent_s=run.spent(), reserved_s={}, slowdown=slowdown)
     size = here.sizes[0]
     for _ in range(2):  # the size depends on the time, and what is reserved on the size
         val_s = cost_at(size, here.costs).val_s

@@ -59,20 +59,23 @@ class Finalists(BaseModel):
         return f"trained from the start at the full fidelity: {'; '.join(each)}"
 
 
-def fixed_plan(options: RunOptions, task: Task) -> Plan:
-    """The plan of a run that is limited by its trials: the profile's bounds, and no second fidelity."""
-    profile = options.budget
-    budget = profile.tasks[task]
-    search = SearchFidelity(
+def fixed_search(options: RunOptions, task: Task) -> SearchFidelity:
+    """The search of a run that is limited by its trials: all bounds are the profile's or the person's."""
+    budget = options.budget.tasks[task]
+    return SearchFidelity(
         input_size=budget.input_size,
         iterations=budget.iterations,
         batch_size=budget.batch_size,
         reports=budget.reports,
-        trials=profile.trials,
+        trials=options.budget.trials,
         concurrent=options.concurrent,
     )
-    reason = f"The budget is that of the profile {profile.name}: so many trials, whatever time they take."
-    return Plan(search=search, reasons=(reason,))
+
+
+def fixed_plan(options: RunOptions, task: Task) -> Plan:
+    """The plan of a run that is limited by its trials: its best trial is delivered as it is."""
+    reason = f"The budget is that of {options.budget.name}: so many trials, whatever time they take."
+    return Plan(search=fixed_search(options, task), reasons=(reason,))
 
 
 def search_inputs(
