@@ -79,7 +79,10 @@ def run(
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Trials, 1 or more. [default: the profile's]")] = None,
-    time: Annotated[float | None, typer.Option(help="Minutes for training. [default: no limit]")] = None,
+    time: Annotated[
+        float | None,
+        typer.Option(help="Minutes of the whole run. [default: the profile's (laptop: 5), none with --trials]"),
+    ] = None,
     concurrent: Annotated[int | None, typer.Option(help="Trials at once. [default: as many as fit]")] = None,
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a trial. [default: the profile's]")] = None,
     gpus_per_trial: Annotated[

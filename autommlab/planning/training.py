@@ -46,9 +46,8 @@ class PlannedTraining:
 
     def search(self, fidelity: SearchFidelity) -> StudyResult:
         """Run, or go on with, the search; its winner sees TEST only where no finalists follow."""
-        service = service_for(
-            [self.options.searcher], tell=lambda words: self.events.emit("progress", "training", words)
-        )
+        tell = functools.partial(self.events.emit, "progress", "training")
+        service = service_for([self.options.searcher], tell=tell)
         inputs = self._within(fidelity)
         self._connect()
         return run_study(

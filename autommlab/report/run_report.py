@@ -62,6 +62,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     if plan is not None:
         trials = plan.search.trials if plan.search else 0
     ended = tuple(Ledger(folder.study / "trials.jsonl").records)
+    finals = tuple(Ledger(folder.final / "trials.jsonl").records)
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
@@ -71,7 +72,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         plan=plan,
         study=folder.read("study", StudyResult),
         trials=ended,
-        finals=tuple(Ledger(folder.final / "trials.jsonl").records),
+        finals=finals,
         budget=options.budget,
         planned_trials=trials,
         deployment=deployment,
@@ -80,7 +81,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         command=run_command(options),
         settings=_settings(options, bag, trials),
         stage_seconds=folder.stage_seconds(),
-        usage=usage_of(options, ended).in_words() if ended else "",
+        usage=usage_of(options, [*ended, *finals]).in_words() if ended or finals else "",
         problem=_in_words(problem),
         run_folder=folder.path,
         notes=tuple(notes),
