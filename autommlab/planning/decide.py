@@ -39,12 +39,12 @@ _VAL_SHARE, _FEWEST_VAL = 0.15, 100
 SHORTEST_FINAL_S = 10.0
 #: Pictures that a final training sees before a larger input size pays: (times each picture, at least, at most).
 #: A fine-grained set of 209 photos at 32 pictures a step: accuracy 0.71 after 364 steps of 64 px, 0.76 after 64 of
-#: 128 px, 0.78 after 24 of 192 px. Detectors start with a new neck and head.
+#: 128 px, 0.78 after 24 of 192 px. Necks and heads of the other tasks start without pretrained weights.
 _ENOUGH: dict[Task, tuple[float, int, int]] = {
     Task.CLASSIFICATION: (4, 800, 20_000),
-    Task.DETECTION: (10, 2_000, 40_000),
-    Task.SEGMENTATION: (6, 800, 20_000),
-    Task.KEYPOINT: (12, 2_000, 40_000),
+    Task.DETECTION: (25, 4_000, 60_000),
+    Task.SEGMENTATION: (10, 1_500, 30_000),
+    Task.KEYPOINT: (25, 4_000, 60_000),
 }
 #: A training without pretrained weights sees so many times more.
 _FROM_SCRATCH = 3
@@ -112,6 +112,11 @@ class Circumstances:
         seen = min(max(epochs * self.images[0], least), most)
         return int(seen if self.pretrained else _FROM_SCRATCH * seen)
 
+    @property
+    def usual_steps(self) -> int:
+        """Steps that see enough pictures."""
+        return max(1, math.ceil(self.enough / self.batch))
+
     def cost(self, size: Size) -> SizeCost:
         """Of a picture."""
         return cost_at(size, self.costs)
@@ -160,12 +165,14 @@ def _full(
     chosen, finalists = next(enough, choices[-1])
     image_s = _image_s(here, chosen, finalists)
     reports, val_images = _validation(here, here.cost(chosen).val_s, training_s)
-    least = here.budget.iterations[0]
-    longest = math.ceil(_MOST_EPOCHS * here.images[0] / here.budget.batch_size[0])
+    least = min(here.budget.iterations[0], here.usual_steps)
+    most_images = _MOST_EPOCHS * here.images[0]
+    longest = math.ceil(most_images / here.budget.batch_size[0])
     return FullFidelity(
         input_size=chosen,
         measured=here.measured,
         iterations=here.budget.iterations if here.iterations_fixed else (least, max(least, longest)),
+        most_images=most_images,
         reports=reports,
         val_images=val_images,
         finalists=finalists,
@@ -227,7 +234,8 @@ def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidel
     each_slot_s = seconds - here.start_s
     size = next((s for s in reversed(here.sizes) if 4 * pixels(s) <= pixels(full_size)), here.sizes[0])
     image_s = here.cost(size).train_s * (SIDE_BY_SIDE if here.slots > 1 else 1.0)
-    least, usual = here.budget.iterations
+    usual = min(here.budget.iterations[1], here.usual_steps)
+    least = min(here.budget.iterations[0], max(1, usual // 4))
 
     def trial_s(iterations: float) -> float:
         return BUILD_S + iterations * here.batch * image_s / (1 - _VAL_SHARE)

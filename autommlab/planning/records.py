@@ -103,6 +103,7 @@ class FullFidelity(BaseModel):
         input_size: (width, height) in pixels.
         measured: the model at this size.
         iterations: (fewest, most) optimiser steps; the time decides between them.
+        most_images: pictures that a training sees at most; more of them teach nothing new.
         reports: validations of a training.
         val_images: pictures that a training is validated on, None = all.
         finalists: configurations that are trained.
@@ -118,6 +119,7 @@ class FullFidelity(BaseModel):
     input_size: Size
     measured: Measured
     iterations: tuple[int, int]
+    most_images: int
     reports: int
     val_images: int | None = None
     finalists: int
@@ -137,7 +139,8 @@ class FullFidelity(BaseModel):
             slower: factor by which reality is slower than what was measured.
         """
         training_s = seconds - self.reports * self.validation_s * slower
-        wanted = int(training_s / (self.image_s * slower * batch_size))
+        images = min(training_s / (self.image_s * slower), self.most_images)
+        wanted = int(images / batch_size)
         return min(max(wanted, self.iterations[0]), self.iterations[1])
 
 

@@ -24,7 +24,8 @@ SEARCH = SearchFidelity(
 
 def full(**changes: Any) -> FullFidelity:
     values: dict[str, Any] = {
-        "input_size": (128, 128), "measured": MEASURED, "iterations": (20, 5000), "reports": 2, "finalists": 2,
+        "input_size": (128, 128), "measured": MEASURED, "iterations": (20, 5000), "most_images": 42_000,
+        "reports": 2, "finalists": 2,
         "cpus": 1, "seconds": 120, "start_s": 20, "image_s": 0.01, "validation_s": 1,
     }  # fmt: skip
     return FullFidelity(**values | changes)
