@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from autommlab.common.errors import AutoMMLabError, ResumeError
+from autommlab.common.errors import AutoMMLabError, NoResultError, ResumeError
 from autommlab.common.stopping import stopped
 from autommlab.data.records import Bag
 from autommlab.deployment.delivered import damaged
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from autommlab.planning.again import Earlier
     from autommlab.planning.stage import TimeOfRun
     from autommlab.planning.studies import StudyInputs
+    from autommlab.planning.training import PlannedTraining
 
 Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, Plan, StudyResult, Deployment)
 _DOING = {
@@ -128,7 +130,7 @@ def run_pipeline(
             images=_images(options),
         )
         plan = _with_time(plan, options, folder, events, where, clock)
-        study = _trained(options, plan, folder, events, where, clock)
+        plan, study = _trained(options, plan, folder, events, where, clock)
         deployment = _recorded(
             "deployment", "deployment", Deployment, folder, events, lambda: _deploy(plan, study, folder, events)
         )
@@ -336,6 +338,7 @@ def _with_time(
     plan: RunPlan, options: RunOptions, folder: RunFolder, events: Events, where: Where, clock: RunClock
 ) -> RunPlan:
     """The run's plan with how its time is spent."""
+    from autommlab.data.bag_part import with_part
     from autommlab.planning.again import seconds_now
     from autommlab.planning.stage import TimeOfRun
     from autommlab.planning.studies import fixed_plan
@@ -343,13 +346,17 @@ def _with_time(
     def make() -> Plan:
         earlier = _earlier(folder, before("plan"))
         asked_s = seconds_now(options, earlier, clock.spent_s())
-        if asked_s is None:
+        # Trials without a plan are those of a release before there were plans: its bounds are the profile's.
+        if asked_s is None or (earlier is None and (folder.study / "trials.jsonl").exists()):
             return fixed_plan(options, plan.request.model.task)
         made = _planned(plan, options, events, where, TimeOfRun(asked_s, clock.spent_s, earlier))
         for words in made.lacking:
             events.emit("warning", "plan", words)
         for words in (*made.reasons, *made.more):
             events.emit("note", "plan", words)
+        for fidelity in (made.search, made.full):  # before nodes that do not share the disk look for the lists
+            if fidelity is not None:
+                with_part(plan.bag, "val", fidelity.val_images)
         return made
 
     return plan.model_copy(update={"plan": _recorded("plan", "plan", Plan, folder, events, make)})
@@ -373,24 +380,50 @@ def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, t
 
 def _trained(
     options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where, clock: RunClock
-) -> StudyResult:
-    """The search, then the finalists; each where the plan has it."""
+) -> tuple[RunPlan, StudyResult]:
+    """The search, then the finalists; each where the plan has it. Also the plan, less what came to nothing."""
     from autommlab.planning.training import PlannedTraining
 
-    made = plan.made
     with contextlib.ExitStack() as session:
-        run = PlannedTraining(options, plan.bag, plan.choice, made, folder, events, where, clock, session)
-        searched, search, full = None, made.search, made.full
-        if search is not None:
-            name = "search" if full else "study"
-            searched = _recorded(
-                "training", name, StudyResult, folder, events, lambda: run.search(search), limit_s=search.seconds
-            )
+        run = PlannedTraining(options, plan.bag, plan.choice, plan.made, folder, events, where, clock, session)
+        full = plan.made.full
         if full is None:
-            return folder.require("study", StudyResult)
-        return _recorded(
-            "final", "study", StudyResult, folder, events, lambda: run.finals(full, searched), limit_s=full.seconds
-        )
+            return plan, _searched(run, "study")
+        searched = _searched_if_possible(run)
+        try:
+            study = _recorded(
+                "final", "study", StudyResult, folder, events, lambda: run.finals(full, searched), limit_s=full.seconds
+            )
+        except NoResultError as error:
+            if searched is None:
+                raise
+            reason = str(error).partition("\n")[0].rstrip(":")
+            events.emit("warning", "final", f"{reason}: the best trial of the search is delivered as it is")
+            plan = plan.model_copy(update={"plan": plan.made.model_copy(update={"full": None})})
+            folder.write("plan", plan.made)
+            return plan, _searched(replace(run, plan=plan.made), "study")
+        return plan, study
+
+
+def _searched(run: PlannedTraining, name: str) -> StudyResult:
+    search = run.plan.search
+    if search is None:
+        raise ValueError("a plan without finalists has a search")
+    return _recorded(
+        "training", name, StudyResult, run.folder, run.events, lambda: run.search(search), limit_s=search.seconds
+    )
+
+
+def _searched_if_possible(run: PlannedTraining) -> StudyResult | None:
+    """The search of a run whose finalists follow; None where there is none, or none of its trials has a result."""
+    if run.plan.search is None:
+        return None
+    try:
+        return _searched(run, "search")
+    except NoResultError as error:
+        reason = str(error).partition("\n")[0].rstrip(":")
+        run.events.emit("warning", "training", f"{reason}: the default configuration is trained alone")
+        return None
 
 
 def _deploy(plan: RunPlan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:

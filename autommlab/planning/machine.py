@@ -36,7 +36,8 @@ def at_hand(options: RunOptions, address: str | None, priority: int = 1) -> Iter
     if not gpus_each and not (address or os.environ.get("RAY_ADDRESS")):
         cpus = float(os.cpu_count() or 1)
         measure = functools.partial(measure_costs, threads=int(cpus_each))
-        yield Machine(slots=max(1, int(cpus / cpus_each)), cpus=cpus, measure=measure)
+        slots = max(1, int(cpus / cpus_each / options.workers_per_trial))
+        yield Machine(slots=slots, cpus=cpus, measure=measure)
         return
     with ray_session(address, priority=priority):
         need = TrialNeed(cpus_each, gpus_each, options.workers_per_trial, settings.trial_resource())

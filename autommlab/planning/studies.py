@@ -137,8 +137,9 @@ def final_inputs(
         trials=many,
         finalists=finalists.configurations,
         max_concurrent=many,
-        cpus_per_trial=full.cpus,
-        gpus_per_trial=full.gpus,
+        # Several workers have what each of them was given.
+        cpus_per_trial=full.cpus if options.workers_per_trial == 1 else options.budget.cpus_per_trial,
+        gpus_per_trial=full.gpus if options.workers_per_trial == 1 else options.budget.gpus_per_trial,
         workers_per_trial=options.workers_per_trial,
     )
     return StudyInputs(setup, space, study, finalists.configurations[0])

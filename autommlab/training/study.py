@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
-from autommlab.common.errors import ResumeError, StorageError, TrainingError
+from autommlab.common.errors import NoResultError, ResumeError, StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
@@ -156,7 +156,8 @@ def run_study(
             None = `folder`, which serves nodes that share its disk.
 
     Raises:
-        TrainingError: the cluster is too small for a trial, or no trial succeeded.
+        TrainingError: the cluster is too small for a trial.
+        NoResultError: no trial succeeded.
         StorageError: the folder cannot be written.
     """
     started = time.monotonic()
@@ -182,7 +183,7 @@ def run_study(
         _search(study, searcher, len(earlier), resume=resume)
     best = best_record(ledger.records)
     if best is None:
-        raise TrainingError(_all_failed(ledger.records))
+        raise NoResultError(_all_failed(ledger.records))
     return StudyResult(
         task=setup.bag.task,
         objective=objective(setup.bag.task).name,
