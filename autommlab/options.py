@@ -8,6 +8,17 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from autommlab import settings
+from autommlab.budget import (
+    READERS,
+    BatchText,
+    BudgetFile,
+    ImagesText,
+    IterationsText,
+    SizeText,
+    TaskChanges,
+)
+from autommlab.settings import Profile
+from autommlab.tasks import Task
 from searchers import today
 
 #: Of a searcher; one of an earlier release becomes today's.
@@ -29,12 +40,14 @@ class RunOptions(BaseModel):
         model: name of a model that overrides the request.
         weights: pretrained file.
         task, classes, engine, device: each overrides what the request is understood to ask for.
-        profile: budget profile.
+        profile: budget profile, of which the five next ones change parts; see `budget`.
+        budget_file: what `--budget` named, read; its own path is not compared.
+        input_size, images, iterations, batch_size: as typed ("224x224", "500", "20..80"), over the file's.
         searcher, scheduler: names known to `searchers`.
-        trials: None = the profile's number.
+        trials: None = the budget's number.
         time_min: minutes for training, None = no limit.
         concurrent: trials at once, 0 = as many as fit.
-        cpus_per_trial, gpus_per_trial: None = the profile's.
+        cpus_per_trial, gpus_per_trial: None = the budget's.
         workers_per_trial: processes that train one trial together; CPUs and GPUs count for each.
         seed: of data split, initialisation and searcher.
     """
@@ -51,6 +64,11 @@ class RunOptions(BaseModel):
     engine: str | None = None
     device: str | None = None
     profile: str = "laptop"
+    budget_file: BudgetFile | None = None
+    input_size: SizeText | None = None
+    images: ImagesText | None = None
+    iterations: IterationsText | None = None
+    batch_size: BatchText | None = None
     searcher: SearcherName = "llm+grid"
     scheduler: str = "none"
     trials: int | None = None
@@ -62,18 +80,33 @@ class RunOptions(BaseModel):
     seed: int = settings.DEFAULT_SEED
 
     @property
-    def cpus(self) -> float:
-        """CPUs of each worker of a trial, the profile's where none are named."""
-        return settings.profile(self.profile).cpus_per_trial if self.cpus_per_trial is None else self.cpus_per_trial
+    def budget(self) -> Profile:
+        """What this run may use: the profile, over it the file, over it the options.
+
+        Raises:
+            RequestError: no such profile.
+        """
+        profile = settings.profile(self.profile)
+        if self.budget_file is not None:
+            profile = self.budget_file.over(profile)
+        options = {"trials": self.trials, "cpus_per_trial": self.cpus_per_trial, "gpus_per_trial": self.gpus_per_trial}
+        tasks = {task: self._typed.over(budget) for task, budget in profile.tasks.items()}
+        named = {name: value for name, value in options.items() if value is not None}
+        return profile.model_copy(update={**named, "tasks": tasks})
 
     @property
-    def gpus(self) -> float:
-        """GPUs of each worker of a trial, the profile's where none are named."""
-        return settings.profile(self.profile).gpus_per_trial if self.gpus_per_trial is None else self.gpus_per_trial
+    def _typed(self) -> TaskChanges:
+        return TaskChanges.model_validate({name: getattr(self, name) for name in READERS})
+
+    def fixed(self, task: Task) -> TaskChanges:
+        """What the person fixes of a task's budget, by an option or else the file; None = left to the profile."""
+        file = self.budget_file.tasks.get(task) if self.budget_file is not None else None
+        typed = self._typed.model_dump(exclude_none=True)
+        return (file or TaskChanges()).model_copy(update=typed)
 
     def differences(self, other: RunOptions) -> Differences:
         """What `other` asks for that is not this run's."""
-        mine, asked = self.model_dump(mode="json"), other.model_dump(mode="json")
+        mine, asked = (each.model_dump(mode="json", exclude={"budget_file": {"file"}}) for each in (self, other))
         lines = {
             name: f"{name}: stored {mine[name]!r}, now {asked[name]!r}" for name in mine if mine[name] != asked[name]
         }

@@ -1,55 +1,79 @@
-"""The five stages in order; each leaves a record, and a record that exists is not made again."""
+"""The stages in order; each leaves a record, and a record that exists is not made again."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from autommlab import settings
-from autommlab.cluster import ray_session
-from autommlab.common.errors import AutoMMLabError, ResumeError
+from autommlab.common.errors import AutoMMLabError, NoResultError, ResumeError
 from autommlab.common.stopping import stopped
 from autommlab.data.records import Bag
 from autommlab.deployment.delivered import damaged
 from autommlab.deployment.records import Deployment
-from autommlab.llm_service import service_for, start_ahead
+from autommlab.llm_service import start_ahead
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
+from autommlab.planning.clock import RunClock
+from autommlab.planning.records import Plan
 from autommlab.progress.events import EventLog, Events
+from autommlab.settings import Images
 from autommlab.storage.mirror import Mirroring
-from autommlab.storage.run_folder import RunFolder
+from autommlab.storage.run_folder import RunFolder, before
 from autommlab.storage.run_target import HERE, Where
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import Ask, Lent, understand
 
 if TYPE_CHECKING:
-    from autommlab.training.runner_config import TrialSetup
-    from autommlab.training.study import StudyOptions
-    from searchers.space import Configuration, SearchSpace
+    from autommlab.planning.again import Earlier
+    from autommlab.planning.stage import TimeOfRun
+    from autommlab.planning.studies import StudyInputs
+    from autommlab.planning.training import PlannedTraining
 
-Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, StudyResult, Deployment)
+Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, Plan, StudyResult, Deployment)
 _DOING = {
     "understanding": "reading the request",
     "data": "finding images of the asked-for classes",
     "model": "measuring candidates",
+    "plan": "measuring a few steps",
     "training": "starting workers",
+    "final": "starting workers",
     "deployment": "exporting and verifying",
 }
 STAGES = tuple(_DOING)
 
 
 class RunPlan(BaseModel):
-    """The outcome of the first three stages: what would be trained."""
+    """The outcome of the stages before training: what would be trained, and how."""
 
     request: ModelRequest
     bag: Bag
     choice: ModelChoice
+    plan: Plan | None = None
+
+    @property
+    def made(self) -> Plan:
+        """How the time is spent.
+
+        Raises:
+            ValueError: that is not planned yet.
+        """
+        if self.plan is None:
+            raise ValueError("the time of this run is not planned yet")
+        return self.plan
+
+    @property
+    def delivered(self) -> ModelChoice:
+        """The model at the input size that it is delivered with."""
+        from autommlab.planning.studies import at_full_size
+
+        return at_full_size(self.choice, self.made.full) if self.made.full else self.choice
 
 
 class RunOutcome(BaseModel):
@@ -57,6 +81,7 @@ class RunOutcome(BaseModel):
 
     folder: Path
     bag: Bag
+    plan: Plan
     study: StudyResult
     deployment: Deployment
     report: Path
@@ -94,16 +119,18 @@ def run_pipeline(
     try:
         if changed:
             events.emit("note", "", f"goes on with other settings: {'; '.join(changed)}")
-        _reopen(options, folder, events, extended=bool(changed))
-        plan = plan_in(folder, options, events, ask, data_ready=lambda: _start_service_ahead(options, folder, events))
-        study = _recorded(
-            "training",
-            "study",
-            StudyResult,
+        clock = RunClock(sum(folder.stage_seconds().values()))
+        _reopen(options, folder, events, clock, extended=bool(changed))
+        plan = plan_in(
             folder,
+            options,
             events,
-            lambda: _train(options, plan, folder, events, where),
+            ask,
+            data_ready=lambda: _start_service_ahead(options, folder, events),
+            images=_images(options),
         )
+        plan = _with_time(plan, options, folder, events, where, clock)
+        plan, study = _trained(options, plan, folder, events, where, clock)
         deployment = _recorded(
             "deployment", "deployment", Deployment, folder, events, lambda: _deploy(plan, study, folder, events)
         )
@@ -111,7 +138,14 @@ def run_pipeline(
         events.emit(
             "done", "", f"bundle: {deployment.bundle}", bundle=str(deployment.bundle), report=str(folder.report)
         )
-        return RunOutcome(folder=folder.path, bag=plan.bag, study=study, deployment=deployment, report=folder.report)
+        return RunOutcome(
+            folder=folder.path,
+            bag=plan.bag,
+            plan=plan.made,
+            study=study,
+            deployment=deployment,
+            report=folder.report,
+        )
     except BaseException as error:
         if is_new and not keep_typos and mirror is None and _came_to_nothing(error, folder):
             folder.discard()
@@ -125,17 +159,47 @@ def run_pipeline(
         folder.close()
 
 
-def _reopen(options: RunOptions, folder: RunFolder, events: Events, *, extended: bool) -> None:
+def _reopen(options: RunOptions, folder: RunFolder, events: Events, clock: RunClock, *, extended: bool) -> None:
     """Drop the records of stages that have to be done again: more was asked for, or their files are gone."""
-    study = folder.read("study", StudyResult)
-    if study is None:
+    if extended and (more := _more_of(options, folder, clock)):
+        events.emit("note", "plan", more)
         return
-    wanted = _trials(options)
-    if extended and len(study.trials) < wanted and not _out_of_time(options, folder):
-        events.emit("note", "training", f"{len(study.trials)} trials are finished, {wanted} are asked for: searches on")
-        folder.forget("study", "deployment")
-        return
-    _forget_damaged_bundle(folder, events)
+    if folder.read("study", StudyResult) is not None:
+        _forget_damaged_bundle(folder, events)
+
+
+def _more_of(options: RunOptions, folder: RunFolder, clock: RunClock) -> str:
+    """What is done again as more is asked for, in words; "" if nothing is."""
+    from autommlab.planning.again import has_more
+
+    earlier = _earlier(folder, "plan")
+    if earlier is None:
+        return ""
+    if has_more(options, earlier, clock.spent_s()):
+        folder.retire("plan")
+        folder.forget("search", "study", "finalists", "deployment")
+        folder.retire_final()
+        return f"{earlier.trials} trials are finished and count; the rest of the time is planned anew"
+    if earlier.plan.time is not None:
+        return ""
+    folder.forget("plan")  # it says no more than the options
+    wanted = options.budget.trials
+    if folder.read("study", StudyResult) is None or earlier.trials >= wanted:
+        return ""
+    folder.forget("study", "deployment")
+    return f"{earlier.trials} trials are finished, {wanted} are asked for: searches on"
+
+
+def _earlier(folder: RunFolder, name: str) -> Earlier | None:
+    """What a run has done by the plan in that record."""
+    from autommlab.planning.again import Earlier
+    from autommlab.training.ledger import Ledger
+
+    plan = folder.read(name, Plan)
+    if plan is None:
+        return None
+    trials = len(Ledger(folder.study / "trials.jsonl").records)
+    return Earlier(plan, trials, folder.stage_seconds().get("training", 0.0))
 
 
 def _forget_damaged_bundle(folder: RunFolder, events: Events) -> None:
@@ -154,29 +218,23 @@ def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
     return typo and not (folder.path / "bag.json").exists()
 
 
-def _trials(options: RunOptions) -> int:
-    return options.trials if options.trials is not None else settings.profile(options.profile).trials
-
-
-def _seconds_left(options: RunOptions, folder: RunFolder) -> float | None:
-    """Of the time for training, None without a limit."""
-    if options.time_min is None:
-        return None
-    return max(0.0, options.time_min * 60 - folder.stage_seconds().get("training", 0.0))
-
-
-def _out_of_time(options: RunOptions, folder: RunFolder) -> bool:
-    return _seconds_left(options, folder) == 0
-
-
-def plan(options: RunOptions, scratch: Path, events: Events, *, ask: Ask | None = None) -> RunPlan:
-    """Stages 1 to 3 only (`--dry-run`), in a folder that the caller throws away."""
+def plan(options: RunOptions, scratch: Path, events: Events, *, where: Where = HERE, ask: Ask | None = None) -> RunPlan:
+    """The stages before training only (`--dry-run`), in a folder that the caller throws away."""
+    clock = RunClock()
     folder = RunFolder(scratch)
     folder.open(options)
     try:
-        return plan_in(folder, options, events, ask)
+        plan = plan_in(folder, options, events, ask, images=_images(options))
+        return _with_time(plan, options, folder, events, where, clock)
     finally:
         folder.close()
+
+
+def _images(options: RunOptions) -> Images | None:
+    """Most pictures of a run that is limited by its time."""
+    from autommlab.planning.fixed import PLANNED_IMAGES, asked_seconds
+
+    return None if asked_seconds(options) is None else PLANNED_IMAGES
 
 
 def _start_service_ahead(options: RunOptions, folder: RunFolder, events: Events) -> None:
@@ -191,21 +249,25 @@ def plan_in(
     events: Events,
     ask: Ask | None = None,
     data_ready: Callable[[], None] = lambda: None,
+    images: Images | None = None,
 ) -> RunPlan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again.
 
     Args:
         folder, options, events, ask: as for `run_pipeline`.
         data_ready: called once the request is understood and there is data for it.
+        images: most pictures of train, val and test where the person names none; None = the profile's.
     """
     from autommlab.data.embedded import of_drawings
 
-    profile = settings.profile(options.profile)
+    profile = options.budget
 
     def select_data() -> Bag:
         from autommlab.data.bag import select_bag
 
         budget = profile.tasks[request.model.task]
+        if images is not None and options.fixed(request.model.task).images is None:
+            budget = budget.model_copy(update={"images": images})
         return select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
 
     def select_model() -> ModelChoice:
@@ -229,37 +291,16 @@ def plan_in(
     return RunPlan(request=request, bag=bag, choice=choice)
 
 
-class StudyInputs(NamedTuple):
-    """What `run_study` takes, worked out from a plan."""
-
-    setup: TrialSetup
-    space: SearchSpace
-    options: StudyOptions
-    default_configuration: Configuration
-
-
 def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
-    """Setup, space, budget and default configuration of the study that a plan asks for."""
-    from autommlab.models.recipe import default_configuration
-    from autommlab.training.runner_config import TrialSetup
-    from autommlab.training.search_space import search_space
-    from autommlab.training.study import StudyOptions
+    """Setup, space, budget and default configuration of a study by trials, not by time: what searchers are compared on.
 
-    profile = settings.profile(options.profile)
-    budget = profile.tasks[plan.request.model.task]
-    space = search_space(budget)
-    study = StudyOptions(
-        searcher=options.searcher,
-        scheduler=options.scheduler,
-        trials=_trials(options),
-        time_budget_s=None if options.time_min is None else options.time_min * 60,
-        max_concurrent=options.concurrent,
-        cpus_per_trial=options.cpus,
-        gpus_per_trial=options.gpus,
-        workers_per_trial=options.workers_per_trial,
-    )
-    setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
-    return StudyInputs(setup, space, study, default_configuration(plan.choice.entry, space=space))
+    Args:
+        options: of the run.
+        plan: of its first three stages.
+    """
+    from autommlab.planning.studies import fixed_search, search_inputs
+
+    return search_inputs(options, plan.bag, plan.choice, fixed_search(options, plan.request.model.task))
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
@@ -293,43 +334,121 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
     return outcome.request
 
 
-def _train(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
-    from autommlab.training.study import run_study
+def _with_time(
+    plan: RunPlan, options: RunOptions, folder: RunFolder, events: Events, where: Where, clock: RunClock
+) -> RunPlan:
+    """The run's plan with how its time is spent."""
+    from autommlab.data.bag_part import with_part
+    from autommlab.planning.again import seconds_now
+    from autommlab.planning.stage import TimeOfRun
+    from autommlab.planning.studies import fixed_plan
 
-    setup, space, study, default_configuration = study_inputs(options, plan)
-    left = _seconds_left(options, folder)
-    if left is not None:  # an earlier call has used some; Ray Tune takes no 0
-        study = study.model_copy(update={"time_budget_s": max(1.0, left)})
-    service = service_for([study.searcher], tell=lambda words: events.emit("progress", "training", words))
-    with ray_session(where.address, priority=where.priority):
-        return run_study(
-            setup,
-            space,
-            study,
-            folder=folder.study,
+    def make() -> Plan:
+        earlier = _earlier(folder, before("plan"))
+        asked_s = seconds_now(options, earlier, clock.spent_s())
+        # Trials without a plan are those of a release before there were plans: its bounds are the profile's.
+        if asked_s is None or (earlier is None and (folder.study / "trials.jsonl").exists()):
+            return fixed_plan(options, plan.request.model.task)
+        made = _planned(plan, options, events, where, TimeOfRun(asked_s, clock.spent_s, earlier))
+        for words in made.lacking:
+            events.emit("warning", "plan", words)
+        for words in (*made.reasons, *made.more):
+            events.emit("note", "plan", words)
+        for fidelity in (made.search, made.full):  # before nodes that do not share the disk look for the lists
+            if fidelity is not None:
+                with_part(plan.bag, "val", fidelity.val_images)
+        return made
+
+    return plan.model_copy(update={"plan": _recorded("plan", "plan", Plan, folder, events, make)})
+
+
+def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, time_of_run: TimeOfRun) -> Plan:
+    from autommlab.planning.machine import at_hand
+    from autommlab.planning.stage import make_plan
+
+    with at_hand(options, where.address, where.priority) as machine:
+        return make_plan(
+            options,
+            plan.request,
+            plan.bag,
+            plan.choice,
+            time=time_of_run,
+            machine=machine,
             events=events,
-            default_configuration=default_configuration,
-            service=service,
-            place=where.mirror.place if where.mirror else None,
         )
+
+
+def _trained(
+    options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where, clock: RunClock
+) -> tuple[RunPlan, StudyResult]:
+    """The search, then the finalists; each where the plan has it. Also the plan, less what came to nothing."""
+    from autommlab.planning.training import PlannedTraining
+
+    with contextlib.ExitStack() as session:
+        run = PlannedTraining(options, plan.bag, plan.choice, plan.made, folder, events, where, clock, session)
+        full = plan.made.full
+        if full is None:
+            return plan, _searched(run, "study")
+        searched = _searched_if_possible(run)
+        try:
+            study = _recorded(
+                "final", "study", StudyResult, folder, events, lambda: run.finals(full, searched), limit_s=full.seconds
+            )
+        except NoResultError as error:
+            if searched is None:
+                raise
+            reason = str(error).partition("\n")[0].rstrip(":")
+            events.emit("warning", "final", f"{reason}: the best trial of the search is delivered as it is")
+            plan = plan.model_copy(update={"plan": plan.made.model_copy(update={"full": None})})
+            folder.write("plan", plan.made)
+            return plan, _searched(replace(run, plan=plan.made), "study")
+        return plan, study
+
+
+def _searched(run: PlannedTraining, name: str) -> StudyResult:
+    search = run.plan.search
+    if search is None:
+        raise ValueError("a plan without finalists has a search")
+    return _recorded(
+        "training", name, StudyResult, run.folder, run.events, lambda: run.search(search), limit_s=search.seconds
+    )
+
+
+def _searched_if_possible(run: PlannedTraining) -> StudyResult | None:
+    """The search of a run whose finalists follow; None where there is none, or none of its trials has a result."""
+    if run.plan.search is None:
+        return None
+    try:
+        return _searched(run, "search")
+    except NoResultError as error:
+        reason = str(error).partition("\n")[0].rstrip(":")
+        run.events.emit("warning", "training", f"{reason}: the default configuration is trained alone")
+        return None
 
 
 def _deploy(plan: RunPlan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
     from autommlab.deployment.stage import deploy
 
-    return deploy(plan.request, plan.bag, plan.choice, study, folder=folder.path, events=events)
+    return deploy(plan.request, plan.bag, plan.delivered, study, folder=folder.path, events=events)
 
 
 def _recorded(
-    stage: str, name: str, kind: type[Record], folder: RunFolder, events: Events, make: Callable[[], Record]
+    stage: str,
+    name: str,
+    kind: type[Record],
+    folder: RunFolder,
+    events: Events,
+    make: Callable[[], Record],
+    limit_s: float | None = None,
 ) -> Record:
-    """The record of a stage: read if it is there, else made and stored."""
+    """The record of a stage: read if it is there, else made and stored; `limit_s` is told to the display."""
     number = STAGES.index(stage) + 1
     known = folder.read(name, kind)
     if known is not None:
         events.emit("stage-skipped", stage, "done before", number=number, total=len(STAGES))
         return known
-    events.emit("stage-started", stage, _DOING[stage], number=number, total=len(STAGES))
+    limit = {} if limit_s is None else {"limit_s": limit_s}
+    events.emit("stage-started", stage, _DOING[stage], number=number, total=len(STAGES), **limit)
     started = time.monotonic()
     try:
         record = make()

@@ -7,6 +7,7 @@ registry of user data sets (default: the user's cache folder).
 """
 
 import os
+import sys
 
 from pydantic import BaseModel, ConfigDict
 
@@ -69,12 +70,16 @@ def trials_at_once() -> int:
     return int(text)
 
 
+#: Most images of train, val and test; None = every one.
+Images = tuple[int | None, int | None, int | None]
+
+
 class TaskBudget(BaseModel):
     """Bounds of one task under a profile.
 
     Attributes:
         input_size: (width, height) in pixels of training and inference.
-        images: most images of (train, val, test).
+        images: most images of (train, val, test), None = every one.
         iterations: (fewest, most) optimiser steps of a trial.
         batch_size: (smallest, largest) images a step.
         reports: validations per trial, evenly spaced, the last at its end.
@@ -83,10 +88,16 @@ class TaskBudget(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     input_size: tuple[int, int]
-    images: tuple[int, int, int]
+    images: Images
     iterations: tuple[int, int]
     batch_size: tuple[int, int]
     reports: int = 3
+
+    @property
+    def caps(self) -> tuple[int, int, int]:
+        """Most images of train, val and test as numbers."""
+        train, val, test = (sys.maxsize if most is None else most for most in self.images)
+        return train, val, test
 
 
 class Profile(BaseModel):
@@ -95,7 +106,8 @@ class Profile(BaseModel):
     Attributes:
         max_params_m, max_flops_g: heaviest model considered, millions of parameters and GFLOPs at
             the profile's input size; a model named in the request is not bound by them.
-        trials: trials of a study unless `--trials` says otherwise.
+        trials: trials of a study unless `--trials` or a plan says otherwise.
+        minutes: of a whole run unless `--time` or `--trials` says otherwise; None = no limit, and no plan.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
         prefer_light: among pretrained candidates take the lightest instead of the best score.
     """
@@ -109,6 +121,7 @@ class Profile(BaseModel):
     cpus_per_trial: float
     gpus_per_trial: float
     prefer_light: bool
+    minutes: float | None = None
     tasks: dict[Task, TaskBudget]
 
 
@@ -120,6 +133,7 @@ _LAPTOP = Profile(
     cpus_per_trial=1,
     gpus_per_trial=0,
     prefer_light=True,
+    minutes=5,
     tasks={
         Task.CLASSIFICATION: TaskBudget(
             input_size=(64, 64), images=(640, 200, 200), iterations=(20, 80), batch_size=(4, 32)

@@ -68,7 +68,7 @@ def profiles() -> str:
     rows = []
     for profile in PROFILES.values():
         for task, budget in profile.tasks.items():
-            sizes = [f"{images:,}" for images in budget.images]
+            sizes = ["all" if most is None else f"{most:,}" for most in budget.images]
             rows.append(
                 [
                     f"`{profile.name}`", task.value, str(profile.trials), "x".join(map(str, budget.input_size)),

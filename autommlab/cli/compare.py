@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from autommlab.cli.budget import (
+    BatchOption,
+    BudgetOption,
+    ImagesOption,
+    InputSizeOption,
+    IterationsOption,
+    with_budget_file,
+)
 from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
 
 
@@ -22,6 +30,11 @@ def compare(
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
+    budget: BudgetOption = None,
+    input_size: InputSizeOption = None,
+    images: ImagesOption = None,
+    iterations: IterationsOption = None,
+    batch: BatchOption = None,
     scheduler: Annotated[str, typer.Option(help="Who stops hopeless trials: none, asha or median.")] = "none",
     concurrent: Annotated[int, typer.Option(help="Trials at once; 0 = as many as fit.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder; the same command again goes on with it.")] = Path("runs/compare"),
@@ -40,6 +53,8 @@ def compare(
     from autommlab.progress.events import Events
 
     asked = searchers_named(searchers)
+    file: dict[str, Any] = {"budget_file": budget}
+    problems = with_budget_file(file)
     run = RunOptions(
         text=request,
         parse=None if parse is None else parse.expanduser().resolve(),
@@ -47,6 +62,11 @@ def compare(
         model=model,
         weights=None if weights is None else weights.expanduser().resolve(),
         profile=profile,
+        **file,
+        input_size=input_size,
+        images=images,
+        iterations=iterations,
+        batch_size=batch,
         scheduler=scheduler,
         trials=trials,
         concurrent=concurrent,
@@ -54,7 +74,7 @@ def compare(
     options = CompareOptions(run=run, searchers=asked, seeds=seeds)
     command = command_line()
     events = Events() if as_json else Events(Display())
-    check_options(run, address)
+    check_options(run, address, problems)
     with going_on():
         result = run_compare(options, out.resolve(), events, address=address, command=command)
     plot = draw_comparison(result, out / PLOT_FILE)

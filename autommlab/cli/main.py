@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 import typer
 
 from autommlab.cli.bench import bench_app
+from autommlab.cli.budget import profiles
 from autommlab.cli.compare import compare
 from autommlab.cli.data import data_app
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
@@ -45,6 +46,7 @@ app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.command(name="status")(status_command)
+app.command()(profiles)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(serve_app, name="serve")

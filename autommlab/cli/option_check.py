@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from autommlab import settings
+from autommlab.budget import READERS
 from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, unknown
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
@@ -16,12 +17,13 @@ from autommlab.understanding.text import clean
 LARGEST_SEED = 2**32 - 1
 
 
-def check_options(options: RunOptions, address: str | None = None) -> None:
+def check_options(options: RunOptions, address: str | None = None, problems: Sequence[AutoMMLabError] = ()) -> None:
     """Refuse what cannot work.
 
     Args:
         options: of a run.
         address: of the Ray cluster that was named, if one was.
+        problems: what is known to be wrong already.
 
     Raises:
         AutoMMLabError: the only problem, or a RequestError that lists all of them.
@@ -32,12 +34,13 @@ def check_options(options: RunOptions, address: str | None = None) -> None:
         lambda: _weights(options),
         lambda: _address(address),
     )
-    problems = [*_names(options), *_numbers(options), *(found for check in checks for found in _problems(check))]
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        told = "\n".join(f"  {problem}" for problem in problems)
-        raise RequestError(f"the options have {len(problems)} problems:\n{told}")
+    looked_at = (found for check in checks for found in _problems(check))
+    all_problems = [*problems, *_names(options), *_numbers(options), *_bounds(options), *looked_at]
+    if len(all_problems) == 1:
+        raise all_problems[0]
+    if all_problems:
+        told = "\n".join(f"  {problem}" for problem in all_problems)
+        raise RequestError(f"the options have {len(all_problems)} problems:\n{told}")
 
 
 def _problems(check: Callable[[], None]) -> list[AutoMMLabError]:
@@ -78,6 +81,17 @@ def _numbers(options: RunOptions) -> Iterator[AutoMMLabError]:
     for name, value, fits, allowed in limits:
         if value is not None and not fits:
             yield RequestError(f"--{name} is {value:g}; it takes {allowed}")
+
+
+def _bounds(options: RunOptions) -> Iterator[AutoMMLabError]:
+    names = {"batch_size": "batch"}
+    for field, read in READERS.items():
+        text = getattr(options, field)
+        try:
+            if text is not None:
+                read(text)
+        except ValueError as error:
+            yield RequestError(f"--{names.get(field, field).replace('_', '-')} is {text!r}; {error}")
 
 
 def _above_zero(value: float | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -10,15 +11,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autommlab.cli.budget import (
+    BatchOption,
+    BudgetOption,
+    ImagesOption,
+    InputSizeOption,
+    IterationsOption,
+    with_budget_file,
+)
 from autommlab.cli.shared import going_on, names_with_commas, say
 from autommlab.common.errors import RequestError
 
 #: Names of options that differ from those of the fields.
-_FIELDS = {"request": "text", "time": "time_min"}
+_FIELDS = {"request": "text", "time": "time_min", "budget": "budget_file", "batch": "batch_size"}
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "engine", "device"),
-    "Budget": ("profile", "trials", "time", "concurrent", "seed"),
+    "Budget": (
+        "profile",
+        "budget",
+        "input_size",
+        "images",
+        "iterations",
+        "batch",
+        "trials",
+        "time",
+        "concurrent",
+        "seed",
+    ),
     "Search": ("searcher", "scheduler"),
     "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial"),
     "Output": ("out", "resume", "require", "dry_run", "as_json"),
@@ -30,7 +50,7 @@ if TYPE_CHECKING:
     from autommlab.options import RunOptions
     from autommlab.pipeline import RunOutcome
     from autommlab.progress.events import Events
-    from autommlab.storage.run_target import RunTarget
+    from autommlab.storage.run_target import RunTarget, Where
 
 
 def run(
@@ -47,6 +67,11 @@ def run(
     engine: Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
+    budget: BudgetOption = None,
+    input_size: InputSizeOption = None,
+    images: ImagesOption = None,
+    iterations: IterationsOption = None,
+    batch: BatchOption = None,
     searcher: Annotated[
         str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: llm+grid]")
     ] = None,
@@ -54,7 +79,10 @@ def run(
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Trials, 1 or more. [default: the profile's]")] = None,
-    time: Annotated[float | None, typer.Option(help="Minutes for training. [default: no limit]")] = None,
+    time: Annotated[
+        float | None,
+        typer.Option(help="Minutes of the whole run. [default: the profile's (laptop: 5), none with --trials]"),
+    ] = None,
     concurrent: Annotated[int | None, typer.Option(help="Trials at once. [default: as many as fit]")] = None,
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a trial. [default: the profile's]")] = None,
     gpus_per_trial: Annotated[
@@ -97,6 +125,7 @@ def run(
     from autommlab.storage.run_target import Where, run_target
 
     given = given_options(context.params)
+    problems = with_budget_file(given)
     if resume and out:
         raise RequestError(f"--resume {resume} goes on in its own place; leave out --out {out}")
     if submitted_as is not None:
@@ -106,11 +135,11 @@ def run(
     known = run_target(resume, resume=True) if resume else None
     options = _options(given, known)
     # A run that goes on has its text and files read already; they may be gone.
-    check_options(options if known is None else _changeable(options), address)
+    check_options(options if known is None else _changeable(options), address, problems)
     display, ask = _display(as_json)
     events = Events(display)
     if dry_run:
-        _show_plan(options, events, ask, as_json=as_json)
+        _show_plan(options, events, ask, Where(address, priority=priority), as_json=as_json)
         return
     target = known or run_target(out or str(default_folder(options.text)))
     with going_on(_again(target.name), kept=(target.folder / "options.json").exists):
@@ -157,7 +186,7 @@ def _options(given: dict[str, Any], known: RunTarget | None) -> RunOptions:
         return RunOptions.model_validate(given)
     require_no_comparison(known.folder)
     stored = RunFolder(known.folder).options()
-    options = stored.model_copy(update=given)
+    options = RunOptions.model_validate({**dict(stored), **given})
     refused = stored.differences(options).refused
     if refused:
         raise ResumeError(
@@ -187,26 +216,21 @@ def _display(as_json: bool) -> tuple[Any, Any]:
     return display, asker(display.close)
 
 
-def _show_plan(options: RunOptions, events: Events, ask: Any, *, as_json: bool) -> None:
+def _show_plan(options: RunOptions, events: Events, ask: Any, where: Where, *, as_json: bool) -> None:
     import tempfile
 
-    from autommlab import pipeline, settings
+    from autommlab import pipeline
 
     with tempfile.TemporaryDirectory(prefix="autommlab-plan-") as scratch:
-        plan = pipeline.plan(options, Path(scratch), events, ask=ask)
+        plan = pipeline.plan(options, Path(scratch), events, where=where, ask=ask)
     if as_json:
         print(plan.model_dump_json(by_alias=True))
         return
-    profile = settings.profile(options.profile)
-    budget = profile.tasks[plan.request.model.task]
     say(f"Would train {plan.choice.entry.title} on {', '.join(plan.bag.datasets)} ({', '.join(plan.bag.classes)}):")
-    say(
-        f"  {options.trials or profile.trials} trials by {options.searcher}, "
-        f"{budget.iterations[0]}..{budget.iterations[1]} iterations each, "
-        f"images of {plan.choice.input_size[0]}x{plan.choice.input_size[1]}"
-    )
     for reason in plan.choice.reasons:
         say(f"  {reason}")
+    if plan.plan is not None:
+        say(f"  {plan.plan.summary()}; proposals by {options.searcher}")
     say(f"  then deploy for {plan.request.deploy.inference_engine}. Nothing was trained (--dry-run).")
 
 
@@ -235,14 +259,20 @@ def _next_steps(outcome: RunOutcome, name: str) -> list[str]:
     given = missed & {"device", "inference engine"}
     steps = []
     if missed - costs - given:
-        more = 2 * len(outcome.study.trials)
-        steps.append(f"For a better figure, search on: {_again(name)} --trials {more}")
-        steps.append("Or start a new run with more data, a larger --profile (longer trials) or another --model.")
+        steps.append(f"For a better figure, go on: {_again(name)} {_more(outcome)}")
+        steps.append("Or start a new run with more data or another --model.")
     if costs:
         steps.append("For a lighter or faster model, start a new run with a smaller --model (`autommlab models list`).")
     if given:
         steps.append("For another engine or device, start a new run with --engine or --device; the notes say why not.")
     return steps
+
+
+def _more(outcome: RunOutcome) -> str:
+    """The option that lets a run go on for longer: time where time is its limit, else trials."""
+    if outcome.plan.time is None:
+        return f"--trials {2 * len(outcome.study.trials)}"
+    return f"--time {math.ceil(outcome.plan.time.asked_s / 60 * 3)}"
 
 
 def _require_met(outcome: RunOutcome) -> None:

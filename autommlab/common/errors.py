@@ -64,6 +64,10 @@ class TrainingError(AutoMMLabError):
     may_pass = True
 
 
+class NoResultError(TrainingError):
+    """Not one trial of a study has a result: all failed, or none finished in time."""
+
+
 class DeploymentError(AutoMMLabError):
     """No engine could take the trained model."""
 

@@ -93,8 +93,8 @@ def _split(plan: BagPlan, budget: TaskBudget, seed: int, notes: list[str]) -> tu
     for part in plan.parts:
         loaded = bag_choice.load_samples(part.spec, list(part.labels))
         points = loaded.keypoints if plan.task is Task.KEYPOINT else None
-        parts.append(make_splits(_items(part, loaded, plan, notes), budget.images, seed, notes))
-    return capped(parts, budget.images, seed, notes, plan.other), points
+        parts.append(make_splits(_items(part, loaded, plan, notes), budget.caps, seed, notes))
+    return capped(parts, budget.caps, seed, notes, plan.other), points
 
 
 def unseen_labels(splits: Splits, plan: BagPlan) -> list[int]:

@@ -122,12 +122,23 @@ def _training(study: StudyResult) -> str:
     return "\n".join(
         [
             "## Training",
-            f"Best of {len(study.trials)} trials by {study.objective} on val, seed {study.best.seed}.",
+            _chosen(study),
             "",
             "| hyperparameter | value |",
             "|---|---|",
             *settings,
         ]
+    )
+
+
+def _chosen(study: StudyResult) -> str:
+    """How the winner was found."""
+    found = f"Best of {len(study.trials)} trials by {study.objective} on val, seed {study.best.seed}."
+    if not study.finals:
+        return found
+    return (
+        f"Best by {study.objective} on val of {len(study.finals)} finalists, trained at the full fidelity after "
+        f"a search of {len(study.trials)} shorter trials; seed {study.best.seed}."
     )
 
 

@@ -12,6 +12,7 @@ from autommlab.bundle_runtime import pictures
 from autommlab.common.checkpoint_loader import load_checkpoint
 from autommlab.common.errors import DeploymentError, ModelError
 from autommlab.compat import quiet_toolboxes
+from autommlab.data.bag_part import evenly, part_of_coco
 from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import Bag
 from autommlab.tasks import Task
@@ -104,16 +105,14 @@ def _subset(bag: Bag, images: int, scratch: Path) -> Path:
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".json":
         coco = json.loads(text)
-        coco["images"] = _readable(_evenly(coco["images"], images), lambda image: image["file_name"])
-        kept = {image["id"] for image in coco["images"]}
-        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in kept]
-        target.write_text(json.dumps(coco), encoding="utf-8")
+        kept = _readable(evenly(coco["images"], images), lambda image: image["file_name"])
+        target.write_text(json.dumps(part_of_coco(coco, kept)), encoding="utf-8")
     elif bag.task is Task.SEGMENTATION:
-        pairs = _readable(_evenly(read_pairs(source), images), lambda pair: pair[0])
+        pairs = _readable(evenly(read_pairs(source), images), lambda pair: pair[0])
         target.write_text("".join(f"{image}\t{mask}\n" for image, mask in pairs), encoding="utf-8")
     else:
         lines = [line for line in text.split("\n") if line]
-        chosen = _readable(_evenly(lines, images), lambda line: line.rpartition(" ")[0])
+        chosen = _readable(evenly(lines, images), lambda line: line.rpartition(" ")[0])
         target.write_text("".join(f"{line}\n" for line in chosen), encoding="utf-8")
     return target
 
@@ -130,9 +129,3 @@ def _readable(items: list[Any], path_of: Callable[[Any], str]) -> list[Any]:
     if not kept:
         raise DeploymentError(f"no test image is left to verify the bundle with: {reason}")
     return kept
-
-
-def _evenly(items: list[Any], count: int) -> list[Any]:
-    if len(items) <= count:
-        return items
-    return [items[i * len(items) // count] for i in range(count)]

@@ -16,7 +16,7 @@ from autommlab import settings
 from autommlab.common.errors import JobError, unknown
 from autommlab.common.ray_address import require_job_server, use_token_file
 from autommlab.common.signing import TRUST_VARIABLE, trusts_all
-from autommlab.jobs.entrypoint import PARSE_FILE, JobPlan
+from autommlab.jobs.entrypoint import JobPlan
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
@@ -56,15 +56,15 @@ class Jobs:
             self.client: JobSubmissionClient = JobSubmissionClient(address)
 
     def submit(self, plan: JobPlan) -> None:
-        """Start the job; its parse goes with it.
+        """Start the job; its files go with it.
 
         Raises:
             JobError: the cluster refuses it.
         """
         with tempfile.TemporaryDirectory(prefix="autommlab-job-") as folder, _errors("the job was not accepted"):
             environment: dict[str, Any] = {"env_vars": {TRUST_VARIABLE: "1"}} if trusts_all() else {}
-            if plan.parse is not None:
-                shutil.copyfile(plan.parse, Path(folder) / PARSE_FILE)
+            for name, path in plan.files.items():
+                shutil.copyfile(path, Path(folder) / name)
                 environment["working_dir"] = folder
             self._accepted(plan, environment)
 

@@ -17,8 +17,8 @@ from autommlab.common.files import storage_errors
 from autommlab.common.storage import is_uri
 from autommlab.storage.run_folder import default_folder
 
-#: Name of the parse in the job's own folder.
-PARSE_FILE = "request.json"
+#: Names in the job's own folder of the files that go with it.
+PARSE_FILE, BUDGET_FILE = "request.json", "budget.yaml"
 #: Proof in a run folder that the job sees the disk of who submitted it.
 SUBMITTED_FILE = ".submitted"
 #: Options of `run` that make no sense in a job.
@@ -34,14 +34,14 @@ class JobPlan:
         command: words of the job's command line.
         text: the request, for lists of jobs.
         out: folder (absolute) or URI of the results.
-        parse: file of this machine whose content goes with the job, None = none.
+        files: name in the job's own folder -> file of this machine whose content goes with the job.
     """
 
     job_id: str
     command: tuple[str, ...]
     text: str
     out: str
-    parse: Path | None
+    files: dict[str, Path]
 
     @property
     def entrypoint(self) -> str:
@@ -52,7 +52,7 @@ class JobPlan:
 def plan_job(given: dict[str, Any], options: Sequence[Option]) -> JobPlan:
     """The job that runs `autommlab run` with these values.
 
-    Paths of this machine become absolute, and the parse becomes a file of the job. Results in a
+    Paths of this machine become absolute; the parse and the budget become files of the job. Results in a
     folder need a disk that the cluster shares: the job looks for a mark that is left there.
 
     Args:
@@ -60,16 +60,16 @@ def plan_job(given: dict[str, Any], options: Sequence[Option]) -> JobPlan:
         options: of `run`.
 
     Raises:
-        RequestError: an option that a job cannot have, or an unreadable parse.
+        RequestError: an option that a job cannot have, or an unreadable parse or budget.
         StorageError: the folder for the results cannot be written here.
     """
     values = {name: value for name, value in given.items() if name not in ("request", *_NOT_IN_A_JOB)}
     if given.get("dry_run"):
         raise RequestError("a dry run needs no cluster: use `autommlab run --dry-run`")
     job_id = f"autommlab-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
-    parse = _checked(values["parse"])
-    if parse is not None:
-        values["parse"] = PARSE_FILE
+    files = _files(values["parse"], values["budget"])
+    values["parse"] = PARSE_FILE if PARSE_FILE in files else None
+    values["budget"] = BUDGET_FILE if BUDGET_FILE in files else None
     for name in ("weights", "data"):
         if values[name] is not None and Path(values[name]).expanduser().exists():
             values[name] = Path(values[name]).expanduser().resolve()
@@ -81,7 +81,7 @@ def plan_job(given: dict[str, Any], options: Sequence[Option]) -> JobPlan:
         values["submitted_as"] = job_id
     values[which] = out
     words = ["autommlab", "run", *_words(values, options), *(["--", text] if text else [])]
-    return JobPlan(job_id, tuple(words), text, out, parse)
+    return JobPlan(job_id, tuple(words), text, out, files)
 
 
 def require_shared(folder: Path, job_id: str) -> None:
@@ -105,13 +105,19 @@ def _shared(folder: Path, job_id: str) -> str:
     return str(folder)
 
 
-def _checked(parse: Path | None) -> Path | None:
-    if parse is None:
-        return None
+def _files(parse: Path | None, budget: Path | None) -> dict[str, Path]:
+    """The files that go with a job, looked at before."""
+    from autommlab.budget import read_budget
     from autommlab.understanding.request import ModelRequest
 
-    ModelRequest.read(parse.expanduser())
-    return parse.expanduser().resolve()
+    files = {}
+    if parse is not None:
+        ModelRequest.read(parse.expanduser())
+        files[PARSE_FILE] = parse.expanduser().resolve()
+    if budget is not None:
+        read_budget(budget.expanduser())
+        files[BUDGET_FILE] = budget.expanduser().resolve()
+    return files
 
 
 def _words(values: dict[str, Any], options: Sequence[Option]) -> list[str]:

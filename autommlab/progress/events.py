@@ -25,7 +25,7 @@ class Event:
 
     Attributes:
         kind: what sort of thing.
-        stage: understanding, data, model, training, deployment, report or "".
+        stage: one of `progress.state.STAGES`, report or "".
         message: one sentence for a person.
         data: plain JSON values for a program.
         time: seconds since the epoch.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from autommlab.data.records import Bag
     from autommlab.deployment.records import Deployment
     from autommlab.models.records import ModelChoice
+    from autommlab.planning.records import Plan
+    from autommlab.settings import Profile
     from autommlab.training.records import StudyResult, TrialRecord
     from autommlab.understanding.request import ModelRequest
 
@@ -44,8 +46,10 @@ class ReportContent:
     Attributes:
         text: the sentence as the person wrote it; "" where only a parse was given.
         sample_images: training images with their annotations, see `samples.training_pictures`.
-        trials: trials so far, read only while `study` is None.
+        plan: how the time of the run is spent.
+        trials, finals: trials and trainings of finalists so far, read only while `study` is None.
         sample_predictions: test images with predictions, see `samples.predicted_pictures`.
+        budget: what the run may use; None where that is not known.
         planned_trials: trials that the study may use.
         versions: package -> version, and other facts on the machine.
         command: command line of the run, as typed.
@@ -63,8 +67,11 @@ class ReportContent:
     bag: Bag | None = None
     sample_images: tuple[Picture, ...] = ()
     choice: ModelChoice | None = None
+    plan: Plan | None = None
     study: StudyResult | None = None
     trials: tuple[TrialRecord, ...] = ()
+    finals: tuple[TrialRecord, ...] = ()
+    budget: Profile | None = None
     planned_trials: int | None = None
     deployment: Deployment | None = None
     sample_predictions: tuple[Picture, ...] = ()
@@ -85,12 +92,22 @@ class ReportContent:
         return tuple(sorted(trials, key=lambda trial: trial.number))
 
     @property
+    def all_finals(self) -> tuple[TrialRecord, ...]:
+        """Trainings of the finalists at the full fidelity, or those so far, by number."""
+        finals = self.study.finals if self.study else self.finals
+        return tuple(sorted(finals, key=lambda trial: trial.number))
+
+    @property
     def best(self) -> TrialRecord | None:
-        """The winner, or the best so far; None while no trial has a real score."""
+        """The winner, or the best so far; None while no training has a real score."""
         if self.study:
             return self.study.best
-        real = [trial for trial in self.all_trials if is_scored(trial.status)]
-        return max(real, key=lambda trial: trial.score, default=None)
+        return _best(self.all_finals) or self.best_trial
+
+    @property
+    def best_trial(self) -> TrialRecord | None:
+        """Of the search; None while none has a real score."""
+        return _best(self.all_trials)
 
     @property
     def objective(self) -> str:
@@ -100,3 +117,8 @@ class ReportContent:
         if self.study:
             return self.study.objective
         return objective(self.request.model.task).name if self.request else "score"
+
+
+def _best(trials: tuple[TrialRecord, ...]) -> TrialRecord | None:
+    real = [trial for trial in trials if is_scored(trial.status)]
+    return max(real, key=lambda trial: trial.score, default=None)

@@ -60,7 +60,8 @@ def render(content: ReportContent) -> str:
         next_steps=rows.next_steps(content),
         parse=rows.parse_rows(content.request) if content.request else [],
         counts=rows.class_counts(content.bag) if content.bag else [],
-        trials=rows.trial_rows(content),
+        trials=rows.trial_rows(content.all_trials, content.best_trial),
+        finals=rows.trial_rows(content.all_finals, content.best),
         llm_note=rows.llm_note(content),
         skipped=rows.skipped_images(content),
         stages=rows.stage_rows(content),
@@ -79,7 +80,7 @@ def _title(content: ReportContent) -> str:
 
 def _plots(content: ReportContent) -> dict[str, Any]:
     """SVG text by name; matplotlib writes it, so it is safe to go into the page as it is."""
-    trials, best, metric = content.all_trials, content.best, content.objective
+    trials, best, metric = content.all_trials, content.best_trial, content.objective
     if not trials:
         return {}
     from autommlab.report import plots  # matplotlib: half a second, only where there is something to plot

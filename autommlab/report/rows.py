@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autommlab import settings
@@ -94,7 +95,8 @@ def tiles(content: ReportContent) -> list[Tile]:
     if study and metric in study.test_metrics:
         found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", "measured once"))
     if best:
-        found.append(Tile(f"best {metric} on val", f"{best.score:.3f}", f"trial {best.number}"))
+        which = "finalist" if content.all_finals else "trial"
+        found.append(Tile(f"best {metric} on val", f"{best.score:.3f}", f"{which} {best.number}"))
     if content.all_trials:
         failed = sum(not is_scored(trial.status) for trial in content.all_trials)
         planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""
@@ -141,11 +143,16 @@ def next_steps(content: ReportContent) -> list[NextStep]:
 
 
 def _better(content: ReportContent) -> str:
-    """What makes better figures likely, from the profile of this run."""
+    """What makes better figures likely: more time, or where trials are the limit, more of them."""
+    if content.plan and content.plan.time:
+        longer = content.plan.more[0] if content.plan.more else "More pictures help more."
+        return f"For better figures give more time. {longer}"
     trials = f"For better figures take more trials (--trials {_MORE_TRIALS * len(content.all_trials)})"
-    if not content.bag or content.settings.get("Budget profile") != "laptop":
+    if not content.bag or content.budget is None:
         return f"{trials}."
-    here, there = (settings.profile(name).tasks[content.bag.task] for name in ("laptop", "gpu"))
+    here, there = (budget.tasks[content.bag.task] for budget in (content.budget, settings.profile("gpu")))
+    if here.input_size[0] >= there.input_size[0] or here.iterations[1] >= there.iterations[1]:
+        return f"{trials}."
     return (
         f"{trials}, or --profile gpu on a machine with a GPU: {there.input_size[0]} pixels instead of "
         f"{here.input_size[0]}, up to {there.iterations[1]:,} steps a trial instead of {here.iterations[1]}."
@@ -175,9 +182,13 @@ def class_counts(bag: Bag) -> list[ClassCount]:
     ]
 
 
-def trial_rows(content: ReportContent) -> list[TrialRow]:
-    """All trials by number, failed ones too."""
-    best = content.best
+def trial_rows(trials: Sequence[TrialRecord], best: TrialRecord | None) -> list[TrialRow]:
+    """All trials by number, failed ones too.
+
+    Args:
+        trials: of one study.
+        best: the one to stand out.
+    """
     top = best.score if best and best.score > 0 else 1.0
     return [
         TrialRow(
@@ -188,7 +199,7 @@ def trial_rows(content: ReportContent) -> list[TrialRow]:
             duration(trial.setup_s + trial.train_s + trial.val_s),
             *_reason_and_trace(trial),
         )
-        for trial in content.all_trials
+        for trial in trials
     ]
 
 

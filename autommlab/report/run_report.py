@@ -6,11 +6,15 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from autommlab.budget import images_text, range_text, size_text
 from autommlab.common import provenance as machine
 from autommlab.common.errors import AutoMMLabError, StorageError
+from autommlab.common.wording import duration
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.models.records import ModelChoice
+from autommlab.planning.fixed import asked_seconds
+from autommlab.planning.records import Plan
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures
@@ -19,9 +23,10 @@ from autommlab.understanding.request import ModelRequest
 
 if TYPE_CHECKING:
     from autommlab.options import RunOptions
+    from autommlab.settings import TaskBudget
     from autommlab.storage.run_folder import RunFolder
 
-_OPTION_OF_FIELD = {"time_min": "time"}
+_OPTION_OF_FIELD = {"time_min": "time", "batch_size": "batch", "budget_file": "budget"}
 
 
 def write_run_report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:
@@ -46,31 +51,37 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         folder: its records are read; stages without a record were not finished.
         problem: what ended the run early; its first line is shown.
     """
-    from autommlab import settings
     from autommlab.training.ledger import Ledger
     from autommlab.training.usage import usage_of
 
     notes: list[str] = []
     bag = folder.read("bag", Bag)
     deployment = folder.read("deployment", Deployment)
-    trials = options.trials if options.trials is not None else settings.profile(options.profile).trials
+    plan = folder.read("plan", Plan)
+    trials = options.budget.trials
+    if plan is not None:
+        trials = plan.search.trials if plan.search else 0
     ended = tuple(Ledger(folder.study / "trials.jsonl").records)
+    finals = tuple(Ledger(folder.final / "trials.jsonl").records)
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
         bag=bag,
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),
+        plan=plan,
         study=folder.read("study", StudyResult),
         trials=ended,
+        finals=finals,
+        budget=options.budget,
         planned_trials=trials,
         deployment=deployment,
         sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
         versions=machine.facts(),
         command=run_command(options),
-        settings=_settings(options, trials),
+        settings=_settings(options, bag, trials),
         stage_seconds=folder.stage_seconds(),
-        usage=usage_of(options, ended).in_words() if ended else "",
+        usage=usage_of(options, [*ended, *finals]).in_words() if ended or finals else "",
         problem=_in_words(problem),
         run_folder=folder.path,
         notes=tuple(notes),
@@ -83,7 +94,7 @@ def run_command(options: RunOptions) -> str:
     for name, info in type(options).model_fields.items():
         value = getattr(options, name)
         if name != "text" and value != info.default:
-            shown = ",".join(value) if isinstance(value, tuple) else str(value)
+            shown = ",".join(value) if isinstance(value, tuple) else str(getattr(value, "file", value))
             words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
     return shlex.join(words)
 
@@ -105,17 +116,28 @@ def _pictures(what: str, make: Callable[[], tuple[Picture, ...]], notes: list[st
         return ()
 
 
-def _settings(options: RunOptions, trials: int) -> dict[str, str]:
+def _settings(options: RunOptions, bag: Bag | None, trials: int) -> dict[str, str]:
+    asked = asked_seconds(options)
     chosen = {
-        "Budget profile": options.profile,
+        "Budget": options.budget.name,
+        **(_bounds(options.budget.tasks[bag.task]) if bag and asked is None else {}),
         "Searcher": options.searcher,
         "Scheduler": options.scheduler,
         "Trials": str(trials),
-        "Time for training": "no limit" if options.time_min is None else f"{options.time_min:g} min",
+        "Time": "no limit" if asked is None else duration(asked),
         "Seed": str(options.seed),
     }
     given = {"Data set given": options.data, "Model given": options.model, "Weights given": options.weights}
     return chosen | {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _bounds(budget: TaskBudget) -> dict[str, str]:
+    return {
+        "Input size": size_text(budget.input_size),
+        "Most images (train, val, test)": images_text(budget.images).replace(",", ", "),
+        "Iterations": range_text(budget.iterations),
+        "Batch size": range_text(budget.batch_size),
+    }
 
 
 def _in_words(problem: str) -> str:

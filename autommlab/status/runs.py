@@ -10,11 +10,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from autommlab import settings
 from autommlab.common import jsonl
 from autommlab.common.errors import ResumeError
 from autommlab.common.storage import is_uri, place_errors, place_of, read_whole
 from autommlab.common.trial_status import is_scored
+from autommlab.options import RunOptions
+from autommlab.planning.records import Plan
 from autommlab.progress.events import Event
 from autommlab.progress.state import Watched
 from autommlab.status.records import RunStatus
@@ -24,8 +25,8 @@ from autommlab.training.records import TrialRecord
 from autommlab.training.usage import LLM_FILE, llm_usage, usage_of
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
-_TRIALS_FILE = "study/trials.jsonl"
-_READ = ("options.json", "events.jsonl", _TRIALS_FILE, f"study/{LLM_FILE}")
+_TRIALS_FILE, _FINALS_FILE = "study/trials.jsonl", "final/trials.jsonl"
+_READ = ("options.json", "plan.json", "events.jsonl", _TRIALS_FILE, _FINALS_FILE, f"study/{LLM_FILE}")
 _EVENT = TypeAdapter(Event)
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
@@ -75,25 +76,35 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
     # Lines that are damaged or half written at this moment are left out; mending them is for the run itself.
     events = jsonl.read_records(folder.events, _EVENT.validate_json).records
     trials = jsonl.read_records(folder.path / _TRIALS_FILE, TrialRecord.model_validate_json).records
+    finals = jsonl.read_records(folder.path / _FINALS_FILE, TrialRecord.model_validate_json).records
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"
-    best = best_record(trials)
+    best = best_record(finals) or best_record(trials)
     return RunStatus(
         folder=str(folder.path),
         text=options.text,
         stage=FINISHED if finished else watched.stage,
         doing=last.message if last else "",
         trials_done=len(trials),
-        trials_total=options.trials or settings.profile(options.profile).trials,
+        trials_total=_planned_trials(folder, options),
         metric=watched.metric,
         best=best.score if best else None,
         failures=dict(Counter(trial.status for trial in trials if not is_scored(trial.status))),
         fallbacks=sum(bool(trial.fallback) for trial in trials),
-        usage=usage_of(options, trials, llm_usage(folder.study)),
+        usage=usage_of(options, [*trials, *finals], llm_usage(folder.study)),
         left_s=_left(watched, now) if not finished and (elsewhere or folder.is_held) else None,
         silent_s=max(0.0, now - last.time) if last else None,
     )
+
+
+def _planned_trials(folder: RunFolder, options: RunOptions) -> int:
+    """Of the search: the plan's, the budget's where there is none yet or it is being written."""
+    with contextlib.suppress(ResumeError):
+        plan = folder.read("plan", Plan)
+        if plan is not None:
+            return plan.search.trials if plan.search else 0
+    return options.budget.trials
 
 
 def _left(watched: Watched, now: float) -> float | None:

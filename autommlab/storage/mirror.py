@@ -3,7 +3,7 @@
 The run works in a folder of this machine. `push` copies what is new there to the storage, each
 file whole, records after the data that they speak of; so a copy that a crash left half done is
 still one that a run can go on from. `fetch` brings it to another machine. Ray writes its own
-state (`study/ray`) to the storage itself.
+state (`study/ray`, `final/ray`) to the storage itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from autommlab.storage.run_folder import LOCK_FILE
 LIST_FILE = "mirror.json"
 _CHUNK_BYTES = 8 * 2**20
 #: What Ray writes to the storage itself.
-_NOT_OURS = PurePosixPath("study/ray")
+_NOT_OURS = (PurePosixPath("study/ray"), PurePosixPath("final/ray"))
 #: Files that say that something is finished.
 _RECORDS = frozenset({".json", ".jsonl"})
 
@@ -214,7 +214,7 @@ def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
 def _is_ours(name: PurePosixPath) -> bool:
     """A leading dot marks drafts and locks."""
     hidden = any(part.startswith(".") for part in name.parts)
-    return not hidden and str(name) != LIST_FILE and not name.is_relative_to(_NOT_OURS)
+    return not hidden and str(name) != LIST_FILE and not any(map(name.is_relative_to, _NOT_OURS))
 
 
 def _mark(path: Path) -> FileMark:

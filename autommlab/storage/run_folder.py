@@ -33,7 +33,9 @@ class RunFolder:
 
     request.json   the parse              options.json   what was asked on the command line
     bag/           annotation files       model.json     the choice and its reasons
-    study/         trials.jsonl, best/    study.json     the outcome of training
+    plan.json      how the time is spent
+    study/         trials.jsonl, best/    search.json    the search
+    final/         the same of finalists  study.json     the outcome of training
     bundle/        the deployed model     deployment.json
     report.html    for people             events.jsonl   for programs
     """
@@ -42,6 +44,7 @@ class RunFolder:
         self.path = path.resolve()
         self.bag = self.path / "bag"
         self.study = self.path / "study"
+        self.final = self.path / "final"
         self.bundle = self.path / "bundle"
         self.report = self.path / "report.html"
         self.events = self.path / "events.jsonl"
@@ -111,6 +114,17 @@ class RunFolder:
         for name in names:
             (self.path / f"{name}.json").unlink(missing_ok=True)
 
+    def retire(self, name: str) -> None:
+        """Keep a record as that of before; its stage is done again."""
+        with storage_errors(self.path), contextlib.suppress(FileNotFoundError):
+            (self.path / f"{name}.json").replace(self.path / f"{before(name)}.json")
+
+    def retire_final(self) -> None:
+        """Set the trainings of the finalists aside, as `final-1`, `final-2` ...: others follow."""
+        number = 1 + sum(1 for _ in self.path.glob(f"{self.final.name}-*"))
+        with storage_errors(self.path), contextlib.suppress(FileNotFoundError):
+            self.final.replace(self.path / f"{self.final.name}-{number}")
+
     def discard(self) -> None:
         """Remove what a run has left that came to nothing; files of others stay, and their folder."""
         records = ("options.json", "seconds.json", "understanding.json", "request.json")
@@ -133,6 +147,14 @@ class RunFolder:
         """The stored record of that name, None if its stage has not finished."""
         return self._read(name, kind) if (self.path / f"{name}.json").exists() else None
 
+    def require(self, name: str, kind: type[Record]) -> Record:
+        """The stored record of that name.
+
+        Raises:
+            ResumeError: it is not there, is damaged or of another kind.
+        """
+        return self._read(name, kind)
+
     def delete(self, name: str) -> None:
         """Forget a record; its stage is done again."""
         with storage_errors(self.path):
@@ -152,6 +174,11 @@ class RunFolder:
 
     def _read(self, name: str, kind: type[Record]) -> Record:
         return read_record(self.path / f"{name}.json", kind)
+
+
+def before(name: str) -> str:
+    """Of the record that another one has taken the place of."""
+    return f"{name}-before"
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:

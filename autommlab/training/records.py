@@ -87,10 +87,12 @@ class StudyResult(BaseModel):
 
     Attributes:
         objective: canonical name of the maximised figure.
-        best: record of the winner.
+        trials: of the search.
+        finals: trainings of the finalists at the full fidelity; none where the best trial itself is delivered.
+        best: record of the winner: the best of `finals`, or of `trials` where there are none.
         checkpoint: weights of the winner (`state_dict` only), absolute path.
         config_file: dumped OpenMMLab config of the winner, absolute path.
-        val_metrics, test_metrics: canonical name -> fraction.
+        val_metrics, test_metrics: canonical name -> fraction; no TEST figures of a search that finalists follow.
         llm: zero for searchers that ask none.
     """
 
@@ -99,6 +101,7 @@ class StudyResult(BaseModel):
     task: Task
     objective: str
     trials: tuple[TrialRecord, ...]
+    finals: tuple[TrialRecord, ...] = ()
     best: TrialRecord
     checkpoint: RunPath
     config_file: RunPath
@@ -109,8 +112,10 @@ class StudyResult(BaseModel):
 
     def summary(self) -> str:
         """One line: the winner's scores on validation and test."""
-        test = self.test_metrics[self.objective]
-        return f"{self.objective} {self.best.score:.3f} on val, {test:.3f} on test, best of {len(self.trials)}"
+        test = self.test_metrics.get(self.objective)
+        tested = f", {test:.3f} on test" if test is not None else ""
+        many = f"{len(self.finals)} finalists of " if self.finals else ""
+        return f"{self.objective} {self.best.score:.3f} on val{tested}, best of {many}{len(self.trials)} trials"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
 from autommlab.training.class_balance import weigh_classes
 from autommlab.training.data_config import data_config
+from autommlab.training.pace import Deadline
 from autommlab.training.records import Hyperparameters
 from autommlab.training.translate import optimisation_config
 
@@ -24,6 +25,7 @@ class TrialSetup(BaseModel):
     Attributes:
         reports: validations per trial, evenly spaced.
         seed: of initialisation and data order, the same for every trial.
+        deadline: when all trials have to be over, None = no limit. Trials of several workers do not know it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +34,7 @@ class TrialSetup(BaseModel):
     choice: ModelChoice
     reports: int
     seed: int
+    deadline: Deadline | None = None
 
 
 def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, name: str) -> Config:

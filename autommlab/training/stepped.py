@@ -14,6 +14,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, LOOPS
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from autommlab.training.pace import Pace
+
 
 class DivergedError(RuntimeError):
     """The loss is not a finite number any more."""
@@ -31,11 +33,24 @@ class SteppedTrainLoop(IterBasedTrainLoop):
             self.dataloader_iterator.skip_iter(self._iter)
         return self.runner.model
 
-    def advance(self, until: int) -> None:
-        """Train up to and including iteration `until`."""
+    def advance(self, until: int, pace: Pace | None = None) -> None:
+        """Train up to and including iteration `until`.
+
+        Args:
+            until: position in the schedule.
+            pace: passes over positions where there is a deadline.
+        """
         while self._iter < min(until, self._max_iters):
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
+            if pace is not None:
+                self._pass_over(pace.after_step(self._max_iters - self._iter))
+
+    def _pass_over(self, positions: int) -> None:
+        for _ in range(positions):
+            for scheduler in self.runner.param_schedulers:
+                scheduler.step()
+        self._iter += positions
 
 
 @HOOKS.register_module(force=True)

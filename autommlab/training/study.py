@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
-from autommlab.common.errors import ResumeError, StorageError, TrainingError
+from autommlab.common.errors import NoResultError, ResumeError, StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
@@ -59,6 +59,8 @@ _IN_STATE = {
     "node_resource",
 }
 ALL_FOLDER = "all"
+#: A trial begins while the study has time for this part of it.
+_WORTH_BEGINNING = 0.7
 _FIGURES = TypeAdapter(dict[str, float])
 
 
@@ -74,10 +76,14 @@ class StudyOptions(BaseModel):
         workers_per_trial: above 1, each trial is trained by so many processes with DDP, see `training.group` and
             `training.share`; CPUs and GPUs then count for each of them, GPUs 0 or 1. A trial's batch size stays
             that of a step of all workers together.
+        trial_s: expected seconds of a trial; where the setup has a deadline, none begins that has no time for most of
+            it. 0 = all begin.
         node_resource: custom resource that a trial's node must carry; the default is AUTOMMLAB_TRIAL_RESOURCE,
             None = any node.
         reuse_actors: keep workers between trials (switched off only by `bench overhead`).
         keep_all: keep weights and config of every trial in `all/`, for TEST figures beyond the winner's.
+        finalists: configurations that are trained instead of a searcher's, as many as there are trials.
+        test: measure the winner on TEST; not where its configuration is going to be trained again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,12 +93,20 @@ class StudyOptions(BaseModel):
     trials: int
     time_budget_s: float | None = None
     max_concurrent: int = 0
+    trial_s: float = 0.0
     cpus_per_trial: float = 1
     gpus_per_trial: float = 0
     workers_per_trial: int = Field(default=1, ge=1)
     node_resource: str | None = Field(default_factory=settings.trial_resource)
     reuse_actors: bool = True
     keep_all: bool = False
+    finalists: tuple[Configuration, ...] = ()
+    test: bool = True
+
+    @property
+    def stage(self) -> str:
+        """Of the run that it is, for its events."""
+        return "final" if self.finalists else "training"
 
     @property
     def need(self) -> TrialNeed:
@@ -142,7 +156,8 @@ def run_study(
             None = `folder`, which serves nodes that share its disk.
 
     Raises:
-        TrainingError: the cluster is too small for a trial, or no trial succeeded.
+        TrainingError: the cluster is too small for a trial.
+        NoResultError: no trial succeeded.
         StorageError: the folder cannot be written.
     """
     started = time.monotonic()
@@ -157,16 +172,18 @@ def run_study(
     study = _Study(setup, options, folder, state_of(folder, place), ledger, events)
     for bad in ledger.set_aside:
         events.emit(
-            "warning", "training", f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
+            "warning", options.stage, f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
         )
     if len(ledger.records) < options.trials:
         resume = _goes_on(folder, study.state, options)
         earlier = [] if resume else ledger.records
-        searcher = _searcher(setup, space, options, default_configuration, service, earlier)
+        first = _first(options, default_configuration)
+        searcher = _searcher(setup, space, options, first, service, len(earlier))
+        _tell(searcher, earlier, first)
         _search(study, searcher, len(earlier), resume=resume)
     best = best_record(ledger.records)
     if best is None:
-        raise TrainingError(_all_failed(ledger.records))
+        raise NoResultError(_all_failed(ledger.records))
     return StudyResult(
         task=setup.bag.task,
         objective=objective(setup.bag.task).name,
@@ -175,7 +192,7 @@ def run_study(
         checkpoint=study.best / "checkpoint.pth",
         config_file=study.best / "config.py",
         val_metrics=best.metrics,
-        test_metrics=_test_once(study),
+        test_metrics=_test_once(study) if options.test else _over(study),
         seconds=time.monotonic() - started,
         llm=llm_usage(folder),
     )
@@ -199,33 +216,46 @@ def _searcher(
     setup: TrialSetup,
     space: SearchSpace,
     options: StudyOptions,
-    default_configuration: Configuration | None,
+    first: Sequence[Configuration],
     service: ServiceClient | None,
-    earlier: Sequence[TrialRecord],
+    earlier: int,
 ) -> Searcher:
-    """The searcher; it is told of earlier trials of this study that are in no state of its own."""
+    """The searcher of a study that has so many earlier trials, which are in no state of its own."""
     import searchers
     from autommlab.training.search_space import study_context
+    from searchers.context import StudySettings
+    from searchers.finalists import FinalistSearch
 
-    first = [default_configuration] if default_configuration and searchers.needs_first_configs(options.searcher) else []
-    searcher = searchers.create(
+    if options.finalists:
+        return FinalistSearch(space, StudySettings(metric=SCORE, seed=setup.seed, first_configs=options.finalists))
+    return searchers.create(
         options.searcher,
         space,
         metric=SCORE,
         mode="max",
         # With the same seed, one that has yet to learn would draw the same points again.
-        seed=(setup.seed + len(earlier)) % 2**32,
+        seed=(setup.seed + earlier) % 2**32,
         first_configs=first,
         context=study_context(setup, default_configuration),
         service=service,
     )
+
+
+def _tell(searcher: Searcher, earlier: Sequence[TrialRecord], first: Sequence[Configuration]) -> None:
+    """Let a searcher know of earlier trials, those of its first configurations before all others."""
     tried = [(record, record.hyperparameters.model_dump()) for record in earlier]
     for record, point in sorted(tried, key=lambda pair: pair[1] not in first):
         if hasattr(searcher, "observe"):  # one of somebody else's may not know how to
             searcher.observe(record.trial_id, point, record.proposed_by)
             told = {SCORE: record.score, "status": record.status, "reason": record.reason}
             searcher.on_trial_complete(record.trial_id, told)
-    return searcher
+
+
+def _first(options: StudyOptions, default_configuration: Configuration | None) -> list[Configuration]:
+    """What the searcher proposes before anything of its own."""
+    import searchers
+
+    return [default_configuration] if default_configuration and searchers.needs_first_configs(options.searcher) else []
 
 
 def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) -> None:
@@ -248,7 +278,9 @@ def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) ->
     setup, options, state, ledger = study.setup, study.options, study.state, study.ledger
     quiet_tune()
     save_often()
-    limited = FairShare(searcher, options.max_concurrent or _slots(options), share=cluster_share)
+    limited = FairShare(
+        searcher, options.max_concurrent or _slots(options), share=cluster_share, ends=_last_call(setup, options)
+    )
     finished = {trial_key(record.hyperparameters.model_dump()): record for record in ledger.records}
     log = StudyLog(
         ledger,
@@ -257,6 +289,7 @@ def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) ->
         options.trials,
         objective(setup.bag.task).name,
         searcher,
+        stage=options.stage,
         all_folder=study.folder / ALL_FOLDER if options.keep_all else None,
     )
     try:
@@ -294,6 +327,14 @@ def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) ->
         raise TrainingError(
             f"the study in {study.folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
+
+
+def _last_call(setup: TrialSetup, options: StudyOptions) -> Callable[[], bool]:
+    """Whether a trial that began now would be cut short by the deadline of the study."""
+    if setup.deadline is None or not options.trial_s:
+        return lambda: False
+    last = setup.deadline.ends_at - _WORTH_BEGINNING * options.trial_s
+    return lambda: time.time() > last
 
 
 def _recovered(state: StudyState) -> bool:
@@ -363,11 +404,17 @@ def _test_once(study: _Study) -> dict[str, float]:
     from autommlab.training.trial import evaluate
 
     annotations = setup.bag.annotation_file("test")
-    warn = functools.partial(study.events.emit, "warning", "training")
+    warn = functools.partial(study.events.emit, "warning", study.options.stage)
     figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
     write_text(stored, json.dumps(figures, indent=1))
     study.state.delete()  # the study is over; its state is large
     return figures
+
+
+def _over(study: _Study) -> dict[str, float]:
+    """No TEST figures; the state, which is large, goes."""
+    study.state.delete()
+    return {}
 
 
 def _all_failed(records: list[TrialRecord]) -> str:

@@ -39,6 +39,7 @@ class StudyLog(tune.Callback):
         total: trials of the study, for the progress display.
         metric: canonical name of the objective, likewise.
         searcher: asked who proposed a trial (`proposed_by`).
+        stage: of the events.
         all_folder: gets the same two files of every trial with a real score, under its number; None = of none.
     """
 
@@ -50,15 +51,16 @@ class StudyLog(tune.Callback):
         total: int,
         metric: str,
         searcher: Any,
+        stage: str = "training",
         all_folder: Path | None = None,
     ) -> None:
         self._ledger, self._best_folder, self._events = ledger, best_folder, events
         self._total, self._searcher = total, searcher
-        self._metric, self._all_folder = metric, all_folder
+        self._metric, self._stage, self._all_folder = metric, stage, all_folder
         self._told_files: set[str] = set()
         # RUN/study/best: the run's own name tells studies apart.
         name = best_folder.resolve().parents[1].name
-        self._metrics = StudyMetrics(name, lambda words: events.emit("warning", "training", words))
+        self._metrics = StudyMetrics(name, lambda words: events.emit("warning", stage, words))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended by itself, by a scheduler, or by the time budget."""
@@ -73,7 +75,7 @@ class StudyLog(tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial lost its worker and is tried again: the reason is told now, the trial may yet end well."""
         message = f"a trial lost its worker and goes on from its last checkpoint: {_last_line(trial)}"
-        self._events.emit("warning", "training", message)
+        self._events.emit("warning", self._stage, message)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial's worker died more often than is allowed."""
@@ -125,14 +127,14 @@ class StudyLog(tune.Callback):
         if reason := record.fallback:
             source = record.proposal.get("source", "another searcher")
             message = f"trial {record.number} has no proposal of the LLM ({reason}): a point of {source} took its place"
-            self._events.emit("warning", "training", message, number=record.number)
+            self._events.emit("warning", self._stage, message, number=record.number)
         self._tell_skipped(record)
         done = len(self._ledger.records)
         best = best_record(self._ledger.records)
         self._metrics.add(record, best.score if best else None)
         self._events.emit(
             "trial",
-            "training",
+            self._stage,
             f"trial {done} of {self._total}: {record.status}, {record.score:.4f}",
             number=record.number,
             total=self._total,
@@ -153,7 +155,7 @@ class StudyLog(tune.Callback):
         if fresh:
             more = f" and {len(fresh) - _SHOWN_FILES} more" if len(fresh) > _SHOWN_FILES else ""
             message = f"trial {record.number} skipped {len(fresh)} images: {'; '.join(fresh[:_SHOWN_FILES])}{more}"
-            self._events.emit("warning", "training", message, number=record.number)
+            self._events.emit("warning", self._stage, message, number=record.number)
 
 
 def _details(searcher: Any, trial_id: str) -> dict[str, Any]:

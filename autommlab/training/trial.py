@@ -24,6 +24,7 @@ from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
 from autommlab.training.config_file import read_config
 from autommlab.training.data_config import test_on
+from autommlab.training.pace import Pace
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup, runner_config
 from autommlab.training.translate import readback
@@ -57,6 +58,7 @@ class Trial:
         self._task = setup.bag.task
         self._reports = setup.reports
         self._iterations = point.iterations
+        self._pace = Pace(setup.deadline) if setup.deadline else None
         prepare_toolbox(self._task)
         config = runner_config(setup, point, work_dir=work_dir, name=f"trial-{uuid.uuid4().hex[:8]}")
         self._whole = Config(config, format_python_code=False) if per_worker else None
@@ -85,11 +87,17 @@ class Trial:
             DivergedError: the loss is not finite any more.
         """
         started = time.monotonic()
-        self.runner.train_loop.advance(next_report(self.iteration, self._iterations, self._reports))
+        until = next_report(self.iteration, self._iterations, self._reports)
+        if self._pace:
+            self._pace.begin(reports=max(1, round(self._reports * (1 - self.iteration / self._iterations))))
+        self.runner.train_loop.advance(until, self._pace)
         trained = time.monotonic()
         metrics = canonical_figures(self._task, self.runner.val_loop.run())
         self.train_s += trained - started
         self.val_s += time.monotonic() - trained
+        if self._pace:
+            self._pace.validated(time.monotonic() - trained)
+            self.readback["passed_over"] = self._pace.passed_over
         return metrics
 
     @property

@@ -46,4 +46,6 @@ def llm_usage(study: Path) -> LlmUsage:
 def usage_of(options: RunOptions, trials: Iterable[TrialRecord], llm: LlmUsage | None = None) -> Usage:
     """What the trials of a run with these options have used."""
     hours = sum(trial.setup_s + trial.train_s + trial.val_s for trial in trials) / 3600 * options.workers_per_trial
-    return Usage(cpu_hours=hours * options.cpus, gpu_hours=hours * options.gpus, llm=llm or LlmUsage())
+    budget = options.budget
+    cpus, gpus = budget.cpus_per_trial, budget.gpus_per_trial
+    return Usage(cpu_hours=hours * cpus, gpu_hours=hours * gpus, llm=llm or LlmUsage())

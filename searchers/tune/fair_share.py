@@ -30,10 +30,18 @@ class FairShare(ConcurrencyLimiter):
         searcher: proposes.
         slots: trials at once with the cluster for itself.
         share: this study's part of the cluster now, in (0, 1].
+        ends: asked before each proposal whether there is to be none any more.
     """
 
-    def __init__(self, searcher: Searcher, slots: int, share: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        searcher: Searcher,
+        slots: int,
+        share: Callable[[], float],
+        ends: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(searcher, max_concurrent=slots)
+        self._ends = ends
         self._slots, self._share, self._part, self._looked = slots, share, 1.0, float("-inf")
 
     @property
@@ -47,7 +55,9 @@ class FairShare(ConcurrencyLimiter):
         return self._slots * self._part < 1
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """Nothing beyond the share; else what the searcher says."""
+        """Nothing beyond the share or after the end; else what the searcher says."""
+        if self._ends():
+            return Searcher.FINISHED  # type: ignore[return-value]  # Ray forgot FINISHED
         if time.monotonic() - self._looked > _LOOK_S:
             self._part = self._share()
             # Rounded up: a slot that nobody may take would be worse than one too many asked for.

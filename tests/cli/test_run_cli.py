@@ -1,39 +1,16 @@
 """The main job through the real command line: from parse to bundle, killed and resumed, and its complaints."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.program import EXAMPLES, autommlab, command
+from tests.helpers.killing import kill_when
+from tests.helpers.program import EXAMPLES, autommlab
 
 pytestmark = pytest.mark.slow
-
-
-def started(folder: Path) -> list[str]:
-    path = folder / "events.jsonl"
-    events = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return [event["stage"] + ":" + event["kind"] for event in events]
-
-
-def kill_when(home: Path, folder: Path, mark: str, *arguments: object) -> None:
-    """Start a run, wait for the event `mark`, then kill -9 the program."""
-    line, environment = command(home, *arguments)
-    before = started(folder).count(mark)
-    process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    try:
-        while started(folder).count(mark) == before:
-            assert process.poll() is None, f"the run ended before {mark}"
-            assert time.monotonic() < deadline, f"{mark} never came"
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
 
 @pytest.mark.timeout(1500)
@@ -81,6 +58,7 @@ def test_dry_run_shows_the_plan_and_trains_nothing(home: Path, shapes: Path, par
     done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--dry-run", "--out", tmp_path / "none")
     assert done.returncode == 0, done.stderr
     assert "Would train EfficientNet-Lite0" in done.stdout
+    assert "One picture costs" in done.stderr, "the plan and its reasons"
     assert not (tmp_path / "none").exists()
 
 

@@ -119,7 +119,7 @@ def test_a_finished_run_and_one_that_has_not_begun(half_way: RunFolder, tmp_path
 def test_as_table_and_as_json(half_way: RunFolder, home: Path) -> None:
     shown = autommlab(home, "status", half_way.path)
     assert shown.returncode == 0, shown.stderr
-    for words in ("[4/5] training", "3 of 5", "accuracy 0.700", "1 diverged", "LLM service: down"):
+    for words in ("[5/7] training", "3 of 5", "accuracy 0.700", "1 diverged", "LLM service: down"):
         assert words in shown.stdout
     told = json.loads(autommlab(home, "status", half_way.path, "--json").stdout)
     assert told["service"]["state"] == "down"

@@ -24,7 +24,7 @@ def test_all_options_reach_the_job_and_paths_become_its_own() -> None:
     job = plan("cats", "--trials", "3", "--out", "s3://bucket/run", "--json", "--parse", PARSE)
     words = "autommlab run --parse=request.json --trials=3 --out=s3://bucket/run --json -- cats"
     assert job.entrypoint == words
-    assert job.parse == Path(PARSE)
+    assert job.files == {"request.json": Path(PARSE)}
 
 
 @pytest.mark.parametrize("text", ["cats; rm -rf ~", "$(reboot) `x` 'a' \"b\"", "--help", "two\nlines"])
@@ -86,3 +86,16 @@ def test_options_are_checked_before_a_cluster_is_asked(tmp_path: Path) -> None:
     assert "--trials is 0" in done.stderr
     assert "unknown searcher 'optunna'" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_goes_with_the_job_and_is_read_before(tmp_path: Path) -> None:
+    budget = tmp_path / "mine.yaml"
+    budget.write_text("trials: 3")
+    line = ("x", "--budget", str(budget), "--input-size", "224", "--images=all", "--out", "s3://bucket/run")
+    job = plan(*line)
+    assert job.files == {"budget.yaml": budget}
+    for word in ("--budget=budget.yaml", "--input-size=224", "--images=all"):
+        assert word in job.command
+    budget.write_text("trials: 0")
+    with pytest.raises(RequestError, match="trials is 0"):
+        plan(*line)

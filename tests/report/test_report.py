@@ -11,8 +11,10 @@ from PIL import Image
 
 from autommlab.common.errors import StorageError
 from autommlab.common.llm_usage import LlmUsage
+from autommlab.planning.decide import decide
 from autommlab.report import Picture, ReportContent, write_report
 from autommlab.report.verdict import verdict
+from tests.helpers.plan_making import circumstances
 from tests.helpers.report_records import SENTENCE, bag, choice, deployment, failed_trials, request, study, trial, trials
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -246,3 +248,18 @@ def test_traceback_of_a_trial_is_folded_away(page: Write) -> None:
     assert "shapes differ: 3 and 4 traceback Traceback <most recent> line 7" in seen.sections["search"]
     assert html.index("<summary>traceback") < html.index("Traceback &lt;most recent&gt;")
     assert (seen.faults, seen.open) == ([], [])
+
+
+def test_the_plan_and_the_finalists_are_shown(finished: ReportContent, tmp_path: Path) -> None:
+    assert finished.study is not None
+    finals = (trial(1, 0.6), trial(2, 0.7))
+    run = finished.study.model_copy(update={"finals": finals, "best": finals[1]})
+    plan = decide(circumstances(5))
+    content = dataclasses.replace(finished, study=run, plan=plan)
+    page = Page(write_report(content, tmp_path / "report.html").read_text())
+    assert not page.faults
+    assert plan.reasons[2] in page.sections["plan"]
+    assert plan.more[0] in page.sections["plan"]
+    assert "Finalists, trained at the full fidelity" in page.sections["search"]
+    assert "The best finalist by val (number 2)" in page.sections["test"]
+    assert f"For better figures give more time. {plan.more[0]}" in page.sections["head"]

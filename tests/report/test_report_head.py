@@ -29,7 +29,7 @@ def _finished(folder: Path, **changes: Any) -> ReportContent:
         choice=choice(),
         study=study(folder),
         deployment=deployment(folder),
-        settings={"Budget profile": "laptop"},
+        budget=PROFILES["laptop"],
         stage_seconds={"training": 3723.0},
         run_folder=folder,
     )
@@ -70,7 +70,7 @@ def test_next_steps_stand_in_the_head(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name != "laptop"])
 def test_larger_profiles_are_not_sent_to_the_larger_profile(tmp_path: Path, profile: str) -> None:
-    (*_, last) = next_steps(_finished(tmp_path, settings={"Budget profile": profile}))
+    (*_, last) = next_steps(_finished(tmp_path, budget=PROFILES[profile]))
     assert last.text == "For better figures take more trials (--trials 24)."
 
 

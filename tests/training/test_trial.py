@@ -108,3 +108,39 @@ def test_failures_are_told_apart(error: Exception, status: str) -> None:
     from autommlab.training.failures import failure_status
 
     assert failure_status(error) == status
+
+
+@pytest.mark.parametrize("schedule", ["CosineAnnealingLR", "PolyLR", "StepLR", "MultiStepLR"])
+def test_past_its_deadline_a_trial_ends_with_its_learning_rate_down(
+    tiny_setups: dict, tmp_path: Path, schedule: str
+) -> None:
+    from autommlab.training.pace import Deadline
+    from autommlab.training.trial import Trial
+
+    hurried = tiny_setups[Task.DETECTION].model_copy(update={"deadline": Deadline(ends_at=0)})
+    trial = Trial(hurried, point(iterations=1000, lr_schedule=schedule), tmp_path)
+    metrics = trial.advance()
+    rates = [group["lr"] for group in trial.runner.optim_wrapper.optimizer.param_groups]
+    trial.close()
+    assert metrics
+    assert trial.finished
+    assert trial.readback["passed_over"] == 999
+    assert max(rates) <= 1e-2 * point().lr + 1e-12, "warm-up and schedule are over"
+
+
+def test_what_a_picture_costs_is_measured_at_each_size_and_leaves_nothing_behind(tiny_setups: dict) -> None:
+    import torch
+
+    from autommlab.planning.measure import measure_costs
+
+    threads = torch.get_num_threads()
+    small, large = measure_costs(tiny_setups[Task.CLASSIFICATION], ((64, 64), (128, 128)), threads=1)
+    assert (small.input_size, large.input_size) == ((64, 64), (128, 128))
+    for cost in (small, large):
+        assert 0 < cost.load_s < cost.train_s
+        assert cost.val_s > 0
+        assert cost.slowdown >= 1
+        assert cost.memory_mb > 0
+    assert torch.get_num_threads() == threads
+    (only,) = measure_costs(tiny_setups[Task.CLASSIFICATION], ((64, 64), (128, 128)), dearest_s=0.0)
+    assert only.input_size == (64, 64), "a dearer size is not tried"

@@ -47,7 +47,7 @@ def bench_e2e(
     with going_on():
         result = run_e2e(
             examples,
-            RunOptions(searcher=named, trials=trials, profile=profile, seed=seed),
+            RunOptions(searcher=named, trials=trials or settings.profile(profile).trials, profile=profile, seed=seed),
             folder,
             Events() if as_json else Events(Display()),
             labelled=labelled,

@@ -45,7 +45,7 @@ class GroupTrainable(TrialTrainable):
             raise RuntimeError("a trial over several workers needs the storage of a study; run it under Ray Tune")
         files = _contents(self._resume_from) if self._resume_from is not None else None
         job = GroupJob(
-            setup=self._setup,
+            setup=self._setup.model_copy(update={"deadline": None}),  # each worker would hurry in its own way
             point=Hyperparameters.model_validate(self._point),
             workers=self._shape.workers,
             threads=int(self._shape.cpus),

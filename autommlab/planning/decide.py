@@ -1,0 +1,374 @@
+"""From time, data and measured costs to a plan: a calculation, without any training.
+
+The order of decisions: the input size of the delivered model, by how often its training can then see the pictures;
+the finalists that train side by side; the search, cheap enough for several trials in its part of the time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from autommlab.common.wording import duration
+from autommlab.models.records import Measured
+from autommlab.planning.records import FullFidelity, Plan, SearchFidelity, Size, SizeCost, TimeBudget, size_words
+from autommlab.planning.sizes import cost_at, pixels
+from autommlab.settings import TaskBudget
+from autommlab.tasks import Task
+
+#: The search's part of the time for training; the rest is for the final training.
+SEARCH_SHARE = 0.35
+#: Seconds until the first step of a trial: a worker's process and the import of a toolbox.
+WORKER_START_S = 20.0
+#: Seconds to build a trial in a worker that is there.
+BUILD_S = 1.5
+#: How much slower a training is beside others on the same machine: they share memory and cache.
+SIDE_BY_SIDE = 1.2
+#: What each thread beyond the first adds to the speed of a training on a CPU, loading excepted.
+_THREAD_GAIN = 0.6
+#: A longer search takes more trials and longer ones; beyond so many of them, only longer ones.
+_MOST_TRIALS = 24
+#: Fewer trials say too little about eight orders of magnitude of learning rates.
+_FEWEST_TRIALS = 3
+_MOST_FINALISTS = 3
+#: Longest trial of a search, as a multiple of the profile's.
+_LONGEST_TRIAL = 4
+#: Validation's part of a training's time, and the fewest pictures that it is cut to.
+_VAL_SHARE, _FEWEST_VAL = 0.15, 100
+#: Fewest seconds of steps that make a final training.
+SHORTEST_FINAL_S = 10.0
+#: Pictures that a final training sees before a larger input size pays: (times each picture, at least, at most).
+#: A fine-grained set of 209 photos at 32 pictures a step: accuracy 0.71 after 364 steps of 64 px, 0.76 after 64 of
+#: 128 px, 0.78 after 24 of 192 px. Necks and heads of the other tasks start without pretrained weights.
+_ENOUGH: dict[Task, tuple[float, int, int]] = {
+    Task.CLASSIFICATION: (4, 800, 20_000),
+    Task.DETECTION: (25, 4_000, 60_000),
+    Task.SEGMENTATION: (10, 1_500, 30_000),
+    Task.KEYPOINT: (25, 4_000, 60_000),
+}
+#: A training without pretrained weights sees so many times more.
+_FROM_SCRATCH = 3
+#: A training that has seen every picture so often learns nothing new.
+_MOST_EPOCHS = 100
+#: Minutes that are compared with those asked for.
+_OTHER_MINUTES = (2, 5, 10, 20, 60, 180, 600)
+_SHOWN_OTHERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """All that a plan depends on.
+
+    Attributes:
+        task: of the request.
+        images: of train, val and test.
+        pretrained: the model does not train from scratch.
+        budget: bounds of the profile, or of the person.
+        sizes: input sizes in question, ascending.
+        costs: measured, one thread.
+        iterations_fixed: a person named the bounds of a training's iterations.
+        trials: of the search: the profile's, or those asked for.
+        trials_fixed: a person asked for just so many trials.
+        slots: trials that run at once.
+        cpus, gpus: of the machine that trains.
+        measured: the model at the profile's size.
+        time: of the run.
+        kept: the search of an earlier plan, whose trials count.
+        done: such trials.
+    """
+
+    task: Task
+    images: tuple[int, int, int]
+    pretrained: bool
+    budget: TaskBudget
+    sizes: tuple[Size, ...]
+    costs: tuple[SizeCost, ...]
+    iterations_fixed: bool
+    trials: int
+    trials_fixed: bool
+    slots: int
+    cpus: float
+    gpus: float
+    measured: Measured
+    time: TimeBudget
+    kept: SearchFidelity | None = None
+    done: int = 0
+
+    @property
+    def batch(self) -> int:
+        """The middle of the batches that are searched."""
+        low, high = self.budget.batch_size
+        return max(1, round(math.sqrt(low * high)))
+
+    @property
+    def start_s(self) -> float:
+        """Seconds until the first step of a study."""
+        return WORKER_START_S * self.time.slowdown
+
+    @property
+    def enough(self) -> int:
+        """Pictures that the final training should see."""
+        epochs, least, most = _ENOUGH[self.task]
+        seen = min(max(epochs * self.images[0], least), most)
+        return int(seen if self.pretrained else _FROM_SCRATCH * seen)
+
+    @property
+    def usual_steps(self) -> int:
+        """Steps that see enough pictures."""
+        return max(1, math.ceil(self.enough / self.batch))
+
+    def cost(self, size: Size) -> SizeCost:
+        """Of a picture."""
+        return cost_at(size, self.costs)
+
+
+def decide(here: Circumstances) -> Plan:
+    """The plan, and what more time would change in it."""
+    plan = _decide(here)
+    return plan.model_copy(update={"more": _more(here, plan)})
+
+
+def _decide(here: Circumstances) -> Plan:
+    whole = here.time.training_s
+    for share in (SEARCH_SHARE, 0.0):
+        full = _full(here, whole * (1 - share), alone=not share)
+        search = _search(here, full.input_size, whole * share) if share else None
+        if search is not None or not share:
+            break
+    if search is not None and search.seconds is not None:  # what the search leaves is the final training's
+        full = _full(here, whole - search.seconds, sizes=(full.input_size,))
+    return Plan(
+        time=here.time,
+        costs=here.costs,
+        search=search,
+        full=full,
+        reasons=tuple(_reasons(here, search, full)),
+        lacking=tuple(_lacking(here, search, full)),
+    )
+
+
+def _full(
+    here: Circumstances, seconds: float, *, alone: bool = False, sizes: tuple[Size, ...] | None = None
+) -> FullFidelity:
+    """The final training within a time: the largest input size at which it still sees enough pictures.
+
+    Args:
+        here: on what it depends.
+        seconds: wall-clock.
+        alone: there is one configuration to train.
+        sizes: to choose from, ascending; None = all.
+    """
+    training_s = max(SHORTEST_FINAL_S, seconds - here.start_s)
+    side_by_side = 1 if alone else min(here.slots, _MOST_FINALISTS)
+    choices = [(s, many) for s in reversed(sizes or here.sizes) for many in sorted({side_by_side, 1}, reverse=True)]
+    enough = (choice for choice in choices if training_s / _image_s(here, *choice) >= here.enough)
+    chosen, finalists = next(enough, choices[-1])
+    image_s = _image_s(here, chosen, finalists)
+    reports, val_images = _validation(here, here.cost(chosen).val_s, training_s)
+    least = min(here.budget.iterations[0], here.usual_steps)
+    most_images = _MOST_EPOCHS * here.images[0]
+    longest = math.ceil(most_images / here.budget.batch_size[0])
+    return FullFidelity(
+        input_size=chosen,
+        measured=here.measured,
+        iterations=here.budget.iterations if here.iterations_fixed else (least, max(least, longest)),
+        most_images=most_images,
+        reports=reports,
+        val_images=val_images,
+        finalists=finalists,
+        cpus=_cpus(here, finalists),
+        gpus=min(1.0, here.gpus / finalists) if here.gpus else 0.0,
+        seconds=max(seconds, here.start_s + SHORTEST_FINAL_S),
+        start_s=here.start_s,
+        image_s=image_s,
+        validation_s=here.cost(chosen).val_s * (val_images or here.images[1]),
+    )
+
+
+def _cpus(here: Circumstances, trainings: int) -> float:
+    return max(1.0, here.cpus // trainings)
+
+
+def _image_s(here: Circumstances, size: Size, trainings: int) -> float:
+    """Seconds per picture of one of so many trainings side by side."""
+    cost = here.cost(size)
+    if here.gpus:
+        return cost.train_s * max(1.0, trainings / here.gpus)
+    faster = 1 + _THREAD_GAIN * (_cpus(here, trainings) - 1)
+    return (cost.load_s + (cost.train_s - cost.load_s) / faster) * (SIDE_BY_SIDE if trainings > 1 else 1.0)
+
+
+def _validation(here: Circumstances, val_s: float, seconds: float) -> tuple[int, int | None]:
+    """(reports, validation pictures or None for all) so that validation keeps to its part of the time."""
+    images = here.images[1]
+    room = _VAL_SHARE * seconds / max(val_s, 1e-6)
+    reports = min(max(1, int(room / max(1, images))), here.budget.reports)
+    if images <= max(room, _FEWEST_VAL):
+        return reports, None
+    return 1, max(_FEWEST_VAL, int(room))
+
+
+def _longer(here: Circumstances, kept: SearchFidelity, seconds: float) -> SearchFidelity:
+    """An earlier search, gone on with in a time: its trials and new ones are comparable."""
+    low, high = kept.iterations
+    image_s = here.cost(kept.input_size).train_s * (SIDE_BY_SIDE if here.slots > 1 else 1.0)
+    trial_s = kept.trial_s or BUILD_S + (low + high) / 2 * here.batch * image_s / (1 - _VAL_SHARE)
+    wanted = here.trials if here.trials_fixed else _MOST_TRIALS
+    turns = max(0, int((seconds - here.start_s) / trial_s))
+    trials = max(here.done, min(here.done + turns * here.slots, wanted))
+    new_s = math.ceil((trials - here.done) / here.slots) * trial_s
+    return kept.model_copy(
+        update={
+            "trials": trials,
+            "concurrent": here.slots,
+            "trial_s": trial_s,
+            "seconds": here.start_s + new_s if new_s else 0.0,
+        }
+    )
+
+
+def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidelity | None:
+    """The search within a time; None where it cannot hold the fewest trials."""
+    if here.kept is not None:
+        return _longer(here, here.kept, seconds)
+    each_slot_s = seconds - here.start_s
+    size = next((s for s in reversed(here.sizes) if 4 * pixels(s) <= pixels(full_size)), here.sizes[0])
+    image_s = here.cost(size).train_s * (SIDE_BY_SIDE if here.slots > 1 else 1.0)
+    usual = min(here.budget.iterations[1], here.usual_steps)
+    least = min(here.budget.iterations[0], max(1, usual // 4))
+
+    def trial_s(iterations: float) -> float:
+        return BUILD_S + iterations * here.batch * image_s / (1 - _VAL_SHARE)
+
+    usual_trials = max(0.0, each_slot_s / trial_s(usual)) * here.slots
+    trials = here.trials
+    if not here.trials_fixed:
+        more = math.sqrt(max(1.0, usual_trials / here.trials))
+        trials = int(min(here.trials * more, _MOST_TRIALS) if usual_trials >= here.trials else usual_trials)
+        trials = max(_FEWEST_TRIALS, trials - trials % min(here.slots, trials or 1))
+    turns = math.ceil(trials / here.slots)
+    one_s = each_slot_s / turns
+    if one_s < trial_s(least) and not here.trials_fixed:
+        return None
+    fitting = (one_s - BUILD_S) * (1 - _VAL_SHARE) / (here.batch * image_s)
+    iterations = int(min(max(fitting, least), _LONGEST_TRIAL * usual))
+    reports, val_images = _validation(here, here.cost(size).val_s, one_s)
+    bounds = here.budget.iterations if here.iterations_fixed else (iterations, iterations)
+    expected_s = trial_s(sum(bounds) / 2)
+    return SearchFidelity(
+        input_size=size,
+        iterations=bounds,
+        batch_size=here.budget.batch_size,
+        reports=reports,
+        val_images=val_images,
+        trials=trials,
+        concurrent=here.slots,
+        seconds=min(seconds, here.start_s + turns * expected_s) if not here.trials_fixed else seconds,
+        trial_s=expected_s,
+    )
+
+
+def _reasons(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:
+    time = here.time
+    kept = time.reserved_s | ({"start of the LLM service": time.service_s} if time.service_s else {})
+    reserved = ", ".join(f"{name} {duration(s)}" for name, s in kept.items())
+    told = [
+        f"Of {duration(time.asked_s)}, {duration(time.spent_s)} are spent and {duration(sum(kept.values()))} reserved "
+        f"({reserved}); {duration(time.training_s)} are for training.",
+        "One picture costs "
+        + ", ".join(f"{1000 * c.train_s:.3g} ms in training at {size_words(c.input_size)}" for c in here.costs)
+        + " (measured here, one thread).",
+        _why_size(here, full),
+    ]
+    if search is not None:
+        told.append(_why_search(here, search, full))
+    told.append(_why_finalists(here, full, search))
+    return told
+
+
+def _why_size(here: Circumstances, full: FullFidelity) -> str:
+    size = size_words(full.input_size)
+    if len(here.sizes) == 1:
+        return f"The delivered model takes pictures of {size}: there is no other size to choose from."
+    seen = int((full.seconds - full.start_s) / full.image_s)
+    if full.input_size == here.sizes[-1]:
+        return f"The delivered model takes pictures of {size}: more is not in the pictures, or not allowed."
+    told = f"its training sees about {seen:,} pictures ({seen / max(1, here.images[0]):.1f} times each)"
+    if full.input_size == here.sizes[0] and seen < here.enough:
+        return f"The delivered model takes pictures of {size}, the smallest size: {told}."
+    return (
+        f"The delivered model takes pictures of {size}: {told}, and a larger size would leave fewer than "
+        f"{here.enough:,}."
+    )
+
+
+def _why_search(here: Circumstances, search: SearchFidelity, full: FullFidelity) -> str:
+    cheaper = here.cost(full.input_size).train_s / here.cost(search.input_size).train_s
+    at = "the same size" if search.input_size == full.input_size else f"{size_words(search.input_size)}"
+    less = f", where a step costs a {cheaper:.1f}th" if cheaper >= 1.5 else ""
+    part = f"; they are validated on {search.val_images} of {here.images[1]} pictures" if search.val_images else ""
+    if here.done:
+        return (
+            f"The search goes on from {here.done} trials to {search.trials}, as short as those before, "
+            f"in {duration(search.seconds or 0)}."
+        )
+    return (
+        f"The search compares {search.trials} configurations in {duration(search.seconds or 0)} by short trainings of "
+        f"{search.iterations[1]} steps at {at}{less}{part}."
+    )
+
+
+def _why_finalists(here: Circumstances, full: FullFidelity, search: SearchFidelity | None) -> str:
+    steps = full.steps(here.batch, full.seconds - full.start_s)
+    who = "The best one is" if search else "The default configuration is"
+    if full.finalists > 1 and search:
+        who = f"The {full.finalists} finalists (the best ones, and the default configuration) are"
+    beside = f", side by side with {full.cpus:g} CPU each" if full.finalists > 1 else ""
+    return f"{who} trained from the pretrained weights for about {steps:,} steps of {here.batch} pictures{beside}."
+
+
+def _lacking(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:
+    told = []
+    time = here.time
+    if search is None:
+        told.append(
+            f"{duration(time.asked_s)} have no room for a search: the model's default configuration is trained alone."
+        )
+    short = here.start_s + SHORTEST_FINAL_S - time.training_s
+    if short > 0:
+        told.append(f"The run takes about {duration(time.asked_s + short)}, the least for any training at all.")
+    seen = (full.seconds - full.start_s) / full.image_s
+    if seen < here.enough / 2:
+        told.append(
+            f"The training sees {int(seen):,} pictures; {here.enough:,} would be enough for this kind of task and data."
+        )
+    return told
+
+
+def _more(here: Circumstances, plan: Plan) -> tuple[str, ...]:
+    """What the next longer times would buy; those that change nothing are left out."""
+    told: list[str] = []
+    before = plan
+    for minutes in _OTHER_MINUTES:
+        if 60 * minutes < 1.5 * here.time.asked_s or len(told) == _SHOWN_OTHERS:
+            continue
+        other = _decide(replace(here, time=here.time.model_copy(update={"asked_s": 60.0 * minutes})))
+        if words := _gain(here, before, other):
+            told.append(f"With {minutes} minutes (--time {minutes}): {words}.")
+            before = other
+    return tuple(told)
+
+
+def _gain(here: Circumstances, before: Plan, after: Plan) -> str:
+    if before.full is None or after.full is None:
+        return ""
+    steps = [full.steps(here.batch, full.seconds - full.start_s) for full in (before.full, after.full)]
+    trials = [plan.search.trials if plan.search else 0 for plan in (before, after)]
+    told = []
+    if after.full.input_size != before.full.input_size:
+        told.append(size_words(after.full.input_size))
+    if told or steps[1] > 1.2 * steps[0]:
+        told.append(f"about {steps[1]:,} steps")
+    if trials[1] > trials[0]:
+        told.append(f"{trials[1]} trials before")
+    return ", ".join(told)
