@@ -118,11 +118,12 @@ def _model(choice: ModelChoice) -> str:
 
 
 def _training(study: StudyResult) -> str:
+    score = study.score_name or study.objective
     settings = [f"| {name} | {value} |" for name, value in study.best.hyperparameters.model_dump().items()]
     return "\n".join(
         [
             "## Training",
-            f"Best of {len(study.trials)} trials by {study.objective} on val, seed {study.best.seed}.",
+            f"Best of {len(study.trials)} trials by {score} on val, seed {study.best.seed}. {study.searched}".strip(),
             "",
             "| hyperparameter | value |",
             "|---|---|",
@@ -133,14 +134,19 @@ def _training(study: StudyResult) -> str:
 
 def _figures(study: StudyResult) -> str:
     names = list(dict.fromkeys([*study.val_metrics, *study.test_metrics]))
-    rows = [f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} |" for name in names]
+    rows = [
+        f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} | "
+        f"{study.test_intervals.get(name, '-')} |"
+        for name in names
+    ]
     return "\n".join(
         [
             "## Figures",
-            "Val chose the winner; test was looked at once, by the winner.",
+            "Val chose the winner; test was looked at once, by the winner. The interval is a bootstrap over the test "
+            f"pictures: what other pictures of the same kind may give. {study.warning}".strip(),
             "",
-            "| figure | val | test |",
-            "|---|---|---|",
+            "| figure | val | test | 95 % interval on test |",
+            "|---|---|---|---|",
             *rows,
         ]
     )
@@ -167,7 +173,10 @@ def _deployment(engine: Engine, check: Verification) -> str:
 
 def _limits(facts: CardFacts) -> str:
     verdicts = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}
-    lines = [f"{limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}" for limit in facts.limits]
+    lines = [
+        f"{limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}{limit.doubt}"
+        for limit in facts.limits
+    ]
     if not facts.verification.agrees:
         lines.append("The exported model differs from the trained one: do not use it unchecked.")
     lines += facts.notes

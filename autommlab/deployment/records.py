@@ -13,6 +13,7 @@ class LimitCheck(BaseModel):
         name: "accuracy", "parameters", "flops", "speed" ...
         wanted, got: with unit, for a person.
         holds: None where it could not be measured.
+        unsure: the 95 % interval of the figure includes what is wanted: as many other pictures could say otherwise.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,6 +22,12 @@ class LimitCheck(BaseModel):
     wanted: str
     got: str
     holds: bool | None
+    unsure: bool = False
+
+    @property
+    def doubt(self) -> str:
+        """What to say behind the verdict; "" if nothing."""
+        return ", but the 95 % interval includes the limit" if self.unsure else ""
 
 
 class Verification(BaseModel):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
@@ -23,11 +23,11 @@ from autommlab.common.errors import ResumeError, StorageError, TrainingError
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
-from autommlab.common.trial_status import SCORE
+from autommlab.common.trial_status import SCORE, is_scored
 from autommlab.progress.events import Events
-from autommlab.tasks import objective
-from autommlab.training.ledger import TEST_FILE, Ledger, best_record, trial_key
-from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, trial_key
+from autommlab.training.objective import Objective
+from autommlab.training.records import StudyResult, TestResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
 from autommlab.training.usage import LLM_FILE, llm_usage
@@ -59,7 +59,8 @@ _IN_STATE = {
     "node_resource",
 }
 ALL_FOLDER = "all"
-_FIGURES = TypeAdapter(dict[str, float])
+#: Rounding of a score that is worked out again.
+_SAME_SCORE = 1e-6
 
 
 class StudyOptions(BaseModel):
@@ -159,6 +160,7 @@ def run_study(
         events.emit(
             "warning", "training", f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
         )
+    _require_scored_alike(ledger, setup.objective, folder)
     if len(ledger.records) < options.trials:
         resume = _goes_on(folder, study.state, options)
         earlier = [] if resume else ledger.records
@@ -167,18 +169,37 @@ def run_study(
     best = best_record(ledger.records)
     if best is None:
         raise TrainingError(_all_failed(ledger.records))
+    tested = _test_once(study)
     return StudyResult(
         task=setup.bag.task,
-        objective=objective(setup.bag.task).name,
+        objective=setup.objective.name,
+        score_name=setup.objective.score_name,
+        searched=setup.objective.in_words,
         trials=tuple(ledger.records),
         best=best,
         checkpoint=study.best / "checkpoint.pth",
         config_file=study.best / "config.py",
         val_metrics=best.metrics,
-        test_metrics=_test_once(study),
+        test_metrics=tested.figures,
+        test_intervals=tested.intervals,
+        lead=lead_of(best, ledger.records, setup.bag.splits["val"].images),
         seconds=time.monotonic() - started,
         llm=llm_usage(folder),
     )
+
+
+def _require_scored_alike(ledger: Ledger, objective: Objective, folder: Path) -> None:
+    """Trials of one study are ordered by one score.
+
+    Raises:
+        ResumeError: an older version searched for another figure, here.
+    """
+    real = [record for record in ledger.records if is_scored(record.status) and record.metrics]
+    if any(abs(objective.score(record.metrics) - record.score) > _SAME_SCORE for record in real):
+        raise ResumeError(
+            f"the trials in {folder} were searched for another figure than {objective.name}, by an older version of "
+            "this program. Start a new run with --out"
+        )
 
 
 def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
@@ -255,7 +276,7 @@ def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) ->
         study.best,
         study.events,
         options.trials,
-        objective(setup.bag.task).name,
+        setup.objective.score_name,
         searcher,
         all_folder=study.folder / ALL_FOLDER if options.keep_all else None,
     )
@@ -354,20 +375,20 @@ def _slots(options: StudyOptions) -> int:
     return trial_slots(options.need)
 
 
-def _test_once(study: _Study) -> dict[str, float]:
+def _test_once(study: _Study) -> TestResult:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best, setup = study.best, study.setup
     stored = best / TEST_FILE
     with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
-        return _FIGURES.validate_json(stored.read_bytes())
+        return TestResult.model_validate_json(stored.read_bytes())
     from autommlab.training.trial import evaluate
 
     annotations = setup.bag.annotation_file("test")
     warn = functools.partial(study.events.emit, "warning", "training")
-    figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
-    write_text(stored, json.dumps(figures, indent=1))
+    tested = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
+    write_text(stored, tested.model_dump_json(indent=1))
     study.state.delete()  # the study is over; its state is large
-    return figures
+    return tested
 
 
 def _all_failed(records: list[TrialRecord]) -> str:
