@@ -39,8 +39,8 @@ class Verification(BaseModel):
         tolerance: what was allowed.
         input_difference: largest absolute difference of the network inputs that the bundle and the
             toolbox make of the same file, in normalised units.
-        metric: canonical name of the task's figure on TEST.
-        torch_metric, bundle_metric: that figure through PyTorch and through the bundle's `predict.py`.
+        metric: canonical name of the figure that was searched for.
+        torch_metric, bundle_metric: that figure on TEST through PyTorch and through the bundle's `predict.py`.
         p50_ms, p95_ms: latency of one image (engine only, batch 1) in milliseconds.
         end_to_end_p50_ms: the same with pre- and post-processing.
         memory_mb: peak resident memory of a process that runs the bundle, MB.

@@ -124,7 +124,7 @@ def test_the_stricter_of_two_bounds_on_a_figure_counts() -> None:
     ("requirements", "name", "words"),
     [
         ({"F1": 0.9}, "F1", "The search maximises F1."),
-        ({"NME": 0.05}, "score", "NME, lower is better; the score is 1 / (1 + NME)"),
+        ({"NME": 0.05}, "score", r"NME, lower is better; the score is 1 / \(1 \+ NME\)"),
         ({"AR": 0.9, "AP": 0.8}, "score", "missing to AR at least 0.9, AP at least 0.8, in sum; .* by AR, higher"),
     ],
 )
