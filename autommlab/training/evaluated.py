@@ -135,7 +135,7 @@ def _segmented(results: Sequence[Any]) -> SegmentedPictures:
 
 def _nothing_found(pictures: int) -> MatchedPictures:
     """Of a model that predicts nothing at all: mmdet then matches nothing."""
-    nothing = np.zeros((1, 0))
+    nothing = np.zeros((1, 0), bool)
     return MatchedPictures(
         pictures, [ClassMatches(np.zeros(0, int), nothing, nothing, np.ones(pictures))], np.zeros(1), _DETECTION
     )
@@ -160,7 +160,7 @@ def _of_class(images: Sequence[Any], places: dict[Any, int], params: Any) -> Cla
     for each in images:
         wanted[places[each["image_id"]]] = np.count_nonzero(np.asarray(each["gtIgnore"]) == 0)
     if not images:
-        nothing = np.zeros((len(params.iouThrs), 0))
+        nothing = np.zeros((len(params.iouThrs), 0), bool)
         return ClassMatches(np.zeros(0, int), nothing, nothing, wanted)
     scores = np.concatenate([each["dtScores"][:most] for each in images])
     order = np.argsort(-scores, kind="mergesort")

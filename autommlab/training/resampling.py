@@ -6,7 +6,7 @@ pictures: all ones give the toolbox's own figures, a resample counts each pictur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ LEVEL = 0.95
 #: Normal quantile of `LEVEL`.
 _Z = 1.959964
 _SEED = 0
-#: Numbers that one step of the COCO figures may hold.
+#: Numbers that one step may hold, against memory.
 _AT_ONCE = 4_000_000
 
 Numbers = NDArray[Any]
@@ -41,10 +41,19 @@ class PictureStatistics(Protocol):
         """
 
 
-def draws(pictures: int, count: int) -> Numbers:
-    """(count, pictures): how often each picture is in each resample; the same numbers for the same arguments."""
-    even = np.full(pictures, 1 / pictures)
-    return np.random.default_rng(_SEED).multinomial(pictures, even, size=count).astype(float)
+def draws(pictures: int, count: int) -> Iterator[Numbers]:
+    """How often each picture is in each of `count` resamples, (some draws, pictures) at a time; always the same."""
+    random = np.random.default_rng(_SEED)
+    step = max(1, _AT_ONCE // pictures)
+    for start in range(0, count, step):
+        drawn = random.integers(0, pictures, (min(step, count - start), pictures))
+        yield np.stack([np.bincount(one, minlength=pictures) for one in drawn]).astype(float)
+
+
+def resampled_figures(statistics: PictureStatistics, count: int) -> dict[str, Numbers]:
+    """Canonical figure -> (count,) its values on resamples of the pictures."""
+    parts = [statistics.figures(weights) for weights in draws(statistics.pictures, count)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def intervals(statistics: PictureStatistics, figures: Mapping[str, float]) -> dict[str, Interval]:
@@ -59,7 +68,7 @@ def intervals(statistics: PictureStatistics, figures: Mapping[str, float]) -> di
     """
     found = {}
     count = statistics.pictures
-    for name, values in statistics.figures(draws(count, RESAMPLES)).items():
+    for name, values in resampled_figures(statistics, RESAMPLES).items():
         if name not in figures or not np.isfinite(values).any():
             continue
         point = figures[name]
@@ -80,7 +89,7 @@ def resampled_scores(statistics: PictureStatistics, score: Callable[[Mapping[str
         statistics: of VAL.
         score: of a trial with these figures.
     """
-    figures = statistics.figures(draws(statistics.pictures, TRIAL_RESAMPLES))
+    figures = resampled_figures(statistics, TRIAL_RESAMPLES)
     columns = zip(*figures.values(), strict=True)
     each = (dict(zip(figures, map(float, column), strict=True)) for column in columns)
     return tuple(round(score({name: v for name, v in one.items() if np.isfinite(v)}), 5) for one in each)
@@ -97,9 +106,7 @@ class ClassifiedPictures:
 
     def __init__(self, ranked: Numbers, truth: Numbers, classes: int) -> None:
         self._right = ranked == truth[:, None]
-        every = np.arange(classes)
-        self._said = (ranked[:, :1] == every).astype(float)
-        self._true = (truth[:, None] == every).astype(float)
+        self._said, self._true, self._classes = ranked[:, 0], truth, classes
 
     @property
     def pictures(self) -> int:
@@ -109,18 +116,22 @@ class ClassifiedPictures:
     def figures(self, weights: Numbers) -> dict[str, Numbers]:
         """See `PictureStatistics`."""
         total = weights.sum(axis=1)
-        said, true = weights @ self._said, weights @ self._true
-        right = weights @ (self._said * self._true)
+        said, true = self._counted(self._said, weights), self._counted(self._true, weights)
+        right = self._counted(self._true, weights * self._right[:, 0])
         precision, recall = right / np.maximum(said, 1), right / np.maximum(true, 1)
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         # A class that a resample has lost says nothing; one that the split lacks counts 0, as in the toolbox.
-        there = (true > 0) | (self._true.sum(axis=0) == 0)
+        there = (true > 0) | (np.bincount(self._true, minlength=self._classes) == 0)
         found = {"accuracy": weights @ self._right[:, 0] / total}
         if self._right.shape[1] >= 5:
             found["top-5 accuracy"] = weights @ self._right.any(axis=1) / total
         for name, by_class in {"precision": precision, "recall": recall, "F1": f1}.items():
             found[name] = (by_class * there).sum(axis=1) / there.sum(axis=1)
         return found
+
+    def _counted(self, labels: Numbers, weights: Numbers) -> Numbers:
+        """(draws, classes) how often each class is among the labels."""
+        return np.stack([np.bincount(labels, weights=row, minlength=self._classes) for row in weights])
 
 
 class SegmentedPictures:
@@ -201,7 +212,7 @@ class ClassMatches(NamedTuple):
 
     Attributes:
         picture: (detections,) index of each one's picture.
-        right, wrong: (overlap thresholds, detections); one that is neither is ignored.
+        right, wrong: (overlap thresholds, detections), true or false; one that is neither is ignored.
         wanted: (pictures,) objects to be found.
     """
 
@@ -248,17 +259,18 @@ class MatchedPictures:
         precision, recall = np.zeros(size), np.zeros(size)
         wanted = np.maximum(weights @ matches.wanted, 1e-12)
         step = max(1, _AT_ONCE // max(1, len(matches.picture)))
+        # Only hits raise recall: nothing else has to be looked at. What counts is mostly the same at all levels.
+        counted = [(row.tobytes(), row) for row in matches.right | matches.wrong]
         for start in range(0, len(weights), step):
             part = slice(start, start + step)
             own = weights[part][:, matches.picture]
-            for level, (right, wrong) in enumerate(zip(matches.right, matches.wrong, strict=True)):
+            said = {key: np.cumsum(own if row.all() else own * row, axis=1) for key, row in dict(counted).items()}
+            for level, right in enumerate(matches.right):
                 hits = np.flatnonzero(right)
                 if not len(hits):
                     continue
-                reached = own[:, : hits[-1] + 1]  # what comes after the last hit changes nothing
-                found = np.cumsum(reached[:, hits], axis=1)
-                false = np.cumsum(reached * wrong[: hits[-1] + 1], axis=1)[:, hits]
-                exact = found / np.maximum(found + false, 1e-12)
+                found = np.cumsum(own[:, hits], axis=1)
+                exact = found / np.maximum(said[counted[level][0]][:, hits], 1e-12)
                 best = np.maximum.accumulate(exact[:, ::-1], axis=1)[:, ::-1]
                 recall[part, level] = found[:, -1] / wanted[part]
                 precision[part, level] = self._read_off(found / wanted[part, None], best)

@@ -17,6 +17,7 @@ from autommlab.training.resampling import (
     PosedPictures,
     draws,
     intervals,
+    resampled_figures,
     resampled_scores,
 )
 
@@ -24,6 +25,11 @@ from autommlab.training.resampling import (
 def one_draw(statistics: PictureStatistics, counts: Any) -> dict[str, float]:
     """The figures where each picture counts so often."""
     return {name: float(value[0]) for name, value in statistics.figures(np.array([counts], float)).items()}
+
+
+def some_draws(pictures: int) -> list[Any]:
+    """A few real resamples."""
+    return list(next(draws(pictures, 4)).astype(int))
 
 
 def answers(pictures: int, right: float, classes: int = 6) -> ClassifiedPictures:
@@ -64,8 +70,7 @@ def test_twice_the_same_call_gives_the_same_interval() -> None:
 def test_trials_are_compared_on_the_same_draws() -> None:
     first, second = (resampled_scores(answers(40, right), lambda one: one["accuracy"]) for right in (0.9, 0.5))
     assert all(better > worse for better, worse in zip(first, second, strict=True))
-    weights = draws(40, len(first))
-    assert first[7] == pytest.approx(answers(40, 0.9).figures(weights)["accuracy"][7], abs=1e-5)
+    assert first == pytest.approx(resampled_figures(answers(40, 0.9), len(first))["accuracy"], abs=1e-5)
 
 
 def test_classification_is_that_of_mmpretrain_on_repeated_pictures(toolboxes: None) -> None:
@@ -75,7 +80,7 @@ def test_classification_is_that_of_mmpretrain_on_repeated_pictures(toolboxes: No
     rng = np.random.default_rng(0)
     scores, truth = torch.tensor(rng.random((60, 6))), torch.tensor(rng.integers(0, 6, 60))
     statistics = ClassifiedPictures(scores.topk(5, dim=1).indices.numpy(), truth.numpy(), 6)
-    for counts in (np.ones(60, int), *draws(60, 3).astype(int)):
+    for counts in (np.ones(60, int), *some_draws(60)):
         places = np.repeat(np.arange(60), counts)
         (top1,), (top5,) = Accuracy.calculate(scores[places], truth[places], (1, 5))
         precision, recall, f1, _ = SingleLabelMetric.calculate(scores[places], truth[places])[0]
@@ -96,7 +101,7 @@ def test_segmentation_is_the_mean_over_classes_of_summed_pixels() -> None:
     said, true = common + only_said, common + only_true
     said[:, 3] = true[:, 3] = common[:, 3] = 0  # a class that is nowhere
     statistics = _segmented(list(zip(common, said + true - common, said, true, strict=True)))
-    counts = draws(12, 1)[0].astype(int)
+    counts = some_draws(12)[0]
     c, s, t = (np.repeat(part, counts, axis=0).sum(axis=0)[:3] for part in (common, said, true))
     assert one_draw(statistics, counts) == pytest.approx(
         {
@@ -162,7 +167,7 @@ def _moved(rng: np.random.Generator, box: list[float]) -> list[float]:
 def test_average_precision_is_that_of_coco_on_repeated_pictures() -> None:
     boxes = Boxes(25)
     statistics = _matched(boxes.evaluation(np.ones(25, int)), ("mAP", "AP50", "AR"))
-    for counts in (np.ones(25, int), *draws(25, 4).astype(int)):
+    for counts in (np.ones(25, int), *some_draws(25)):
         stats = boxes.evaluation(counts).stats
         assert one_draw(statistics, counts) == pytest.approx(
             {"mAP": stats[0], "AP50": stats[1], "AR": stats[8]}, abs=1e-6
@@ -180,7 +185,7 @@ def test_points_are_measured_as_by_mmpose_on_repeated_pictures(toolboxes: None) 
                               np.linspace(0, 1, 101), ("AP", None, "AR"))  # fmt: skip
     distance = np.where(known, np.linalg.norm(said - true, axis=-1), np.nan)
     statistics = PosedPictures(picture, distance, size, threshold=0.2, auc=(30, 20), matches=nothing)
-    for counts in (np.ones(10, int), *draws(10, 3).astype(int)):
+    for counts in (np.ones(10, int), *some_draws(10)):
         places = np.repeat(np.arange(20), counts[picture])
         arguments = said[places], true[places], known[places]
         box = np.tile(size[places, None], (1, 2))
