@@ -300,7 +300,9 @@ def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
     """
     from autommlab.planning.studies import fixed_search, search_inputs
 
-    return search_inputs(options, plan.bag, plan.choice, fixed_search(options, plan.request.model.task))
+    request = plan.request.model
+    search = fixed_search(options, request.task)
+    return search_inputs(options, plan.bag, plan.choice, search, requirements=request.metrics)
 
 
 def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
@@ -385,7 +387,8 @@ def _trained(
     from autommlab.planning.training import PlannedTraining
 
     with contextlib.ExitStack() as session:
-        run = PlannedTraining(options, plan.bag, plan.choice, plan.made, folder, events, where, clock, session)
+        wanted = plan.request.model.metrics
+        run = PlannedTraining(options, plan.bag, plan.choice, wanted, plan.made, folder, events, where, clock, session)
         full = plan.made.full
         if full is None:
             return plan, _searched(run, "study")

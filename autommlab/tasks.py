@@ -65,6 +65,8 @@ class MeasuredMetric:
 
 
 _PERCENT = 0.01
+#: Fewest classes for which top-5 accuracy is measured: the best five of fewer are always right.
+TOP_FIVE_CLASSES = 5
 
 #: The figures that are measured for each task; the first one is the task's objective by default.
 TASK_METRICS: dict[Task, tuple[MeasuredMetric, ...]] = {
@@ -110,5 +112,5 @@ def measured_metric(task: Task, name: str) -> MeasuredMetric | None:
 
 
 def objective(task: Task) -> MeasuredMetric:
-    """The figure that a study of this task maximises: accuracy, mAP, mIoU or AP."""
+    """The figure that a study maximises where the request names none: accuracy, mAP, mIoU or AP."""
     return TASK_METRICS[task][0]

@@ -170,7 +170,8 @@ def contrasts() -> str:
     """Differences of two searchers."""
     asked = [
         ("hpo-llama", 1, GRID, 1), ("hpo-llama", 3, GRID, 3), ("hpo-llama", 10, GRID, 10),
-        (LLM_GRID, 3, GRID, 3), (LLM_GRID, 10, GRID, 10), (LLM_GRID, 3, "hpo-llama", 3), (LLM_GRID, 10, "hpo-llama", 10),
+        (LLM_GRID, 3, GRID, 3), (LLM_GRID, 10, GRID, 10),
+        (LLM_GRID, 3, "hpo-llama", 3), (LLM_GRID, 10, "hpo-llama", 10),
         ("hpo-llama", 1, "default", 1), ("hpo-llama", 1, "surrogate", 1), ("hpo-llama", 3, "surrogate", 3),
         ("hpo-llama", 1, "zero-shot", 1), ("hpo-llama", 3, "zero-shot", 3),
         ("hpo-llama", 3, "tpe+default", 3), ("hpo-llama", 10, "tpe+default", 10),

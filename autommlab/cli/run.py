@@ -239,10 +239,12 @@ def _tell_outcome(outcome: RunOutcome, name: str) -> None:
     from autommlab.data.embedded import of_drawings
 
     study, deployment = outcome.study, outcome.deployment
-    say(f"\n{study.objective}: {study.best.score:.3f} on validation, {study.test_metrics[study.objective]:.3f} on test")
+    say(f"\n{study.objective}: {study.val_figure:.3f} on validation, {study.test_in_words}")
+    if study.warning:
+        say(f"  {study.warning}")
     for check in deployment.limits:
         verdict = {True: "met", False: "NOT met", None: "not measured"}[check.holds]
-        say(f"  {check.name}: wanted {check.wanted}, got {check.got}: {verdict}")
+        say(f"  {check.name}: wanted {check.wanted}, got {check.got}: {verdict}{check.doubt}")
     for note in deployment.notes:
         say(f"  {note}")
     for step in _next_steps(outcome, name):

@@ -64,7 +64,7 @@ class StudySummary(BaseModel):
     """One study: one searcher with one seed.
 
     Attributes:
-        scores: objective on VAL in order of completion, failed trials as 0.
+        scores: on VAL in order of completion, failed trials as 0.
         budget: trials that it was given, which may be fewer than the comparison's; None = the comparison's.
         statuses: how each trial ended, in the same order.
         proposed_by: origin -> number of trials.
@@ -127,6 +127,8 @@ class Comparison(BaseModel):
     """Everything that a table or plot of a comparison needs, and how to run it again.
 
     Attributes:
+        objective: canonical name of the figure that was searched for.
+        score_name: what the scores on VAL are called, see `StudyResult`; "" = the objective.
         command: what reproduces it.
         date, machine: when and where it was run, with versions.
     """
@@ -144,3 +146,9 @@ class Comparison(BaseModel):
     command: str
     date: str
     machine: dict[str, str] = {}
+    score_name: str = ""
+
+    @property
+    def val_name(self) -> str:
+        """What is shown of VAL: the objective, or a score where that is another thing."""
+        return self.score_name or self.objective

@@ -18,7 +18,8 @@ from autommlab.pipeline import plan_in, study_inputs
 from autommlab.planning.studies import StudyInputs
 from autommlab.progress.events import EventLog, Events
 from autommlab.storage.run_folder import RunFolder, read_record
-from autommlab.tasks import Task, objective
+from autommlab.tasks import Task
+from autommlab.training.objective import Objective
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from serve.client import ServiceClient
@@ -151,17 +152,22 @@ def comparison_of(
 ) -> Comparison:
     """What a comparison keeps, from its finished studies."""
     bag = inputs.setup.bag
-    compared_on = ComparedOn(bag.task, ", ".join(bag.datasets), bag.classes, inputs.setup.choice.entry.title)
+    title, objective = inputs.setup.choice.entry.title, inputs.setup.objective
+    compared_on = ComparedOn(bag.task, ", ".join(bag.datasets), bag.classes, title, objective)
     return comparison_record(compared_on, inputs.options.trials, studies, searchers, seeds, command)
 
 
 class ComparedOn(NamedTuple):
-    """What all searchers of a comparison had before them: task, data set, classes, and the model's title."""
+    """What all searchers of a comparison had before them: task, data set, classes, and the model's title.
+
+    `objective` is None where it is the task's default.
+    """
 
     task: Task
     dataset: str
     classes: Sequence[str]
     model: str
+    objective: Objective | None = None
 
 
 def comparison_record(
@@ -173,9 +179,11 @@ def comparison_record(
     command: str,
 ) -> Comparison:
     """A comparison's record as of today on this machine."""
+    objective = compared_on.objective or Objective(compared_on.task)
     return Comparison(
         task=compared_on.task,
-        objective=objective(compared_on.task).name,
+        objective=objective.name,
+        score_name=objective.score_name,
         data=f"{compared_on.dataset} ({', '.join(compared_on.classes)})",
         model=compared_on.model,
         trials=trials,

@@ -20,7 +20,7 @@ def comparison_table(result: Comparison) -> Table:
     """One line per searcher: best so far on VAL after some trials, TEST, regret, wins, failures, cost."""
     from rich.table import Table
 
-    drawn = Table(title=f"{result.objective}, mean over {result.seeds} seeds [95 % bootstrap interval]")
+    drawn = Table(title=f"{_figures(result)}, mean over {result.seeds} seeds [95 % bootstrap interval]")
     drawn.add_column("searcher")
     for count in result.standings[0].best_after if result.standings else ():
         drawn.add_column(f"val after {count}", justify="right")
@@ -29,6 +29,12 @@ def comparison_table(result: Comparison) -> Table:
     for standing in result.standings:
         drawn.add_row(*cells(standing))
     return drawn
+
+
+def _figures(result: Comparison) -> str:
+    """What the columns hold."""
+    same = result.val_name == result.objective
+    return result.objective if same else f"{result.val_name} on val, {result.objective} on test"
 
 
 def cells(standing: Standing) -> list[str]:
@@ -59,7 +65,7 @@ def draw_comparison(result: Comparison, file: Path) -> Path:
     axes = figure.add_subplot()
     shown = paired(result.studies, [standing.searcher for standing in result.standings])
     draw_curves(axes, {name: [curve_of(study, result.trials) for study in studies] for name, studies in shown.items()})
-    axes.set_ylabel(f"best {result.objective} on val so far")
+    axes.set_ylabel(f"best {result.val_name} on val so far")
     axes.set_title(f"{result.model} on {result.data}, {result.seeds} seeds", fontsize=9, wrap=True)
     axes.legend()
     figure.savefig(file)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autommlab.bundle_runtime.decode import detections
 from autommlab.compat import quiet_toolboxes
 from autommlab.deployment.trained import Trained
-from autommlab.tasks import Task, objective
+from autommlab.tasks import MeasuredMetric, Task, objective
 from autommlab.understanding.request import Engine
 
 #: Largest difference allowed, as a share of the largest output (at least 1) of a network. ncnn
@@ -130,13 +130,14 @@ def _iou(box: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     return common / np.maximum(union, 1e-9)
 
 
-def score(trained: Trained, samples: list[Any]) -> float:
-    """The objective over data samples that hold predictions, fraction 0..1."""
+def score(trained: Trained, samples: list[Any], wanted: MeasuredMetric) -> float:
+    """A figure over data samples that hold predictions, as a fraction; 0 where it is missing."""
     from mmengine.evaluator import Evaluator
 
-    wanted = objective(trained.task)
+    # The first metric yields the task's own objective.
+    needed = trained.evaluators[:1] if wanted == objective(trained.task) else trained.evaluators
     with quiet_toolboxes():
-        evaluator = Evaluator(trained.evaluators[:1])  # the first metric is the one that yields the objective
+        evaluator = Evaluator(needed)
         evaluator.dataset_meta = trained.dataset.metainfo
         figures = evaluator.offline_evaluate(samples)
     return float(figures.get(wanted.key, 0.0)) * wanted.scale

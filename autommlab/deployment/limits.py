@@ -44,11 +44,13 @@ def _metric(study: StudyResult, wanted: Metric) -> LimitCheck:
         return LimitCheck(name=wanted.name, wanted=_bound(wanted.value), got="not measured", holds=None)
     value = study.test_metrics[figure.name]
     holds = value >= wanted.value if figure.higher_is_better else value <= wanted.value
+    interval = study.test_intervals.get(figure.name)
     return LimitCheck(
         name=wanted.name,
         wanted=_bound(wanted.value, at_least=figure.higher_is_better),
-        got=f"{value:.3f} on test ({figure.name})",
+        got=f"{value:.3f} on test ({figure.name}" + (f", 95 % interval {interval})" if interval else ")"),
         holds=holds,
+        unsure=interval is not None and interval.low <= wanted.value <= interval.high,
     )
 
 

@@ -122,7 +122,7 @@ def _training(study: StudyResult) -> str:
     return "\n".join(
         [
             "## Training",
-            _chosen(study),
+            f"{_chosen(study)} {study.searched}".strip(),
             "",
             "| hyperparameter | value |",
             "|---|---|",
@@ -133,25 +133,31 @@ def _training(study: StudyResult) -> str:
 
 def _chosen(study: StudyResult) -> str:
     """How the winner was found."""
-    found = f"Best of {len(study.trials)} trials by {study.objective} on val, seed {study.best.seed}."
+    score = study.score_name or study.objective
+    found = f"Best of {len(study.trials)} trials by {score} on val, seed {study.best.seed}."
     if not study.finals:
         return found
     return (
-        f"Best by {study.objective} on val of {len(study.finals)} finalists, trained at the full fidelity after "
+        f"Best by {score} on val of {len(study.finals)} finalists, trained at the full fidelity after "
         f"a search of {len(study.trials)} shorter trials; seed {study.best.seed}."
     )
 
 
 def _figures(study: StudyResult) -> str:
     names = list(dict.fromkeys([*study.val_metrics, *study.test_metrics]))
-    rows = [f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} |" for name in names]
+    rows = [
+        f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} | "
+        f"{study.test_intervals.get(name, '-')} |"
+        for name in names
+    ]
     return "\n".join(
         [
             "## Figures",
-            "Val chose the winner; test was looked at once, by the winner.",
+            "Val chose the winner; test was looked at once, by the winner. The interval is a bootstrap over the test "
+            f"pictures: what other pictures of the same kind may give. {study.warning}".strip(),
             "",
-            "| figure | val | test |",
-            "|---|---|---|",
+            "| figure | val | test | 95 % interval on test |",
+            "|---|---|---|---|",
             *rows,
         ]
     )
@@ -178,7 +184,10 @@ def _deployment(engine: Engine, check: Verification) -> str:
 
 def _limits(facts: CardFacts) -> str:
     verdicts = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}
-    lines = [f"{limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}" for limit in facts.limits]
+    lines = [
+        f"{limit.name}: {limit.wanted} asked, {limit.got}: {verdicts[limit.holds]}{limit.doubt}"
+        for limit in facts.limits
+    ]
     if not facts.verification.agrees:
         lines.append("The exported model differs from the trained one: do not use it unchecked.")
     lines += facts.notes

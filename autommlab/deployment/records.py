@@ -13,6 +13,7 @@ class LimitCheck(BaseModel):
         name: "accuracy", "parameters", "flops", "speed" ...
         wanted, got: with unit, for a person.
         holds: None where it could not be measured.
+        unsure: the 95 % interval of the figure includes what is wanted: as many other pictures could say otherwise.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,6 +22,12 @@ class LimitCheck(BaseModel):
     wanted: str
     got: str
     holds: bool | None
+    unsure: bool = False
+
+    @property
+    def doubt(self) -> str:
+        """What to say behind the verdict; "" if nothing."""
+        return ", but the 95 % interval includes the limit" if self.unsure else ""
 
 
 class Verification(BaseModel):
@@ -32,8 +39,8 @@ class Verification(BaseModel):
         tolerance: what was allowed.
         input_difference: largest absolute difference of the network inputs that the bundle and the
             toolbox make of the same file, in normalised units.
-        metric: canonical name of the task's figure on TEST.
-        torch_metric, bundle_metric: that figure through PyTorch and through the bundle's `predict.py`.
+        metric: canonical name of the figure that was searched for.
+        torch_metric, bundle_metric: that figure on TEST through PyTorch and through the bundle's `predict.py`.
         p50_ms, p95_ms: latency of one image (engine only, batch 1) in milliseconds.
         end_to_end_p50_ms: the same with pre- and post-processing.
         memory_mb: peak resident memory of a process that runs the bundle, MB.

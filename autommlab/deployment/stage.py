@@ -15,6 +15,7 @@ from autommlab.deployment.delivered import hashes_of
 from autommlab.deployment.records import Deployment, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.progress.events import Events
+from autommlab.tasks import measured_metric
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
@@ -170,7 +171,7 @@ def _build_and_verify(job: _Job, trained: Trained, exported: OnnxModel, built: P
         choice=job.choice,
     )
     job.tell(3, f"comparing {engine.value} with PyTorch on {len(trained.dataset)} test images")
-    return verify(trained, built, engine)
+    return verify(trained, built, engine, measured_metric(job.study.task, job.study.objective))
 
 
 def _fallback(refusals: list[str], engine: Engine) -> tuple[str, ...]:

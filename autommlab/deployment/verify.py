@@ -16,7 +16,7 @@ from autommlab.deployment.comparison import OutputComparison, predict_with_bundl
 from autommlab.deployment.predicting import load_bundle
 from autommlab.deployment.records import Verification
 from autommlab.deployment.trained import Trained
-from autommlab.tasks import Task, objective
+from autommlab.tasks import MeasuredMetric, Task, objective
 from autommlab.understanding.request import Engine
 
 #: Most test images (keypoints: images whose objects) that are compared.
@@ -31,13 +31,14 @@ METRIC_TOLERANCE = {
 }
 
 
-def verify(trained: Trained, bundle: Path, engine: Engine) -> Verification:
+def verify(trained: Trained, bundle: Path, engine: Engine, figure: MeasuredMetric | None = None) -> Verification:
     """Compare a bundle with the PyTorch model it came from, and measure it on this machine.
 
     Args:
         trained: the model and its test images (at most `IMAGES` of them are loaded).
         bundle: a folder with all working parts.
         engine: of the bundle; it decides the tolerance.
+        figure: what the study searched for; None = the task's objective.
 
     Raises:
         DeploymentError: the bundle does not run at all; the text is the bare reason.
@@ -54,14 +55,15 @@ def verify(trained: Trained, bundle: Path, engine: Engine) -> Verification:
         comparison.add(torch_outputs(trained, tensor, sample), predictor.run(tensor.numpy()))
         from_bundle.append(predict_with_bundle(trained, predictor, index))
         input_difference = max(input_difference, _input_difference(predictor, tensor, sample))
-    torch_metric, bundle_metric = score(trained, from_torch), score(trained, from_bundle)
+    figure = figure or objective(trained.task)
+    torch_metric, bundle_metric = score(trained, from_torch, figure), score(trained, from_bundle, figure)
     tolerance, allowed = comparison.tolerance(engine), METRIC_TOLERANCE[trained.task]
     return Verification(
         images=len(trained.dataset),
         max_difference=comparison.largest,
         tolerance=tolerance,
         input_difference=input_difference,
-        metric=objective(trained.task).name,
+        metric=figure.name,
         torch_metric=torch_metric,
         bundle_metric=bundle_metric,
         metric_tolerance=allowed,

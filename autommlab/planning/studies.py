@@ -23,6 +23,7 @@ from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
 from autommlab.training.study import StudyOptions
+from autommlab.understanding.request import Metric
 from searchers.space import Configuration, SearchSpace
 
 #: Measured speed is believed within these factors of the planned one; beyond them a few odd trials decided.
@@ -79,7 +80,13 @@ def fixed_plan(options: RunOptions, task: Task) -> Plan:
 
 
 def search_inputs(
-    options: RunOptions, bag: Bag, choice: ModelChoice, search: SearchFidelity, ends_at: float | None = None
+    options: RunOptions,
+    bag: Bag,
+    choice: ModelChoice,
+    search: SearchFidelity,
+    ends_at: float | None = None,
+    *,
+    requirements: tuple[Metric, ...] = (),
 ) -> StudyInputs:
     """The study that a search is.
 
@@ -88,6 +95,7 @@ def search_inputs(
         bag, choice: of the run, as they were selected.
         search: its fidelity.
         ends_at: when it has to be over, seconds since the epoch; None = no limit.
+        requirements: of the request, on figures.
     """
     budget = options.budget.tasks[bag.task]
     bounds = {"iterations": search.iterations, "batch_size": search.batch_size}
@@ -98,6 +106,7 @@ def search_inputs(
         reports=search.reports,
         seed=options.seed,
         deadline=None if ends_at is None else Deadline(ends_at=ends_at),
+        requirements=requirements,
     )
     study = StudyOptions(
         searcher=options.searcher,
@@ -113,7 +122,14 @@ def search_inputs(
 
 
 def final_inputs(
-    options: RunOptions, bag: Bag, choice: ModelChoice, full: FullFidelity, finalists: Finalists, ends_at: float
+    options: RunOptions,
+    bag: Bag,
+    choice: ModelChoice,
+    full: FullFidelity,
+    finalists: Finalists,
+    ends_at: float,
+    *,
+    requirements: tuple[Metric, ...] = (),
 ) -> StudyInputs:
     """The study that the trainings of the finalists are.
 
@@ -122,6 +138,7 @@ def final_inputs(
         full: the fidelity.
         finalists: are trained all.
         ends_at: when the last one has to be over, seconds since the epoch.
+        requirements: of the request, on figures.
     """
     space = full_space(options, bag.task, full)
     setup = TrialSetup(
@@ -130,6 +147,7 @@ def final_inputs(
         reports=full.reports,
         seed=options.seed,
         deadline=Deadline(ends_at=ends_at, validation_s=full.validation_s),
+        requirements=requirements,
     )
     many = len(finalists.configurations)
     study = StudyOptions(

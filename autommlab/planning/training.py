@@ -20,6 +20,7 @@ from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import Where
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
+from autommlab.understanding.request import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class PlannedTraining:
     Attributes:
         options, folder, events, where: of the run.
         bag, choice: as they were selected.
+        requirements: of the request, on figures.
         plan: how the time is spent.
         clock: how much of it is over.
         session: ends Ray, which both trainings share.
@@ -37,6 +39,7 @@ class PlannedTraining:
     options: RunOptions
     bag: Bag
     choice: ModelChoice
+    requirements: tuple[Metric, ...]
     plan: Plan
     folder: RunFolder
     events: Events
@@ -63,12 +66,14 @@ class PlannedTraining:
 
     def _within(self, fidelity: SearchFidelity) -> studies.StudyInputs:
         """The study that the search is, in the time that is left for it."""
+        inputs = functools.partial(
+            studies.search_inputs, self.options, self.bag, self.choice, fidelity, requirements=self.requirements
+        )
         if fidelity.seconds is None:
-            return studies.search_inputs(self.options, self.bag, self.choice, fidelity)
+            return inputs()
         spent = self.folder.stage_seconds().get("training", 0.0) - fidelity.before_s
         left = max(1.0, fidelity.seconds - spent)
-        inputs = studies.search_inputs(self.options, self.bag, self.choice, fidelity, time.time() + left)
-        return studies.with_time(inputs, left)
+        return studies.with_time(inputs(time.time() + left), left)
 
     def finals(self, full: FullFidelity, searched: StudyResult | None) -> StudyResult:
         """Run, or go on with, the trainings of the finalists; the outcome of the run."""
@@ -78,7 +83,10 @@ class PlannedTraining:
             finalists = studies.choose_finalists(self.plan, self.options, self.choice, searched, seconds)
             self.folder.write("finalists", finalists)
         self.events.emit("note", "final", finalists.in_words())
-        inputs = studies.final_inputs(self.options, self.bag, self.choice, full, finalists, time.time() + seconds)
+        ends_at = time.time() + seconds
+        inputs = studies.final_inputs(
+            self.options, self.bag, self.choice, full, finalists, ends_at, requirements=self.requirements
+        )
         inputs = studies.with_time(inputs, seconds)
         self._connect()
         result = run_study(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autommlab.models.records import ModelChoice
     from autommlab.planning.records import Plan
     from autommlab.settings import Profile
+    from autommlab.training.objective import Objective
     from autommlab.training.records import StudyResult, TrialRecord
     from autommlab.understanding.request import ModelRequest
 
@@ -111,12 +112,34 @@ class ReportContent:
 
     @property
     def objective(self) -> str:
-        """Canonical name of the maximised figure, "score" while the task is not known."""
-        from autommlab.tasks import objective
-
+        """Canonical name of the figure that is searched for, "score" while the task is not known."""
         if self.study:
             return self.study.objective
-        return objective(self.request.model.task).name if self.request else "score"
+        return self._objective.name if self._objective else "score"
+
+    @property
+    def score_name(self) -> str:
+        """What the scores of trials are called."""
+        if self.study:
+            return self.study.score_name or self.study.objective
+        return self._objective.score_name if self._objective else "score"
+
+    @property
+    def searched(self) -> str:
+        """One sentence on what the scores are; "" where nobody knows."""
+        if self.study:
+            return self.study.searched
+        return self._objective.in_words if self._objective else ""
+
+    @property
+    def _objective(self) -> Objective | None:
+        """What the request lets a study search for, None while it is not understood."""
+        from autommlab.training.objective import Objective
+
+        if not self.request:
+            return None
+        part = self.request.model
+        return Objective(part.task, part.metrics, len(self.bag.classes) if self.bag else None)
 
 
 def _best(trials: tuple[TrialRecord, ...]) -> TrialRecord | None:

@@ -80,7 +80,7 @@ def _title(content: ReportContent) -> str:
 
 def _plots(content: ReportContent) -> dict[str, Any]:
     """SVG text by name; matplotlib writes it, so it is safe to go into the page as it is."""
-    trials, best, metric = content.all_trials, content.best_trial, content.objective
+    trials, best, metric = content.all_trials, content.best_trial, content.score_name
     if not trials:
         return {}
     from autommlab.report import plots  # matplotlib: half a second, only where there is something to plot

@@ -93,10 +93,13 @@ def tiles(content: ReportContent) -> list[Tile]:
     found: list[Tile] = []
     metric, study, best = content.objective, content.study, content.best
     if study and metric in study.test_metrics:
-        found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", "measured once"))
+        interval = study.test_intervals.get(metric)
+        remark = f"95 % interval {interval}" if interval else "measured once"
+        found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", remark))
     if best:
         which = "finalist" if content.all_finals else "trial"
-        found.append(Tile(f"best {metric} on val", f"{best.score:.3f}", f"{which} {best.number}"))
+        named, reached = (metric, best.metrics[metric]) if metric in best.metrics else (content.score_name, best.score)
+        found.append(Tile(f"best {named} on val", f"{reached:.3f}", f"{which} {best.number}"))
     if content.all_trials:
         failed = sum(not is_scored(trial.status) for trial in content.all_trials)
         planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""

@@ -37,7 +37,7 @@ def _judged(content: ReportContent) -> Verdict:
         return _without_deployment(content)
     check = content.deployment.verification
     missed = [
-        f"{limit.name}: {limit.wanted} asked, {limit.got} measured"
+        f"{limit.name}: {limit.wanted} asked, {limit.got} measured{limit.doubt}"
         for limit in content.deployment.limits
         if limit.holds is False
     ]
@@ -57,7 +57,8 @@ def _judged(content: ReportContent) -> Verdict:
         return Verdict("partly", "Every measured demand is met", details)
     if not content.deployment.limits:
         return Verdict("met", "Delivered", ("The request set no limits.",))
-    return Verdict("met", "Every demand is met")
+    doubtful = tuple(f"{limit.name}: {limit.got}{limit.doubt}" for limit in content.deployment.limits if limit.unsure)
+    return Verdict("met", "Every demand is met", doubtful)
 
 
 def _without_deployment(content: ReportContent) -> Verdict:

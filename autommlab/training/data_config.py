@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autommlab.data.records import Bag, Split
-from autommlab.tasks import Task
+from autommlab.tasks import TOP_FIVE_CLASSES, Task
 
 #: Grey that fills the rest of a detection input, every channel.
 PAD_VALUE = 114
@@ -82,7 +82,7 @@ def evaluators(bag: Bag, split: Split) -> list[Config]:
     annotations = str(bag.annotation_file(split))
     match bag.task:
         case Task.CLASSIFICATION:
-            top = (1, 5) if len(bag.classes) >= 5 else (1,)
+            top = (1, 5) if len(bag.classes) >= TOP_FIVE_CLASSES else (1,)
             return [{"type": "Accuracy", "topk": top}, {"type": "SingleLabelMetric"}]
         case Task.DETECTION:
             figures = ["mAP", "mAP_50", "mAP_75", "AR@100"]

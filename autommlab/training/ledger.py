@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from autommlab.common import jsonl
 from autommlab.common.trial_status import is_scored
-from autommlab.training.records import Hyperparameters, TrialRecord
+from autommlab.training.records import Hyperparameters, Lead, TrialRecord
 
+#: Fraction of VAL's resamples in which a trial must reach the winner to count as good as that; half of 5 %.
+_NOT_SURPASSED = 0.025
 #: TEST figures of the best trial, beside its weights.
 TEST_FILE = "test.json"
 
@@ -73,3 +75,27 @@ def best_record(records: list[TrialRecord]) -> TrialRecord | None:
     """The trial with the highest score among those that have a real one, the earliest if equal."""
     real = [record for record in records if is_scored(record.status)]
     return max(real, key=lambda record: (record.score, -record.number), default=None)
+
+
+def lead_of(best: TrialRecord, records: Sequence[TrialRecord], pictures: int) -> Lead | None:
+    """Whether the winner's lead is more than noise, from both trials' scores on the same resamples of VAL.
+
+    Args:
+        best: the winner.
+        records: trials of its study.
+        pictures: of VAL.
+
+    Returns:
+        None where the winner's resamples are not known (it was stopped early, or an older version trained it).
+    """
+    if not best.resampled:
+        return None
+    others = [r for r in records if r.number != best.number and len(r.resampled) == len(best.resampled)]
+    rivals = [other for other in others if _fraction_reached(best, other) > _NOT_SURPASSED]
+    ordered = sorted(rivals, key=lambda record: (-record.score, record.number))
+    return Lead(pictures=pictures, rivals=tuple(record.number for record in ordered))
+
+
+def _fraction_reached(best: TrialRecord, other: TrialRecord) -> float:
+    reached = [theirs >= own for own, theirs in zip(best.resampled, other.resampled, strict=True)]
+    return sum(reached) / len(reached)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from autommlab.common.llm_usage import LlmUsage
 from autommlab.common.run_path import RunPath
@@ -39,9 +39,10 @@ class TrialRecord(BaseModel):
     Attributes:
         number: 1-based in order of completion.
         trial_id: Ray's id.
-        score: the objective on VAL at the trial's last report; the finite worst (0) if it failed.
+        score: what the study maximises (`objective.Objective.score`), on VAL at the trial's last report; the finite
+            worst (0) if it failed.
         metrics: all measured figures on VAL, canonical names, fractions.
-        curve: (iteration, objective) at each report.
+        curve: (iteration, score) at each report.
         status, reason: how it ended; `reason` is one sentence for a person.
         proposed_by: searcher that proposed it, and in which phase ("tpe:start-up", "hpo-llama:fallback").
         proposal: what the proposal cost and came from, as the searcher tells it: for a language model
@@ -50,6 +51,8 @@ class TrialRecord(BaseModel):
             built Runner.
         skipped: (file, reason) of training and validation images that failed in the worker: another one took
             the place in training, a blank one in validation.
+        resampled: the score on resamples of VAL's pictures, the same for all trials of a study (`resampling`); empty
+            where the trial did not reach its last report.
         train_s, val_s, setup_s: seconds in the training loop, in validation, and in building.
         ended_at: seconds since the epoch at the last report.
         worker: host and process that ran it.
@@ -69,6 +72,7 @@ class TrialRecord(BaseModel):
     proposal: dict[str, Any] = {}
     readback: dict[str, Any] = {}
     skipped: tuple[tuple[str, str], ...] = ()
+    resampled: tuple[float, ...] = ()
     train_s: float = 0.0
     val_s: float = 0.0
     setup_s: float = 0.0
@@ -82,17 +86,79 @@ class TrialRecord(BaseModel):
         return str(self.proposal.get("fallback") or "")
 
 
+class Interval(BaseModel):
+    """The 95 % bootstrap interval of a figure over the pictures of its split (`resampling.intervals`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    high: float
+    pictures: int
+
+    def __str__(self) -> str:
+        return f"{self.low:.3f} to {self.high:.3f}"
+
+
+class TestResult(BaseModel):
+    """A model's figures on TEST.
+
+    Attributes:
+        figures: canonical name -> fraction.
+        intervals: of those figures that can be worked out again from single pictures.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    __test__ = False  # pytest takes it for a class of tests
+
+    figures: dict[str, float]
+    intervals: dict[str, Interval] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_versions(cls, stored: Any) -> Any:
+        """Files of older versions hold the figures alone."""
+        return {"figures": stored} if isinstance(stored, dict) and "figures" not in stored else stored
+
+
+class Lead(BaseModel):
+    """How sure the choice of the winner is.
+
+    Attributes:
+        pictures: of VAL, which chose.
+        rivals: numbers of the trials that the winner does not surpass beyond the noise of so many pictures, the best
+            first: in more than 2.5 % of the resamples they score as high.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pictures: int
+    rivals: tuple[int, ...]
+
+    def in_words(self) -> str:
+        """One sentence; "" where no trial comes near."""
+        if not self.rivals:
+            return ""
+        numbers = ", ".join(map(str, self.rivals))
+        trials = f"trials {numbers} are" if len(self.rivals) > 1 else f"trial {numbers} is"
+        return f"The lead of the winner lies inside the noise of {self.pictures} val pictures: {trials} as good."
+
+
 class StudyResult(BaseModel):
     """The outcome of a study: all trials, the winner, its one evaluation on TEST.
 
     Attributes:
-        objective: canonical name of the maximised figure.
+        objective: canonical name of the figure that was searched for: the request's first, else the task's default.
+        score_name: what the trials' scores are called: the objective where they are that figure itself, else "score";
+            "" in records of older versions, whose scores are the objective.
+        searched: one sentence on what the scores are.
         trials: of the search.
         finals: trainings of the finalists at the full fidelity; none where the best trial itself is delivered.
         best: record of the winner: the best of `finals`, or of `trials` where there are none.
         checkpoint: weights of the winner (`state_dict` only), absolute path.
         config_file: dumped OpenMMLab config of the winner, absolute path.
         val_metrics, test_metrics: canonical name -> fraction; no TEST figures of a search that finalists follow.
+        test_intervals: of the figures on TEST; empty in records of older versions.
+        lead: of the winner; None where it is not known.
         llm: zero for searchers that ask none.
     """
 
@@ -109,13 +175,34 @@ class StudyResult(BaseModel):
     test_metrics: dict[str, float]
     seconds: float
     llm: LlmUsage = LlmUsage()
+    score_name: str = ""
+    searched: str = ""
+    test_intervals: dict[str, Interval] = {}
+    lead: Lead | None = None
+
+    @property
+    def val_figure(self) -> float:
+        """The objective of the winner on VAL."""
+        return self.val_metrics.get(self.objective, self.best.score)
+
+    @property
+    def test_in_words(self) -> str:
+        """The objective on TEST with its interval."""
+        test, interval = self.test_metrics[self.objective], self.test_intervals.get(self.objective)
+        if interval is None:
+            return f"{test:.3f} on test"
+        return f"{test:.3f} on test (95 % interval {interval}, {interval.pictures} pictures)"
+
+    @property
+    def warning(self) -> str:
+        """What a reader must know of the winner's choice; "" if nothing."""
+        return self.lead.in_words() if self.lead else ""
 
     def summary(self) -> str:
-        """One line: the winner's scores on validation and test."""
-        test = self.test_metrics.get(self.objective)
-        tested = f", {test:.3f} on test" if test is not None else ""
+        """One line: the winner's figures on validation and test."""
+        tested = f", {self.test_in_words}" if self.objective in self.test_metrics else ""
         many = f"{len(self.finals)} finalists of " if self.finals else ""
-        return f"{self.objective} {self.best.score:.3f} on val{tested}, best of {many}{len(self.trials)} trials"
+        return f"{self.objective} {self.val_figure:.3f} on val{tested}, best of {many}{len(self.trials)} trials"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autommlab.tasks import objective
 from autommlab.training.failures import trial_failure
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.runner_config import TrialSetup
@@ -29,7 +28,7 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
         threads: of torch.
 
     Returns:
-        The record, whose score is the objective on VAL, 0 if the trial failed and then with its reason; and the
+        The record, whose score is that of the objective on VAL, 0 if the trial failed and then with its reason; and the
         figures on TEST, canonical name -> fraction, empty if it failed.
     """
     import torch
@@ -37,7 +36,7 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
     from autommlab.training.trial import Trial
 
     torch.set_num_threads(max(1, threads))
-    named = objective(setup.bag.task).name
+    objective = setup.objective
     trial: Trial | None = None
     told: dict[str, Any] = {}
     tested: dict[str, float] = {}
@@ -47,8 +46,8 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
             trial = Trial(setup, point, Path(folder))
             while not trial.finished:
                 metrics = trial.advance()
-                curve.append((trial.iteration, metrics[named]))
-            told = {"status": "ok", "score": metrics[named], "metrics": metrics}
+                curve.append((trial.iteration, objective.score(metrics)))
+            told = {"status": "ok", "score": curve[-1][1], "metrics": metrics}
             tested = trial.test()
         except Exception as error:  # a trial may fail in any way: that is its result
             failure = trial_failure(error)

@@ -12,9 +12,11 @@ from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
 from autommlab.training.class_balance import weigh_classes
 from autommlab.training.data_config import data_config
+from autommlab.training.objective import Objective
 from autommlab.training.pace import Deadline
 from autommlab.training.records import Hyperparameters
 from autommlab.training.translate import optimisation_config
+from autommlab.understanding.request import Metric
 
 Config = dict[str, Any]
 
@@ -26,6 +28,7 @@ class TrialSetup(BaseModel):
         reports: validations per trial, evenly spaced.
         seed: of initialisation and data order, the same for every trial.
         deadline: when all trials have to be over, None = no limit. Trials of several workers do not know it.
+        requirements: of the request, on figures; they decide what the study searches for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +38,12 @@ class TrialSetup(BaseModel):
     reports: int
     seed: int
     deadline: Deadline | None = None
+    requirements: tuple[Metric, ...] = ()
+
+    @property
+    def objective(self) -> Objective:
+        """What the study searches for."""
+        return Objective(self.bag.task, self.requirements, len(self.bag.classes))
 
 
 def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, name: str) -> Config:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
@@ -23,11 +23,11 @@ from autommlab.common.errors import NoResultError, ResumeError, StorageError, Tr
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
-from autommlab.common.trial_status import SCORE
+from autommlab.common.trial_status import SCORE, is_scored
 from autommlab.progress.events import Events
-from autommlab.tasks import objective
-from autommlab.training.ledger import TEST_FILE, Ledger, best_record, trial_key
-from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, trial_key
+from autommlab.training.objective import Objective
+from autommlab.training.records import StudyResult, TestResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
 from autommlab.training.usage import LLM_FILE, llm_usage
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
     from autommlab.common.storage import Place
+    from searchers.context import StudyContext
     from serve.client import ServiceClient
 
 #: Ray Tune's switches; its loggers write files that nobody reads.
@@ -61,7 +62,8 @@ _IN_STATE = {
 ALL_FOLDER = "all"
 #: A trial begins while the study has time for this part of it.
 _WORTH_BEGINNING = 0.7
-_FIGURES = TypeAdapter(dict[str, float])
+#: Rounding of a score that is worked out again.
+_SAME_SCORE = 1e-6
 
 
 class StudyOptions(BaseModel):
@@ -174,28 +176,52 @@ def run_study(
         events.emit(
             "warning", options.stage, f"{LEDGER_FILE}: {bad}, damaged; that trial is not counted and may come again"
         )
+    _require_scored_alike(ledger, setup.objective, folder)
     if len(ledger.records) < options.trials:
+        from autommlab.training.search_space import study_context
+
         resume = _goes_on(folder, study.state, options)
         earlier = [] if resume else ledger.records
         first = _first(options, default_configuration)
-        searcher = _searcher(setup, space, options, first, service, len(earlier))
+        context = study_context(setup, default_configuration)
+        searcher = _searcher(space, options, first, context, service, seed=setup.seed + len(earlier))
         _tell(searcher, earlier, first)
         _search(study, searcher, len(earlier), resume=resume)
     best = best_record(ledger.records)
     if best is None:
         raise NoResultError(_all_failed(ledger.records))
+    tested = _test_once(study) if options.test else TestResult(figures={})
+    study.state.delete()  # the study is over; its state is large
     return StudyResult(
         task=setup.bag.task,
-        objective=objective(setup.bag.task).name,
+        objective=setup.objective.name,
+        score_name=setup.objective.score_name,
+        searched=setup.objective.in_words,
         trials=tuple(ledger.records),
         best=best,
         checkpoint=study.best / "checkpoint.pth",
         config_file=study.best / "config.py",
         val_metrics=best.metrics,
-        test_metrics=_test_once(study) if options.test else _over(study),
+        test_metrics=tested.figures,
+        test_intervals=tested.intervals,
+        lead=lead_of(best, ledger.records, setup.bag.splits["val"].images),
         seconds=time.monotonic() - started,
         llm=llm_usage(folder),
     )
+
+
+def _require_scored_alike(ledger: Ledger, objective: Objective, folder: Path) -> None:
+    """Trials of one study are ordered by one score.
+
+    Raises:
+        ResumeError: an older version searched for another figure, here.
+    """
+    real = [record for record in ledger.records if is_scored(record.status) and record.metrics]
+    if any(abs(objective.score(record.metrics) - record.score) > _SAME_SCORE for record in real):
+        raise ResumeError(
+            f"the trials in {folder} were searched for another figure than {objective.name}, by an older version of "
+            "this program. Start a new run with --out"
+        )
 
 
 def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
@@ -213,30 +239,31 @@ def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
 
 
 def _searcher(
-    setup: TrialSetup,
     space: SearchSpace,
     options: StudyOptions,
     first: Sequence[Configuration],
+    context: StudyContext,
     service: ServiceClient | None,
-    earlier: int,
+    *,
+    seed: int,
 ) -> Searcher:
-    """The searcher of a study that has so many earlier trials, which are in no state of its own."""
+    """The searcher of a study; its seed counts earlier trials that are in no state of its own, for one that has yet to
+    learn would draw the same points again.
+    """
     import searchers
-    from autommlab.training.search_space import study_context
     from searchers.context import StudySettings
     from searchers.finalists import FinalistSearch
 
     if options.finalists:
-        return FinalistSearch(space, StudySettings(metric=SCORE, seed=setup.seed, first_configs=options.finalists))
+        return FinalistSearch(space, StudySettings(metric=SCORE, seed=seed, first_configs=options.finalists))
     return searchers.create(
         options.searcher,
         space,
         metric=SCORE,
         mode="max",
-        # With the same seed, one that has yet to learn would draw the same points again.
-        seed=(setup.seed + earlier) % 2**32,
+        seed=seed % 2**32,
         first_configs=first,
-        context=study_context(setup, default_configuration),
+        context=context,
         service=service,
     )
 
@@ -287,7 +314,7 @@ def _search(study: _Study, searcher: Searcher, earlier: int, *, resume: bool) ->
         study.best,
         study.events,
         options.trials,
-        objective(setup.bag.task).name,
+        setup.objective.score_name,
         searcher,
         stage=options.stage,
         all_folder=study.folder / ALL_FOLDER if options.keep_all else None,
@@ -395,26 +422,19 @@ def _slots(options: StudyOptions) -> int:
     return trial_slots(options.need)
 
 
-def _test_once(study: _Study) -> dict[str, float]:
+def _test_once(study: _Study) -> TestResult:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best, setup = study.best, study.setup
     stored = best / TEST_FILE
     with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
-        return _FIGURES.validate_json(stored.read_bytes())
+        return TestResult.model_validate_json(stored.read_bytes())
     from autommlab.training.trial import evaluate
 
     annotations = setup.bag.annotation_file("test")
     warn = functools.partial(study.events.emit, "warning", study.options.stage)
-    figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
-    write_text(stored, json.dumps(figures, indent=1))
-    study.state.delete()  # the study is over; its state is large
-    return figures
-
-
-def _over(study: _Study) -> dict[str, float]:
-    """No TEST figures; the state, which is large, goes."""
-    study.state.delete()
-    return {}
+    tested = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
+    write_text(stored, tested.model_dump_json(indent=1))
+    return tested
 
 
 def _all_failed(records: list[TrialRecord]) -> str:

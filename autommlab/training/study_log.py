@@ -37,7 +37,7 @@ class StudyLog(tune.Callback):
         best_folder: gets `checkpoint.pth` and `config.py` of the best trial so far.
         events: who is told.
         total: trials of the study, for the progress display.
-        metric: canonical name of the objective, likewise.
+        metric: what a score is called, likewise.
         searcher: asked who proposed a trial (`proposed_by`).
         stage: of the events.
         all_folder: gets the same two files of every trial with a real score, under its number; None = of none.
@@ -109,6 +109,7 @@ class StudyLog(tune.Callback):
             proposal=_details(self._searcher, trial.trial_id),
             readback=result.get("readback", {}),
             skipped=tuple((str(file), str(why)) for file, why in result.get("skipped", ())),
+            resampled=tuple(result.get("resampled", ())),
             train_s=result.get("train_s", 0.0),
             val_s=result.get("val_s", 0.0),
             setup_s=result.get("setup_s", 0.0),

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ray import tune
 
 from autommlab.common.trial_status import SCORE, TrialStatus
-from autommlab.tasks import objective
 from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
 from autommlab.training.records import Hyperparameters, TrialRecord
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from autommlab.common.storage import Place
     from autommlab.training.runner_config import TrialSetup
 
-#: Key under which a trial reports the objective on VAL, and the finite worst score of a failed one.
+#: The finite worst score, of a failed trial.
 WORST_SCORE = 0.0
 #: Key under which a trial says that it has ended by itself; Tune sets "done" for one that a scheduler stops, too.
 COMPLETE = "complete"
@@ -40,6 +39,7 @@ class AnyTrial(Protocol):
     val_s: float
     setup_s: float
     readback: dict[str, Any]
+    resampled: tuple[float, ...]
 
     @property
     def skipped(self) -> tuple[tuple[str, str], ...]:
@@ -130,7 +130,7 @@ class TrialTrainable(tune.Trainable):
         if self._trial is None:
             self._trial = self._built()
         metrics = self._trial.advance()
-        score = metrics[objective(self._setup.bag.task).name]
+        score = self._setup.objective.score(metrics)
         self._curve.append((self._trial.iteration, score))
         return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
 
@@ -182,6 +182,7 @@ class TrialTrainable(tune.Trainable):
             "trace": trace,
             "readback": trial.readback if trial else {},
             "skipped": trial.skipped if trial else (),
+            "resampled": list(trial.resampled) if trial else [],
             "seed": self._setup.seed,
             "ended_at": time.time(),
             "done": done,
@@ -222,7 +223,8 @@ class TrialTrainable(tune.Trainable):
         self._trial = None
 
 
-_REPORTED = {"metrics", "curve", "status", "reason", "readback", "skipped", "seed", "train_s", "val_s", "setup_s"}
+_REPORTED = {"metrics", "curve", "status", "reason", "readback", "skipped", "resampled", "seed"}
+_REPORTED |= {"train_s", "val_s", "setup_s"}
 
 
 def _use_threads(resources: Any) -> None:

@@ -24,8 +24,10 @@ from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
 from autommlab.training.config_file import read_config
 from autommlab.training.data_config import test_on
+from autommlab.training.evaluated import evaluated
 from autommlab.training.pace import Pace
-from autommlab.training.records import Hyperparameters
+from autommlab.training.records import Hyperparameters, TestResult
+from autommlab.training.resampling import intervals, resampled_scores
 from autommlab.training.runner_config import TrialSetup, runner_config
 from autommlab.training.translate import readback
 
@@ -35,6 +37,7 @@ class Trial:
 
     Attributes:
         train_s, val_s, setup_s: seconds spent in the training loop, in validation and in building.
+        resampled: see `TrialRecord`; empty before the last report, and in all processes of a group but the first.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class Trial:
         """
         started = time.monotonic()
         self._task = setup.bag.task
-        self._reports = setup.reports
+        self._reports, self._score = setup.reports, setup.objective.score
         self._iterations = point.iterations
         self._pace = Pace(setup.deadline) if setup.deadline else None
         prepare_toolbox(self._task)
@@ -65,6 +68,7 @@ class Trial:
         self.runner = _build_runner(per_worker(config) if per_worker else config, resume_from)
         self.readback = readback(self.runner)
         self.train_s = self.val_s = 0.0
+        self.resampled: tuple[float, ...] = ()
         self.setup_s = time.monotonic() - started
 
     @property
@@ -92,7 +96,10 @@ class Trial:
             self._pace.begin(reports=max(1, round(self._reports * (1 - self.iteration / self._iterations))))
         self.runner.train_loop.advance(until, self._pace)
         trained = time.monotonic()
-        metrics = canonical_figures(self._task, self.runner.val_loop.run())
+        with evaluated(self.runner.val_evaluator) as kept:
+            metrics = canonical_figures(self._task, self.runner.val_loop.run())
+        if self.finished and (statistics := kept.statistics(self._task)) is not None:
+            self.resampled = resampled_scores(statistics, self._score)
         self.train_s += trained - started
         self.val_s += time.monotonic() - trained
         if self._pace:
@@ -147,13 +154,15 @@ def next_report(iteration: int, iterations: int, reports: int) -> int:
 
 
 def canonical_figures(task: Task, raw: dict[str, Any]) -> dict[str, float]:
-    """The toolbox's figures under canonical names, as fractions; a missing objective counts as 0.
+    """The toolbox's figures under canonical names, as fractions.
 
-    mmdet and mmpose leave their figures out when a model predicts nothing at all.
+    mmdet and mmpose leave their COCO figures out when a model predicts nothing at all: these then count as 0.
     """
     found = {metric.name: float(raw[metric.key]) * metric.scale for metric in TASK_METRICS[task] if metric.key in raw}
     figures = {name: value for name, value in found.items() if not math.isnan(value)}
-    figures.setdefault(objective(task).name, 0.0)
+    if objective(task).name not in figures:
+        coco = [metric.name for metric in TASK_METRICS[task] if metric.key.startswith("coco/")]
+        figures = dict.fromkeys([objective(task).name, *coco], 0.0) | figures
     return {name: max(0.0, value) for name, value in figures.items()}
 
 
@@ -163,8 +172,8 @@ def evaluate(
     task: Task,
     annotations: Path | None = None,
     warn: Callable[[str], None] | None = None,
-) -> dict[str, float]:
-    """Measure a trained model on TEST.
+) -> TestResult:
+    """Measure a trained model on TEST, with the intervals of its figures.
 
     Args:
         config_file: of a trial (`config_file.write_config`).
@@ -184,12 +193,13 @@ def evaluate(
     config.visualizer.name = config.experiment_name
     runner = _quietly_built(config)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), evaluated(runner.test_evaluator) as kept:
             figures = canonical_figures(task, runner.test())
+        statistics = kept.statistics(task)
         skipped = skipped_samples(runner.test_loop.dataloader)
         if skipped and warn:
             warn(f"{len(skipped)} test images count as missed: {'; '.join(f'{f} ({why})' for f, why in skipped)}")
-        return figures
+        return TestResult(figures=figures, intervals=intervals(statistics, figures) if statistics else {})
     finally:
         forget(runner)
 

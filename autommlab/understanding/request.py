@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from autommlab.common.errors import RequestError
-from autommlab.tasks import Task, canonical_metric
+from autommlab.tasks import Task, canonical_metric, measured_metric
 
 
 class SpeedUnit(StrEnum):
@@ -151,7 +151,7 @@ class Parameters(_Quantity):
 
 
 class Metric(_Record):
-    """A quality asked for: a canonical metric name and a lower bound between 0 and 1."""
+    """A quality asked for: a canonical metric name and a bound between 0 and 1, an upper one for errors such as NME."""
 
     name: str = Field(min_length=1, max_length=60)
     value: Annotated[float, Field(ge=0, le=1)]
@@ -227,7 +227,7 @@ class ModelRequest(_Record):
             ("Kind of picture", data.modality),
             ("Data sets named", ", ".join(data.specific)),
             ("Model named", _asked(model.specific_model)),
-            ("Quality", ", ".join(f"{metric.name} at least {metric.value:g}" for metric in model.metrics)),
+            ("Quality", ", ".join(_bound(model.task, metric) for metric in model.metrics)),
             ("Parameters", _limit("at most", model.parameters)),
             ("Computation", _limit("at most", model.flops)),
             ("Speed", _limit("at least" if model.speed.unit == "fps" else "at most", model.speed)),
@@ -284,6 +284,12 @@ def _all_problems(error: ValidationError) -> str:
         shown = "" if isinstance(given, dict) else f" (got {given!r})"
         lines.append(f"  {field}: {problem['msg']}{shown}")
     return "\n".join(lines)
+
+
+def _bound(task: Task, metric: Metric) -> str:
+    figure = measured_metric(task, metric.name)
+    least = figure is None or figure.higher_is_better
+    return f"{metric.name} at {'least' if least else 'most'} {metric.value:g}"
 
 
 def _asked(value: str) -> str:

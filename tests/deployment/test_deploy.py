@@ -16,7 +16,7 @@ from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment.records import Deployment
 from autommlab.deployment.stage import deploy
 from autommlab.progress.events import Event, Events
-from autommlab.tasks import Task
+from autommlab.tasks import Task, measured_metric
 from autommlab.understanding.request import Engine
 from tests.helpers.tiny_study import Study, with_engine
 
@@ -130,6 +130,21 @@ def test_another_models_weights_do_not_pass(bundle_of: BundleOf, study_of: Study
     with torch.no_grad():
         trained.model.head.fc.weight += 0.2 * torch.randn_like(trained.model.head.fc.weight)
     assert not verify(trained, bundle, Engine.ONNXRUNTIME).agrees
+
+
+@pytest.mark.parametrize(("task", "name"), [(Task.CLASSIFICATION, "F1"), (Task.KEYPOINT, "PCK")])
+def test_the_figure_that_was_searched_for_is_compared(
+    bundle_of: BundleOf, study_of: StudyOf, tmp_path: Path, task: Task, name: str
+) -> None:
+    from autommlab.deployment.trained import load_trained
+    from autommlab.deployment.verify import verify
+
+    study = study_of(task)
+    trained = load_trained(study.result, study.bag, images=4, scratch=tmp_path)
+    check = verify(trained, bundle_of(task, "none").bundle, Engine.ONNXRUNTIME, measured_metric(task, name))
+    assert check.metric == name
+    assert check.torch_metric > 0.2
+    assert check.agrees
 
 
 def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import LimitCheck, Verification
 from autommlab.tasks import Task
+from autommlab.training.records import Interval
 from autommlab.understanding.request import Device, Engine
 from tests.helpers.tiny_study import study_records
 
@@ -57,6 +58,19 @@ def test_a_metric_under_another_name() -> None:
     check = checks(task=Task.DETECTION, metrics=[{"name": "AP", "value": 0.9}])["AP"]
     assert check.got == "0.850 on test (mAP)"
     assert check.holds is False
+
+
+@pytest.mark.parametrize(
+    ("value", "holds", "unsure"), [(0.7, True, False), (0.8, True, True), (0.9, False, True), (0.95, False, False)]
+)
+def test_a_limit_inside_the_interval_of_the_figure_is_in_doubt(value: float, holds: bool, unsure: bool) -> None:
+    metrics = [{"name": "accuracy", "value": value}]
+    request, choice, study = study_records(Task.CLASSIFICATION, Path("unused"), metrics=metrics)
+    study = study.model_copy(update={"test_intervals": {"accuracy": Interval(low=0.75, high=0.92, pictures=45)}})
+    (check,) = check_limits(request, choice, study, CHECK, engine=Engine.ONNXRUNTIME, device=Device.CPU)
+    assert check.got == "0.850 on test (accuracy, 95 % interval 0.750 to 0.920)"
+    assert (check.holds, check.unsure) == (holds, unsure)
+    assert check.doubt == (", but the 95 % interval includes the limit" if unsure else "")
 
 
 def test_texts_carry_units() -> None:

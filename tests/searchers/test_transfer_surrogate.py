@@ -15,7 +15,7 @@ from searchers.settings import LlmOptions
 from searchers.space import FloatParameter, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
 from searchers.transfer.transfer_surrogate import TransferSurrogate, fit_surrogate, ranker_for, surrogate_from
-from searchers.transfer.trial_history import PastTrial
+from searchers.transfer.trial_history import PastTrial, past_studies
 from tests.helpers.llm_fault_server import FaultServer
 from tests.helpers.llm_making import CONTEXT, make_llm, make_with_history, write_history
 from tests.helpers.past_trials import BEST_LR, past_lines, score_of, worth
@@ -29,6 +29,17 @@ def test_it_expects_most_where_studies_not_seen_before_are_best() -> None:
     values = score_of(past_lines()).values(configs)
     assert spearmanr(values, [worth(config) for config in configs]).statistic > 0.9
     assert 0 <= min(values) < max(values) <= 1
+
+
+def test_past_studies_of_another_figure_mix_no_units_with_this_one() -> None:
+    """The shipped history is scored by accuracy, mAP and so on: only the order and the spread within a study count."""
+    lines = past_lines()
+    other = [{**line, "score": 0.5 + 0.2 * line["score"]} for line in lines]
+    one, two = (past_studies(SPACE, CONTEXT, [PastTrial.model_validate(each) for each in own], "max")
+                for own in (lines, other))  # fmt: skip
+    normalised = [[score for study in studies for _, score in study.trials] for studies in (one, two)]
+    assert normalised[0] == pytest.approx(normalised[1])
+    assert (min(normalised[0]), max(normalised[0])) == (0, 1)
 
 
 def test_the_facts_of_the_context_decide_where_studies_disagree() -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autommlab.common.errors import StorageError, TrainingError
+from autommlab.common.errors import ResumeError, StorageError, TrainingError
 from autommlab.progress.events import Event, Events, Listener
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import StudyOptions, run_study
+from autommlab.understanding.request import Metric
 from tests.helpers.tiny_trials import small_space
 
 pytestmark = pytest.mark.slow
@@ -37,9 +38,19 @@ def study(setup: TrialSetup, folder: Path, *listeners: Listener, trials: int = 4
 
 def test_a_study_keeps_its_budget_and_its_winner(tiny_setups: dict, tmp_path: Path) -> None:
     told: list[Event] = []
-    result = study(tiny_setups[Task.CLASSIFICATION], tmp_path, told.append)
+    named = tiny_setups[Task.CLASSIFICATION].model_copy(update={"requirements": (Metric(name="F1", value=0.9),)})
+    result = study(named, tmp_path, told.append)
     assert len(result.trials) == 4
+    assert (result.objective, result.score_name) == ("F1", "F1")
     assert result.best.score == max(trial.score for trial in result.trials)
+    assert all(trial.score == trial.metrics["F1"] == trial.curve[-1][1] for trial in result.trials)
+    assert {event.data["metric"] for event in told if event.kind == "trial"} == {"F1"}
+    interval = result.test_intervals["F1"]
+    assert interval.low <= result.test_metrics["F1"] <= interval.high
+    assert all(trial.resampled for trial in result.trials)
+    assert result.lead is not None
+    with pytest.raises(ResumeError, match="were searched for another figure than accuracy"):
+        study(tiny_setups[Task.CLASSIFICATION], tmp_path)
     assert all(trial.worker and trial.train_s > 0 and trial.proposed_by for trial in result.trials)
     for trial in result.trials:
         for name, value in trial.hyperparameters.model_dump().items():

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autommlab.tasks import Task
 from autommlab.training.config_file import write_config
 from tests.helpers.tiny_trials import point
+
+#: mmdet rounds its figures to a thousandth, mmseg to a hundredth of a percent.
+ROUNDED = {Task.DETECTION: 5.1e-4, Task.SEGMENTATION: 5.1e-5}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,8 @@ def test_reports_are_evenly_spaced_and_end_with_the_training(iterations: int, re
 @pytest.mark.parametrize("task", list(Task))
 def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tiny_setups: dict, tmp_path: Path) -> None:
     from autommlab.tasks import objective
+    from autommlab.training.evaluated import evaluated
+    from autommlab.training.resampling import TRIAL_RESAMPLES
     from autommlab.training.trial import Trial, evaluate
 
     trial = Trial(tiny_setups[task], point(), tmp_path / "work")
@@ -34,11 +40,21 @@ def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tin
         assert 0 <= metrics[objective(task).name] <= 1
     trial.save(tmp_path)
     write_config(tmp_path / "config.py", trial.config_text())
-    tested = trial.test()
+    with evaluated(trial.runner.test_evaluator) as kept:
+        tested = trial.test()
     trial.close()
     assert seen == [4, 8]
     assert objective(task).name in tested
-    assert evaluate(tmp_path / "config.py", tmp_path / "trial.pth", task) == pytest.approx(tested)
+    again = evaluate(tmp_path / "config.py", tmp_path / "trial.pth", task)
+    assert again.figures == pytest.approx(tested)
+    assert again.intervals.keys() == tested.keys()
+    assert all(one.low <= tested[name] <= one.high and one.pictures == 8 for name, one in again.intervals.items())
+    assert len(trial.resampled) == TRIAL_RESAMPLES
+    assert min(trial.resampled) <= metrics[objective(task).name] <= max(trial.resampled)
+    statistics = kept.statistics(task)
+    assert statistics is not None
+    found = {name: float(value[0]) for name, value in statistics.figures(np.ones((1, statistics.pictures))).items()}
+    assert found == pytest.approx(tested, abs=ROUNDED.get(task, 1e-6))
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="for trials without a GPU")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from autommlab.models.recipe import default_configuration
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import TEST_FILE, Ledger
-from autommlab.training.records import StudyResult
+from autommlab.training.records import StudyResult, TestResult
 from autommlab.training.search_space import search_space
 from autommlab.training.study import ALL_FOLDER, LEDGER_FILE, StudyOptions, run_study
 from autommlab.training.study_log import CHECKPOINT_FILE
@@ -238,7 +237,7 @@ def measure_all(folder: Path, task: Task) -> dict[int, dict[str, float]]:
     for trial in sorted((folder / ALL_FOLDER).glob("*")):
         stored, weights = trial / TEST_FILE, trial / CHECKPOINT_FILE
         if not stored.exists():
-            write_text(stored, json.dumps(evaluate(trial / CONFIG_FILE, weights, task), indent=1))
+            write_text(stored, evaluate(trial / CONFIG_FILE, weights, task).model_dump_json(indent=1))
         weights.unlink(missing_ok=True)
-        found[int(trial.name)] = json.loads(stored.read_text(encoding="utf-8"))
+        found[int(trial.name)] = TestResult.model_validate_json(stored.read_bytes()).figures
     return found

@@ -71,6 +71,7 @@ class GroupedTrial:
         self.train_s = self.val_s = self.setup_s = 0.0
         self.readback: dict[str, Any] = {}
         self.skipped: tuple[tuple[str, str], ...] = ()
+        self.resampled: tuple[float, ...] = ()
         free_placement_group(scratch)  # of an earlier attempt whose process was killed
         self._queue = Queue(actor_options={"num_cpus": 0})
         trainer = self._trainer(shape)
@@ -102,7 +103,7 @@ class GroupedTrial:
             raise self._why()
         self._report = item
         self.train_s, self.val_s, self.setup_s = item.seconds
-        self.readback, self.skipped = item.readback, item.skipped
+        self.readback, self.skipped, self.resampled = item.readback, item.skipped, item.resampled
         return dict(item.metrics)
 
     def save(self, folder: Path) -> None:

@@ -35,6 +35,7 @@ class WorkersReport:
         seconds: (training, validation, building) so far, of the first worker.
         readback: see `translate.readback`.
         skipped: (file, reason) of the samples that failed in any worker.
+        resampled: see `TrialRecord`.
         config: the trial's config as text.
         checkpoint: its path in the storage.
     """
@@ -44,6 +45,7 @@ class WorkersReport:
     seconds: tuple[float, float, float]
     readback: dict[str, Any]
     skipped: tuple[tuple[str, str], ...]
+    resampled: tuple[float, ...]
     config: str
     checkpoint: str
 
@@ -68,6 +70,7 @@ class Relay(UserCallback):
                 seconds=(first["train_s"], first["val_s"], first["setup_s"]),
                 readback=first["readback"],
                 skipped=tuple({file: (file, why) for worker in metrics for file, why in worker["skipped"]}.values()),
+                resampled=tuple(first["resampled"]),
                 config=first["config"],
                 checkpoint=checkpoint.path if checkpoint else "",
             )

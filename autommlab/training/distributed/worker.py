@@ -93,6 +93,7 @@ def _report(trial: Trial, metrics: dict[str, float]) -> None:
         "setup_s": trial.setup_s,
         "readback": trial.readback,
         "skipped": trial.skipped,
+        "resampled": list(trial.resampled),
         "config": trial.config_text(),
     }
     with tempfile.TemporaryDirectory(prefix="autommlab-report-") as folder:

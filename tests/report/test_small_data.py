@@ -1,0 +1,88 @@
+"""Small data is told honestly, and the figure that was searched for by its name, wherever a person reads."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from autommlab.cli.run import _tell_outcome
+from autommlab.deployment import model_card
+from autommlab.deployment.records import LimitCheck
+from autommlab.pipeline import RunOutcome
+from autommlab.report import ReportContent
+from autommlab.report.render import render
+from autommlab.report.rows import tiles
+from autommlab.training.objective import Objective
+from autommlab.training.records import Interval, Lead, StudyResult
+from autommlab.understanding.request import Metric
+from tests.helpers.report_records import bag, choice, deployment, request, study
+
+LIMIT = LimitCheck(name="mAP", wanted="at least 0.5", got="0.547 on test", holds=True, unsure=True)
+
+
+def small(folder: Path) -> StudyResult:
+    return study(folder).model_copy(
+        update={
+            "test_intervals": {"mAP": Interval(low=0.4811, high=0.603, pictures=100)},
+            "lead": Lead(pictures=100, rivals=(8,)),
+        }
+    )
+
+
+def report(folder: Path, result: StudyResult) -> ReportContent:
+    done = deployment(folder).model_copy(update={"limits": (LIMIT,)})
+    return ReportContent(
+        text="trains", request=request(), bag=bag(folder), choice=choice(), study=result, deployment=done
+    )
+
+
+def terminal(folder: Path, result: StudyResult, capsys: pytest.CaptureFixture[str]) -> str:
+    content = report(folder, result)
+    assert content.deployment is not None
+    _tell_outcome(
+        RunOutcome(
+            folder=folder, bag=bag(folder), study=result, deployment=content.deployment, report=folder / "report.html"
+        ),
+        "runs/trains",
+    )
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("place", ["report", "card", "terminal"])
+def test_interval_noise_and_doubt_are_told(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = small(tmp_path)
+    if place == "card":
+        facts = model_card.CardFacts(
+            request(), bag(tmp_path), choice(), result, deployment(tmp_path).engine, deployment(tmp_path).verification,
+            (LIMIT,), (),
+        )  # fmt: skip
+        model_card.write_papers(tmp_path, facts)
+        text = (tmp_path / "model_card.md").read_text(encoding="utf-8")
+    else:
+        text = terminal(tmp_path, result, capsys) if place == "terminal" else render(report(tmp_path, result))
+    assert "0.481 to 0.603" in text
+    assert "The lead of the winner lies inside the noise of 100 val pictures: trial 8 is as good." in text
+    assert "but the 95 % interval includes the limit" in text
+
+
+def test_records_of_older_versions_have_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = study(tmp_path).model_dump(exclude={"test_intervals", "lead", "score_name", "searched"})
+    result = StudyResult.model_validate(old)
+    assert "mAP: 0.561 on validation, 0.547 on test " in terminal(tmp_path, result, capsys)
+    assert "not known" in render(report(tmp_path, result))
+    assert result == StudyResult.model_validate_json(result.model_dump_json())
+
+
+def test_a_score_of_several_requirements_is_not_shown_as_the_figure(tmp_path: Path) -> None:
+    objective = Objective(request().model.task, (Metric(name="AR", value=0.9), Metric(name="mAP", value=0.5)))
+    result = small(tmp_path)
+    named = {"objective": objective.name, "score_name": objective.score_name, "searched": objective.in_words}
+    best = result.best.model_copy(update={"score": 0.66, "metrics": {"AR": 0.61, "mAP": 0.561}})
+    content = report(tmp_path, result.model_copy(update={**named, "best": best}))
+    shown = {tile.name: tile.value for tile in tiles(content)}
+    assert (shown["AR on test"], shown["best AR on val"]) == ("0.600", "0.610")
+    page = render(content)
+    assert "score against each hyperparameter" in page
+    assert "The search goes first by what is missing to AR at least 0.9, mAP at least 0.5" in page
+    unfinished = dataclasses.replace(content, study=None, deployment=None)
+    assert (unfinished.objective, unfinished.score_name) == ("mAP", "mAP"), "the request of these records asks for mAP"
