@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.acceleration import Acceleration
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
@@ -24,6 +25,7 @@ class TrialSetup(BaseModel):
     Attributes:
         reports: validations per trial, evenly spaced.
         seed: of initialisation and data order, the same for every trial.
+        acceleration: how trials use their device.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +34,7 @@ class TrialSetup(BaseModel):
     choice: ModelChoice
     reports: int
     seed: int
+    acceleration: Acceleration = Acceleration()
 
 
 def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, name: str) -> Config:

@@ -1,4 +1,4 @@
-"""mmengine's training loop cut into pieces, so that Ray Tune can look in between.
+"""mmengine's loops cut into pieces, so that Ray Tune can look in between, and able to do with less memory or precision.
 
 Import only after `autommlab.compat.import_toolboxes`.
 """
@@ -12,7 +12,11 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, LOOPS
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
+
+from autommlab.acceleration import Precision
+from autommlab.training.optim_wrapper import autocast
+from autommlab.training.parts import batch_size, free_memory, in_parts, is_out_of_memory, lacks_precision, split
 
 
 class DivergedError(RuntimeError):
@@ -21,7 +25,23 @@ class DivergedError(RuntimeError):
 
 @LOOPS.register_module(force=True)
 class SteppedTrainLoop(IterBasedTrainLoop):
-    """`IterBasedTrainLoop` whose `run` only gets ready; `advance` trains, the caller validates."""
+    """`IterBasedTrainLoop` whose `run` only gets ready; `advance` trains, the caller validates.
+
+    Args:
+        *given, **others: of `IterBasedTrainLoop`.
+        micro_batches: a step that runs out of memory is done again with the batch in twice as many parts, and so are
+            the steps after it.
+
+    Attributes:
+        parts: of a batch, 1 = undivided.
+        notes: sentences about what had to be changed, for the trial's record.
+    """
+
+    def __init__(self, *given: Any, micro_batches: bool = False, **others: Any) -> None:
+        super().__init__(*given, **others)
+        self._may_split = micro_batches
+        self.parts = 1
+        self.notes: list[str] = []
 
     def run(self) -> torch.nn.Module:
         """Call the hooks that precede training and skip the data that a resumed trial has seen."""
@@ -36,6 +56,88 @@ class SteppedTrainLoop(IterBasedTrainLoop):
         while self._iter < min(until, self._max_iters):
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
+
+    def run_iter(self, data_batch: Any) -> None:
+        """One step of the optimiser."""
+        self.runner.call_hook("before_train_iter", batch_idx=self._iter, data_batch=data_batch)
+        outputs = self._step(data_batch)
+        self.runner.call_hook("after_train_iter", batch_idx=self._iter, data_batch=data_batch, outputs=outputs)
+        self._iter += 1
+
+    def _step(self, data_batch: Any) -> dict[str, Any]:
+        while True:
+            try:
+                return in_parts(self.runner.model, self.runner.optim_wrapper, data_batch, self.parts)
+            except Exception as error:
+                self._adapt(error, batch_size(data_batch))
+            # Not before here, where the failed step's frames are gone, and with them all that it had computed.
+            free_memory(self.runner.model.parameters())
+
+    def _adapt(self, error: Exception, images: int) -> None:
+        """Change what makes the step possible.
+
+        Raises:
+            Exception: the error itself, where there is nothing to change or the weights are half updated.
+        """
+        wrapper = self.runner.optim_wrapper
+        if wrapper.stepping:
+            raise error
+        if self._may_split and is_out_of_memory(error) and self.parts < images:
+            self.parts = min(2 * self.parts, images)
+        elif wrapper.precision != "float32" and lacks_precision(error):
+            reason = str(error).splitlines()[0]
+            self.notes.append(f"trains in float32: the model does not run in {wrapper.precision} ({reason})")
+            wrapper.use("float32")
+        else:
+            raise error
+
+
+@LOOPS.register_module(force=True)
+class TrialValLoop(ValLoop):
+    """`ValLoop` under autocast; a batch that does not fit into memory is split.
+
+    Args:
+        *given, **others: of `ValLoop`.
+        precision: of the forward pass.
+
+    Attributes:
+        notes: sentences about what had to be changed, for the trial's record.
+    """
+
+    def __init__(self, *given: Any, precision: Precision = "float32", **others: Any) -> None:
+        super().__init__(*given, **others)
+        self._precision = precision
+        self._parts = 1
+        self.notes: list[str] = []
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Predict one batch and hand it to the metrics."""
+        self.runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = self._predicted(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
+
+    def _predicted(self, data_batch: Any) -> list[Any]:
+        kind = next(self.runner.model.parameters()).device.type
+        while True:
+            try:
+                with autocast(kind, self._precision):
+                    found = [self.runner.model.val_step(part) for part in split(data_batch, self._parts)]
+                return [sample for samples in found for sample in samples]
+            except Exception as error:
+                self._adapt(error, batch_size(data_batch))
+            free_memory()
+
+    def _adapt(self, error: Exception, images: int) -> None:
+        if is_out_of_memory(error) and self._parts < images:
+            self._parts = min(2 * self._parts, images)
+        elif self._precision != "float32" and lacks_precision(error):
+            reason = str(error).splitlines()[0]
+            self.notes.append(f"validates in float32: the model does not predict in {self._precision} ({reason})")
+            self._precision = "float32"
+        else:
+            raise error
 
 
 @HOOKS.register_module(force=True)

@@ -42,6 +42,10 @@ class AnyTrial(Protocol):
     readback: dict[str, Any]
 
     @property
+    def execution(self) -> dict[str, Any]:
+        """How it runs on its device, see `TrialRecord.execution`."""
+
+    @property
     def skipped(self) -> tuple[tuple[str, str], ...]:
         """(file, reason) of the samples that failed so far."""
 
@@ -139,9 +143,9 @@ class TrialTrainable(tune.Trainable):
         from autommlab.training.trial import Trial
 
         bring_bag(self._setup.bag, self._place)
-        _use_threads(self.trial_resources)
+        cpus = _use_resources(self.trial_resources)
         point = Hyperparameters.model_validate(self._point)
-        return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from)
+        return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from, cpus=cpus)
 
     def _failed(self, failure: TrialFailure) -> dict[str, Any]:
         result = self._result(
@@ -181,6 +185,7 @@ class TrialTrainable(tune.Trainable):
             "reason": reason,
             "trace": trace,
             "readback": trial.readback if trial else {},
+            "execution": trial.execution if trial else {},
             "skipped": trial.skipped if trial else (),
             "seed": self._setup.seed,
             "ended_at": time.time(),
@@ -222,11 +227,24 @@ class TrialTrainable(tune.Trainable):
         self._trial = None
 
 
-_REPORTED = {"metrics", "curve", "status", "reason", "readback", "skipped", "seed", "train_s", "val_s", "setup_s"}
+_REPORTED = {
+    "metrics", "curve", "status", "reason", "readback", "execution", "skipped", "seed", "train_s", "val_s", "setup_s"
+}  # fmt: skip
 
 
-def _use_threads(resources: Any) -> None:
+def _use_resources(resources: Any) -> int:
+    """Keep this process to its part of the machine.
+
+    Returns:
+        CPUs of the trial.
+    """
     import torch
 
-    cpus = int(resources.required_resources.get("CPU", 1)) if resources is not None else 1
-    torch.set_num_threads(max(1, cpus))
+    given = resources.required_resources if resources is not None else {}
+    cpus = max(1, int(given.get("CPU", 1)))
+    torch.set_num_threads(cpus)
+    fraction = given.get("GPU", 0)
+    if 0 < fraction < 1 and torch.cuda.is_available():
+        # Beyond it this trial runs out of memory and splits its batch, not the one that shares its GPU.
+        torch.cuda.set_per_process_memory_fraction(fraction)
+    return cpus

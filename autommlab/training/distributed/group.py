@@ -70,6 +70,7 @@ class GroupedTrial:
         self._error: BaseException | None = None
         self.train_s = self.val_s = self.setup_s = 0.0
         self.readback: dict[str, Any] = {}
+        self.execution: dict[str, Any] = {}
         self.skipped: tuple[tuple[str, str], ...] = ()
         free_placement_group(scratch)  # of an earlier attempt whose process was killed
         self._queue = Queue(actor_options={"num_cpus": 0})
@@ -102,7 +103,7 @@ class GroupedTrial:
             raise self._why()
         self._report = item
         self.train_s, self.val_s, self.setup_s = item.seconds
-        self.readback, self.skipped = item.readback, item.skipped
+        self.readback, self.execution, self.skipped = item.readback, item.execution, item.skipped
         return dict(item.metrics)
 
     def save(self, folder: Path) -> None:

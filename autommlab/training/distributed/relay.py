@@ -34,6 +34,7 @@ class WorkersReport:
         metrics: canonical names, fractions, on VAL, of the whole split.
         seconds: (training, validation, building) so far, of the first worker.
         readback: see `translate.readback`.
+        execution: see `TrialRecord`, of the first worker.
         skipped: (file, reason) of the samples that failed in any worker.
         config: the trial's config as text.
         checkpoint: its path in the storage.
@@ -43,6 +44,7 @@ class WorkersReport:
     metrics: dict[str, float]
     seconds: tuple[float, float, float]
     readback: dict[str, Any]
+    execution: dict[str, Any]
     skipped: tuple[tuple[str, str], ...]
     config: str
     checkpoint: str
@@ -67,6 +69,7 @@ class Relay(UserCallback):
                 metrics=first["metrics"],
                 seconds=(first["train_s"], first["val_s"], first["setup_s"]),
                 readback=first["readback"],
+                execution=first["execution"],
                 skipped=tuple({file: (file, why) for worker in metrics for file, why in worker["skipped"]}.values()),
                 config=first["config"],
                 checkpoint=checkpoint.path if checkpoint else "",
