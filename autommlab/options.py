@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from autommlab import settings
+from autommlab.acceleration import Acceleration
 from searchers import today
 
 #: Of a searcher; one of an earlier release becomes today's.
@@ -15,7 +16,7 @@ SearcherName = Annotated[str, AfterValidator(today)]
 
 #: What only extends a study, or spreads it otherwise over machines and searchers; the rest decides what is learnt.
 MAY_CHANGE = frozenset(
-    {"searcher", "scheduler", "trials", "time_min", "concurrent", "cpus_per_trial", "gpus_per_trial"}
+    {"searcher", "scheduler", "trials", "time_min", "concurrent", "cpus_per_trial", "gpus_per_trial", "acceleration"}
 )
 
 
@@ -36,6 +37,7 @@ class RunOptions(BaseModel):
         concurrent: trials at once, 0 = as many as fit.
         cpus_per_trial, gpus_per_trial: None = the profile's.
         workers_per_trial: processes that train one trial together; CPUs and GPUs count for each.
+        acceleration: how trials use their device, None = the profile's.
         seed: of data split, initialisation and searcher.
     """
 
@@ -59,6 +61,7 @@ class RunOptions(BaseModel):
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
     workers_per_trial: int = 1
+    acceleration: Acceleration | None = None
     seed: int = settings.DEFAULT_SEED
 
     @property

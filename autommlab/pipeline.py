@@ -258,7 +258,13 @@ def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
         gpus_per_trial=options.gpus,
         workers_per_trial=options.workers_per_trial,
     )
-    setup = TrialSetup(bag=plan.bag, choice=plan.choice, reports=budget.reports, seed=options.seed)
+    setup = TrialSetup(
+        bag=plan.bag,
+        choice=plan.choice,
+        reports=budget.reports,
+        seed=options.seed,
+        acceleration=options.acceleration or profile.acceleration,
+    )
     return StudyInputs(setup, space, study, default_configuration(plan.choice.entry, space=space))
 
 

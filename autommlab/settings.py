@@ -10,6 +10,7 @@ import os
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.acceleration import Acceleration
 from autommlab.common.errors import RequestError, unknown
 from autommlab.tasks import Task
 
@@ -97,6 +98,7 @@ class Profile(BaseModel):
             the profile's input size; a model named in the request is not bound by them.
         trials: trials of a study unless `--trials` says otherwise.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
+        acceleration: how trials use their device, unless `--acceleration` says otherwise.
         prefer_light: among pretrained candidates take the lightest instead of the best score.
     """
 
@@ -109,6 +111,7 @@ class Profile(BaseModel):
     cpus_per_trial: float
     gpus_per_trial: float
     prefer_light: bool
+    acceleration: Acceleration = Acceleration()
     tasks: dict[Task, TaskBudget]
 
 

@@ -20,7 +20,7 @@ HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "engine", "device"),
     "Budget": ("profile", "trials", "time", "concurrent", "seed"),
     "Search": ("searcher", "scheduler"),
-    "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial"),
+    "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial", "acceleration"),
     "Output": ("out", "resume", "require", "dry_run", "as_json"),
 }
 #: Set by Ray for what a job runs.
@@ -63,6 +63,14 @@ def run(
     workers_per_trial: Annotated[
         int | None,
         typer.Option(help="Processes that train one trial together; CPUs and GPUs are of each. [default: 1]"),
+    ] = None,
+    acceleration: Annotated[
+        str | None,
+        typer.Option(
+            help="How trials use their device, NAME=VALUE with commas; off = none of it. Names: precision, "
+            "loading-processes, cudnn-benchmark, channels-last, fused-optimizer, micro-batches. "
+            "[default: the profile's]"
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, initialisation and searcher. [default: 0]")] = None,
     out: Annotated[
@@ -126,11 +134,14 @@ def run(
 
 def given_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `RunOptions` that a command line of `run` names, by their values."""
+    from autommlab.acceleration import Acceleration
     from autommlab.options import RunOptions
 
     values = {_FIELDS.get(name, name): value for name, value in parameters.items()}
     if isinstance(values["classes"], str):
         values["classes"] = names_with_commas(values["classes"])
+    if isinstance(values["acceleration"], str):
+        values["acceleration"] = Acceleration.parse(values["acceleration"])
     values |= {"text": values["text"] or None, "parse": _absolute(values["parse"])}
     values["weights"] = _absolute(values["weights"])
     return {name: values[name] for name in RunOptions.model_fields if values[name] is not None}

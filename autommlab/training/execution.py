@@ -115,6 +115,26 @@ def execution_told(runner: Any, execution: Execution) -> dict[str, Any]:
     }
     if execution.kind == "cuda":
         told["memory_mb"] = torch.cuda.max_memory_reserved() >> 20
-    if notes := [*train.notes, *val.notes]:
+    notes = list(train.notes)
+    if val.precision != execution.precision:
+        notes.append(f"validates in float32: the model does not predict in {execution.precision}")
+    if notes:
         told["notes"] = notes
     return told
+
+
+def use_part(cpus: float, gpus: float) -> int:
+    """Keep this process to its part of the machine.
+
+    Args:
+        cpus, gpus: that Ray has given it.
+
+    Returns:
+        CPUs that it may use, at least 1.
+    """
+    threads = max(1, int(cpus))
+    torch.set_num_threads(threads)
+    if 0 < gpus < 1 and torch.cuda.is_available():
+        # Beyond it this process runs out of memory and splits its batch, not the one that shares its GPU.
+        torch.cuda.set_per_process_memory_fraction(gpus)
+    return threads

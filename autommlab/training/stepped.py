@@ -12,7 +12,7 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, LOOPS
-from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
+from mmengine.runner import IterBasedTrainLoop, Runner, TestLoop, ValLoop
 
 from autommlab.acceleration import Precision
 from autommlab.training.optim_wrapper import autocast
@@ -92,52 +92,68 @@ class SteppedTrainLoop(IterBasedTrainLoop):
             raise error
 
 
-@LOOPS.register_module(force=True)
-class TrialValLoop(ValLoop):
-    """`ValLoop` under autocast; a batch that does not fit into memory is split.
+class _Predicting:
+    """Part of a loop: predicts a batch, with less memory or in float32 where it has to."""
 
-    Args:
-        *given, **others: of `ValLoop`.
-        precision: of the forward pass.
+    runner: Runner
+    evaluator: Any
+    precision: Precision = "float32"
+    parts = 1
 
-    Attributes:
-        notes: sentences about what had to be changed, for the trial's record.
-    """
-
-    def __init__(self, *given: Any, precision: Precision = "float32", **others: Any) -> None:
-        super().__init__(*given, **others)
-        self._precision = precision
-        self._parts = 1
-        self.notes: list[str] = []
-
-    @torch.no_grad()
-    def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Predict one batch and hand it to the metrics."""
-        self.runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
-        outputs = self._predicted(data_batch)
-        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        self.runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
-
-    def _predicted(self, data_batch: Any) -> list[Any]:
+    def predicted(self, data_batch: Any) -> list[Any]:
+        """The model's samples for a batch, in its order."""
         kind = next(self.runner.model.parameters()).device.type
         while True:
             try:
-                with autocast(kind, self._precision):
-                    found = [self.runner.model.val_step(part) for part in split(data_batch, self._parts)]
+                with autocast(kind, self.precision):
+                    found = [self.runner.model.val_step(part) for part in split(data_batch, self.parts)]
                 return [sample for samples in found for sample in samples]
             except Exception as error:
                 self._adapt(error, batch_size(data_batch))
             free_memory()
 
     def _adapt(self, error: Exception, images: int) -> None:
-        if is_out_of_memory(error) and self._parts < images:
-            self._parts = min(2 * self._parts, images)
-        elif self._precision != "float32" and lacks_precision(error):
-            reason = str(error).splitlines()[0]
-            self.notes.append(f"validates in float32: the model does not predict in {self._precision} ({reason})")
-            self._precision = "float32"
+        if is_out_of_memory(error) and self.parts < images:
+            self.parts = min(2 * self.parts, images)
+        elif self.precision != "float32" and lacks_precision(error):
+            self.precision = "float32"
         else:
             raise error
+
+
+@LOOPS.register_module(force=True)
+class TrialValLoop(_Predicting, ValLoop):
+    """`ValLoop` under autocast; a batch that does not fit into memory is split.
+
+    Args:
+        *given, **others: of `ValLoop`.
+        precision: of the forward pass.
+    """
+
+    def __init__(self, *given: Any, precision: Precision = "float32", **others: Any) -> None:
+        super().__init__(*given, **others)
+        self.precision = precision
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Predict one batch and hand it to the metrics."""
+        self.runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = self.predicted(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
+
+
+@LOOPS.register_module(force=True)
+class TrialTestLoop(_Predicting, TestLoop):
+    """`TestLoop` in float32; a batch that does not fit into memory is split."""
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Predict one batch and hand it to the metrics."""
+        self.runner.call_hook("before_test_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = self.predicted(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook("after_test_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
 
 @HOOKS.register_module(force=True)

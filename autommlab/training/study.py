@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import json
 import logging
@@ -27,6 +26,7 @@ from autommlab.common.trial_status import SCORE
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
 from autommlab.training.ledger import TEST_FILE, Ledger, best_record, trial_key
+from autommlab.training.memory import require_gpu_part
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
@@ -162,6 +162,8 @@ def run_study(
     if len(ledger.records) < options.trials:
         resume = _goes_on(folder, study.state, options)
         earlier = [] if resume else ledger.records
+        if words := require_gpu_part(setup, options.need, place):
+            events.emit("note", "training", words)
         searcher = _searcher(setup, space, options, default_configuration, service, earlier)
         _search(study, searcher, len(earlier), resume=resume)
     best = best_record(ledger.records)
@@ -360,14 +362,14 @@ def _test_once(study: _Study) -> dict[str, float]:
     stored = best / TEST_FILE
     with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
         return _FIGURES.validate_json(stored.read_bytes())
-    from autommlab.training.trial import evaluate
+    from autommlab.training.final_test import measure_winner
 
-    annotations = setup.bag.annotation_file("test")
-    warn = functools.partial(study.events.emit, "warning", "training")
-    figures = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
-    write_text(stored, json.dumps(figures, indent=1))
+    tested = measure_winner(setup, study.options.need, best / "config.py", best / "checkpoint.pth", study.state.place)
+    if tested.skipped:
+        study.events.emit("warning", "training", tested.words_of_skipped())
+    write_text(stored, json.dumps(tested.figures, indent=1))
     study.state.delete()  # the study is over; its state is large
-    return figures
+    return tested.figures
 
 
 def _all_failed(records: list[TrialRecord]) -> str:

@@ -139,11 +139,13 @@ class TrialTrainable(tune.Trainable):
         return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
 
     def _built(self) -> AnyTrial:
+        from autommlab.training.execution import use_part
         from autommlab.training.node_data import bring_bag
         from autommlab.training.trial import Trial
 
         bring_bag(self._setup.bag, self._place)
-        cpus = _use_resources(self.trial_resources)
+        given = self.trial_resources.required_resources if self.trial_resources is not None else {}
+        cpus = use_part(given.get("CPU", 1), given.get("GPU", 0))
         point = Hyperparameters.model_validate(self._point)
         return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from, cpus=cpus)
 
@@ -230,21 +232,3 @@ class TrialTrainable(tune.Trainable):
 _REPORTED = {
     "metrics", "curve", "status", "reason", "readback", "execution", "skipped", "seed", "train_s", "val_s", "setup_s"
 }  # fmt: skip
-
-
-def _use_resources(resources: Any) -> int:
-    """Keep this process to its part of the machine.
-
-    Returns:
-        CPUs of the trial.
-    """
-    import torch
-
-    given = resources.required_resources if resources is not None else {}
-    cpus = max(1, int(given.get("CPU", 1)))
-    torch.set_num_threads(cpus)
-    fraction = given.get("GPU", 0)
-    if 0 < fraction < 1 and torch.cuda.is_available():
-        # Beyond it this trial runs out of memory and splits its batch, not the one that shares its GPU.
-        torch.cuda.set_per_process_memory_fraction(fraction)
-    return cpus

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
@@ -22,7 +22,7 @@ from autommlab import compat
 from autommlab.acceleration import PLAIN, Execution
 from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
-from autommlab.training.config_file import read_config
+from autommlab.training.config_file import read_values
 from autommlab.training.data_config import test_on
 from autommlab.training.execution import (
     batch_bytes,
@@ -174,9 +174,8 @@ def evaluate(
     task: Task,
     annotations: Path | None = None,
     warn: Callable[[str], None] | None = None,
-    execution: Execution = PLAIN,
 ) -> dict[str, float]:
-    """Measure a trained model on TEST.
+    """Measure a trained model on TEST, in this process.
 
     Args:
         config_file: of a trial (`config_file.write_config`).
@@ -184,16 +183,48 @@ def evaluate(
         task: the model's task.
         annotations: of the test images, wherever they lie now; None = where they lay in training.
         warn: told of test images that could not be used.
-        execution: how to load the images; the figures are those of float32 in any case.
+    """
+    tested = measure_on_test(read_values(config_file), checkpoint, task, annotations)
+    if tested.skipped and warn:
+        warn(tested.words_of_skipped())
+    return tested.figures
+
+
+class Tested(NamedTuple):
+    """Figures of a model on TEST, canonical name -> fraction, and (file, reason) of the images that count as missed."""
+
+    figures: dict[str, float]
+    skipped: tuple[tuple[str, str], ...]
+
+    def words_of_skipped(self) -> str:
+        """The warning about the images that failed."""
+        named = "; ".join(f"{file} ({why})" for file, why in self.skipped)
+        return f"{len(self.skipped)} test images count as missed: {named}"
+
+
+def measure_on_test(
+    values: dict[str, Any],
+    checkpoint: Path,
+    task: Task,
+    annotations: Path | None = None,
+    execution: Execution = PLAIN,
+) -> Tested:
+    """Measure a trained model on TEST, in float32 as the exported model computes.
+
+    Args:
+        values: of the trial's config.
+        checkpoint, task, annotations: as of `evaluate`.
+        execution: how to load the images and lay out the model.
     """
     from autommlab.training.transforms import skipped_samples
 
     prepare_toolbox(task)
-    config = read_config(config_file)
+    config = Config(values, format_python_code=False)
     if annotations is not None:
         test_on(config, annotations)
     config.load_from, config.resume = str(checkpoint), False
     config.test_dataloader = loading(config.test_dataloader, execution)
+    config.test_cfg = {"type": "TrialTestLoop"}
     config.experiment_name = f"test-{uuid.uuid4().hex[:8]}"
     config.visualizer.name = config.experiment_name
     runner = _quietly_built(config)
@@ -201,10 +232,7 @@ def evaluate(
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             figures = canonical_figures(task, runner.test())
-        skipped = skipped_samples(runner.test_loop.dataloader)
-        if skipped and warn:
-            warn(f"{len(skipped)} test images count as missed: {'; '.join(f'{f} ({why})' for f, why in skipped)}")
-        return figures
+        return Tested(figures, skipped_samples(runner.test_loop.dataloader))
     finally:
         release(runner)
 
