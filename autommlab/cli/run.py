@@ -81,7 +81,7 @@ def run(
         str | None,
         typer.Option(
             help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
-            "--scheduler, --concurrent, CPUs and GPUs take the place of its own."
+            "--scheduler, --concurrent, --acceleration, CPUs and GPUs take the place of its own."
         ),
     ] = None,
     address: Annotated[

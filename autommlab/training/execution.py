@@ -60,6 +60,7 @@ def with_execution(config: Config, execution: Execution) -> Config:
         },
         "train_cfg": {**config["train_cfg"], "micro_batches": execution.micro_batches},
         "val_cfg": {"type": "TrialValLoop", "precision": execution.precision},
+        "test_cfg": {"type": "TrialTestLoop"},
         "env_cfg": {**config["env_cfg"], "cudnn_benchmark": execution.cudnn_benchmark},
         **_wrapper(config, execution),
     }

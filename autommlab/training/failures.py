@@ -48,16 +48,16 @@ def trial_failure(error: BaseException) -> TrialFailure:
     if isinstance(error, TrialFailure):
         return error
     status = failure_status(error)
-    reason = _first_line(error)[:_REASON_CHARACTERS]
+    reason = first_line(error)[:_REASON_CHARACTERS]
     return TrialFailure(status, reason, "" if status in ("diverged", "out-of-memory") else _tail_of_traceback())
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Kind and first line of an exception; one that crossed from a loading process has its text behind a traceback."""
     kind, lines = type(error).__name__, str(error).splitlines() or [""]
     if "in DataLoader worker process" in lines[0]:
         told = [line for line in lines if re.match(rf"(\w+\.)*{kind}: ", line)]
-        lines = [line.partition(": ")[2] for line in told] or lines
+        lines = [line.partition(": ")[2] for line in told[-1:]] or lines
     return f"{kind}: {lines[0]}"
 
 
@@ -114,7 +114,7 @@ def fault_of(error: BaseException, scratch: Path) -> Fault | None:
         error: as raised.
         scratch: folder on the node's own disk where the trial writes, beside that for temporary files.
     """
-    reason = _first_line(error)[:_NODE_REASON_CHARACTERS]
+    reason = first_line(error)[:_NODE_REASON_CHARACTERS]
     text = str(error).lower()
     if _MEMORY in text:
         return None  # the trial's own doing, and told as such

