@@ -17,6 +17,8 @@ Config = dict[str, Any]
 
 #: Optimisers of the search space for which torch has a fused kernel.
 _FUSED = ("SGD", "Adam", "AdamW")
+#: Arguments of mmengine's `AmpOptimWrapper` alone.
+_OF_AMP = ("dtype", "loss_scale", "use_fsdp")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - its size is asked for, nothing is written
 
 
@@ -47,23 +49,30 @@ def batch_bytes(config: Config, input_size: tuple[int, int]) -> int:
 
 def with_execution(config: Config, execution: Execution) -> Config:
     """A trial's config (`runner_config`) as it runs on a device."""
-    optimizer = config["optim_wrapper"]["optimizer"]
-    fused = {"fused": True} if execution.fused_optimizer and optimizer["type"] in _FUSED else {}
     return {
         **config,
         **{name: loading(config[name], execution) for name in ("train_dataloader", "val_dataloader")},
-        "optim_wrapper": {
-            **config["optim_wrapper"],
-            "type": "TrialOptimWrapper",
-            "precision": execution.precision,
-            "optimizer": {**optimizer, **fused},
-        },
+        "optim_wrapper": _optim_wrapper(config["optim_wrapper"], execution),
         "train_cfg": {**config["train_cfg"], "micro_batches": execution.micro_batches},
         "val_cfg": {"type": "TrialValLoop", "precision": execution.precision},
         "test_cfg": {"type": "TrialTestLoop"},
-        "env_cfg": {**config["env_cfg"], "cudnn_benchmark": execution.cudnn_benchmark},
+        "env_cfg": {
+            **config["env_cfg"],
+            "cudnn_benchmark": execution.cudnn_benchmark or config["env_cfg"]["cudnn_benchmark"],
+        },
         **_wrapper(config, execution),
     }
+
+
+def _optim_wrapper(wrapper: Config, execution: Execution) -> Config:
+    """Ours in place of mmengine's two, with what the config says of them."""
+    optimizer = wrapper["optimizer"]
+    fused = {"fused": True} if execution.fused_optimizer and optimizer["type"] in _FUSED else {}
+    kept = {name: value for name, value in wrapper.items() if name not in _OF_AMP}
+    precision = execution.precision
+    if wrapper["type"] == "AmpOptimWrapper":
+        precision = wrapper.get("dtype") or "float16"
+    return {**kept, "type": "TrialOptimWrapper", "precision": precision, "optimizer": {**optimizer, **fused}}
 
 
 def _wrapper(config: Config, execution: Execution) -> Config:
@@ -74,7 +83,7 @@ def _wrapper(config: Config, execution: Execution) -> Config:
 
 def loading(loader: Config, execution: Execution) -> Config:
     """A loader's config with the loading processes of a device."""
-    processes = execution.loading_processes
+    processes = loader["num_workers"] or execution.loading_processes
     pinned = {"pin_memory": True} if execution.kind == "cuda" else {}
     if not processes:
         return {**loader, **pinned}
@@ -111,7 +120,7 @@ def execution_told(runner: Any, execution: Execution) -> dict[str, Any]:
     told = {
         "device": execution.device,
         "precision": runner.optim_wrapper.precision,
-        "loading_processes": execution.loading_processes,
+        "loading_processes": train.dataloader.num_workers,
         "micro_batches": train.parts,
     }
     if execution.kind == "cuda":

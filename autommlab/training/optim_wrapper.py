@@ -64,16 +64,17 @@ class TrialOptimWrapper(OptimWrapper):
             self._weight, self._is_last = 1.0, True
 
     def should_update(self) -> bool:
-        """Whether the whole batch has been seen."""
-        return self._is_last
+        """Whether the whole batch has been seen, or all batches of `accumulative_counts`."""
+        return self._is_last and super().should_update()
 
     def should_sync(self) -> bool:
         """Whether workers exchange gradients."""
-        return self._is_last
+        return self._is_last and super().should_sync()
 
     def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
         """The part's share of the batch's loss."""
-        return loss if self._weight == 1.0 else loss * self._weight
+        scaled = super().scale_loss(loss)
+        return scaled if self._weight == 1.0 else scaled * self._weight
 
     @contextlib.contextmanager
     def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
@@ -84,7 +85,7 @@ class TrialOptimWrapper(OptimWrapper):
     def backward(self, loss: torch.Tensor, **options: Any) -> None:
         """Add the gradients of a loss."""
         self._scaler.scale(loss).backward(**options)
-        self._inner_count += 1
+        self._inner_count += self._is_last  # mmengine counts batches, not their parts
 
     def step(self, **options: Any) -> None:
         """Update the weights; float16 gradients that overflowed leave them as they are."""

@@ -49,10 +49,23 @@ def test_the_step_is_that_of_the_whole_batch_where_there_is_no_batch_norm(parts:
 def _linear_step(parts: int, clip_grad: dict | None) -> tuple[Any, dict[str, Any]]:
     """Weights of a linear model after one step over five images, and what it told."""
     import torch
-    from mmengine.model import BaseModel
 
+    torch.manual_seed(0)
+    model, batch = _linear()
     from autommlab.training.optim_wrapper import TrialOptimWrapper
     from autommlab.training.parts import in_parts
+
+    given = {"clip_grad": dict(clip_grad)} if clip_grad else {}
+    wrapper = TrialOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.5), **given)
+    told = in_parts(model, wrapper, batch, parts)
+    return model.layer.weight.detach(), told
+
+
+def _linear() -> tuple[Any, dict[str, Any]]:
+    """A model without batch norm, and a batch of five."""
+    import torch
+
+    from mmengine.model import BaseModel
 
     class Linear(BaseModel):
         def __init__(self) -> None:
@@ -62,13 +75,7 @@ def _linear_step(parts: int, clip_grad: dict | None) -> tuple[Any, dict[str, Any
         def forward(self, inputs: Any, data_samples: Any = None, mode: str = "loss") -> dict[str, Any]:
             return {"loss": (self.layer(inputs) - data_samples).square().mean()}
 
-    torch.manual_seed(0)
-    model = Linear()
-    batch = {"inputs": torch.randn(5, 4), "data_samples": torch.randn(5, 1)}
-    given = {"clip_grad": dict(clip_grad)} if clip_grad else {}
-    wrapper = TrialOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.5), **given)
-    told = in_parts(model, wrapper, batch, parts)
-    return model.layer.weight.detach(), told
+    return Linear(), {"inputs": torch.randn(5, 4), "data_samples": torch.randn(5, 1)}
 
 
 def test_a_step_that_runs_out_of_memory_becomes_micro_batches_and_the_record_says_so(
@@ -181,6 +188,38 @@ def test_a_model_that_does_not_run_in_a_precision_is_trained_in_float32_and_says
 def test_fused_optimisers_make_the_same_steps(optimizer: str, setup: TrialSetup, tmp_path: Path) -> None:
     plain, fused = (_end_of(setup, optimizer, tmp_path, fused=fused) for fused in (False, True))
     assert (fused - plain).norm() < 0.02 * plain.norm()
+
+
+def test_what_a_config_says_of_mmengines_wrappers_is_kept(setup: TrialSetup, tmp_path: Path) -> None:
+    from autommlab.acceleration import PLAIN
+    from autommlab.training.execution import with_execution
+    from autommlab.training.runner_config import runner_config
+
+    config = runner_config(setup, point(), work_dir=tmp_path, name="kept")
+    given = {**config["optim_wrapper"], "type": "AmpOptimWrapper", "dtype": "bfloat16", "accumulative_counts": 2}
+    found = with_execution({**config, "optim_wrapper": given}, PLAIN)["optim_wrapper"]
+    same = {"optimizer": given["optimizer"], "accumulative_counts": 2}
+    assert found == {"type": "TrialOptimWrapper", "precision": "bfloat16", **same}
+
+
+def test_batches_that_are_accumulated_by_the_config_may_be_split_too() -> None:
+    import torch
+
+    ends = []
+    for parts in (1, 2):
+        torch.manual_seed(0)
+        model, batch = _linear()
+        from autommlab.training.optim_wrapper import TrialOptimWrapper
+        from autommlab.training.parts import in_parts
+
+        wrapper = TrialOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.5), accumulative_counts=2)
+        start = model.layer.weight.detach().clone()
+        in_parts(model, wrapper, batch, parts)
+        assert torch.equal(model.layer.weight.detach(), start)
+        in_parts(model, wrapper, batch, parts)
+        ends.append(model.layer.weight.detach())
+        assert not torch.equal(ends[-1], start)
+    assert torch.allclose(*ends, atol=1e-6)
 
 
 def _end_of(setup: TrialSetup, optimizer: str, work_dir: Path, *, fused: bool) -> Any:
