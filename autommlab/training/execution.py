@@ -70,7 +70,7 @@ def _optim_wrapper(wrapper: Config, execution: Execution) -> Config:
     fused = {"fused": True} if execution.fused_optimizer and optimizer["type"] in _FUSED else {}
     kept = {name: value for name, value in wrapper.items() if name not in _OF_AMP}
     precision = execution.precision
-    if wrapper["type"] == "AmpOptimWrapper":
+    if wrapper.get("type") == "AmpOptimWrapper":
         precision = wrapper.get("dtype") or "float16"
     return {**kept, "type": "TrialOptimWrapper", "precision": precision, "optimizer": {**optimizer, **fused}}
 

@@ -64,7 +64,6 @@ def _linear_step(parts: int, clip_grad: dict | None) -> tuple[Any, dict[str, Any
 def _linear() -> tuple[Any, dict[str, Any]]:
     """A model without batch norm, and a batch of five."""
     import torch
-
     from mmengine.model import BaseModel
 
     class Linear(BaseModel):
