@@ -127,7 +127,7 @@ def execution_told(runner: Any, execution: Execution) -> dict[str, Any]:
         told["memory_mb"] = torch.cuda.max_memory_reserved() >> 20
     notes = list(train.notes)
     if val.precision != execution.precision:
-        notes.append(f"validates in float32: the model does not predict in {execution.precision}")
+        notes.append(f"validates in {val.precision}: the model does not predict in {execution.precision}")
     if notes:
         told["notes"] = notes
     return told

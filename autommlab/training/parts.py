@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from autommlab.acceleration import Precision
 from autommlab.training.failures import failure_status
 
 #: What torch and the toolboxes say where an operator does not know a reduced precision.
@@ -62,6 +63,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 def lacks_precision(error: BaseException) -> bool:
     """Whether an exception says that an operator does not know the precision."""
     return isinstance(error, RuntimeError | TypeError | AssertionError) and bool(_NO_PRECISION.search(str(error)))
+
+
+def next_precision(precision: Precision, kind: str) -> Precision:
+    """What to compute in where an operator does not know this precision.
+
+    mmcv's operators for GPUs know float16 but not bfloat16; those for CPUs know neither.
+    """
+    return "float16" if precision == "bfloat16" and kind == "cuda" else "float32"
 
 
 def free_memory(gradients_of: Iterable[torch.nn.Parameter] = ()) -> None:

@@ -16,7 +16,15 @@ from mmengine.runner import IterBasedTrainLoop, Runner, TestLoop, ValLoop
 
 from autommlab.acceleration import Precision
 from autommlab.training.optim_wrapper import autocast
-from autommlab.training.parts import batch_size, free_memory, in_parts, is_out_of_memory, lacks_precision, split
+from autommlab.training.parts import (
+    batch_size,
+    free_memory,
+    in_parts,
+    is_out_of_memory,
+    lacks_precision,
+    next_precision,
+    split,
+)
 
 
 class DivergedError(RuntimeError):
@@ -86,8 +94,9 @@ class SteppedTrainLoop(IterBasedTrainLoop):
             self.parts = min(2 * self.parts, images)
         elif wrapper.precision != "float32" and lacks_precision(error):
             reason = str(error).splitlines()[0]
-            self.notes.append(f"trains in float32: the model does not run in {wrapper.precision} ({reason})")
-            wrapper.use("float32")
+            other = next_precision(wrapper.precision, wrapper.kind)
+            self.notes.append(f"trains in {other}: the model does not run in {wrapper.precision} ({reason})")
+            wrapper.use(other)
         else:
             raise error
 
@@ -116,7 +125,8 @@ class _Predicting:
         if is_out_of_memory(error) and self.parts < images:
             self.parts = min(2 * self.parts, images)
         elif self.precision != "float32" and lacks_precision(error):
-            self.precision = "float32"
+            kind = next(self.runner.model.parameters()).device.type
+            self.precision = next_precision(self.precision, kind)
         else:
             raise error
 

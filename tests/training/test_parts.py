@@ -183,6 +183,16 @@ def test_a_model_that_does_not_run_in_a_precision_is_trained_in_float32_and_says
     assert [note.partition(":")[0].partition(" in")[0] for note in told["notes"]] == ["trains", "validates"]
 
 
+@pytest.mark.parametrize(
+    ("precision", "kind", "after"),
+    [("bfloat16", "cuda", "float16"), ("float16", "cuda", "float32"), ("bfloat16", "cpu", "float32")],
+)
+def test_a_precision_that_does_not_do_is_followed_by_the_next(precision: Any, kind: str, after: str) -> None:
+    from autommlab.training.parts import next_precision
+
+    assert next_precision(precision, kind) == after
+
+
 @pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "RMSprop"])
 def test_fused_optimisers_make_the_same_steps(optimizer: str, setup: TrialSetup, tmp_path: Path) -> None:
     plain, fused = (_end_of(setup, optimizer, tmp_path, fused=fused) for fused in (False, True))
