@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from autommlab import settings
+from autommlab.acceleration import Acceleration
 from autommlab.budget import (
     READERS,
     BatchText,
@@ -26,7 +27,7 @@ SearcherName = Annotated[str, AfterValidator(today)]
 
 #: What only extends a study, or spreads it otherwise over machines and searchers; the rest decides what is learnt.
 MAY_CHANGE = frozenset(
-    {"searcher", "scheduler", "trials", "time_min", "concurrent", "cpus_per_trial", "gpus_per_trial"}
+    {"searcher", "scheduler", "trials", "time_min", "concurrent", "cpus_per_trial", "gpus_per_trial", "acceleration"}
 )
 
 
@@ -49,6 +50,7 @@ class RunOptions(BaseModel):
         concurrent: trials at once, 0 = as many as fit.
         cpus_per_trial, gpus_per_trial: None = the budget's.
         workers_per_trial: processes that train one trial together; CPUs and GPUs count for each.
+        acceleration: how trials use their device, None = the profile's.
         seed: of data split, initialisation and searcher.
     """
 
@@ -77,6 +79,7 @@ class RunOptions(BaseModel):
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
     workers_per_trial: int = 1
+    acceleration: Acceleration | None = None
     seed: int = settings.DEFAULT_SEED
 
     @property
@@ -89,7 +92,8 @@ class RunOptions(BaseModel):
         profile = settings.profile(self.profile)
         if self.budget_file is not None:
             profile = self.budget_file.over(profile)
-        options = {"trials": self.trials, "cpus_per_trial": self.cpus_per_trial, "gpus_per_trial": self.gpus_per_trial}
+        names = ("trials", "cpus_per_trial", "gpus_per_trial", "acceleration")
+        options = {name: getattr(self, name) for name in names}
         tasks = {task: self._typed.over(budget) for task, budget in profile.tasks.items()}
         named = {name: value for name, value in options.items() if value is not None}
         return profile.model_copy(update={**named, "tasks": tasks})

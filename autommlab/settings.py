@@ -11,6 +11,7 @@ import sys
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.acceleration import Acceleration
 from autommlab.common.errors import RequestError, unknown
 from autommlab.tasks import Task
 
@@ -109,6 +110,7 @@ class Profile(BaseModel):
         trials: trials of a study unless `--trials` or a plan says otherwise.
         minutes: of a whole run unless `--time` or `--trials` says otherwise; None = no limit, and no plan.
         cpus_per_trial, gpus_per_trial: Ray resources; GPUs may be fractional.
+        acceleration: how trials use their device, unless `--acceleration` says otherwise.
         prefer_light: among pretrained candidates take the lightest instead of the best score.
     """
 
@@ -122,6 +124,7 @@ class Profile(BaseModel):
     gpus_per_trial: float
     prefer_light: bool
     minutes: float | None = None
+    acceleration: Acceleration = Acceleration()
     tasks: dict[Task, TaskBudget]
 
 

@@ -40,7 +40,7 @@ HEADINGS = {
         "seed",
     ),
     "Search": ("searcher", "scheduler"),
-    "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial"),
+    "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial", "acceleration"),
     "Output": ("out", "resume", "require", "dry_run", "as_json"),
 }
 #: Set by Ray for what a job runs.
@@ -92,6 +92,14 @@ def run(
         int | None,
         typer.Option(help="Processes that train one trial together; CPUs and GPUs are of each. [default: 1]"),
     ] = None,
+    acceleration: Annotated[
+        str | None,
+        typer.Option(
+            help="How trials use their device, NAME=VALUE with commas; off = none of it. Names: precision, "
+            "loading-processes, cudnn-benchmark, channels-last, fused-optimizer, micro-batches. "
+            "[default: the profile's]"
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, initialisation and searcher. [default: 0]")] = None,
     out: Annotated[
         str | None,
@@ -101,7 +109,7 @@ def run(
         str | None,
         typer.Option(
             help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
-            "--scheduler, --concurrent, CPUs and GPUs take the place of its own."
+            "--scheduler, --concurrent, --acceleration, CPUs and GPUs take the place of its own."
         ),
     ] = None,
     address: Annotated[
@@ -155,11 +163,14 @@ def run(
 
 def given_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `RunOptions` that a command line of `run` names, by their values."""
+    from autommlab.acceleration import Acceleration
     from autommlab.options import RunOptions
 
     values = {_FIELDS.get(name, name): value for name, value in parameters.items()}
     if isinstance(values["classes"], str):
         values["classes"] = names_with_commas(values["classes"])
+    if isinstance(values["acceleration"], str):
+        values["acceleration"] = Acceleration.parse(values["acceleration"])
     values |= {"text": values["text"] or None, "parse": _absolute(values["parse"])}
     values["weights"] = _absolute(values["weights"])
     return {name: values[name] for name in RunOptions.model_fields if values[name] is not None}

@@ -107,6 +107,7 @@ def search_inputs(
         seed=options.seed,
         deadline=None if ends_at is None else Deadline(ends_at=ends_at),
         requirements=requirements,
+        acceleration=options.budget.acceleration,
     )
     study = StudyOptions(
         searcher=options.searcher,
@@ -148,6 +149,7 @@ def final_inputs(
         seed=options.seed,
         deadline=Deadline(ends_at=ends_at, validation_s=full.validation_s),
         requirements=requirements,
+        acceleration=options.budget.acceleration,
     )
     many = len(finalists.configurations)
     study = StudyOptions(

@@ -33,11 +33,19 @@ def read_config(path: Path) -> Any:
     """
     from mmengine.config import Config
 
+    return Config(read_values(path), format_python_code=False)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The plain values of such a file; for processes on other nodes, whose key is another.
+
+    Raises:
+        ResumeError: as of `read_config`.
+    """
     try:
-        content = parse_config(read_signed(path))
+        return parse_config(read_signed(path))
     except ValueError as error:
         raise ResumeError(f"{path} is no config of ours: {error}") from error
-    return Config(content, format_python_code=False)
 
 
 def parse_config(text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import tempfile
 import traceback
 from pathlib import Path
@@ -47,8 +48,25 @@ def trial_failure(error: BaseException) -> TrialFailure:
     if isinstance(error, TrialFailure):
         return error
     status = failure_status(error)
-    reason = f"{type(error).__name__}: {error}".splitlines()[0][:_REASON_CHARACTERS]
+    reason = first_line(error)[:_REASON_CHARACTERS]
     return TrialFailure(status, reason, "" if status in ("diverged", "out-of-memory") else _tail_of_traceback())
+
+
+def first_line(error: BaseException) -> str:
+    """Kind and first line of an exception; one that crossed from a loading process has its text behind a traceback."""
+    kind, lines = type(error).__name__, str(error).splitlines() or [""]
+    if "in DataLoader worker process" in lines[0]:
+        told = [line for line in lines if re.match(rf"(\w+\.)*{kind}: ", line)]
+        lines = [line.partition(": ")[2] for line in told[-1:]] or lines
+    return f"{kind}: {lines[0]}"
+
+
+def _errno(error: BaseException) -> int | None:
+    """Of an OSError; in one that crossed from a loading process it is in the text alone."""
+    if not isinstance(error, OSError):
+        return None
+    told = re.search(r"\[Errno (\d+)\]", str(error))
+    return error.errno or (int(told[1]) if told else None)
 
 
 def _tail_of_traceback() -> str:
@@ -96,7 +114,7 @@ def fault_of(error: BaseException, scratch: Path) -> Fault | None:
         error: as raised.
         scratch: folder on the node's own disk where the trial writes, beside that for temporary files.
     """
-    reason = f"{type(error).__name__}: {error}".splitlines()[0][:_NODE_REASON_CHARACTERS]
+    reason = first_line(error)[:_NODE_REASON_CHARACTERS]
     text = str(error).lower()
     if _MEMORY in text:
         return None  # the trial's own doing, and told as such
@@ -108,7 +126,7 @@ def fault_of(error: BaseException, scratch: Path) -> Fault | None:
     refusals = [refusal for folder in {scratch, Path(tempfile.gettempdir())} if (refusal := _refusal(folder))]
     if refusals:
         return Fault(f"the disk fails ({refusals[0]})", of_node=True)
-    if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
+    if _errno(error) in DISK_ERRNOS:
         # The storage that all nodes share; nowhere else would be better.
         return Fault(f"the disk fails ({reason})", of_node=False)
     return None

@@ -49,6 +49,8 @@ class TrialRecord(BaseModel):
             `adapter`, `prompt_hash`, `prompt_tokens`, `tokens`, `seconds`, `fallback` (its reason, if it is one).
         readback: optimizer, lr_schedule, batch_size, iterations, lr, weight_decay as read from the
             built Runner.
+        execution: how it ran: device, precision, loading_processes, micro_batches (parts of a batch, 1 = undivided),
+            memory_mb (most that torch held, GPUs only), notes (what had to be changed, sentences).
         skipped: (file, reason) of training and validation images that failed in the worker: another one took
             the place in training, a blank one in validation.
         resampled: the score on resamples of VAL's pictures, the same for all trials of a study (`resampling`); empty
@@ -71,6 +73,7 @@ class TrialRecord(BaseModel):
     proposed_by: str = ""
     proposal: dict[str, Any] = {}
     readback: dict[str, Any] = {}
+    execution: dict[str, Any] = {}
     skipped: tuple[tuple[str, str], ...] = ()
     resampled: tuple[float, ...] = ()
     train_s: float = 0.0

@@ -17,6 +17,7 @@ from autommlab.training.runner_config import TrialSetup
 
 #: How often Ray begins a training again whose process or node died.
 _RETRIES = 2
+_TOLD_BY_TRIAL = ("readback", "execution", "skipped", "train_s", "val_s", "setup_s")
 
 
 def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> tuple[TrialRecord, dict[str, float]]:
@@ -43,7 +44,7 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
     curve: list[tuple[int, float]] = []
     with tempfile.TemporaryDirectory(prefix="autommlab-training-") as folder:
         try:
-            trial = Trial(setup, point, Path(folder))
+            trial = Trial(setup, point, Path(folder), cpus=max(1, threads))
             while not trial.finished:
                 metrics = trial.advance()
                 curve.append((trial.iteration, objective.score(metrics)))
@@ -54,13 +55,11 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
             told = {"status": failure.status, "score": 0.0, "reason": f"{failure.reason}\n{failure.trace}".strip()}
         finally:
             if trial is not None:
+                told |= {name: getattr(trial, name) for name in _TOLD_BY_TRIAL}
                 trial.close()
-    spent = {name: getattr(trial, name, 0.0) for name in ("train_s", "val_s", "setup_s")}
-    readback = trial.readback if trial is not None else {}
     record = TrialRecord(
-        number=1, trial_id="", hyperparameters=point, curve=tuple(curve), readback=readback, seed=setup.seed,
-        skipped=trial.skipped if trial is not None else (), ended_at=time.time(), **told, **spent,
-    )  # fmt: skip
+        number=1, trial_id="", hyperparameters=point, curve=tuple(curve), seed=setup.seed, ended_at=time.time(), **told
+    )
     return record, tested
 
 

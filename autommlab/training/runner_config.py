@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.acceleration import Acceleration
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
@@ -29,6 +30,7 @@ class TrialSetup(BaseModel):
         seed: of initialisation and data order, the same for every trial.
         deadline: when all trials have to be over, None = no limit. Trials of several workers do not know it.
         requirements: of the request, on figures; they decide what the study searches for.
+        acceleration: how trials use their device.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,7 @@ class TrialSetup(BaseModel):
     seed: int
     deadline: Deadline | None = None
     requirements: tuple[Metric, ...] = ()
+    acceleration: Acceleration = Acceleration()
 
     @property
     def objective(self) -> Objective:

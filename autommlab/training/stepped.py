@@ -1,4 +1,4 @@
-"""mmengine's training loop cut into pieces, so that Ray Tune can look in between.
+"""mmengine's loops cut into pieces, so that Ray Tune can look in between, and able to do with less memory or precision.
 
 Import only after `autommlab.compat.import_toolboxes`.
 """
@@ -12,9 +12,20 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, LOOPS
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner, TestLoop, ValLoop
 
+from autommlab.acceleration import Precision
+from autommlab.training.optim_wrapper import autocast
 from autommlab.training.pace import Pace
+from autommlab.training.parts import (
+    batch_size,
+    free_memory,
+    in_parts,
+    is_out_of_memory,
+    lacks_precision,
+    next_precision,
+    split,
+)
 
 
 class DivergedError(RuntimeError):
@@ -23,7 +34,23 @@ class DivergedError(RuntimeError):
 
 @LOOPS.register_module(force=True)
 class SteppedTrainLoop(IterBasedTrainLoop):
-    """`IterBasedTrainLoop` whose `run` only gets ready; `advance` trains, the caller validates."""
+    """`IterBasedTrainLoop` whose `run` only gets ready; `advance` trains, the caller validates.
+
+    Args:
+        *given, **others: of `IterBasedTrainLoop`.
+        micro_batches: a step that runs out of memory is done again with the batch in twice as many parts, and so are
+            the steps after it.
+
+    Attributes:
+        parts: of a batch, 1 = undivided.
+        notes: sentences about what had to be changed, for the trial's record.
+    """
+
+    def __init__(self, *given: Any, micro_batches: bool = False, **others: Any) -> None:
+        super().__init__(*given, **others)
+        self._may_split = micro_batches
+        self.parts = 1
+        self.notes: list[str] = []
 
     def run(self) -> torch.nn.Module:
         """Call the hooks that precede training and skip the data that a resumed trial has seen."""
@@ -51,6 +78,106 @@ class SteppedTrainLoop(IterBasedTrainLoop):
             for scheduler in self.runner.param_schedulers:
                 scheduler.step()
         self._iter += positions
+
+    def run_iter(self, data_batch: Any) -> None:
+        """One step of the optimiser."""
+        self.runner.call_hook("before_train_iter", batch_idx=self._iter, data_batch=data_batch)
+        outputs = self._step(data_batch)
+        self.runner.call_hook("after_train_iter", batch_idx=self._iter, data_batch=data_batch, outputs=outputs)
+        self._iter += 1
+
+    def _step(self, data_batch: Any) -> dict[str, Any]:
+        while True:
+            try:
+                return in_parts(self.runner.model, self.runner.optim_wrapper, data_batch, self.parts)
+            except Exception as error:
+                self._adapt(error, batch_size(data_batch))
+            # Not before here, where the failed step's frames are gone, and with them all that it had computed.
+            free_memory(self.runner.model.parameters())
+
+    def _adapt(self, error: Exception, images: int) -> None:
+        """Change what makes the step possible.
+
+        Raises:
+            Exception: the error itself, where there is nothing to change or the weights are half updated.
+        """
+        wrapper = self.runner.optim_wrapper
+        if wrapper.stepping:
+            raise error
+        if self._may_split and is_out_of_memory(error) and self.parts < images:
+            self.parts = min(2 * self.parts, images)
+        elif wrapper.precision != "float32" and lacks_precision(error):
+            reason = str(error).splitlines()[0]
+            other = next_precision(wrapper.precision, wrapper.kind)
+            self.notes.append(f"trains in {other}: the model does not run in {wrapper.precision} ({reason})")
+            wrapper.use(other)
+        else:
+            raise error
+
+
+class _Predicting:
+    """Part of a loop: predicts a batch, with less memory or in float32 where it has to."""
+
+    runner: Runner
+    evaluator: Any
+    precision: Precision = "float32"
+    parts = 1
+
+    def predicted(self, data_batch: Any) -> list[Any]:
+        """The model's samples for a batch, in its order."""
+        kind = next(self.runner.model.parameters()).device.type
+        while True:
+            try:
+                with autocast(kind, self.precision):
+                    found = [self.runner.model.val_step(part) for part in split(data_batch, self.parts)]
+                return [sample for samples in found for sample in samples]
+            except Exception as error:
+                self._adapt(error, batch_size(data_batch))
+            free_memory()
+
+    def _adapt(self, error: Exception, images: int) -> None:
+        if is_out_of_memory(error) and self.parts < images:
+            self.parts = min(2 * self.parts, images)
+        elif self.precision != "float32" and lacks_precision(error):
+            kind = next(self.runner.model.parameters()).device.type
+            self.precision = next_precision(self.precision, kind)
+        else:
+            raise error
+
+
+@LOOPS.register_module(force=True)
+class TrialValLoop(_Predicting, ValLoop):
+    """`ValLoop` under autocast; a batch that does not fit into memory is split.
+
+    Args:
+        *given, **others: of `ValLoop`.
+        precision: of the forward pass.
+    """
+
+    def __init__(self, *given: Any, precision: Precision = "float32", **others: Any) -> None:
+        super().__init__(*given, **others)
+        self.precision = precision
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Predict one batch and hand it to the metrics."""
+        self.runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = self.predicted(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
+
+
+@LOOPS.register_module(force=True)
+class TrialTestLoop(_Predicting, TestLoop):
+    """`TestLoop` in float32; a batch that does not fit into memory is split."""
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Predict one batch and hand it to the metrics."""
+        self.runner.call_hook("before_test_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = self.predicted(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook("after_test_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
 
 @HOOKS.register_module(force=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import json
 import logging
@@ -26,6 +25,7 @@ from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
 from autommlab.common.trial_status import SCORE, is_scored
 from autommlab.progress.events import Events
 from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, trial_key
+from autommlab.training.memory import require_gpu_part
 from autommlab.training.objective import Objective
 from autommlab.training.records import StudyResult, TestResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
@@ -182,6 +182,8 @@ def run_study(
 
         resume = _goes_on(folder, study.state, options)
         earlier = [] if resume else ledger.records
+        if words := require_gpu_part(setup, options.need, place):
+            events.emit("note", options.stage, words)
         first = _first(options, default_configuration)
         context = study_context(setup, default_configuration)
         searcher = _searcher(space, options, first, context, service, seed=setup.seed + len(earlier))
@@ -428,13 +430,13 @@ def _test_once(study: _Study) -> TestResult:
     stored = best / TEST_FILE
     with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
         return TestResult.model_validate_json(stored.read_bytes())
-    from autommlab.training.trial import evaluate
+    from autommlab.training.final_test import measure_winner
 
-    annotations = setup.bag.annotation_file("test")
-    warn = functools.partial(study.events.emit, "warning", study.options.stage)
-    tested = evaluate(best / "config.py", best / "checkpoint.pth", setup.bag.task, annotations, warn)
-    write_text(stored, tested.model_dump_json(indent=1))
-    return tested
+    tested = measure_winner(setup, study.options.need, best / "config.py", best / "checkpoint.pth", study.state.place)
+    if tested.skipped:
+        study.events.emit("warning", study.options.stage, tested.words_of_skipped())
+    write_text(stored, tested.result.model_dump_json(indent=1))
+    return tested.result
 
 
 def _all_failed(records: list[TrialRecord]) -> str:

@@ -108,6 +108,7 @@ class StudyLog(tune.Callback):
             proposed_by=self._searcher.proposed_by(trial.trial_id),
             proposal=_details(self._searcher, trial.trial_id),
             readback=result.get("readback", {}),
+            execution=result.get("execution", {}),
             skipped=tuple((str(file), str(why)) for file, why in result.get("skipped", ())),
             resampled=tuple(result.get("resampled", ())),
             train_s=result.get("train_s", 0.0),
@@ -130,6 +131,7 @@ class StudyLog(tune.Callback):
             message = f"trial {record.number} has no proposal of the LLM ({reason}): a point of {source} took its place"
             self._events.emit("warning", self._stage, message, number=record.number)
         self._tell_skipped(record)
+        self._tell_changes(record)
         done = len(self._ledger.records)
         best = best_record(self._ledger.records)
         self._metrics.add(record, best.score if best else None)
@@ -157,6 +159,15 @@ class StudyLog(tune.Callback):
             more = f" and {len(fresh) - _SHOWN_FILES} more" if len(fresh) > _SHOWN_FILES else ""
             message = f"trial {record.number} skipped {len(fresh)} images: {'; '.join(fresh[:_SHOWN_FILES])}{more}"
             self._events.emit("warning", self._stage, message, number=record.number)
+
+    def _tell_changes(self, record: TrialRecord) -> None:
+        """What a trial could not do as planned on its device."""
+        parts = record.execution.get("micro_batches", 1)
+        said = list(record.execution.get("notes", ()))
+        if parts > 1:
+            said.insert(0, f"its batch of {record.hyperparameters.batch_size} did not fit into memory: {parts} parts")
+        for words in said:
+            self._events.emit("note", "training", f"trial {record.number}: {words}", number=record.number)
 
 
 def _details(searcher: Any, trial_id: str) -> dict[str, Any]:

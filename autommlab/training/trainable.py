@@ -42,6 +42,10 @@ class AnyTrial(Protocol):
     resampled: tuple[float, ...]
 
     @property
+    def execution(self) -> dict[str, Any]:
+        """How it runs on its device, see `TrialRecord.execution`."""
+
+    @property
     def skipped(self) -> tuple[tuple[str, str], ...]:
         """(file, reason) of the samples that failed so far."""
 
@@ -135,13 +139,15 @@ class TrialTrainable(tune.Trainable):
         return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
 
     def _built(self) -> AnyTrial:
+        from autommlab.training.execution import use_part
         from autommlab.training.node_data import bring_bag
         from autommlab.training.trial import Trial
 
         bring_bag(self._setup.bag, self._place)
-        _use_threads(self.trial_resources)
+        given = self.trial_resources.required_resources if self.trial_resources is not None else {}
+        cpus = use_part(given.get("CPU", 1), given.get("GPU", 0))
         point = Hyperparameters.model_validate(self._point)
-        return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from)
+        return Trial(self._setup, point, Path(self.logdir) / "openmmlab", self._resume_from, cpus=cpus)
 
     def _failed(self, failure: TrialFailure) -> dict[str, Any]:
         result = self._result(
@@ -181,6 +187,7 @@ class TrialTrainable(tune.Trainable):
             "reason": reason,
             "trace": trace,
             "readback": trial.readback if trial else {},
+            "execution": trial.execution if trial else {},
             "skipped": trial.skipped if trial else (),
             "resampled": list(trial.resampled) if trial else [],
             "seed": self._setup.seed,
@@ -223,12 +230,5 @@ class TrialTrainable(tune.Trainable):
         self._trial = None
 
 
-_REPORTED = {"metrics", "curve", "status", "reason", "readback", "skipped", "resampled", "seed"}
+_REPORTED = {"metrics", "curve", "status", "reason", "readback", "execution", "skipped", "resampled", "seed"}
 _REPORTED |= {"train_s", "val_s", "setup_s"}
-
-
-def _use_threads(resources: Any) -> None:
-    import torch
-
-    cpus = int(resources.required_resources.get("CPU", 1)) if resources is not None else 1
-    torch.set_num_threads(max(1, cpus))

@@ -5,6 +5,9 @@ Import only after `autommlab.compat.import_toolboxes`.
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 from typing import Any
 
 import numpy as np
@@ -57,14 +60,17 @@ class SkipBroken(BaseTransform):
         split: for messages.
         training: whether another sample may take the place.
 
-    Attributes:
-        skipped: file -> why it failed.
     """
 
     def __init__(self, transforms: list[Results], allowed: int, split: str, training: bool) -> None:
         self._pipeline = Compose(transforms)
         self._allowed, self._split, self._training = allowed, split, training
-        self.skipped: dict[str, str] = {}
+        self._notes = _Notes()
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """File -> why it failed, in any loading process."""
+        return self._notes.read()
 
     def transform(self, results: Results) -> Results | None:
         """The transformed sample; None where another one has to take its place.
@@ -92,13 +98,34 @@ class SkipBroken(BaseTransform):
         if isinstance(cause, OSError) and cause.errno in DISK_ERRNOS:
             raise cause  # the machine fails, not the file
         why = error.what if isinstance(error, pictures.PictureError) else f"{type(error).__name__}: {error}"
-        self.skipped.setdefault(file, why.splitlines()[0])
-        if len(self.skipped) > self._allowed:
-            files = "; ".join(f"{name}: {text}" for name, text in list(self.skipped.items())[:_SHOWN_FILES])
+        self._notes.add(file, why.splitlines()[0])
+        skipped = self.skipped
+        if len(skipped) > self._allowed:
+            files = "; ".join(f"{name}: {text}" for name, text in list(skipped.items())[:_SHOWN_FILES])
             raise DataError(
-                f"{len(self.skipped)} {self._split} images cannot be used, {self._allowed} may fail: {files}. "
+                f"{len(skipped)} {self._split} images cannot be used, {self._allowed} may fail: {files}. "
                 "Mend or delete them and select the data again."
             ) from error
+
+
+class _Notes:
+    """File -> reason, written by every loading process: a file in memory, which processes that are forked share."""
+
+    def __init__(self) -> None:
+        self._file = os.fdopen(os.memfd_create("skipped"), "r+b", buffering=0)
+        fcntl.fcntl(self._file, fcntl.F_SETFL, os.O_APPEND)
+
+    def add(self, file: str, why: str) -> None:
+        """The first reason for a file counts."""
+        self._file.write(json.dumps([file, why]).encode() + b"\n")
+
+    def read(self) -> dict[str, str]:
+        """All that was added."""
+        told = os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size, 0)
+        notes: dict[str, str] = {}
+        for line in told.splitlines():
+            notes.setdefault(*json.loads(line))
+        return notes
 
 
 def _blank_size(results: Results) -> tuple[int, int]:

@@ -10,21 +10,30 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
-from mmengine.model import is_model_wrapper
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
 from autommlab import compat
+from autommlab.acceleration import PLAIN, Execution
 from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
-from autommlab.training.config_file import read_config
+from autommlab.training.config_file import read_values
 from autommlab.training.data_config import test_on
 from autommlab.training.evaluated import evaluated
+from autommlab.training.execution import (
+    batch_bytes,
+    device_here,
+    end_loading,
+    execution_told,
+    lay_out,
+    loading,
+    with_execution,
+)
 from autommlab.training.pace import Pace
 from autommlab.training.records import Hyperparameters, TestResult
 from autommlab.training.resampling import intervals, resampled_scores
@@ -47,6 +56,7 @@ class Trial:
         work_dir: Path,
         resume_from: Path | None = None,
         per_worker: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        cpus: int = 1,
     ) -> None:
         """Build everything; nothing is trained yet.
 
@@ -56,6 +66,7 @@ class Trial:
             work_dir: where the toolbox may write its log.
             resume_from: folder written by `save`, to go on from there.
             per_worker: where this process is one of an initialised group, what makes its config of the trial's.
+            cpus: that this process may use, for loading pictures.
         """
         started = time.monotonic()
         self._task = setup.bag.task
@@ -64,8 +75,10 @@ class Trial:
         self._pace = Pace(setup.deadline) if setup.deadline else None
         prepare_toolbox(self._task)
         config = runner_config(setup, point, work_dir=work_dir, name=f"trial-{uuid.uuid4().hex[:8]}")
-        self._whole = Config(config, format_python_code=False) if per_worker else None
-        self.runner = _build_runner(per_worker(config) if per_worker else config, resume_from)
+        self._config = config
+        self.runner, self._execution = _built_for_training(
+            per_worker(config) if per_worker else config, setup, cpus, resume_from, alone=per_worker is None
+        )
         self.readback = readback(self.runner)
         self.train_s = self.val_s = 0.0
         self.resampled: tuple[float, ...] = ()
@@ -123,17 +136,23 @@ class Trial:
         with contextlib.redirect_stdout(io.StringIO()):
             return canonical_figures(self._task, self.runner.test())
 
+    @property
+    def execution(self) -> dict[str, Any]:
+        """How it runs on its device, see `TrialRecord.execution`."""
+        return execution_told(self.runner, self._execution)
+
     def save(self, folder: Path) -> None:
         """Write a checkpoint: all of it in mid-training, only the weights at the end."""
         (save_weights if self.finished else save_progress)(self.runner, folder)
 
     def config_text(self) -> str:
-        """The config as a Python file, for a single worker even where several trained."""
-        return str((self._whole or self.runner.cfg).dump())
+        """The config as a Python file, for one process on any device."""
+        # Formatting the config's text, which only machines read, would cost three seconds a trial.
+        return str(Config(self._config, format_python_code=False).dump())
 
     def close(self) -> None:
-        """Drop the toolbox's global references to this trial."""
-        forget(self.runner)
+        """Let go of the model, and end the loading processes."""
+        release(self.runner)
 
 
 def prepare_toolbox(task: Task) -> None:
@@ -173,7 +192,7 @@ def evaluate(
     annotations: Path | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> TestResult:
-    """Measure a trained model on TEST, with the intervals of its figures.
+    """Measure a trained model on TEST, with the intervals of its figures, in this process.
 
     Args:
         config_file: of a trial (`config_file.write_config`).
@@ -182,54 +201,99 @@ def evaluate(
         annotations: of the test images, wherever they lie now; None = where they lay in training.
         warn: told of test images that could not be used.
     """
+    tested = measure_on_test(read_values(config_file), checkpoint, task, annotations)
+    if tested.skipped and warn:
+        warn(tested.words_of_skipped())
+    return tested.result
+
+
+class Tested(NamedTuple):
+    """A model's figures on TEST, and (file, reason) of the images that count as missed."""
+
+    result: TestResult
+    skipped: tuple[tuple[str, str], ...]
+
+    def words_of_skipped(self) -> str:
+        """The warning about the images that failed."""
+        named = "; ".join(f"{file} ({why})" for file, why in self.skipped)
+        return f"{len(self.skipped)} test images count as missed: {named}"
+
+
+def measure_on_test(
+    values: dict[str, Any],
+    checkpoint: Path,
+    task: Task,
+    annotations: Path | None = None,
+    execution: Execution = PLAIN,
+) -> Tested:
+    """Measure a trained model on TEST, in float32 as the exported model computes.
+
+    Args:
+        values: of the trial's config.
+        checkpoint, task, annotations: as of `evaluate`.
+        execution: how to load the images and lay out the model.
+    """
     from autommlab.training.transforms import skipped_samples
 
     prepare_toolbox(task)
-    config = read_config(config_file)
+    config = Config(values, format_python_code=False)
     if annotations is not None:
         test_on(config, annotations)
     config.load_from, config.resume = str(checkpoint), False
+    config.test_dataloader = loading(config.test_dataloader, execution)
+    config.test_cfg = {"type": "TrialTestLoop"}
     config.experiment_name = f"test-{uuid.uuid4().hex[:8]}"
     config.visualizer.name = config.experiment_name
     runner = _quietly_built(config)
+    lay_out(runner.model, execution)
     try:
         with contextlib.redirect_stdout(io.StringIO()), evaluated(runner.test_evaluator) as kept:
             figures = canonical_figures(task, runner.test())
         statistics = kept.statistics(task)
-        skipped = skipped_samples(runner.test_loop.dataloader)
-        if skipped and warn:
-            warn(f"{len(skipped)} test images count as missed: {'; '.join(f'{f} ({why})' for f, why in skipped)}")
-        return TestResult(figures=figures, intervals=intervals(statistics, figures) if statistics else {})
+        result = TestResult(figures=figures, intervals=intervals(statistics, figures) if statistics else {})
+        return Tested(result, skipped_samples(runner.test_loop.dataloader))
     finally:
-        forget(runner)
+        release(runner)
 
 
-def forget(runner: Any) -> None:
-    """Remove a Runner's entries from mmengine's global tables, which otherwise grow with every trial."""
+def release(runner: Any) -> None:
+    """End a Runner: its loading processes, its entries in mmengine's global tables, and its hold on the model.
+
+    A Runner and its loops refer to each other. Python would free such a circle, and with it the model, only when it
+    next looks for circles, which the few but large objects of a trial rarely make it do.
+    """
     name = runner.experiment_name
-    for table in (MMLogger, MessageHub, Visualizer):
+    for table in (MMLogger, MessageHub, Visualizer, DefaultScope):
         for key in [key for key in table._instance_dict if name in key]:
             table._instance_dict.pop(key)
+    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
+        end_loading(getattr(loop, "dataloader", None))
+    vars(runner).clear()
 
 
-def _build_runner(settings: dict[str, Any], resume_from: Path | None) -> Any:
-    # Formatting the config's text, which only machines read, would cost three seconds a trial.
-    config = Config(settings, format_python_code=False)
+def _built_for_training(
+    config: dict[str, Any], setup: TrialSetup, cpus: int, resume_from: Path | None, *, alone: bool
+) -> tuple[Any, Execution]:
+    """A Runner that is ready to train, and how it does on this device."""
+    size = batch_bytes(config, setup.choice.input_size)
+    execution = setup.acceleration.on(device_here(cpus), batch_bytes=size, alone=alone)
+    settings = Config(with_execution(config, execution), format_python_code=False)
     if resume_from is not None:
-        config.load_from, config.resume = str(resume_from / WEIGHTS_FILE), True
-    runner = _quietly_built(config)
-    runner.train()  # gets ready only: our loop trains when told to advance
-    if resume_from is not None:
-        restore_random_state(resume_from)
-    return runner
+        settings.load_from, settings.resume = str(resume_from / WEIGHTS_FILE), True
+    runner = _quietly_built(settings)
+    try:
+        lay_out(runner.model, execution)
+        runner.train()  # gets ready only: our loop trains when told to advance
+        if resume_from is not None:
+            restore_random_state(resume_from)
+    except BaseException:
+        release(runner)
+        raise
+    return runner, execution
 
 
 def _quietly_built(config: Config) -> Any:
     """A Runner without the pages of log that the toolboxes write while it is built."""
     logging.getLogger("mmengine").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):
-        runner = Runner.from_cfg(config)
-    if not torch.cuda.is_available() and not is_model_wrapper(runner.model):
-        # Convolutions on a CPU: trials of EfficientNet-Lite and ResNet-18 take 10 to 35 % less time in all four tasks.
-        runner.model.to(memory_format=torch.channels_last)
-    return runner
+        return Runner.from_cfg(config)

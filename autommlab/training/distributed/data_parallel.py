@@ -23,17 +23,18 @@ Config = dict[str, Any]
 class TrialDataParallel(MMDistributedDataParallel):
     """DDP for any model of the zoo, on CPUs (gloo) and GPUs (nccl)."""
 
-    def __init__(self, module: torch.nn.Module, **_: Any) -> None:
+    def __init__(self, module: torch.nn.Module, *, channels_last: bool = False, **_: Any) -> None:
         """Turn batch norms into synchronised ones, then wrap.
 
         Args:
             module: the model, on its device.
+            channels_last: memory layout of convolutions, see `execution.lay_out`.
             **_: mmengine's own choice of device, which is wrong on CPUs.
         """
         on_gpu = next(module.parameters()).is_cuda
         model: Any = synchronised(module, on_gpu=on_gpu)
-        if not on_gpu:
-            model.to(memory_format=torch.channels_last)  # before DDP lays out its buckets; see `trial._quietly_built`
+        if channels_last:
+            model.to(memory_format=torch.channels_last)  # before DDP lays out its buckets
         super().__init__(
             model,
             device_ids=[torch.cuda.current_device()] if on_gpu else None,

@@ -70,6 +70,7 @@ class GroupedTrial:
         self._error: BaseException | None = None
         self.train_s = self.val_s = self.setup_s = 0.0
         self.readback: dict[str, Any] = {}
+        self.execution: dict[str, Any] = {}
         self.skipped: tuple[tuple[str, str], ...] = ()
         self.resampled: tuple[float, ...] = ()
         free_placement_group(scratch)  # of an earlier attempt whose process was killed
@@ -103,7 +104,8 @@ class GroupedTrial:
             raise self._why()
         self._report = item
         self.train_s, self.val_s, self.setup_s = item.seconds
-        self.readback, self.skipped, self.resampled = item.readback, item.skipped, item.resampled
+        self.readback, self.execution = item.readback, item.execution
+        self.skipped, self.resampled = item.skipped, item.resampled
         return dict(item.metrics)
 
     def save(self, folder: Path) -> None:

@@ -34,6 +34,7 @@ class WorkersReport:
         metrics: canonical names, fractions, on VAL, of the whole split.
         seconds: (training, validation, building) so far, of the first worker.
         readback: see `translate.readback`.
+        execution: see `TrialRecord`, of the first worker.
         skipped: (file, reason) of the samples that failed in any worker.
         resampled: see `TrialRecord`.
         config: the trial's config as text.
@@ -44,6 +45,7 @@ class WorkersReport:
     metrics: dict[str, float]
     seconds: tuple[float, float, float]
     readback: dict[str, Any]
+    execution: dict[str, Any]
     skipped: tuple[tuple[str, str], ...]
     resampled: tuple[float, ...]
     config: str
@@ -69,6 +71,7 @@ class Relay(UserCallback):
                 metrics=first["metrics"],
                 seconds=(first["train_s"], first["val_s"], first["setup_s"]),
                 readback=first["readback"],
+                execution=first["execution"],
                 skipped=tuple({file: (file, why) for worker in metrics for file, why in worker["skipped"]}.values()),
                 resampled=tuple(first["resampled"]),
                 config=first["config"],

@@ -74,7 +74,8 @@ def _train(job: GroupJob) -> None:
     with tempfile.TemporaryDirectory(prefix="autommlab-share-") as scratch:
         resume_from = _resumed_files(job, Path(scratch) / "resumed")
         per_worker = partial(config_of_worker, workers=job.workers) if job.workers > 1 else None
-        trial = Trial(job.setup, job.point, Path(scratch) / "openmmlab", resume_from, per_worker)
+        work_dir = Path(scratch) / "openmmlab"
+        trial = Trial(job.setup, job.point, work_dir, resume_from, per_worker, cpus=max(1, job.threads))
         try:
             while not trial.finished:
                 _report(trial, trial.advance())
@@ -92,6 +93,7 @@ def _report(trial: Trial, metrics: dict[str, float]) -> None:
         "val_s": trial.val_s,
         "setup_s": trial.setup_s,
         "readback": trial.readback,
+        "execution": trial.execution,
         "skipped": trial.skipped,
         "resampled": list(trial.resampled),
         "config": trial.config_text(),
