@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from autommlab.common.checkpoint_loader import ORIGINS
+from autommlab.common.weights_files import ORIGINS
 from autommlab.common.errors import ModelError
 from autommlab.models.records import ModelEntry
 from autommlab.models.toolbox_config import read_facts

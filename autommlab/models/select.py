@@ -61,7 +61,7 @@ def select_model(
         request: its limits hold in any case.
         bag: its classes and task shape the model that is measured.
         profile: gives the input size; its own bounds hold unless a model is named.
-        weights: a checkpoint file for the chosen model.
+        weights: a checkpoint file for the chosen model; where none is named, the model that it is of is taken.
         model: a name that overrides the request's `specific_model`.
         events: told about each measurement, and once if training starts from scratch.
         measure_model, resolve_weights: default to `measure.measure` and `weights.resolve`.
@@ -75,8 +75,11 @@ def select_model(
         raise RequestError(f"the request is for {request.model.task}, the bag for {bag.task}: build the bag again")
     asked = request.model.specific_model
     named = model or (asked if asked.lower() != "none" else None)
-    limits = limits_of_request(request) + (() if named else limits_of_profile(profile))
+    by_weights = weights is not None and named is None and resolve_weights is None
+    limits = limits_of_request(request) + (() if named or by_weights else limits_of_profile(profile))
     search = _Search(bag, profile, limits, weights, events or Events(), measure_model, resolve_weights, named)
+    if by_weights:
+        search.find_model_of_weights()
     entry, measured = search.run()
     pretrained = search.resolve(entry, weights)
     if pretrained.kind == "none":
@@ -108,6 +111,7 @@ class _Search:
     measured: dict[str, Figures] = field(default_factory=dict)
     remaining: list[ModelEntry] = field(default_factory=list)
     too_slow: list[ModelEntry] = field(default_factory=list)
+    of_weights: ModelEntry | None = None
     considered: int = 0
 
     @property
@@ -130,8 +134,22 @@ class _Search:
         told = (candidates, self.limits, self.measured, self.rejected, self.input_size)
         raise named_breaks_limits(self.named, *told) if self.named else none_fits(*told)
 
+    def find_model_of_weights(self) -> None:
+        """Let the given file say which model is taken."""
+        from autommlab.models.weights_fit import model_of
+
+        assert self.weights is not None  # noqa: S101
+        self.of_weights, fit = model_of(self.weights, self.bag, self.input_size, self._tell)
+        told = f"{self.weights.name} is of {self.of_weights.title} ({self.of_weights.name})"
+        self.events.emit("note", "model", f"{told}: {fit.in_words('it')}")
+
+    def _tell(self, words: str) -> None:
+        self.events.emit("progress", "model", words)
+
     def _candidates(self) -> list[ModelEntry]:
-        """In order of preference: matches of the name, or the task's zoo by weight or score."""
+        """In order of preference: the given file's model, matches of the name, or the task's zoo by weight or score."""
+        if self.of_weights is not None:
+            return [self.of_weights]
         if self.named:
             return _called(self.named, self.bag.task, self.profile.prefer_light)
         preference = _weight if self.profile.prefer_light else _by_score
@@ -212,9 +230,9 @@ class _Search:
         from autommlab.models.weights_fit import with_fit
 
         found = resolve(entry, given)
-        if found.kind != "file":
+        if found.kind not in ("file", "url"):
             return found
-        found = with_fit(found, entry, self.bag, self.input_size)
+        found = with_fit(found, entry, self.bag, self.input_size, self._tell)
         self.events.emit("note", "model", f"weights: {found.reason}")
         return found
 
@@ -231,6 +249,8 @@ class _Search:
         told = []
         if self.named:
             told.append(f"The request names {self.named!r}: that is {entry.title} ({entry.name}).")
+        elif self.of_weights is not None:
+            told.append(f"The weights file is of {entry.title} ({entry.name}).")
         else:
             fitting = self.considered - len(self.rejected)
             what = "the lightest" if self.profile.prefer_light else f"the best score ({_score_of(entry)})"
@@ -239,7 +259,7 @@ class _Search:
             told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")
         else:
             told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}).")
-        if pretrained.kind == "file":
+        if pretrained.kind in ("file", "url") and pretrained.reason:
             told.append(f"Of these, {pretrained.reason}.")
         told.append(f"Measured at {width}x{height} on {measured.device}: {measured_figures(measured)}.")
         if self.limits:
