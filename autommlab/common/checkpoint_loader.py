@@ -35,7 +35,7 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def load_checkpoint(source: str | Path, map_location: Any = None) -> Any:  # noqa: ARG001
+def load_checkpoint(source: str | Path, map_location: Any = None) -> Any:
     """The content of a checkpoint: a file of this machine, or one of the zoo by its URL.
 
     Args:
@@ -88,7 +88,8 @@ class _Reader:
         }
         self._makers: dict[str, Callable[..., Any]] = {
             **rebuilt,
-            "torch._tensor._rebuild_from_type_v2": lambda function, _, arguments, __: rebuilt[function.name](*arguments),
+            # A tensor with attributes, as (function, class, arguments, attributes).
+            "torch._tensor._rebuild_from_type_v2": lambda maker, _, arguments, __: rebuilt[maker.name](*arguments),
             "collections.OrderedDict": OrderedDict,
             "builtins.set": set,
             "__builtin__.set": set,

@@ -17,21 +17,23 @@ from typing import IO, Any
 Makers = Mapping[str, Callable[..., Any]]
 
 #: Words that push their own argument.
-_PLAIN = frozenset(
-    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 "
-    "BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT".split()
-)
+_PLAIN = {
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
+    "BINBYTES8", "BYTEARRAY8",
+}  # fmt: skip
 _NEW: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False, "EMPTY_LIST": list,
     "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set,
 }  # fmt: skip
-_WITHOUT_EFFECT = frozenset({"PROTO", "FRAME"})
-#: Modules and builtins that no description of a training names, but attacks do. Only for the message: no name is obeyed.
-_ATTACKS = frozenset(
-    "asyncio codeop commands ctypes importlib multiprocessing nt os pdb pip pkgutil posix pty runpy shutil socket "
-    "subprocess sys threading timeit webbrowser".split()
-)
-_ATTACKS_BUILT_IN = frozenset("breakpoint compile eval exec execfile input open __import__".split())
+_WITHOUT_EFFECT = {"PROTO", "FRAME"}
+#: Modules and builtins that attacks name and no description of a training does. They are not obeyed either way: the
+#: list only decides that the person is told instead of being given a model that somebody else tampered with.
+_ATTACKS = {
+    "asyncio", "codeop", "commands", "ctypes", "importlib", "multiprocessing", "nt", "os", "pdb", "pip", "pkgutil",
+    "posix", "pty", "runpy", "shutil", "socket", "subprocess", "sys", "threading", "timeit", "webbrowser",
+}  # fmt: skip
+_ATTACKS_BUILT_IN = {"breakpoint", "compile", "eval", "exec", "execfile", "input", "open", "__import__"}
 
 
 class AttackError(Exception):

@@ -170,7 +170,7 @@ def _torch_cache() -> Path:
 
 
 @functools.lru_cache(maxsize=64)
-def _is_whole(path: Path, changed: int) -> bool:  # noqa: ARG001 - a file that was written again is looked at again
+def _is_whole(path: Path, changed: int) -> bool:
     """Whether a file has the hash that its name tells."""
     told = _HASH.search(path.name)
     try:
@@ -216,7 +216,7 @@ def _download(url: str, target: Path, tell: Tell) -> None:
     told = _HASH.search(target.name)
     if told is not None and digest.startswith(told[1]):
         part.replace(target)
-        return
+        return None
     part.unlink()
     if had:  # what lay there from before was of another file
         return _download(url, target, tell)

@@ -1,4 +1,8 @@
-"""Chooses a model for a request: hard limits first, then weights at hand, then weight or score.
+"""Chooses a model for a request: hard limits first, then weights at hand, then weight or score for its cost.
+
+A profile with a GPU has iterations and a time, so a heavier model is paid for with steps. Of the models whose published
+score is within `NEAR_BEST` of the best one that fits, it takes the one with the fewest operations a picture. Scores
+count only where they were reached with at most `MOST_PIXELS` times the profile's pixels.
 
 Published figures only sort out and order the candidates; the chosen one is built for the bag's
 classes and input size, and what is measured on it decides.
@@ -41,6 +45,10 @@ MOST_MEASURED = 8
 #: After so many that were too slow, the lightest remaining one is tried next.
 _PATIENCE_WITH_SLOW = 3
 _RUNNERS_UP = 3
+#: Part of the best published score that may be given up for a cheaper model: (score, mAP, mIoU, AP) * 0.95 and above.
+NEAR_BEST = 0.05
+#: How many times the profile's pixels a model may have been scored at: at 640 px no detector is what it is at 1333.
+MOST_PIXELS = 2.0
 _BENCHMARKS = ("ImageNet-1k", "COCO", "Cityscapes")
 
 
@@ -112,6 +120,7 @@ class _Search:
     remaining: list[ModelEntry] = field(default_factory=list)
     too_slow: list[ModelEntry] = field(default_factory=list)
     of_weights: ModelEntry | None = None
+    near_best: dict[str, float] = field(default_factory=dict)
     considered: int = 0
 
     @property
@@ -152,10 +161,30 @@ class _Search:
             return [self.of_weights]
         if self.named:
             return _called(self.named, self.bag.task, self.profile.prefer_light)
-        preference = _weight if self.profile.prefer_light else _by_score
         entries = zoo.entries(self.bag.task)
         over = {entry.name: bool(broken(self.limits, self._published(entry))) for entry in entries}
-        return sorted(entries, key=lambda entry: (over[entry.name], preference(entry)))
+        if self.profile.prefer_light:
+            return sorted(entries, key=lambda entry: (over[entry.name], _weight(entry)))
+        self.near_best = self._near_best([entry for entry in entries if not over[entry.name]])
+        return sorted(entries, key=lambda e: (over[e.name], self.near_best.get(e.name, float("inf")), _by_score(e)))
+
+    def _near_best(self, fitting: list[ModelEntry]) -> dict[str, float]:
+        """GFLOPs of the models by name whose score is nearly the best; see the module's docstring."""
+        width, height = self.input_size
+        compared: dict[str, tuple[float, float]] = {}
+        for entry in fitting:
+            cost = self._published(entry).flops_g
+            if (
+                cost is None
+                or entry.score is None
+                or entry.input_size is None
+                or entry.score_dataset not in _BENCHMARKS
+            ):
+                continue
+            if entry.input_size[0] * entry.input_size[1] <= MOST_PIXELS * width * height:
+                compared[entry.name] = entry.score, cost
+        best = max((score for score, _ in compared.values()), default=0.0)
+        return {name: cost for name, (score, cost) in compared.items() if score >= (1 - NEAR_BEST) * best}
 
     def _published(self, entry: ModelEntry) -> Figures:
         return published(entry, self.input_size)
@@ -217,7 +246,7 @@ class _Search:
             return self.measure_model(entry, self.bag, self.input_size)
         from autommlab.models.measure import measure
 
-        return measure(entry, self.bag, self.input_size)
+        return measure(entry, self.bag, self.input_size, self._tell)
 
     def _reject(self, entry: ModelEntry, reason: str) -> None:
         self.rejected.append(Rejection(name=entry.name, reason=reason))
@@ -254,6 +283,8 @@ class _Search:
         else:
             fitting = self.considered - len(self.rejected)
             what = "the lightest" if self.profile.prefer_light else f"the best score ({_score_of(entry)})"
+            if entry.name in self.near_best:
+                what = f"the cheapest within {NEAR_BEST:.0%} of the best score ({_score_of(entry)})"
             told.append(f"It is {what} of {fitting} candidates that fit, weights at hand first.")
         if pretrained.kind == "none":
             told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")

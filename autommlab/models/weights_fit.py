@@ -149,9 +149,9 @@ def _likely(path: Path, task: Task) -> Sequence[ModelEntry]:
     told = (path.name, _experiment(path))
     hinted = [entry for entry in entries if any(words.startswith(_stem(entry)) for words in told)]
     hinted.sort(key=lambda entry: -len(entry.name))
-    millions = _parameters(tensors_of(path)) / 1e6
-    known = [(abs(entry.params_m - millions) / entry.params_m, len(entry.name), entry) for entry in entries if entry.params_m]
-    near = [entry for off, _, entry in sorted(known, key=lambda row: row[:2]) if off <= _PARAMETERS_WITHIN]
+    wanted = _parameters(tensors_of(path)) / 1e6
+    near = [e for e in entries if e.params_m and abs(e.params_m - wanted) <= _PARAMETERS_WITHIN * e.params_m]
+    near.sort(key=lambda e: (round(abs((e.params_m or 0) - wanted), 3), len(e.name)))
     packaged = [entry for entry in entries if entry.packaged]
     return list(dict.fromkeys((*hinted, *packaged, *near)))[:_TRIED]
 
