@@ -15,7 +15,7 @@ from typing import Any
 from autommlab.models.config_tree import bare
 from autommlab.models.own_training import main_schedule, optimizer_of
 from autommlab.models.records import ModelEntry
-from autommlab.models.toolbox_config import toolbox_config
+from autommlab.models.toolbox_config import config_path, stated_further_off, toolbox_config
 from searchers.space import Configuration, IntParameter, SearchSpace
 
 #: PyTorch's own defaults of AdamW, for new heads on the packaged pretrained backbones. Those entries have
@@ -73,7 +73,8 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
     optimizer = _known(str(settings.get("type")), _OPTIMIZERS, _NEAREST_OPTIMIZER, "optimizer", "AdamW", notes)
     wanted = int((config.get("train_dataloader") or {}).get("batch_size") or most["batch_size"])
     batch = int(space.clip({**_PACKAGED, "iterations": 1, "batch_size": wanted})["batch_size"])
-    base = base_batch_size(config, entry.config or entry.name, wanted)
+    stale = stated_further_off(config_path(entry), "auto_scale_lr", than_lr_of="optim_wrapper")
+    base = base_batch_size(config, entry.config or entry.name, wanted, believe_name=stale)
     lr = scaled_lr(float(settings.get("lr", 1e-3)), base, batch, optimizer)
     notes.append(f"learning rate {settings.get('lr')} for a batch of {base} became {lr:.2g} for {batch}")
     schedule = _schedule(config, notes)
@@ -90,13 +91,22 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
     return Recipe(inside, tuple(notes))
 
 
-def base_batch_size(config: dict[str, Any], name: str, per_gpu: int) -> int:
-    """The whole batch (images) that the config's learning rate was chosen for."""
+def base_batch_size(config: dict[str, Any], name: str, per_gpu: int, *, believe_name: bool = False) -> int:
+    """The whole batch (images) that the config's learning rate was chosen for.
+
+    Args:
+        config: whole.
+        name: of the config, which may tell GPUs and images a GPU.
+        per_gpu: images a GPU, where nothing else is told.
+        believe_name: whether the name is right where `auto_scale_lr` says something else. It is where a config sets a
+            learning rate of its own and inherits `auto_scale_lr` from the file whose rate it replaced (all RTMDets).
+    """
     stated = (config.get("auto_scale_lr") or {}).get("base_batch_size")
-    if stated:
-        return int(stated)
-    in_name = _BATCH_IN_NAME.search(name.lower())
-    return int(in_name[1]) * int(in_name[2]) if in_name else per_gpu
+    found = _BATCH_IN_NAME.search(name.lower())
+    in_name = int(found[1]) * int(found[2]) if found else None
+    if in_name is not None and (believe_name or not stated):
+        return in_name
+    return int(stated or per_gpu)
 
 
 def scaled_lr(lr: float, base_batch: int, batch: int, optimizer: str) -> float:
