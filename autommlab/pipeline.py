@@ -294,9 +294,12 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
 
 
 def _train(options: RunOptions, plan: RunPlan, folder: RunFolder, events: Events, where: Where) -> StudyResult:
+    from autommlab.models.recipe import recipe_in_words
     from autommlab.training.study import run_study
 
     setup, space, study, default_configuration = study_inputs(options, plan)
+    if words := recipe_in_words(plan.choice.entry, space=space):
+        events.emit("note", "training", words)
     left = _seconds_left(options, folder)
     if left is not None:  # an earlier call has used some; Ray Tune takes no 0
         study = study.model_copy(update={"time_budget_s": max(1.0, left)})

@@ -300,7 +300,7 @@ def zoo_check() -> str:
                 f"{line['difference']:.0e}" if line["allowed"] else "-", end,
             ]
         )  # fmt: skip
-    header = ["task", "model", "pixels", "M params", "GFLOPs", "tensors loaded", "groups", "largest difference", "steps"]
+    header = ["task", "model", "pixels", "M params", "GFLOPs", "loaded", "groups", "difference", "steps"]
     return text_table(header, rows)
 
 

@@ -43,6 +43,7 @@ class OwnTraining:
         warm_up: options of its warm-up with lengths as fractions of the training; None if there is none.
         warm_up_iterations: its length where the config counts iterations, else 0.
         schedule: as `warm_up`, of the schedule behind it.
+        hooks: names of its hooks, which a trial does not have.
     """
 
     optimizer: str = ""
@@ -54,6 +55,17 @@ class OwnTraining:
     warm_up: Config | None = None
     warm_up_iterations: int = 0
     schedule: Config | None = None
+    hooks: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """What a trial keeps of them and what it does not."""
+        kept = [
+            "multipliers of rate and decay" if self.paramwise else "",
+            f"clipping at {self.clip_grad['max_norm']}" if self.clip_grad and "max_norm" in self.clip_grad else "",
+            "warm-up" if self.warm_up else "",
+        ]
+        left = ["its augmentation", *self.hooks]
+        return f"kept of its config: {', '.join(filter(None, kept)) or 'nothing more'}; not: {', '.join(left)}"
 
 
 def own_training(entry: ModelEntry) -> OwnTraining | None:
@@ -84,6 +96,7 @@ def settings_of(config: Mapping[str, Any]) -> OwnTraining:
         warm_up=warm_up,
         warm_up_iterations=int(counted),
         schedule=None if main is None else _as_fractions(main, epochs, steps),
+        hooks=tuple(bare(hook.get("type")) for hook in config.get("custom_hooks") or []),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autommlab.models.config_tree import bare
-from autommlab.models.own_training import main_schedule, optimizer_of
+from autommlab.models.own_training import main_schedule, optimizer_of, own_training
 from autommlab.models.records import ModelEntry
 from autommlab.models.toolbox_config import config_path, stated_further_off, toolbox_config
 from searchers.space import Configuration, IntParameter, SearchSpace
@@ -89,6 +89,19 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
     inside = space.clip(own)
     notes += [f"{name} {own[name]} became {value}, the bound" for name, value in inside.items() if value != own[name]]
     return Recipe(inside, tuple(notes))
+
+
+def recipe_in_words(entry: ModelEntry, *, space: SearchSpace) -> str:
+    """What the default configuration of a zoo model is made of, for the person; "" for a packaged backbone.
+
+    Raises:
+        ModelError: the entry's config cannot be read.
+    """
+    own = own_training(entry)
+    if own is None:
+        return ""
+    told = "; ".join((*toolbox_recipe(entry, space=space).notes, own.in_words()))
+    return f"default configuration of {entry.title}: {told}"
 
 
 def base_batch_size(config: dict[str, Any], name: str, per_gpu: int, *, believe_name: bool = False) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from autommlab.models import zoo
 from autommlab.models.own_training import own_training, settings_of
-from autommlab.models.recipe import toolbox_recipe
+from autommlab.models.recipe import recipe_in_words, toolbox_recipe
 from autommlab.models.records import Pretrained
 from autommlab.settings import profile
 from autommlab.tasks import Task
@@ -72,6 +72,15 @@ def test_the_shortest_trainings_have_a_schedule_too(name: str, task: Task, itera
     schedulers = config_of(name, task, iterations=iterations)["param_scheduler"]
     assert all(0 <= one["begin"] < one["end"] for one in schedulers)
     assert schedulers[-1]["end"] <= max(iterations, 1)
+
+
+def test_the_person_is_told_what_is_kept_and_what_is_not() -> None:
+    space = search_space(profile("laptop").tasks[Task.DETECTION])
+    words = recipe_in_words(zoo.entry(RTMDET, Task.DETECTION), space=space)
+    assert "learning rate 0.004 for a batch of 256 became" in words
+    assert "kept of its config: multipliers of rate and decay, warm-up; not: its augmentation, EMAHook" in words
+    packaged = next(entry for entry in zoo.entries(Task.DETECTION) if entry.packaged)
+    assert recipe_in_words(packaged, space=space) == ""
 
 
 def test_a_packaged_backbone_trains_as_before() -> None:
