@@ -95,8 +95,11 @@ def sources(url: str) -> tuple[str, ...]:
     return (*mirrored, url)
 
 
-def at_hand(url: str) -> Path | None:
+def at_hand(url: str, *, whole: bool = True) -> Path | None:
     """The file of a zoo's URL where it lies on this machine already, None if it has to be fetched.
+
+    Args:
+        whole: whether it must have the right hash, which takes a second for 500 MB; else it only has to be there.
 
     Raises:
         StorageError: `AUTOMMLAB_WEIGHTS` names a folder that does not exist.
@@ -108,7 +111,8 @@ def at_hand(url: str) -> Path | None:
     places = [folder / path.name for folder in (_mirror_folder(), _torch_cache()) if folder is not None]
     if (folder := _mirror_folder()) is not None:
         places.insert(0, folder / str(path).lstrip("/"))
-    return next((place for place in places if place.is_file() and _is_whole(place, place.stat().st_mtime_ns)), None)
+    found = (place for place in places if place.is_file())
+    return next((place for place in found if not whole or _is_whole(place, place.stat().st_mtime_ns)), None)
 
 
 def fetched(url: str, tell: Tell | None = None) -> Path:

@@ -255,12 +255,15 @@ class _Search:
         """Where the chosen model's weights come from."""
         if self.resolve_weights is not None:
             return self.resolve_weights(entry, given)
+        from autommlab.common.weights_files import at_hand
         from autommlab.models.weights import resolve
         from autommlab.models.weights_fit import with_fit
 
         found = resolve(entry, given)
         if found.kind not in ("file", "url"):
             return found
+        if found.kind == "url" and at_hand(found.source) is None:
+            self.events.emit("note", "model", f"fetching {found.source}")
         found = with_fit(found, entry, self.bag, self.input_size, self._tell)
         self.events.emit("note", "model", f"weights: {found.reason}")
         return found

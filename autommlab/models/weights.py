@@ -78,6 +78,8 @@ def fetchable(entry: ModelEntry) -> bool:
         return True
     if not entry.weights_url or refusal(entry.weights_url):
         return False
+    if at_hand(entry.weights_url, whole=False) is not None:
+        return True
     hosts = {urlsplit(source).netloc for source in sources(entry.weights_url)}
     return any(_hosts.get(host) == "" for host in hosts) or not _obstacle(entry.weights_url)
 
@@ -108,7 +110,7 @@ def _obstacle(url: str) -> str:
     """Why the file of a URL cannot be had, "" if it can: a mirror is asked before the zoo."""
     if why := refusal(url):
         return why
-    if at_hand(url) is not None:
+    if at_hand(url, whole=False) is not None:
         return ""
     obstacles = [_probe(source) for source in sources(url)]
     return "" if "" in obstacles else obstacles[-1]

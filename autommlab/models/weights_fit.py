@@ -41,7 +41,7 @@ class Fit:
     Attributes:
         taken, of: tensors of the model that the file fills, and all that it has.
         new: names of those that stay as they were made.
-        offered: tensors in the file.
+        offered: tensors in the file, without whole numbers.
     """
 
     taken: int
@@ -64,13 +64,15 @@ def with_fit(
         tell: told how far a download is.
 
     Raises:
-        ModelError: the file is of another architecture, or cannot be fetched or read.
+        ModelError: a file that was given is of another architecture, or one cannot be fetched or read.
         StorageError: there is no room for it.
     """
     path = fetched(pretrained.source, tell) if pretrained.kind == "url" else Path(pretrained.source)
     fit = fit_of(path, entry, bag, input_size)
     told = fit.in_words(entry.title)
     if fit.taken < _LEAST * fit.of:
+        if pretrained.kind == "url":  # the zoo's own, of an older version of the toolbox
+            return pretrained.model_copy(update={"reason": f"only {told}"})
         raise ModelError(
             f"the weights file {pretrained.source} is of another architecture: {told}. Name its model with --model "
             "(`autommlab models list` shows all), or leave out --weights"
@@ -102,7 +104,7 @@ def fit_of(path: Path, entry: ModelEntry, bag: Bag, input_size: tuple[int, int])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise ModelError(f"{entry.title} cannot take the weights file {path}: {reason_of(error)}") from error
     new = tuple(name for name, value in state.items() if bool(torch.isnan(value).any()))
-    return Fit(len(state) - len(new), len(state), new, len(offered))
+    return Fit(len(state) - len(new), len(state), new, sum(value.is_floating_point() for value in offered.values()))
 
 
 def model_of(
@@ -125,7 +127,7 @@ def model_of(
         except ModelError:
             continue
         # Both ways: a small model takes all it has from a large one's file, and leaves most of the file.
-        share = min(fit.taken / fit.of, fit.taken / max(1, _parameters_and_figures(path)))
+        share = min(fit.taken / fit.of, fit.taken / max(1, fit.offered))
         if best is None or share > best[0]:
             best = share, entry, fit
         if share > 0.97:
@@ -137,10 +139,6 @@ def model_of(
         f"the weights file {path} fits no {bag.task} model of the zoo{nearest}. Name its model with --model "
         "(`autommlab models list` shows all)"
     )
-
-
-def _parameters_and_figures(path: Path) -> int:
-    return sum(value.is_floating_point() for value in tensors_of(path).values())
 
 
 def _likely(path: Path, task: Task) -> Sequence[ModelEntry]:
