@@ -265,6 +265,29 @@ def test_weights_of_the_zoo_are_fetched_once_and_read(
     assert asked == [f"GET /{name}"]
 
 
+def test_weights_in_a_mirrors_folder_or_torchs_cache_need_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(weights, "open_trusted", lambda *_: pytest.fail("a server was asked"))
+    torch.save({"state_dict": {"weight": torch.ones(2)}}, tmp_path / "plain.pth")
+    content = (tmp_path / "plain.pth").read_bytes()
+    name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    entry = entry_of(f"https://download.openmmlab.com/mmdetection/{name}")
+    for folder in (tmp_path / "mirror", tmp_path / "torch" / "hub" / "checkpoints"):
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(content)
+        if folder.name == "mirror":
+            monkeypatch.setenv("AUTOMMLAB_WEIGHTS", str(folder))
+        else:
+            monkeypatch.delenv("AUTOMMLAB_WEIGHTS")
+        assert weights.fetchable(entry)
+        found = weights.resolve(entry, None)
+        assert (found.kind, found.reason) == ("url", f"the zoo's checkpoint of the whole model, from {folder}")
+        assert load_checkpoint(entry.weights_url)["state_dict"]["weight"].tolist() == [1, 1]
+
+
 def test_no_address_no_weights() -> None:
     assert not weights.fetchable(entry_of())
     assert "the zoo has no weights of net" in weights.resolve(entry_of(), None).reason
