@@ -80,7 +80,7 @@ class _Reader:
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._left = file, size
         self._memories: dict[str, Tensor] = {}
-        rebuilt = {
+        rebuilt: dict[str, Callable[..., Any]] = {
             "torch._utils._rebuild_tensor": self._tensor,
             "torch._utils._rebuild_tensor_v2": self._tensor,
             "torch._utils._rebuild_parameter": _bare,

@@ -103,6 +103,10 @@ def test_every_tensor_comes_back_from_a_checkpoint_with_extras(
     assert isinstance(found["meta"]["old"], Unread)
 
 
+#: How files of torch before 1.6 begin.
+HEAD = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
+
+
 class _Payload:
     """Sets a mark as it is unpickled."""
 
@@ -150,9 +154,8 @@ def test_no_word_of_the_machine_calls_anything(pickled: str, no_payload: None) -
 def test_a_legacy_container_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The legacy reader of torch writes a .patch file for a persistent id of this kind."""
     monkeypatch.chdir(tmp_path)
-    head = b"".join(pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {}))
     body = b"(Vmodule\ncevil\nName\nVfile.py\nVsource\ntQ."
-    (tmp_path / "net.pth").write_bytes(head + body + pickle.dumps([], 2))
+    (tmp_path / "net.pth").write_bytes(HEAD + body + pickle.dumps([], 2))
     with pytest.raises(ModelError, match="cannot be loaded"):
         load_checkpoint(tmp_path / "net.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["net.pth"]
@@ -169,10 +172,9 @@ def test_a_file_that_is_cut_off_is_damaged_not_zero(zipped: bool, tmp_path: Path
 
 
 def test_a_tensor_that_claims_more_memory_than_the_file_has_is_refused(tmp_path: Path) -> None:
-    head = b"".join(pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {}))
     told = b"ctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nL900000000000L\nNtQK\x00"
     (tmp_path / "net.pth").write_bytes(
-        head + told + b"(I9\nt(I1\nt\x89NtR." + pickle.dumps(["0"], 2) + struct.pack("<q", 9)
+        HEAD + told + b"(I9\nt(I1\nt\x89NtR." + pickle.dumps(["0"], 2) + struct.pack("<q", 9)
     )
     with pytest.raises(ModelError, match="larger than the file"):
         load_checkpoint(tmp_path / "net.pth")
