@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from blocks import ROOT, main, table, text_table
+from blocks import ROOT, escaped, main, table, text_table
 from numpy.typing import NDArray
 
 RESULTS = ROOT / "training_data_gen" / "results"
@@ -294,7 +294,26 @@ def end_to_end() -> str:
     return text_table(header, [*rows, total])
 
 
+def zoo_check() -> str:
+    """Popular models of the zoo and how far each came."""
+    rows = []
+    for line in json.loads((RESULTS / "zoo_check.json").read_text(encoding="utf-8")):
+        taken, of = line["loaded"]
+        width, height = line["input_size"]
+        end = "all" if not line["failed"] else f"not {line['failed']}: {escaped(line['reason'][:140])}"
+        rows.append(
+            [
+                line["task"], f"{line['title']} (`{line['name']}`)", f"{width}x{height}", f"{line['params_m']:.1f}",
+                f"{line['flops_g']:.2f}", f"{taken} of {of}" if of else "-", str(line["groups"] or "-"),
+                f"{line['difference']:.0e}" if line["allowed"] else "-", end,
+            ]
+        )  # fmt: skip
+    header = ["task", "model", "pixels", "M params", "GFLOPs", "loaded", "groups", "difference", "steps"]
+    return text_table(header, rows)
+
+
 WRITERS: dict[str, Callable[[], str]] = {
+    "zoo-check": zoo_check,
     "headline": headline,
     "searcher-scores": searcher_scores,
     "searcher-contrasts": contrasts,

@@ -34,6 +34,7 @@ from searchers.registry import (
     takes_context,
     takes_service,
     today,
+    without_service,
 )
 from searchers.tune.schedulers import create_scheduler, scheduler_names
 
@@ -52,4 +53,5 @@ __all__ = [
     "takes_context",
     "takes_service",
     "today",
+    "without_service",
 ]

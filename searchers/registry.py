@@ -64,6 +64,8 @@ _ALIASES = {"portfolio": "bandit", "prior": "zero-shot", "forest": "surrogate"}
 _OPTION_ALIASES = {"experience": "trial_history"}
 #: Those that `create` refuses without an LLM service; "bandit" uses one if there is one.
 _NEED_SERVICE = {"hpo-llama", "llm+grid", "llm+tpe", "llm+gp"}
+#: What remains of those that mix the LLM's proposals with others, without it.
+_WITHOUT_SERVICE = {"llm+grid": "surrogate-grid"}
 #: Parameters of a factory that are no options of its searcher.
 _SHARED = {"space", "study", "context", "service"}
 _registered: dict[str, Factory] = {}
@@ -114,6 +116,13 @@ def needs_service(name: str) -> bool:
     """Whether `create` refuses `name` without an LLM service; an outsider's factory says so by an attribute."""
     base = today(name).removesuffix(DEFAULT_SUFFIX)
     return base in _NEED_SERVICE or bool(getattr(_registered.get(base), "needs_service", False))
+
+
+def without_service(name: str) -> str | None:
+    """The searcher that does what `name` does but ask an LLM service; None if nothing would be left."""
+    base, with_default = today(name).removesuffix(DEFAULT_SUFFIX), today(name).endswith(DEFAULT_SUFFIX)
+    other = _WITHOUT_SERVICE.get(base)
+    return other + DEFAULT_SUFFIX * with_default if other else None
 
 
 def takes_context(name: str) -> bool:

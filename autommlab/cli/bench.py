@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from autommlab.cli.shared import counts_with_commas, going_on, names_with_commas, searchers_named
+from autommlab.tasks import Task
 
 bench_app = typer.Typer(no_args_is_help=True)
 
@@ -112,6 +113,30 @@ def scale(
     )
     print(", ".join(f"{megabytes:.0f}" for megabytes in result.memory_mb), "MB")
     print(f"  saved state of the study: {result.state_mb:.1f} MB")
+
+
+@bench_app.command("zoo")
+def zoo_command(
+    task: Annotated[list[Task] | None, typer.Option(help="Only models of this task; may be repeated.")] = None,
+    models: Annotated[str, typer.Option(help="Names with commas, of one task. [default: ten popular ones]")] = "",
+    out: Annotated[Path | None, typer.Option(help="JSON file that the lines are added to.")] = None,
+) -> None:
+    """Popular models of the zoo: measured, loaded, one step, exported, run in ONNX Runtime."""
+    from autommlab.common.errors import RequestError
+    from autommlab.common.files import write_text
+    from autommlab.speed.zoo_check import POPULAR, check_models
+
+    tasks = task or list(Task)
+    if models and len(tasks) != 1:
+        raise RequestError("--models are of one task: name it with --task")
+    known = json.loads(out.read_text(encoding="utf-8")) if out is not None and out.is_file() else []
+    for one in tasks:
+        for line in check_models(one, tuple(names_with_commas(models)) if models else POPULAR[one], _tell):
+            print(f"{line.name}: {f'{line.failed}: {line.reason}' if line.failed else 'all steps'} ({line.seconds} s)")
+            kept = [old for old in known if (old["task"], old["name"]) != (line.task, line.name)]
+            known = [*kept, line.model_dump(mode="json")]
+            if out is not None:
+                write_text(out, json.dumps(known, indent=1) + "\n")
 
 
 @bench_app.command()

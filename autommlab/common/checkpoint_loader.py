@@ -1,192 +1,184 @@
 """The one way in which weights are read: as tensors, never as a program, whoever made the file.
 
-A `.pth` file is a pickle, which can run code as it is read. `load_checkpoint` lets torch build tensors and plain
-containers only (`weights_only=True`) and never falls back to anything wider; mmengine's loader, which does, is replaced
-by it (`autommlab.compat`), so that `load_from`, `init_cfg`, evaluation and resume all end here. What OpenMMLab's own
-checkpoints carry beside the tensors (its log buffers, numpy scalars) is read as nothing.
-
-Weights are fetched from the origins of `trusted_origins` alone, and a file must have the hash that its name tells.
+A `.pth` file is a pickle beside the memory of its tensors. torch's own `weights_only` stops at the first class that
+it does not know, and OpenMMLab's checkpoints name many beside their tensors; a list of allowed ones would grow with
+every version of every toolbox, and would import them. So the pickle is read as data (`pickled_data`): tensors and plain
+containers are built here, everything else is an `Unread`, and nothing is imported or called. mmengine's loader, which
+falls back to unpickling, is replaced by this one (`autommlab.compat`), so that `load_from`, `init_cfg`, evaluation and
+resume all end here.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
-import pickle
-import re
-import shutil
-import urllib.error
-import urllib.request
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
-from urllib.parse import urlsplit
+import io
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
-from filelock import FileLock
+from autommlab.common.errors import ModelError
+from autommlab.common.pickled_data import AttackError, read_pickle
+from autommlab.common.weights_files import fetched
 
-from autommlab.common.environment import home
-from autommlab.common.errors import ModelError, StorageError
+if TYPE_CHECKING:
+    from torch import Tensor, dtype
 
-#: Seconds to wait for a host before weights count as not fetchable.
-PROBE_TIMEOUT_S = 3.0
-
-#: Where OpenMMLab keeps the checkpoints of its zoos.
-ORIGINS = ("https://download.openmmlab.com", "https://mmassets.onedl.ai")
-#: More origins, with commas: `https://HOST[:PORT]` of a mirror that you trust.
-ORIGINS_VARIABLE = "AUTOMMLAB_WEIGHT_ORIGINS"
-#: OpenMMLab's file names end with the first digits of the file's SHA-256, some with a date behind them.
-_HASH = re.compile(r"[-_]([0-9a-f]{8})(?:_\d{8})?\.pth(?:\.tar)?$")
-#: What the checkpoints of mmengine's own runner name beside torch's classes; all of it only describes the training.
-_READ_AS_NOTHING = (
-    "mmengine.logging.history_buffer.HistoryBuffer",
-    "builtins.getattr",
-    "builtins.slice",
-    "numpy.dtype",
-    "numpy.ndarray",
-    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
-    *(f"numpy.dtypes.{name}DType" for name in ("Float32", "Float64", "Int32", "Int64", "UInt32", "UInt64")),
-)
-_CHUNK_BYTES = 2**20
+#: Beginning of a file of torch before 1.6, which OpenMMLab still publishes: torch's magic number and its version.
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+#: The classes of memory in a checkpoint -> the type of their numbers.
+_DTYPES = {
+    "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "uint8",
+}  # fmt: skip
 
 
-class _Nothing:
-    """Stands for an object that is not wanted; takes any construction and any state."""
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def __setstate__(self, _: Any) -> None: ...
-
-
-def load_checkpoint(source: str | Path, map_location: Any = "cpu") -> Any:
+def load_checkpoint(source: str | Path, map_location: Any = None) -> Any:
     """The content of a checkpoint: a file of this machine, or one of the zoo by its URL.
 
     Args:
         source: path or URL.
-        map_location: as torch's.
+        map_location: not looked at; mmengine passes one. Tensors come on the CPU, and are copied from there.
+
+    Returns:
+        Plain containers with tensors; what is neither is a `pickled_data.Unread`.
 
     Raises:
-        ModelError: it holds more than tensors and plain values, is damaged or not there, or may not be fetched.
+        ModelError: it is no checkpoint, is damaged, made to attack or not there, or may not be fetched.
     """
-    import torch
-
     text = str(source)
     path = fetched(text) if "://" in text else Path(text).expanduser()
     if not path.is_file():
         raise ModelError(f"the weights file {path} does not exist. Give the path of a PyTorch checkpoint (.pth).")
-    harmless: list[Any] = [(_Nothing, name) for name in _READ_AS_NOTHING]
     try:
-        with torch.serialization.safe_globals(harmless):
-            return torch.load(path, map_location=map_location, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        with path.open("rb") as file:
+            return _Reader(file, path.stat().st_size).content()
+    except AttackError as error:
+        raise ModelError(
+            f"the weights file {path} names {error}: it was made to run a program on the machine of whoever unpickles "
+            "it. Nothing of it was run. Do not use it, and tell where it came from."
+        ) from None
+    except (OSError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise _unreadable(path, error) from error
-    except (pickle.UnpicklingError, RecursionError, AssertionError, ImportError) as error:
+    except (struct.error, zipfile.BadZipFile, EOFError, MemoryError, NotImplementedError) as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: BaseException) -> ModelError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return ModelError(
-        f"the weights file {path} cannot be loaded as plain tensors: {reason}. "
-        "Allowed is a PyTorch checkpoint that torch.load(weights_only=True) reads: save its state dict alone."
+        f"the weights file {path} cannot be loaded: {reason}. Allowed is a PyTorch checkpoint (.pth, written by "
+        "torch.save): get the file again, or save its state dict alone."
     )
 
 
-def trusted_origins() -> tuple[str, ...]:
-    """`scheme://host[:port]` of the servers that weights are fetched from."""
-    more = os.environ.get(ORIGINS_VARIABLE, "").split(",")
-    return (*ORIGINS, *(origin.strip().rstrip("/") for origin in more if origin.strip()))
+class _Reader:
+    """One open checkpoint, in torch's zip format or the older one of pickles in a row."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._left = file, size
+        self._memories: dict[str, Tensor] = {}
+        rebuilt: dict[str, Callable[..., Any]] = {
+            "torch._utils._rebuild_tensor": self._tensor,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_parameter": _bare,
+            "torch._utils._rebuild_parameter_with_state": _bare,
+        }
+        self._makers: dict[str, Callable[..., Any]] = {
+            **rebuilt,
+            # A tensor with attributes, as (function, class, arguments, attributes).
+            "torch._tensor._rebuild_from_type_v2": lambda maker, _, arguments, __: rebuilt[maker.name](*arguments),
+            "collections.OrderedDict": OrderedDict,
+            "builtins.set": set,
+            "__builtin__.set": set,
+        }
+
+    def content(self) -> Any:
+        """Everything in it, with the tensors filled."""
+        zipped = zipfile.is_zipfile(self._file)
+        self._file.seek(0)
+        return self._zipped() if zipped else self._in_a_row()
+
+    def _zipped(self) -> Any:
+        with zipfile.ZipFile(self._file) as archive:
+            names = archive.namelist()
+            if any(name.endswith("/constants.pkl") for name in names):
+                raise ValueError("it is a TorchScript program, not a checkpoint")
+            pickled = next((name for name in names if name.endswith("data.pkl")), None)
+            if pickled is None:
+                raise ValueError("it is a zip file without a checkpoint in it")
+            folder = pickled.removesuffix("data.pkl")
+            if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
+                raise ValueError("its numbers are big-endian; save it again on this kind of machine")
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("it is compressed, which torch.save never does; unpack it and pack it without")
+            found = read_pickle(io.BytesIO(archive.read(pickled)), self._makers, self._memory)
+            for key, memory in self._memories.items():
+                with archive.open(f"{folder}data/{key}") as file:
+                    _fill(memory, file)
+        return found
+
+    def _in_a_row(self) -> Any:
+        head = [read_pickle(self._file, {}, _no_memory) for _ in range(3)]
+        if head[:2] != [_MAGIC, _PROTOCOL]:
+            raise ValueError("it does not begin as torch's files do")
+        found = read_pickle(self._file, self._makers, self._memory)
+        for key in read_pickle(self._file, {}, _no_memory):
+            memory = self._memories[str(key)]
+            (count,) = struct.unpack("<q", self._file.read(8))
+            if count != memory.numel():
+                raise ValueError(f"a tensor has {count} numbers, its description says {memory.numel()}")
+            _fill(memory, self._file)
+        return found
+
+    def _memory(self, told: Any) -> Tensor:
+        """The flat tensor behind a persistent id: ("storage", class, key, device, numbers); filled later.
+
+        Raises:
+            ValueError: it is larger than the file.
+        """
+        import torch
+
+        kind, storage, key, _, count, *view = told
+        if kind != "storage" or any(part is not None for part in view) or not isinstance(count, int) or count < 0:
+            raise ValueError(f"it describes a tensor in a way that is not supported: {told!r}")
+        numbers: dtype = getattr(torch, _DTYPES[storage.name.rpartition(".")[2]])
+        if key not in self._memories:
+            self._left -= count * numbers.itemsize
+            if self._left < 0:
+                raise ValueError("its tensors are larger than the file: it is cut off")
+            self._memories[str(key)] = torch.empty(count, dtype=numbers)
+        return self._memories[str(key)]
+
+    def _tensor(self, memory: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+        return memory.as_strided(size, stride, offset)
 
 
-def refusal(url: str) -> str:
-    """Why nothing is fetched from this URL, "" if it may be."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return f"{url!r} is no URL"
-    if f"{parts.scheme}://{parts.netloc}" not in trusted_origins():
-        return (
-            f"weights are fetched from {', '.join(trusted_origins())} only, not from {url!r} (more in "
-            f"{ORIGINS_VARIABLE})"
-        )
-    if _HASH.search(parts.path) is None:
-        return f"the name of {url} tells no hash that the file could be held against"
-    return ""
+def _bare(tensor: Tensor, *_: Any) -> Tensor:
+    """A parameter is its tensor; what else it carries is of the training that made it."""
+    return tensor
 
 
-def fetched(url: str) -> Path:
-    """The file behind a URL, fetched once per machine and held against the hash in its name.
+def _no_memory(_: Any) -> Any:
+    raise ValueError("a tensor stands where none belongs")
+
+
+def _fill(memory: Tensor, file: IO[bytes]) -> None:
+    """Read the numbers of a flat tensor.
 
     Raises:
-        ModelError: the URL is not allowed, cannot be fetched, or gives another file.
-        StorageError: the cache cannot be written.
+        ValueError: the file ends before.
     """
-    if why := refusal(url):
-        raise ModelError(f"{why[0].upper()}{why[1:]}.")
-    name = PurePosixPath(urlsplit(url).path).name
-    target = home() / "weights" / "zoo" / name
-    if target.is_file():
-        return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):  # the workers of a trial begin at once
-            if not target.is_file():
-                _download(url, target)
-    except urllib.error.URLError as error:
-        raise ModelError(f"{url} cannot be fetched: {error.reason}. Check the network or give --weights.") from error
-    except OSError as error:
-        raise StorageError(f"cannot keep the weights {name} in {target.parent}: {error.strerror or error}") from error
-    return target
+    import torch
 
-
-class _TrustedRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect may lead to another trusted origin, and nowhere else."""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        """The request to go on with."""
-        if why := refusal(newurl):
-            raise urllib.error.URLError(f"it leads to another place: {why}")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def open_trusted(request: urllib.request.Request, timeout_s: float) -> IO[bytes]:
-    """The answer to a request whose URL `refusal` lets pass.
-
-    Raises:
-        OSError: no answer, or it leads to a place that is not trusted.
-    """
-    if why := refusal(request.full_url):
-        raise urllib.error.URLError(why)
-    answer: Any = _opener().open(request, timeout=timeout_s)
-    return cast(IO[bytes], answer)
-
-
-@functools.cache
-def _opener() -> urllib.request.OpenerDirector:
-    """Only HTTP and HTTPS: the usual one would also read files of this machine."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler, _TrustedRedirects,
-        urllib.request.HTTPErrorProcessor, urllib.request.HTTPDefaultErrorHandler, urllib.request.UnknownHandler,
-    ):  # fmt: skip
-        opener.add_handler(handler())
-    return opener
-
-
-def _download(url: str, target: Path) -> None:
-    fresh = target.with_name(f".{target.name}.part")
-    digest = hashlib.sha256()
-    try:
-        request = urllib.request.Request(url)  # noqa: S310 - `open_trusted` checks the scheme
-        with open_trusted(request, PROBE_TIMEOUT_S) as answer, fresh.open("wb") as copy:
-            while chunk := answer.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                copy.write(chunk)
-        told = _HASH.search(target.name)
-        if told is None or not digest.hexdigest().startswith(told[1]):
-            raise ModelError(
-                f"{url} gave a file with the SHA-256 {digest.hexdigest()[:8]}..., its name tells another: the download "
-                "broke, or somebody put another file there. Try again, or give --weights."
-            )
-        shutil.move(fresh, target)
-    finally:
-        fresh.unlink(missing_ok=True)
+    if not memory.numel():
+        return
+    wanted = memoryview(memory.view(torch.uint8).numpy())
+    done = 0
+    while done < len(wanted):
+        got = file.readinto(wanted[done:])  # type: ignore[attr-defined]  # both kinds of file have it
+        if not got:
+            raise ValueError(f"it is cut off: a tensor has {done} of {len(wanted)} bytes")
+        done += got

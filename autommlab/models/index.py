@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import yaml
 
-from autommlab.common.checkpoint_loader import ORIGINS
 from autommlab.common.errors import ModelError
+from autommlab.common.weights_files import ORIGINS
 from autommlab.models.records import ModelEntry
 from autommlab.models.toolbox_config import read_facts
 from autommlab.models.zoo_names import split_name, title_of

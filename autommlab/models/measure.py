@@ -31,11 +31,17 @@ _log = logging.getLogger(__name__)
 
 WARM_UP_PASSES = 2
 TIMED_PASSES = 7
+#: Seconds of passes after which the rest is left out: the median of a slow model's differs less than machines do.
+LONGEST_S = 20.0
+#: Segmentation heads whose forward pass asks for the pictures' sizes.
+_HEADS_WITH_QUERIES = {"MaskFormerHead", "Mask2FormerHead"}
 #: One thread: the figure then does not depend on what else runs, and trials use one as well.
 THREADS = 1
 
 
-def measure(entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Measured:
+def measure(
+    entry: ModelEntry, bag: Bag, input_size: tuple[int, int], tell: Callable[[str], None] = lambda _: None
+) -> Measured:
     """Build the model for this bag's classes and measure it on this machine (GPU if there is one).
 
     The latency is that of one forward pass of the whole network with its head, without the decoding
@@ -43,12 +49,14 @@ def measure(entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Measure
 
     Args:
         input_size: (width, height) in pixels.
+        tell: told what is being done, for a heavy model takes a minute on a CPU.
 
     Raises:
         ModelError: it cannot be built for this bag, or does not run at this size.
     """
     import torch
 
+    tell(f"building {entry.title}")
     config = model_config(entry, classes=bag.classes, keypoints=bag.keypoints, input_size=input_size, pretrained=None)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = build_model(config, name=entry.name).to(device).eval()
@@ -58,7 +66,8 @@ def measure(entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Measure
     with _few_threads(), torch.inference_mode():
         try:
             forward = _raw_forward(model, config, entry.task, input_size)
-            milliseconds = _latency_ms(forward, image)
+            milliseconds = _latency_ms(forward, image, lambda words: tell(f"timing {entry.title}: {words}"))
+            tell(f"counting the operations of {entry.title}")
             flops = _flops(model, forward, image, entry.name)
         except Exception as error:
             raise ModelError(f"{entry.name} does not run at {width}x{height} pixels: {reason_of(error)}") from error
@@ -74,16 +83,32 @@ def measure(entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Measure
 def _raw_forward(
     model: nn.Module, config: ModelConfig, task: Task, input_size: tuple[int, int]
 ) -> Callable[[Tensor], Any]:
-    """The forward pass to raw outputs; two-stage and DETR-like detectors need to know the image's size."""
+    """The forward pass to raw outputs; detectors and heads with queries need to know the image's size."""
     from mmengine.registry import DefaultScope
 
     plain = model.forward
+    if task is Task.SEGMENTATION and type(getattr(model, "decode_head", None)).__name__ in _HEADS_WITH_QUERIES:
+        return _forward_of_queries(model, config, input_size)
     samples = [_image_facts(input_size)] if task is Task.DETECTION else None
 
     @functools.wraps(plain)
     def forward(image: Tensor) -> Any:
         with DefaultScope.overwrite_default_scope(config.default_scope):
             return plain(image, data_samples=samples, mode="tensor")
+
+    return forward
+
+
+def _forward_of_queries(model: Any, config: ModelConfig, input_size: tuple[int, int]) -> Callable[[Tensor], Any]:
+    """The forward pass with the scores of all pixels, which mmseg's plain one cannot make from queries."""
+    from mmengine.registry import DefaultScope
+
+    shape = (input_size[1], input_size[0])
+    facts = [dict.fromkeys(("img_shape", "ori_shape", "pad_shape", "batch_input_shape"), shape)]
+
+    def forward(image: Tensor) -> Any:
+        with DefaultScope.overwrite_default_scope(config.default_scope):
+            return model.encode_decode(image, facts)
 
     return forward
 
@@ -96,18 +121,23 @@ def _image_facts(input_size: tuple[int, int]) -> Any:
     return DetDataSample(metainfo={**facts, "scale_factor": (1.0, 1.0), "img_id": 0, "img_path": ""})
 
 
-def _latency_ms(forward: Callable[[Tensor], Any], image: Tensor) -> float:
+def _latency_ms(forward: Callable[[Tensor], Any], image: Tensor, tell: Callable[[str], None]) -> float:
+    """Median of the timed passes; of a slow model fewer are made, at least one after one to warm up."""
     import torch
 
-    for _ in range(WARM_UP_PASSES):
-        forward(image)
-    seconds = []
-    for _ in range(TIMED_PASSES):
+    began = time.perf_counter()
+    seconds: list[float] = []
+    for number in range(1 - WARM_UP_PASSES, TIMED_PASSES + 1):
+        late = time.perf_counter() - began > LONGEST_S
+        if late and seconds:
+            break
+        tell(f"pass {number + WARM_UP_PASSES} of {WARM_UP_PASSES + TIMED_PASSES}")
         _wait_for(image, torch)
         start = time.perf_counter()
         forward(image)
         _wait_for(image, torch)
-        seconds.append(time.perf_counter() - start)
+        if number > 0 or late:
+            seconds.append(time.perf_counter() - start)
     return statistics.median(seconds) * 1000
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autommlab.models.config_tree import bare
+from autommlab.models.own_training import main_schedule, optimizer_of, own_training
 from autommlab.models.records import ModelEntry
-from autommlab.models.toolbox_config import toolbox_config
+from autommlab.models.toolbox_config import config_path, stated_further_off, toolbox_config
 from searchers.space import Configuration, IntParameter, SearchSpace
 
 #: PyTorch's own defaults of AdamW, for new heads on the packaged pretrained backbones. Those entries have
@@ -31,7 +32,6 @@ _NEAREST_SCHEDULE = {
     "ExponentialLR": "StepLR",
     "LinearLR": "PolyLR",
 }
-_WARM_UPS = {"LinearLR", "ConstantLR", "QuadraticWarmupLR"}
 #: Their names follow "GPUs x images a GPU" ("resnet50_8xb32_in1k").
 _BATCH_IN_NAME = re.compile(r"(?<![0-9a-z])(\d+)xb(\d+)(?![0-9a-z])")
 
@@ -69,14 +69,15 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
         return Recipe(space.clip(point), ("PyTorch's defaults of AdamW with a cosine schedule",))
     config = toolbox_config(entry)
     notes: list[str] = []
-    settings = _optimizer_settings(config)
+    settings = optimizer_of(config)
     optimizer = _known(str(settings.get("type")), _OPTIMIZERS, _NEAREST_OPTIMIZER, "optimizer", "AdamW", notes)
     wanted = int((config.get("train_dataloader") or {}).get("batch_size") or most["batch_size"])
     batch = int(space.clip({**_PACKAGED, "iterations": 1, "batch_size": wanted})["batch_size"])
-    base = base_batch_size(config, entry.config or entry.name, wanted)
+    stale = stated_further_off(config_path(entry), "auto_scale_lr", than_lr_of="optim_wrapper")
+    base = base_batch_size(config, entry.config or entry.name, wanted, believe_name=stale)
     lr = scaled_lr(float(settings.get("lr", 1e-3)), base, batch, optimizer)
     notes.append(f"learning rate {settings.get('lr')} for a batch of {base} became {lr:.2g} for {batch}")
-    schedule = _schedule(_schedulers(config), notes)
+    schedule = _schedule(config, notes)
     own: Configuration = {
         "iterations": most["iterations"],
         "batch_size": batch,
@@ -90,13 +91,35 @@ def toolbox_recipe(entry: ModelEntry, *, space: SearchSpace) -> Recipe:
     return Recipe(inside, tuple(notes))
 
 
-def base_batch_size(config: dict[str, Any], name: str, per_gpu: int) -> int:
-    """The whole batch (images) that the config's learning rate was chosen for."""
+def recipe_in_words(entry: ModelEntry, *, space: SearchSpace) -> str:
+    """What the default configuration of a zoo model is made of, for the person; "" for a packaged backbone.
+
+    Raises:
+        ModelError: the entry's config cannot be read.
+    """
+    own = own_training(entry)
+    if own is None:
+        return ""
+    told = "; ".join((*toolbox_recipe(entry, space=space).notes, own.in_words()))
+    return f"default configuration of {entry.title}: {told}"
+
+
+def base_batch_size(config: dict[str, Any], name: str, per_gpu: int, *, believe_name: bool = False) -> int:
+    """The whole batch (images) that the config's learning rate was chosen for.
+
+    Args:
+        config: whole.
+        name: of the config, which may tell GPUs and images a GPU.
+        per_gpu: images a GPU, where nothing else is told.
+        believe_name: whether the name is right where `auto_scale_lr` says something else. It is where a config sets a
+            learning rate of its own and inherits `auto_scale_lr` from the file whose rate it replaced (all RTMDets).
+    """
     stated = (config.get("auto_scale_lr") or {}).get("base_batch_size")
-    if stated:
-        return int(stated)
-    in_name = _BATCH_IN_NAME.search(name.lower())
-    return int(in_name[1]) * int(in_name[2]) if in_name else per_gpu
+    found = _BATCH_IN_NAME.search(name.lower())
+    in_name = int(found[1]) * int(found[2]) if found else None
+    if in_name is not None and (believe_name or not stated):
+        return in_name
+    return int(stated or per_gpu)
 
 
 def scaled_lr(lr: float, base_batch: int, batch: int, optimizer: str) -> float:
@@ -105,27 +128,10 @@ def scaled_lr(lr: float, base_batch: int, batch: int, optimizer: str) -> float:
     return lr * (ratio if optimizer == "SGD" else math.sqrt(ratio))
 
 
-def _optimizer_settings(config: dict[str, Any]) -> dict[str, Any]:
-    wrapper = config.get("optim_wrapper") or {}
-    return wrapper.get("optimizer") or config.get("optimizer") or {}
-
-
-def _schedulers(config: dict[str, Any]) -> Sequence[dict[str, Any]]:
-    found = config.get("param_scheduler") or []
-    return [found] if isinstance(found, dict) else found
-
-
-def _schedule(schedulers: Sequence[dict[str, Any]], notes: list[str]) -> str:
-    """The schedule after warm-up; several in a row: the last."""
-    main = [s for s in schedulers if bare(s.get("type")) not in _WARM_UPS or _decays(s)]
-    name = bare(main[-1].get("type")) if main else "none"
+def _schedule(config: dict[str, Any], notes: list[str]) -> str:
+    main = main_schedule(config)
+    name = bare(main["type"]) if main else "none"
     return _known(name, _SCHEDULES, _NEAREST_SCHEDULE, "schedule", "MultiStepLR", notes)
-
-
-def _decays(scheduler: dict[str, Any]) -> bool:
-    return bare(scheduler.get("type")) == "LinearLR" and scheduler.get("end_factor", 1.0) < scheduler.get(
-        "start_factor", 1 / 3
-    )
 
 
 def _known(

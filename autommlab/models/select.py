@@ -1,4 +1,8 @@
-"""Chooses a model for a request: hard limits first, then weights at hand, then weight or score.
+"""Chooses a model for a request: hard limits first, then weights at hand, then weight or score for its cost.
+
+A profile with a GPU has iterations and a time, so a heavier model is paid for with steps. Of the models whose published
+score is within `NEAR_BEST` of the best one that fits, it takes the one with the fewest operations a picture. Scores
+count only where they were reached with at most `MOST_PIXELS` times the profile's pixels.
 
 Published figures only sort out and order the candidates; the chosen one is built for the bag's
 classes and input size, and what is measured on it decides.
@@ -41,6 +45,10 @@ MOST_MEASURED = 8
 #: After so many that were too slow, the lightest remaining one is tried next.
 _PATIENCE_WITH_SLOW = 3
 _RUNNERS_UP = 3
+#: Part of the best published score that may be given up for a cheaper model: (score, mAP, mIoU, AP) * 0.95 and above.
+NEAR_BEST = 0.05
+#: How many times the profile's pixels a model may have been scored at: at 640 px no detector is what it is at 1333.
+MOST_PIXELS = 2.0
 _BENCHMARKS = ("ImageNet-1k", "COCO", "Cityscapes")
 
 
@@ -61,7 +69,7 @@ def select_model(
         request: its limits hold in any case.
         bag: its classes and task shape the model that is measured.
         profile: gives the input size; its own bounds hold unless a model is named.
-        weights: a checkpoint file for the chosen model.
+        weights: a checkpoint file for the chosen model; where none is named, the model that it is of is taken.
         model: a name that overrides the request's `specific_model`.
         events: told about each measurement, and once if training starts from scratch.
         measure_model, resolve_weights: default to `measure.measure` and `weights.resolve`.
@@ -75,8 +83,11 @@ def select_model(
         raise RequestError(f"the request is for {request.model.task}, the bag for {bag.task}: build the bag again")
     asked = request.model.specific_model
     named = model or (asked if asked.lower() != "none" else None)
-    limits = limits_of_request(request) + (() if named else limits_of_profile(profile))
+    by_weights = weights is not None and named is None and resolve_weights is None
+    limits = limits_of_request(request) + (() if named or by_weights else limits_of_profile(profile))
     search = _Search(bag, profile, limits, weights, events or Events(), measure_model, resolve_weights, named)
+    if by_weights:
+        search.find_model_of_weights()
     entry, measured = search.run()
     pretrained = search.resolve(entry, weights)
     if pretrained.kind == "none":
@@ -108,6 +119,8 @@ class _Search:
     measured: dict[str, Figures] = field(default_factory=dict)
     remaining: list[ModelEntry] = field(default_factory=list)
     too_slow: list[ModelEntry] = field(default_factory=list)
+    of_weights: ModelEntry | None = None
+    near_best: dict[str, float] = field(default_factory=dict)
     considered: int = 0
 
     @property
@@ -130,14 +143,48 @@ class _Search:
         told = (candidates, self.limits, self.measured, self.rejected, self.input_size)
         raise named_breaks_limits(self.named, *told) if self.named else none_fits(*told)
 
+    def find_model_of_weights(self) -> None:
+        """Let the given file say which model is taken."""
+        from autommlab.models.weights_fit import model_of
+
+        assert self.weights is not None  # noqa: S101
+        self.of_weights, fit = model_of(self.weights, self.bag, self.input_size, self._tell)
+        told = f"{self.weights.name} is of {self.of_weights.title} ({self.of_weights.name})"
+        self.events.emit("note", "model", f"{told}: {fit.in_words('it')}")
+
+    def _tell(self, words: str) -> None:
+        self.events.emit("progress", "model", words)
+
     def _candidates(self) -> list[ModelEntry]:
-        """In order of preference: matches of the name, or the task's zoo by weight or score."""
+        """In order of preference: the given file's model, matches of the name, or the task's zoo by weight or score."""
+        if self.of_weights is not None:
+            return [self.of_weights]
         if self.named:
             return _called(self.named, self.bag.task, self.profile.prefer_light)
-        preference = _weight if self.profile.prefer_light else _by_score
         entries = zoo.entries(self.bag.task)
         over = {entry.name: bool(broken(self.limits, self._published(entry))) for entry in entries}
-        return sorted(entries, key=lambda entry: (over[entry.name], preference(entry)))
+        if self.profile.prefer_light:
+            return sorted(entries, key=lambda entry: (over[entry.name], _weight(entry)))
+        self.near_best = self._near_best([entry for entry in entries if not over[entry.name]])
+        return sorted(entries, key=lambda e: (over[e.name], self.near_best.get(e.name, float("inf")), _by_score(e)))
+
+    def _near_best(self, fitting: list[ModelEntry]) -> dict[str, float]:
+        """GFLOPs of the models by name whose score is nearly the best; see the module's docstring."""
+        width, height = self.input_size
+        compared: dict[str, tuple[float, float]] = {}
+        for entry in fitting:
+            cost = self._published(entry).flops_g
+            if (
+                cost is None
+                or entry.score is None
+                or entry.input_size is None
+                or entry.score_dataset not in _BENCHMARKS
+            ):
+                continue
+            if entry.input_size[0] * entry.input_size[1] <= MOST_PIXELS * width * height:
+                compared[entry.name] = entry.score, cost
+        best = max((score for score, _ in compared.values()), default=0.0)
+        return {name: cost for name, (score, cost) in compared.items() if score >= (1 - NEAR_BEST) * best}
 
     def _published(self, entry: ModelEntry) -> Figures:
         return published(entry, self.input_size)
@@ -199,7 +246,7 @@ class _Search:
             return self.measure_model(entry, self.bag, self.input_size)
         from autommlab.models.measure import measure
 
-        return measure(entry, self.bag, self.input_size)
+        return measure(entry, self.bag, self.input_size, self._tell)
 
     def _reject(self, entry: ModelEntry, reason: str) -> None:
         self.rejected.append(Rejection(name=entry.name, reason=reason))
@@ -208,13 +255,16 @@ class _Search:
         """Where the chosen model's weights come from."""
         if self.resolve_weights is not None:
             return self.resolve_weights(entry, given)
+        from autommlab.common.weights_files import at_hand
         from autommlab.models.weights import resolve
         from autommlab.models.weights_fit import with_fit
 
         found = resolve(entry, given)
-        if found.kind != "file":
+        if found.kind not in ("file", "url"):
             return found
-        found = with_fit(found, entry, self.bag, self.input_size)
+        if found.kind == "url" and at_hand(found.source) is None:
+            self.events.emit("note", "model", f"fetching {found.source}")
+        found = with_fit(found, entry, self.bag, self.input_size, self._tell)
         self.events.emit("note", "model", f"weights: {found.reason}")
         return found
 
@@ -231,15 +281,19 @@ class _Search:
         told = []
         if self.named:
             told.append(f"The request names {self.named!r}: that is {entry.title} ({entry.name}).")
+        elif self.of_weights is not None:
+            told.append(f"The weights file is of {entry.title} ({entry.name}).")
         else:
             fitting = self.considered - len(self.rejected)
             what = "the lightest" if self.profile.prefer_light else f"the best score ({_score_of(entry)})"
+            if entry.name in self.near_best:
+                what = f"the cheapest within {NEAR_BEST:.0%} of the best score ({_score_of(entry)})"
             told.append(f"It is {what} of {fitting} candidates that fit, weights at hand first.")
         if pretrained.kind == "none":
             told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")
         else:
             told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}).")
-        if pretrained.kind == "file":
+        if pretrained.kind in ("file", "url") and pretrained.reason:
             told.append(f"Of these, {pretrained.reason}.")
         told.append(f"Measured at {width}x{height} on {measured.device}: {measured_figures(measured)}.")
         if self.limits:

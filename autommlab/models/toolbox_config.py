@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import functools
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,6 +60,53 @@ def _read(path: Path) -> dict[str, Any]:
     apply_repairs()  # reading runs the config's own imports
     plain: dict[str, Any] = Config.fromfile(str(path)).to_dict()
     return plain
+
+
+#: How a file writes a learning rate into the settings that it assigns.
+_SETS_RATE = re.compile(r"\b(?:base_)?lr\b")
+_NOWHERE = 99
+
+
+def stated_further_off(path: Path, setting: str, *, than_lr_of: str) -> bool:
+    """Whether a config inherits one setting from further off than the learning rate in another.
+
+    Args:
+        path: of the config.
+        setting: for instance `auto_scale_lr`.
+        than_lr_of: the setting that holds the rate, `optim_wrapper`.
+
+    Returns:
+        False also where the files cannot be followed (configs that import their bases).
+    """
+    rate = _distance(path, than_lr_of, _SETS_RATE)
+    return rate < _NOWHERE and rate < _distance(path, setting, re.compile(""))
+
+
+def _distance(path: Path, name: str, holding: re.Pattern[str]) -> int:
+    """How many bases away a top-level name is assigned with a text in it; `_NOWHERE` if it is not."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        body = ast.parse(text).body
+    except (OSError, SyntaxError):
+        return _NOWHERE
+    assigned = {
+        target.id: node.value
+        for node in body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    if name in assigned and holding.search(ast.get_source_segment(text, assigned[name]) or ""):
+        return 0
+    bases = (
+        [node.value for node in ast.walk(assigned["_base_"]) if isinstance(node, ast.Constant)]
+        if "_base_" in assigned
+        else []
+    )
+    near = [
+        _distance(path.parent / base, name, holding) for base in bases if isinstance(base, str) and "::" not in base
+    ]
+    return min(_NOWHERE, 1 + min(near, default=_NOWHERE))
 
 
 #: Parts that learn from something that no bag holds, and what that is.

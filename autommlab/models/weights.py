@@ -1,7 +1,8 @@
 """Where a model's initial weights come from: a file, an installed package, the zoo's URL, or nowhere.
 
 URLs are probed with one short request for the headers; a host that cannot be
-reached is not asked again in the same process, and neither is any other.
+reached is not asked again in the same process, and neither is any other. What lies
+on this machine already, in a mirror's folder or in torch's cache, needs no probe.
 """
 
 from __future__ import annotations
@@ -9,14 +10,22 @@ from __future__ import annotations
 import functools
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from autommlab.common.checkpoint_loader import PROBE_TIMEOUT_S, load_checkpoint, open_trusted, refusal
+from autommlab.common.checkpoint_loader import load_checkpoint
 from autommlab.common.errors import AutoMMLabError, ModelError
+from autommlab.common.weights_files import PROBE_TIMEOUT_S, at_hand, mirror_url, open_trusted, refusal, sources
 from autommlab.models.packaged_weights import carried_file
 from autommlab.models.records import ModelEntry, Pretrained
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Before the names of a model that was trained in parallel.
+_PARALLEL = "module."
 _FROM_SCRATCH = "it trains from scratch"
 #: Host -> why it cannot be reached ("" if it answered), for the life of the process.
 _hosts: dict[str, str] = {}
@@ -51,7 +60,9 @@ def resolve(entry: ModelEntry, given: Path | None) -> Pretrained:
     obstacle = _obstacle(entry.weights_url)
     if obstacle:
         return Pretrained(kind="none", reason=f"{obstacle}: {entry.name} has no weights here, {_FROM_SCRATCH}")
-    return Pretrained(kind="url", source=entry.weights_url, reason="the zoo's checkpoint of the whole model")
+    lying = at_hand(entry.weights_url)
+    whence = f", from {lying.parent}" if lying else ""
+    return Pretrained(kind="url", source=entry.weights_url, reason=f"the zoo's checkpoint of the whole model{whence}")
 
 
 def fetchable(entry: ModelEntry) -> bool:
@@ -67,23 +78,50 @@ def fetchable(entry: ModelEntry) -> bool:
         return True
     if not entry.weights_url or refusal(entry.weights_url):
         return False
-    return _hosts.get(urlsplit(entry.weights_url).netloc) == "" or not _obstacle(entry.weights_url)
+    if at_hand(entry.weights_url, whole=False) is not None:
+        return True
+    hosts = {urlsplit(source).netloc for source in sources(entry.weights_url)}
+    return any(_hosts.get(host) == "" for host in hosts) or not _obstacle(entry.weights_url)
+
+
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """The named tensors of a checkpoint, under the names that mmengine's loader gives them.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    import torch
+
+    content: Any = load_checkpoint(path)
+    if isinstance(content, Mapping):
+        content = content.get("state_dict", content)
+    items = content.items() if isinstance(content, Mapping) else ()
+    return {str(name).removeprefix(_PARALLEL): value for name, value in items if isinstance(value, torch.Tensor)}
 
 
 def _from_file(given: Path) -> Pretrained:
     path = given.expanduser().resolve()
-    load_checkpoint(path)
+    if not tensors_of(path):
+        raise ModelError(f"the weights file {path} holds no tensors by name. Give a checkpoint with a state dict.")
     return Pretrained(kind="file", source=str(path), reason="the file that was given")
 
 
 def _obstacle(url: str) -> str:
-    """Why a URL cannot be fetched, "" if it can."""
+    """Why the file of a URL cannot be had, "" if it can: a mirror is asked before the zoo."""
     if why := refusal(url):
         return why
-    parts = urlsplit(url)
-    if parts.netloc not in _hosts and any(_hosts.values()):
-        return next(reason for reason in _hosts.values() if reason)
-    return _hosts.get(parts.netloc) or _head(url)
+    if at_hand(url, whole=False) is not None:
+        return ""
+    obstacles = [_probe(source) for source in sources(url)]
+    return "" if "" in obstacles else obstacles[-1]
+
+
+def _probe(url: str) -> str:
+    host, mirror = urlsplit(url).netloc, urlsplit(mirror_url()).netloc
+    unreachable = [reason for known, reason in _hosts.items() if reason and known != mirror]
+    if host not in _hosts and unreachable:
+        return unreachable[0]
+    return _hosts.get(host) or _head(url)
 
 
 @functools.cache

@@ -8,8 +8,10 @@ import time
 from dataclasses import dataclass
 
 from autommlab.cluster import ray_session
+from autommlab.common.errors import LLMServiceError
 from autommlab.data.records import Bag
 from autommlab.llm_service import service_for
+from autommlab.models.recipe import recipe_in_words
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning import studies
@@ -21,6 +23,8 @@ from autommlab.storage.run_target import Where
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from autommlab.understanding.request import Metric
+from searchers import without_service
+from serve.client import ServiceClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +53,38 @@ class PlannedTraining:
 
     def search(self, fidelity: SearchFidelity) -> StudyResult:
         """Run, or go on with, the search; its winner sees TEST only where no finalists follow."""
-        tell = functools.partial(self.events.emit, "progress", "training")
-        service = service_for([self.options.searcher], tell=tell)
+        searcher, service = self._searcher()
         inputs = self._within(fidelity)
+        if words := recipe_in_words(self.choice.entry, space=inputs.space):
+            self.events.emit("note", "training", words)
         self._connect()
         return run_study(
             inputs.setup,
             inputs.space,
-            inputs.options.model_copy(update={"test": self.plan.full is None}),
+            inputs.options.model_copy(update={"searcher": searcher, "test": self.plan.full is None}),
             folder=self.folder.study,
             events=self.events,
             default_configuration=inputs.default_configuration,
             service=service,
             place=self.where.mirror.place if self.where.mirror else None,
         )
+
+    def _searcher(self) -> tuple[str, ServiceClient | None]:
+        """Who proposes, with its LLM service; one that does without where the service does not come up.
+
+        Raises:
+            LLMServiceError: it does not, and the searcher is nothing without it.
+        """
+        asked = self.options.searcher
+        try:
+            return asked, service_for([asked], tell=functools.partial(self.events.emit, "progress", "training"))
+        except LLMServiceError as error:
+            instead = without_service(asked)
+            if instead is None:
+                raise
+            reason = str(error).partition("\n")[0].rstrip(".")
+            self.events.emit("note", "training", f"{reason}. {instead} proposes, which needs none")
+            return instead, None
 
     def _within(self, fidelity: SearchFidelity) -> studies.StudyInputs:
         """The study that the search is, in the time that is left for it."""

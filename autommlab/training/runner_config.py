@@ -59,6 +59,7 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
         name: unique in the process; the toolbox keys its global objects by it.
     """
     from autommlab.models.config import model_config
+    from autommlab.models.own_training import own_training
 
     choice, bag = setup.choice, setup.bag
     parts = model_config(
@@ -77,7 +78,7 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
         "model": parts.model,
         "load_from": parts.load_from or None,
         **data,
-        **optimisation_config(bag.task, point),
+        **optimisation_config(bag.task, point, own_training(choice.entry)),
         "train_cfg": {
             "type": "SteppedTrainLoop",
             "max_iters": point.iterations,

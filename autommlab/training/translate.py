@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autommlab.models.own_training import WARM_UPS, OwnTraining, schedule_config, warm_up_config
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 
@@ -25,8 +26,16 @@ POLY_POWER = 0.9
 MULTI_STEPS, STEP_SHARE, DROP = (8 / 12, 11 / 12), 1 / 3, 0.1
 
 
-def optimisation_config(task: Task, point: Hyperparameters) -> Config:
-    """`optim_wrapper`, `param_scheduler` and `train_cfg`'s length for one trial."""
+def optimisation_config(task: Task, point: Hyperparameters, own: OwnTraining | None = None) -> Config:
+    """`optim_wrapper` and `param_scheduler` for one trial.
+
+    Args:
+        task: gives warm-up and clipping to a model without a config of its own.
+        point: the trial's hyperparameters.
+        own: what the config of a zoo model says beyond them.
+    """
+    if own is not None:
+        return _own_config(point, own)
     optimizer: Config = {"type": point.optimizer, "lr": point.lr, "weight_decay": point.weight_decay}
     if point.optimizer == "SGD":
         optimizer["momentum"] = MOMENTUM
@@ -45,6 +54,27 @@ def optimisation_config(task: Task, point: Hyperparameters) -> Config:
         }
         schedulers.insert(0, ramp)
     return {"optim_wrapper": wrapper, "param_scheduler": schedulers}
+
+
+def _own_config(point: Hyperparameters, own: OwnTraining) -> Config:
+    """The trial of a model of the zoo: its config's own settings around the six hyperparameters."""
+    optimizer: Config = {"type": point.optimizer, "lr": point.lr, "weight_decay": point.weight_decay}
+    if point.optimizer == own.optimizer:
+        optimizer |= own.optimizer_options
+    elif point.optimizer == "SGD":
+        optimizer["momentum"] = MOMENTUM
+    wrapper: Config = {"type": "OptimWrapper", "optimizer": optimizer}
+    if own.clip_grad:
+        wrapper["clip_grad"] = own.clip_grad
+    if own.paramwise:
+        wrapper["paramwise_cfg"] = own.paramwise
+    if own.constructor:
+        wrapper["constructor"] = own.constructor
+    ramp = warm_up_config(own, point.iterations)
+    warm_up = ramp["end"] if ramp else 0
+    main = schedule_config(own, point.lr_schedule, point.iterations, point.lr, warm_up)
+    schedulers = [main or _schedule(point, begin=warm_up)]
+    return {"optim_wrapper": wrapper, "param_scheduler": [ramp, *schedulers] if ramp else schedulers}
 
 
 def warm_up_iterations(task: Task, iterations: int) -> int:
@@ -70,13 +100,34 @@ def _schedule(point: Hyperparameters, begin: int) -> Config:
 def readback(runner: Any) -> Config:
     """What a built `Runner` is going to train with, under the names of `Hyperparameters`."""
     optimizer = runner.optim_wrapper.optimizer
-    group = optimizer.param_groups[0]
-    schedules = [type(s).__name__ for s in runner.param_schedulers if type(s).__name__ != "LinearLR"]
+    schedules = [type(s).__name__ for s in runner.param_schedulers if type(s).__name__ not in WARM_UPS]
     return {
         "iterations": int(runner.train_loop.max_iters),
         "batch_size": int(runner.train_dataloader.batch_size) * runner.world_size,
         "optimizer": type(optimizer).__name__,
-        "lr": float(group.get("initial_lr", group["lr"])),
-        "weight_decay": float(group["weight_decay"]),
+        "lr": float(optimizer.defaults["lr"]),
+        "weight_decay": float(optimizer.defaults["weight_decay"]),
         "lr_schedule": schedules[0] if schedules else "",
+        **_groups(runner),
     }
+
+
+def _groups(runner: Any) -> Config:
+    """What differs between the model's parameters, clipping and warm-up; nothing where there is none of it."""
+    wrapper = runner.optim_wrapper
+    groups, defaults = wrapper.optimizer.param_groups, wrapper.optimizer.defaults
+    told: Config = {}
+    for name in ("lr", "weight_decay"):
+        values = [float(group.get(f"initial_{name}", group[name])) for group in groups]
+        if defaults[name] and {*values} != {defaults[name]}:
+            told[f"{name}_multiplier_least"] = min(values) / defaults[name]
+            told[f"{name}_multiplier_most"] = max(values) / defaults[name]
+    if told:
+        told["parameter_groups"] = len(groups)
+    clip: Config = getattr(wrapper, "clip_grad_kwargs", None) or {}
+    if "max_norm" in clip:
+        told["clip_norm"] = float(clip["max_norm"])
+    warm_ups = [one for one in runner.param_schedulers if type(one).__name__ in WARM_UPS]
+    if warm_ups:
+        told["warm_up_iterations"] = int(warm_ups[0].end - warm_ups[0].begin)
+    return told

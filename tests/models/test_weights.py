@@ -13,8 +13,9 @@ from urllib.request import Request
 import pytest
 import torch
 
-from autommlab.common.checkpoint_loader import ORIGINS_VARIABLE, load_checkpoint, refusal
+from autommlab.common.checkpoint_loader import load_checkpoint
 from autommlab.common.errors import ModelError
+from autommlab.common.weights_files import ORIGINS_VARIABLE, refusal
 from autommlab.compat import apply_repairs
 from autommlab.models import weights
 from autommlab.models.records import ModelEntry
@@ -55,6 +56,7 @@ def forget_probes() -> None:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("TORCH_HOME", "/nowhere")
     forget_probes()
     yield
     forget_probes()
@@ -263,15 +265,27 @@ def test_weights_of_the_zoo_are_fetched_once_and_read(
     assert asked == [f"GET /{name}"]
 
 
-def test_what_mmengines_runner_writes_beside_the_tensors_is_read_as_nothing(tmp_path: Path) -> None:
-    import numpy as np
-    from mmengine.logging import HistoryBuffer
-
-    loss = HistoryBuffer()
-    loss.update(0.5)
-    beside = {"message_hub": {"log_scalars": {"loss": loss}}, "meta": {"best": np.float64(0.5), "x": np.arange(3)}}
-    torch.save({"state_dict": {"weight": torch.ones(2)}, **beside}, tmp_path / "net.pth")
-    assert load_checkpoint(tmp_path / "net.pth")["state_dict"]["weight"].tolist() == [1, 1]
+def test_weights_in_a_mirrors_folder_or_torchs_cache_need_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(weights, "open_trusted", lambda *_: pytest.fail("a server was asked"))
+    torch.save({"state_dict": {"weight": torch.ones(2)}}, tmp_path / "plain.pth")
+    content = (tmp_path / "plain.pth").read_bytes()
+    name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    entry = entry_of(f"https://download.openmmlab.com/mmdetection/{name}")
+    for folder in (tmp_path / "mirror", tmp_path / "torch" / "hub" / "checkpoints"):
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(content)
+        if folder.name == "mirror":
+            monkeypatch.setenv("AUTOMMLAB_WEIGHTS", str(folder))
+        else:
+            monkeypatch.delenv("AUTOMMLAB_WEIGHTS")
+        assert weights.fetchable(entry)
+        found = weights.resolve(entry, None)
+        assert (found.kind, found.reason) == ("url", f"the zoo's checkpoint of the whole model, from {folder}")
+        assert load_checkpoint(entry.weights_url)["state_dict"]["weight"].tolist() == [1, 1]
 
 
 def test_no_address_no_weights() -> None:
@@ -301,7 +315,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_code_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "evil.pth"
     torch.save({"run": threading.Thread}, file)
-    with pytest.raises(ModelError, match="cannot be loaded as plain tensors"):
+    with pytest.raises(ModelError, match=r"names threading.Thread: it was made to run a program"):
         weights.resolve(entry_of(), file)
 
 
