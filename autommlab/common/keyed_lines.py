@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
@@ -80,8 +81,7 @@ def read_keyed(path: Path, kind: type[Record], noun: str) -> list[Record]:
         OSError: no such file, or broken compression.
         DataError: a line that is no such record, with its number.
     """
-    raw = path.read_bytes()
-    lines = jsonl.parsed(_unpacked(raw) if path.suffix == ".gz" else raw, kind.model_validate_json)
+    lines = jsonl.parsed(read_unpacked(path), kind.model_validate_json)
     _refuse(next(iter(lines.bad), None), path, noun)
     return lines.records
 
@@ -101,11 +101,19 @@ def write_compressed(records: Iterable[Keyed], path: Path) -> Path:
     return path
 
 
-def _unpacked(raw: bytes) -> bytes:
+def read_unpacked(path: Path) -> bytes:
+    """Content of a file, unpacked if its name ends in ".gz".
+
+    Raises:
+        OSError: no such file, or broken compression.
+    """
+    raw = path.read_bytes()
+    if path.suffix != ".gz":
+        return raw
     try:
         return gzip.decompress(raw)
-    except EOFError as error:
-        raise OSError(str(error)) from error
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"its compression is broken ({error})") from error
 
 
 def _refuse(bad: jsonl.BadLine | None, path: Path, noun: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
@@ -17,7 +18,19 @@ def within(folder: Path) -> dict[str, Any]:
 
 def _absolute(path: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get(_KEY)
-    return path if folder is None else folder / path  # an absolute path stays
+    if folder is None:
+        return path
+    inside = Path(os.path.normpath(folder / path))
+    if not inside.is_relative_to(folder) or "\0" in str(path):
+        raise ValueError(f"{path} does not lie in the run's own folder")
+    return inside
+
+
+def _inner(name: str) -> str:
+    path = PurePosixPath(name)
+    if not name or "\0" in name or path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name!r} does not lie in the folder that it belongs to")
+    return name
 
 
 def _relative(path: Path, info: SerializationInfo) -> str:
@@ -25,5 +38,7 @@ def _relative(path: Path, info: SerializationInfo) -> str:
     return str(path.relative_to(folder) if folder is not None and path.is_relative_to(folder) else path)
 
 
-#: A path inside the run folder; see `within`.
+#: Name of a file relative to the folder that it belongs to, which it does not leave.
+InnerName = Annotated[str, AfterValidator(_inner)]
+#: A path inside the run folder; see `within`. A record that names a place outside is refused: it may be anybody's.
 RunPath = Annotated[Path, AfterValidator(_absolute), PlainSerializer(_relative, return_type=str, when_used="json")]

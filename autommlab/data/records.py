@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab.common.run_path import RunPath
+from autommlab.common.run_path import InnerName, RunPath
 from autommlab.tasks import Task
 
 Split = Literal["train", "val", "test"]
@@ -177,7 +177,7 @@ class BagSplit(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     images: int
-    annotations: str
+    annotations: InnerName
     per_class: dict[str, int]
 
 

@@ -84,16 +84,16 @@ class RunFolder:
             What changed of the options, a line each.
 
         Raises:
-            ResumeError: other options, with the differences, or a folder of another user.
+            ResumeError: other options, with the differences, or a folder of another user or with links out of it.
             StorageError: not writable, or another process is running it.
         """
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+            require_own(self.path)  # before the lock, which is a file of the folder too
             try:
                 self._lock.acquire(timeout=0)
             except filelock.Timeout as error:
                 raise StorageError(f"{self.path} is in use by another process; wait for it or choose --out") from error
-        require_own(self.path)
         changed = self.options().differences(options) if self.exists else Differences([], [])
         refused = changed.refused if may_extend else [*changed.refused, *changed.allowed]
         if refused:

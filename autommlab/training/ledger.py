@@ -7,11 +7,14 @@ resumed study answers a proposal that stands here from here, and trains nothing 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from autommlab.common import jsonl
 from autommlab.common.trial_status import is_scored
@@ -19,6 +22,14 @@ from autommlab.training.records import Hyperparameters, TrialRecord
 
 #: TEST figures of the best trial, beside its weights.
 TEST_FILE = "test.json"
+_FIGURES = TypeAdapter(dict[str, float])
+
+
+def read_figures(file: Path) -> dict[str, float] | None:
+    """The TEST figures of a trial; None if they are not measured yet, or damaged."""
+    with contextlib.suppress(OSError, ValidationError):
+        return _FIGURES.validate_json(file.read_bytes())
+    return None
 
 
 def trial_key(hyperparameters: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import json
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
@@ -26,7 +25,7 @@ from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
 from autommlab.common.trial_status import SCORE
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
-from autommlab.training.ledger import TEST_FILE, Ledger, best_record, trial_key
+from autommlab.training.ledger import TEST_FILE, Ledger, best_record, read_figures, trial_key
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
@@ -59,7 +58,6 @@ _IN_STATE = {
     "node_resource",
 }
 ALL_FOLDER = "all"
-_FIGURES = TypeAdapter(dict[str, float])
 
 
 class StudyOptions(BaseModel):
@@ -189,7 +187,7 @@ def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
     """
     asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
     stored = folder / SEARCH_FILE
-    if stored.exists() and stored.read_text(encoding="utf-8") != asked:
+    if stored.exists() and stored.read_bytes() != asked.encode():
         state.delete()
     write_text(stored, asked)
     return _recovered(state)
@@ -358,8 +356,9 @@ def _test_once(study: _Study) -> dict[str, float]:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best, setup = study.best, study.setup
     stored = best / TEST_FILE
-    with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
-        return _FIGURES.validate_json(stored.read_bytes())
+    known = read_figures(stored)
+    if known is not None:
+        return known
     from autommlab.training.trial import evaluate
 
     annotations = setup.bag.annotation_file("test")

@@ -17,7 +17,7 @@ from autommlab.common.wording import duration
 from autommlab.models.recipe import default_configuration
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
-from autommlab.training.ledger import TEST_FILE, Ledger
+from autommlab.training.ledger import TEST_FILE, Ledger, read_figures
 from autommlab.training.records import StudyResult
 from autommlab.training.search_space import search_space
 from autommlab.training.study import ALL_FOLDER, LEDGER_FILE, StudyOptions, run_study
@@ -237,8 +237,10 @@ def measure_all(folder: Path, task: Task) -> dict[int, dict[str, float]]:
     found = {}
     for trial in sorted((folder / ALL_FOLDER).glob("*")):
         stored, weights = trial / TEST_FILE, trial / CHECKPOINT_FILE
-        if not stored.exists():
-            write_text(stored, json.dumps(evaluate(trial / CONFIG_FILE, weights, task), indent=1))
+        figures = read_figures(stored)
+        if figures is None:
+            figures = evaluate(trial / CONFIG_FILE, weights, task)
+            write_text(stored, json.dumps(figures, indent=1))
         weights.unlink(missing_ok=True)
-        found[int(trial.name)] = json.loads(stored.read_text(encoding="utf-8"))
+        found[int(trial.name)] = figures
     return found
