@@ -135,7 +135,10 @@ def _is_kernel(value: Any) -> bool:
 def _is_depth(value: Any) -> bool:
     if value is None:  # bundles of older versions: pictures of 8 bits
         return True
-    wanted = {"bits": lambda bits: _is_side(bits) and bits <= 32, "white": lambda white: _is_number(white) and white > 0}
+    wanted = {
+        "bits": lambda bits: _is_side(bits) and bits <= 32,
+        "white": lambda white: _is_number(white) and white > 0,
+    }
     return isinstance(value, dict) and all(name in wanted and wanted[name](given) for name, given in value.items())
 
 

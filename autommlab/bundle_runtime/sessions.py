@@ -54,7 +54,9 @@ def open_session(folder: Path, info: dict[str, Any]) -> Session:
         except Exception as error:
             raise _damaged(engine, folder, error) from error
         if any(np.isnan(output).any() for output in outputs):
-            raise BundleError(f"the model in {folder} computes NaN: its weights are damaged; copy the whole folder again.")
+            raise BundleError(
+                f"the model in {folder} computes NaN: its weights are damaged; copy the whole folder again."
+            )
         return outputs
 
     return computed

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from autommlab.common.errors import RequestError
+from autommlab.common.jsonl import reason_in_words
+from autommlab.common.stored import record_of
 
 #: Packages that decide a run's outcome.
 PACKAGES = (
@@ -51,6 +53,6 @@ def read_stored(kind: type[Result], file: Path, command: str) -> Result:
         RequestError: the file is something else.
     """
     try:
-        return kind.model_validate_json(file.read_bytes())
+        return record_of(kind, file.read_bytes())
     except (OSError, ValueError) as error:
-        raise RequestError(f"{file} is no result of `{command}`: {error}") from error
+        raise RequestError(f"{file} is no result of `{command}`: {reason_in_words(error)}") from error

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.common.errors import ResumeError
+from autommlab.common.stored import record_of
 from autommlab.compare.curves import Estimate
 from autommlab.options import RunOptions, SearcherName
 from autommlab.tasks import Task
@@ -46,8 +47,8 @@ def require_no_comparison(folder: Path) -> None:
     if not (folder / OPTIONS_FILE).exists():
         return
     try:
-        comparison = CompareOptions.model_validate_json((folder / OPTIONS_FILE).read_bytes())
-    except (OSError, ValidationError):
+        comparison = record_of(CompareOptions, (folder / OPTIONS_FILE).read_bytes())
+    except (OSError, ValueError):
         words = ["autommlab", "compare"]
     else:
         text = [comparison.run.text] if comparison.run.text else []

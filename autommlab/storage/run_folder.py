@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import filelock
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from autommlab.common.errors import ResumeError, StorageError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.common.jsonl import reason_in_words
 from autommlab.common.run_path import within
 from autommlab.common.signing import require_own
+from autommlab.common.stored import record_of, require_plain_numbers
 from autommlab.options import Differences, RunOptions
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -140,8 +141,10 @@ class RunFolder:
 
     def stage_seconds(self) -> dict[str, float]:
         """Seconds that each finished stage took."""
-        with contextlib.suppress(OSError, ValidationError):  # none yet, or damaged: an ornament of the report
-            return _SECONDS.validate_json((self.path / "seconds.json").read_bytes())
+        with contextlib.suppress(OSError, ValueError):  # none yet, or damaged: an ornament of the report
+            stored = _SECONDS.validate_json((self.path / "seconds.json").read_bytes())
+            require_plain_numbers(stored)
+            return stored
         return {}
 
     def add_seconds(self, stage: str, seconds: float) -> None:
@@ -161,8 +164,8 @@ def read_record(path: Path, kind: type[Record]) -> Record:
         ResumeError: it is damaged, of another kind, or cannot be read.
     """
     try:
-        return kind.model_validate_json(path.read_bytes(), context=within(path.parent))
-    except (OSError, ValidationError) as error:
+        return record_of(kind, path.read_bytes(), context=within(path.parent))
+    except (OSError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read ({reason_in_words(error)}); delete it to repeat its stage") from error
 
 

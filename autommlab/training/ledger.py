@@ -11,12 +11,14 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from autommlab.common import jsonl
+from autommlab.common.stored import record_of, require_plain_numbers
 from autommlab.common.trial_status import is_scored
 from autommlab.training.records import Hyperparameters, TrialRecord
 
@@ -25,10 +27,17 @@ TEST_FILE = "test.json"
 _FIGURES = TypeAdapter(dict[str, float])
 
 
+def read_trials(path: Path) -> jsonl.Lines[TrialRecord]:
+    """The finished trials of a study that may be at work; see `jsonl.read_records`."""
+    return jsonl.read_records(path, partial(record_of, TrialRecord))
+
+
 def read_figures(file: Path) -> dict[str, float] | None:
     """The TEST figures of a trial; None if they are not measured yet, or damaged."""
-    with contextlib.suppress(OSError, ValidationError):
-        return _FIGURES.validate_json(file.read_bytes())
+    with contextlib.suppress(OSError, ValueError):
+        figures = _FIGURES.validate_json(file.read_bytes())
+        require_plain_numbers(figures)
+        return figures
     return None
 
 
@@ -51,7 +60,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = jsonl.read_records(path, TrialRecord.model_validate_json)
+        lines = read_trials(path)
         jsonl.mend(path, lines)
         self._records = {trial_key(record.hyperparameters.model_dump()): record for record in lines.records}
         self.set_aside = tuple(lines.bad)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from autommlab.common.errors import SearcherError, invalid, tell_renamed
 from autommlab.common.jsonl import split_lines
 from autommlab.common.keyed_lines import read_unpacked
+from autommlab.common.stored import record_of
 from autommlab.common.trial_status import is_scored
 from searchers.context import Fact, StudyContext, context_distance
 from searchers.distance import from_unit_value, unit_value
@@ -84,9 +85,11 @@ def load_history(path: Path) -> list[PastTrial]:
     read = []
     for number, line in split_lines(content):
         try:
-            read.append(PastTrial.model_validate_json(line))
+            read.append(record_of(PastTrial, line))
         except ValidationError as error:
             raise SearcherError(f"{path}, line {number}: {invalid(error)}. {HOW_TO_MAKE_ONE}") from error
+        except ValueError as error:
+            raise SearcherError(f"{path}, line {number}: {error}. {HOW_TO_MAKE_ONE}") from error
     if not read:
         raise SearcherError(f"the trial history {path} is empty. {HOW_TO_MAKE_ONE}")
     return read

@@ -9,18 +9,19 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from serve.gate import ROUTES, Gate
 from serve.settings import ServiceSettings
 from serve.testing import running_service, tiny_settings
-from tests.helpers.damage import TEXTS, VALUES, as_json, damages
+from tests.helpers.damage import TEXTS, VALUES, as_json, damages, try_examples
 
 KEY = "the-right-key"
 CHAT = "/v1/chat/completions"
 _PATHS = st.one_of(
-    st.sampled_from([*sorted(path for _, path in ROUTES), "/", "//health", "/health/", "/../health", "/v1/completions"]),
+    st.sampled_from(
+        [*sorted(path for _, path in ROUTES), "/", "//health", "/health/", "/../health", "/v1/completions"]
+    ),
     TEXTS.map(lambda text: f"/{text}"),
 )
 _HEADERS = st.lists(
@@ -36,7 +37,9 @@ _HEADERS = st.lists(
     ),
     max_size=5,
 )  # fmt: skip
-_SOUND = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3, "n": 1}).encode()
+_SOUND = json.dumps(
+    {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3, "n": 1}
+).encode()
 _BODIES = st.one_of(damages().map(lambda damage: damage(_SOUND)), VALUES.map(as_json), st.binary(max_size=60))
 _REQUESTS = st.fixed_dictionaries(
     {
@@ -103,15 +106,14 @@ def knock(scope: dict[str, Any], body: bytes) -> None:
 
 
 def knocks(count: int) -> None:
-    quiet = settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    quiet(seed(0)(given(scope=_REQUESTS, body=_BODIES)(knock)))()
+    try_examples(st.tuples(_REQUESTS, _BODIES), lambda asked: knock(*asked), count)
     let_in = _REQUESTS.map(
         lambda scope: {
             **scope, "method": "POST", "path": CHAT,
             "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {KEY}".encode()), *scope["headers"][:1]],
         }
     )  # fmt: skip
-    quiet(seed(0)(given(scope=let_in, body=_BODIES)(knock)))()
+    try_examples(st.tuples(let_in, _BODIES), lambda asked: knock(*asked), count)
 
 
 def test_some_hostile_requests() -> None:
@@ -125,7 +127,11 @@ def test_many_hostile_requests() -> None:
 
 def test_a_length_of_thousands_of_digits_is_too_large() -> None:
     for announced in (b"9" * 5000, b"\xb2", b"-1", b"1e3"):
-        headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {KEY}".encode()), (b"content-length", announced)]
+        headers = [
+            (b"host", b"localhost"),
+            (b"authorization", f"Bearer {KEY}".encode()),
+            (b"content-length", announced),
+        ]
         scope = {"type": "http", "method": "POST", "path": CHAT, "headers": headers, "client": None}
         sent = asyncio.run(answer(Gate(Inner(), ServiceSettings(api_key=KEY)), scope, [_SOUND]))
         assert sent[0]["status"] == 413
@@ -147,7 +153,6 @@ def test_the_real_service_answers_after_any_request(tmp_path: Path) -> None:
                 if answered.status_code != 200:
                     assert answered.json()["error"]
 
-            quiet = settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-            quiet(seed(0)(given(route=routes, body=st.one_of(_BODIES, adapters))(ask)))()
+            try_examples(st.tuples(routes, st.one_of(_BODIES, adapters)), lambda asked: ask(*asked), 300)
             sound = json.loads(_SOUND) | {"model": service.models[0]}
             assert client.post(CHAT, json=sound).json()["choices"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,12 +81,20 @@ def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 COMMANDS = dict(commands())
+
+
+def _is_argument(word: str) -> bool:
+    return not word.startswith("-")
+
+
 #: (command, option, or place of the argument) of everything that takes a value.
 TARGETS = [
-    (name, parameter.opts[0] if parameter.param_type_name == "option" else str(place))
+    (name, target)
     for name, command in COMMANDS.items()
-    for place, parameter in enumerate(command.params)
-    if not getattr(parameter, "is_flag", False)
+    for target in (
+        *map(str, range(len(list(itertools.takewhile(_is_argument, BASE[name]))))),
+        *(each.opts[0] for each in command.params if each.param_type_name == "option" and not each.is_flag),
+    )
 ]
 
 
@@ -94,11 +103,8 @@ def typed(command: str, target: str, value: str) -> list[str]:
     words = list(BASE[command])
     if target.startswith("-"):
         return [*command.split(), *words, f"{target}={value}" if target.startswith("--") else target]
-    places = [place for place, word in enumerate(words) if not word.startswith("--") and (not place or not words[place - 1].startswith("--"))]
-    place = int(target) - sum(p.param_type_name == "option" for p in COMMANDS[command].params[: int(target)])
-    if place < len(places):
-        words[places[place]] = value
-    return [*command.split(), *words[: len(words)]]
+    words[int(target)] = value  # the arguments come first
+    return [*command.split(), *words]
 
 
 @pytest.fixture
@@ -169,8 +175,8 @@ def _stubs() -> dict[str, Any]:
 
 
 def try_values(lay_out: Callable[[], None], command: str, target: str, values: tuple[str, ...]) -> None:
+    lay_out()
     for value in values:
-        lay_out()
         done = autommlab_here(*typed(command, target, value))
         shown = f"{command} {target}={value[:40]!r}: exit code {done.code}\n{done.err[-1500:]}"
         assert done.code in range(12), shown

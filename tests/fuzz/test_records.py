@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
 
 from autommlab.common.errors import AutoMMLabError, DeploymentError, TrainingError
 from serve.errors import ServiceError
-from tests.helpers.damage import Damage, byte_damages, damages
+from tests.helpers.damage import Damage, byte_damages, damages, try_examples
 from tests.helpers.record_table import RECORDS, StoredRecord
 
 EXAMPLES = int(os.environ.get("AUTOMMLAB_FUZZ_EXAMPLES", "60"))
@@ -38,6 +37,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "autommlab.pipeline._train": no_training,
         "autommlab.pipeline._deploy": no_export,
         "autommlab.pipeline.start_ahead": lambda *_: None,
+        "autommlab.report.plots.against_hyperparameters": lambda *_: {},
         "autommlab.compare.run_compare.ray_session": lambda _: contextlib.nullcontext(),
         "autommlab.compare.run_compare.start_ahead": lambda *_: None,
         "autommlab.compare.run_compare.service_for": lambda *_, **__: None,
@@ -82,9 +82,8 @@ def put_and_read(record: StoredRecord, now: Path, sound: Path, damage: Damage) -
 
 def run_examples(record: StoredRecord, tmp_path: Path, count: int) -> None:
     drawn = byte_damages() if record.form == "bytes" else damages(lines=record.form == "lines")
-    quiet = settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     with laid_out(record, tmp_path) as (now, sound):
-        quiet(seed(0)(given(damage=drawn)(lambda damage: put_and_read(record, now, sound, damage))))()
+        try_examples(drawn, lambda damage: put_and_read(record, now, sound, damage), count)
 
 
 @pytest.mark.usefixtures("quiet")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from autommlab.common.errors import AutoMMLabError, RequestError, TrainingError
@@ -17,7 +16,7 @@ from autommlab.understanding.llm import Understander
 from autommlab.understanding.outcome import Unclear, Understood
 from autommlab.understanding.request import ModelRequest
 from serve.client import Answer, Generation
-from tests.helpers.damage import TEXTS, VALUES, Damage, as_json, damages
+from tests.helpers.damage import TEXTS, VALUES, Damage, as_json, damages, try_examples
 from tests.helpers.faulty_llm import FaultyLLM
 from tests.helpers.program import EXAMPLES, autommlab_here
 
@@ -43,10 +42,6 @@ class Rambling(FaultyLLM):
     def chat(self, *_: Any, sampling: Any, **__: Any) -> Answer:
         texts = [next(self._texts) for _ in range(sampling.samples)]
         return Answer(tuple(Generation(text, -1.0, 3, complete=bool(text)) for text in texts), "ru", 9, 0.1)
-
-
-def examples(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 def understood(text: str, answers: list[str]) -> None:
@@ -100,13 +95,9 @@ def go_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> N
         raise TrainingError("nothing is run here")
 
     monkeypatch.setattr("autommlab.pipeline.run_pipeline", nothing)
-    examples(count)(seed(0)(given(text=_TEXT, answers=_ANSWERS)(understood)))()
-    examples(count)(seed(0)(given(damage=damages())(lambda damage: parse_read(damage, tmp_path))))()
-    examples(count)(
-        seed(0)(
-            given(lists=_LISTS, answers=_ANSWERS)(lambda lists, answers: list_gone_through(lists, answers, tmp_path))
-        )
-    )()
+    try_examples(st.tuples(_TEXT, _ANSWERS), lambda drawn: understood(*drawn), count)
+    try_examples(damages(), lambda damage: parse_read(damage, tmp_path), count)
+    try_examples(st.tuples(_LISTS, _ANSWERS), lambda drawn: list_gone_through(*drawn, tmp_path), count)
 
 
 def test_some_odd_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 #: Turns the sound content of a file into a damaged one.
@@ -72,7 +73,9 @@ def _bytes() -> st.SearchStrategy[Damage]:
         at.map(lambda place: lambda content: content[: int(place * len(content))]),
         st.tuples(at, st.integers(1, 40), some).map(lambda cut: lambda content: _spliced(content, *cut)),
         st.tuples(at, st.integers(0, 7)).map(lambda bit: lambda content: _flipped(content, *bit)),
-        st.tuples(at, st.integers(1, 4096)).map(lambda nuls: lambda content: _spliced(content, nuls[0], 0, b"\0" * nuls[1])),
+        st.tuples(at, st.integers(1, 4096)).map(
+            lambda nuls: lambda content: _spliced(content, nuls[0], 0, b"\0" * nuls[1])
+        ),
         st.sampled_from(["utf-16", "latin-1", "utf-8-sig"]).map(lambda to: lambda content: _recoded(content, to)),
         some.map(lambda tail: lambda content: content + tail),
     )
@@ -159,3 +162,15 @@ def _line_orders() -> st.SearchStrategy[Damage]:
         return damage
 
     return st.tuples(st.integers(0, 40), st.integers(0, 40), st.booleans()).map(reordered)
+
+
+def try_examples(drawn: st.SearchStrategy[Any], one: Callable[[Any], object], count: int) -> None:
+    """Hand `one` so many drawn values, the same ones in each run; the first that it fails for is made simpler and told."""
+
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @seed(0)
+    @given(drawn)
+    def every(value: Any) -> None:
+        one(value)
+
+    every()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -10,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
+
+import typer
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "autommlab" / "examples"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
@@ -38,15 +42,19 @@ class Ended(NamedTuple):
 
 def autommlab_here(*arguments: object) -> Ended:
     """Run a command in this process, which takes milliseconds; standard output takes UTF-8 only, as a real one does."""
-    from autommlab.cli.main import main
+    from autommlab.cli import main as program
 
     kept = {number: signal.getsignal(number) for number in _SIGNALS}
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors) for errors in ("strict", "backslashreplace"))
     words, sys.argv = sys.argv, ["autommlab", *map(str, arguments)]
     code: Any = 0
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(program, "app", _parser()),
+        ):
+            program.main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     finally:
@@ -54,6 +62,14 @@ def autommlab_here(*arguments: object) -> Ended:
         for number, handler in kept.items():
             signal.signal(number, handler)
     return Ended(code, *(_written(stream) for stream in (out, err)))
+
+
+@functools.cache
+def _parser() -> Any:
+    """Typer makes it anew at each call, which takes longer than most commands."""
+    from autommlab.cli.main import app
+
+    return typer.main.get_command(app)
 
 
 def _written(stream: io.TextIOWrapper) -> str:

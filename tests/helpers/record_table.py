@@ -131,7 +131,9 @@ def unfinished_run(folder: Path, task: Task = Task.CLASSIFICATION) -> RunFolder:
     (study / "best" / "test.json").write_text('{"accuracy": 0.4}')
     events = Events(EventLog(run.events))
     events.emit("stage-started", "training", "starting workers", number=4, total=5)
-    events.emit("trial", "training", "trial 1 of 2", number=1, total=2, metric="accuracy", score=0.5, status="ok", best=0.5)
+    events.emit(
+        "trial", "training", "trial 1 of 2", number=1, total=2, metric="accuracy", score=0.5, status="ok", best=0.5
+    )
     events.emit("progress", "training", "trial 2", done=1, total=2, unit="trial", eta_s=20.0)
     return run
 
@@ -195,7 +197,13 @@ _RUNS = (
 
 def _summary(searcher: str, seed: int, *scores: float) -> StudySummary:
     return StudySummary(
-        searcher=searcher, seed=seed, scores=scores, statuses=("ok", "failed"), proposed_by={searcher: 2}, test=0.5, seconds=9
+        searcher=searcher,
+        seed=seed,
+        scores=scores,
+        statuses=("ok", "failed"),
+        proposed_by={searcher: 2},
+        test=0.5,
+        seconds=9,
     )
 
 
@@ -212,7 +220,16 @@ def finished_comparison(folder: Path) -> None:
 def compared(folder: Path) -> None:
     asked = json.loads((folder / "asked.json").read_text()) if (folder / "asked.json").exists() else {}
     command(
-        "compare", asked.get("text", "red or green"), "--searchers", "random,tpe", "--seeds", 1, "--trials", 2, "--out", folder
+        "compare",
+        asked.get("text", "red or green"),
+        "--searchers",
+        "random,tpe",
+        "--seeds",
+        1,
+        "--trials",
+        2,
+        "--out",
+        folder,
     )
     command("run", "--resume", folder)
 
@@ -256,9 +273,12 @@ def trial_lines(folder: Path, *, packed: bool = False) -> None:
 
 def trials_used(folder: Path, name: str = "trials.jsonl") -> None:
     out = folder / "made"
-    command("trials", "--out", folder / name, "--trial-history", out / "history.jsonl", "--pack", out / "packed.jsonl.gz")
+    command(
+        "trials", "--out", folder / name, "--trial-history", out / "history.jsonl", "--pack", out / "packed.jsonl.gz"
+    )
     command("trials", "--card", folder)
-    command("tune", "hpo", "--trials", folder / name, "--out", out / "adapter", "--examples-only")
+    few = ("--per-dataset", 1, "--guided", 0, "--examples-only")
+    command("tune", "hpo", "--trials", folder / name, "--out", out / "adapter", *few)
 
 
 def labelled_requests(folder: Path) -> None:
@@ -307,7 +327,12 @@ def registered_sets(folder: Path) -> None:
             for number in range(3):
                 make_picture(folder / "shapes" / split / name / f"{number}.png")
     spec = registry.recognise(folder / "shapes").model_copy(update={"classes": ("green", "red"), "name": "shapes"})
-    text = json.dumps({"version": 1, "datasets": [spec.model_dump(mode="json"), spec.model_copy(update={"name": "two"}).model_dump(mode="json")]})
+    text = json.dumps(
+        {
+            "version": 1,
+            "datasets": [spec.model_dump(mode="json"), spec.model_copy(update={"name": "two"}).model_dump(mode="json")],
+        }
+    )
     (home / "datasets.json").write_text(text)
 
 
@@ -333,7 +358,13 @@ def service_files(folder: Path) -> None:
     (service / "settings.yaml").write_text("port: 0\nmax_sequences: 8\nadapters:\n  mine: /tmp/adapter\n")
     ray = folder / "home" / "ray" / "1-x"
     ray.mkdir(parents=True)
-    record = {"pid": 2**22 - 1, "started": 1.5, "boot": "b", "temporary": str(folder / "ray-tmp" / "r"), "address": "127.0.0.1:9"}
+    record = {
+        "pid": 2**22 - 1,
+        "started": 1.5,
+        "boot": "b",
+        "temporary": str(folder / "ray-tmp" / "r"),
+        "address": "127.0.0.1:9",
+    }
     (ray / "record.json").write_text(json.dumps(record))
     (ray / "token").write_text("t" * 64)
 
@@ -365,7 +396,9 @@ def signed_file(folder: Path) -> None:
 
     (folder / "home").mkdir(parents=True)
     run_key()
-    write_config(folder / "config.py", "model = dict(type='A', layers=[1, 2, -0.5], name={'a b': None})\nn = (1, 'x')\n")
+    write_config(
+        folder / "config.py", "model = dict(type='A', layers=[1, 2, -0.5], name={'a b': None})\nn = (1, 'x')\n"
+    )
 
 
 def signed_read(folder: Path) -> None:

@@ -112,7 +112,9 @@ def _model(outputs: dict[str, np.ndarray | str]) -> onnx.ModelProto:
     for name, value in outputs.items():
         if isinstance(value, np.ndarray):
             nodes.append(helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value)))
-            declared.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape))
+            declared.append(
+                helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+            )
         elif value == "scores":
             nodes.append(helper.make_node("ReduceMean", ["input", "axes"], ["means"], keepdims=0))
             nodes.append(helper.make_node("Softmax", ["means"], [name]))

@@ -181,7 +181,9 @@ def _same_run(out: Path, asked: dict[str, Any]) -> None:
         try:
             before: dict[str, Any] = dict(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"{file} is damaged ({error}). Delete {out} to train anew, or give another folder") from error
+            raise ValueError(
+                f"{file} is damaged ({error}). Delete {out} to train anew, or give another folder"
+            ) from error
         other = [name for name in asked if before.get(name) != asked[name]]
         if other:
             told = "; ".join(f"{name} was {before.get(name)!r}, now {asked[name]!r}" for name in other)
