@@ -119,7 +119,7 @@ def shown_value(value: object) -> str:
     try:
         return repr(value)
     except (ValueError, RecursionError):
-        return f"a {type(value).__name__} that is too large to be shown"
+        return f"a value of type {type(value).__name__}, too large to be shown"
 
 
 def invalid(error: ValidationError) -> str:
