@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +37,30 @@ def facts() -> dict[str, str]:
 def circumstances(command: str) -> dict[str, Any]:
     """The fields that every result to be quoted has: `command`, `date` and `machine`."""
     return {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": facts()}
+
+
+#: What arithmetic on figures raises that do not belong together.
+_CONTRADICTIONS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
+
+@contextlib.contextmanager
+def shown_from(*files: Path, command: str) -> Iterator[None]:
+    """Inside the block stored results are shown; each part of a file may be sound and the whole impossible.
+
+    Args:
+        files: as `command` wrote them.
+        command: that makes such files, for the message.
+
+    Raises:
+        RequestError: instead of what the arithmetic raises.
+    """
+    try:
+        yield
+    except _CONTRADICTIONS as error:
+        named = ", ".join(map(str, files))
+        raise RequestError(
+            f"the parts of {named} do not belong together ({error}): no result of `{command}`"
+        ) from error
 
 
 Result = TypeVar("Result", bound=BaseModel)

@@ -34,6 +34,8 @@ class CompareOptions(BaseModel):
     seeds: int = Field(ge=1)
 
 
+#: Of a study; curves have a value for each.
+MOST_TRIALS = 1_000_000
 #: In the folder of a comparison, beside what a run has there.
 OPTIONS_FILE = "comparison-options.json"
 
@@ -85,7 +87,7 @@ class StudySummary(BaseModel):
     seconds: float
     llm_seconds: float = 0.0
     llm_tokens: int = 0
-    budget: int | None = None
+    budget: int | None = Field(default=None, ge=0, le=MOST_TRIALS)
 
     @property
     def fallbacks(self) -> int:
@@ -138,7 +140,7 @@ class Comparison(BaseModel):
     objective: str
     data: str
     model: str
-    trials: int
+    trials: int = Field(ge=1, le=MOST_TRIALS)
     seeds: int
     studies: tuple[StudySummary, ...]
     standings: tuple[Standing, ...]

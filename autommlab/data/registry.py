@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from autommlab.common.environment import home
 from autommlab.common.errors import DataError, StorageError, nearest
@@ -34,6 +34,14 @@ class _Register(BaseModel):
 
     version: int = 1
     datasets: list[DatasetSpec] = []
+
+    @field_validator("datasets")
+    @classmethod
+    def _own(cls, datasets: list[DatasetSpec]) -> list[DatasetSpec]:
+        for spec in datasets:
+            if spec.embedded or spec.layout not in readers.READERS:
+                raise ValueError(f"{spec.name!r} has the layout {spec.layout!r}, which no set of a user has")
+        return datasets
 
 
 def all_specs(task: Task | None = None) -> list[DatasetSpec]:

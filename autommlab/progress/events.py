@@ -45,6 +45,11 @@ class Event:
         return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
 
+class _ToldPoint(BaseModel):
+    lr: float | None = None
+    weight_decay: float | None = None
+
+
 class _Told(BaseModel):
     """The data that displays and `status` work with, where an event has it; a stage may tell more."""
 
@@ -60,7 +65,7 @@ class _Told(BaseModel):
     metric: str | None = None
     status: str | None = None
     reason: str | None = None
-    hyperparameters: dict[str, float | str] | None = None
+    hyperparameters: _ToldPoint | None = None
 
 
 _EVENT = TypeAdapter(Event)

@@ -34,9 +34,7 @@ NO_JSON = [b"", b"[" * 100_000, b"\xff\xfe\x00", b"{", b"null", b"[]", HUGE.enco
 @pytest.mark.parametrize("cut", [0.5, 0.9])
 @pytest.mark.parametrize("broken", ["cut", "flipped"])
 @pytest.mark.parametrize("read", [read_trials, load_history, read_answers])
-def test_broken_compression_is_told(
-    read: Callable[[Path], object], broken: str, cut: float, tmp_path: Path
-) -> None:
+def test_broken_compression_is_told(read: Callable[[Path], object], broken: str, cut: float, tmp_path: Path) -> None:
     lines = b"".join(row.model_dump_json().encode() + b"\n" for row in made_up(plan_bags()[0], 4))
     whole = gzip.compress(lines)
     place = int(cut * len(whole))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from autommlab.common.errors import AutoMMLabError, DeploymentError, TrainingError
+from autommlab.report.samples import predicted_pictures, training_pictures
 from serve.errors import ServiceError
 from tests.helpers.damage import Damage, byte_damages, damages, try_examples
 from tests.helpers.record_table import RECORDS, StoredRecord
@@ -37,6 +40,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "autommlab.pipeline._train": no_training,
         "autommlab.pipeline._deploy": no_export,
         "autommlab.pipeline.start_ahead": lambda *_: None,
+        "autommlab.report.run_report.training_pictures": functools.partial(training_pictures, count=1),
+        "autommlab.report.run_report.predicted_pictures": functools.partial(predicted_pictures, count=1),
         "autommlab.report.plots.against_hyperparameters": lambda *_: {},
         "autommlab.compare.run_compare.ray_session": lambda _: contextlib.nullcontext(),
         "autommlab.compare.run_compare.start_ahead": lambda *_: None,
@@ -59,7 +64,13 @@ def laid_out(record: StoredRecord, tmp_path: Path) -> Iterator[tuple[Path, Path]
     now, sound = tmp_path / "now", tmp_path / "sound"
     record.make(now)
     now.rename(sound)
-    yield now, sound
+    not_plotted = (
+        contextlib.nullcontext()
+        if record.is_plotted
+        else mock.patch("autommlab.report.render._plots", return_value={"best": "", "curves": "", "against": ()})
+    )
+    with not_plotted:
+        yield now, sound
     shutil.rmtree(now, ignore_errors=True)
 
 

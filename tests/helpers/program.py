@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import os
 import signal
@@ -42,8 +43,7 @@ class Ended(NamedTuple):
 
 def autommlab_here(*arguments: object) -> Ended:
     """Run a command in this process, which takes milliseconds; standard output takes UTF-8 only, as a real one does."""
-    from autommlab.cli import main as program
-
+    program: Any = importlib.import_module("autommlab.cli.main")  # the package has a function of that name
     kept = {number: signal.getsignal(number) for number in _SIGNALS}
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors) for errors in ("strict", "backslashreplace"))
     words, sys.argv = sys.argv, ["autommlab", *map(str, arguments)]
@@ -67,9 +67,7 @@ def autommlab_here(*arguments: object) -> Ended:
 @functools.cache
 def _parser() -> Any:
     """Typer makes it anew at each call, which takes longer than most commands."""
-    from autommlab.cli.main import app
-
-    return typer.main.get_command(app)
+    return typer.main.get_command(importlib.import_module("autommlab.cli.main").app)
 
 
 def _written(stream: io.TextIOWrapper) -> str:
