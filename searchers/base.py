@@ -141,8 +141,8 @@ def _read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:
         content = json.loads(source.read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:
             raise KeyError(f"format {content['format']!r} instead of {_FORMAT!r}")
-        saved, state = content["settings"], content["state"]
-    except (ValueError, KeyError, TypeError) as error:
+        saved, state = dict(content["settings"]), dict(content["state"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SearcherError(
             f"{source} is not a searcher state ({error!r}); restore an older one or start the study anew"
         ) from error
@@ -151,4 +151,4 @@ def _read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:
     if changed:
         diff = "; ".join(f"{key}: saved {saved.get(key)!r}, now {mine.get(key)!r}" for key in changed)
         raise SearcherError(f"{source} belongs to other settings ({diff}); resume with the saved ones")
-    return dict(state)
+    return state

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from autommlab.common.files import replacing
 from serve.adapter_check import check_weights
@@ -49,6 +49,9 @@ class Adapter(BaseModel):
     path: Path
     source: Path
     rank: int
+
+
+_ROWS = TypeAdapter(list[Adapter])
 
 
 def table_of(settings: ServiceSettings) -> AdapterTable:
@@ -91,12 +94,12 @@ class AdapterTable:
             AdapterError: the table is damaged.
         """
         try:
-            rows = json.loads(self._file.read_text())
-            return {row["name"]: Adapter.model_validate(row) for row in rows}
+            rows = _ROWS.validate_json(self._file.read_bytes())
         except FileNotFoundError:
             return {}
-        except (ValueError, TypeError, KeyError, ValidationError) as error:
+        except (OSError, ValueError) as error:
             raise AdapterError(f"the table of adapters {self._file} is damaged ({error}): delete it") from error
+        return {row.name: row for row in rows}
 
     def prepare(self, name: str, source: Path) -> Adapter:
         """Check an adapter and copy it; not registered yet.
@@ -169,7 +172,7 @@ class AdapterTable:
         try:
             config = json.loads((source / CONFIG_FILE).read_text())
             rank, changed = config["r"], config.get("target_modules")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise AdapterError(f"{source / CONFIG_FILE} is not the description of a LoRA adapter: {error}") from error
         if type(rank) is not int or not 1 <= rank <= self.max_rank:
             raise AdapterError(

@@ -36,6 +36,8 @@ _OPEN = ("GET", "/health")
 #: Fields of a chat request whose cost `max_sequences` does not bound: an answer for each token of the prompt, and
 #: a search that keeps several texts for each one asked for.
 REFUSED_FIELDS = ("prompt_logprobs", "use_beam_search")
+#: Of an announced length; Python reads no integer of some thousand digits.
+_MOST_DIGITS = 18
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -107,7 +109,7 @@ class Gate:
     async def _body(self, scope: Message, receive: Receive) -> bytes:
         too_large = _Refused(413, f"a request may have {self._most_bytes} bytes")
         announced = _headers(scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > self._most_bytes:
+        if not announced.isdecimal() or len(announced) > _MOST_DIGITS or int(announced) > self._most_bytes:
             raise too_large
         body = bytearray()
         while True:

@@ -146,8 +146,8 @@ def load_settings(path: Path | None = None, **overrides: Any) -> ServiceSettings
     values: Any = {}
     if path is not None or source.is_file():
         try:
-            values = yaml.safe_load(source.read_text()) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            values = yaml.safe_load(source.read_text(encoding="utf-8")) or {}
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # YAML has dates and numbers of its own
             raise ServiceSettingsError(f"cannot read the service's settings in {source}: {error}") from error
         if not isinstance(values, dict):
             raise ServiceSettingsError(f"{source} holds {type(values).__name__}; settings are lines `name: value`")

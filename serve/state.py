@@ -12,7 +12,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.files import write_private
-from autommlab.common.processes import boot_id, created_after_boot_s
+from autommlab.common.processes import Pid, Seconds, boot_id, created_after_boot_s
 
 STATE_FILE = "service.json"
 LOG_FILE = "service.log"
@@ -45,8 +45,8 @@ class ServiceState(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pid: int | None
-    started: float | None
+    pid: Pid | None
+    started: Seconds | None
     boot: str | None = None
     ray_address: str | None
     url: str
@@ -75,8 +75,8 @@ class ServiceState(BaseModel):
 def read_state(folder: Path) -> ServiceState | None:
     """The state file; None where there is none, or a damaged one."""
     try:
-        return ServiceState.model_validate_json((folder / STATE_FILE).read_text())
-    except (OSError, ValidationError, UnicodeDecodeError):
+        return ServiceState.model_validate_json((folder / STATE_FILE).read_bytes())
+    except (OSError, ValidationError):
         return None
 
 

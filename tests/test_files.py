@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from autommlab.common.errors import StorageError
 from autommlab.common.files import write_text
 
 
@@ -27,3 +29,13 @@ def test_a_file_that_was_there_is_replaced_whole(tmp_path: Path) -> None:
     assert file.read_text() == "new"
     assert file.stat().st_ino != before
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """As root could: `--trial-history /dev/null` would leave a file in its place, for every program of the machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StorageError, match="it is a device or a pipe, not a file"):
+        write_text(pipe, "text")
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

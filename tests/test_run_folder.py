@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def records(folder: Path) -> dict[str, BaseModel]:
             median_size=(8, 8), seed=0, digest="0",
         ),
         "study": StudyResult(
-            task="classification", objective="accuracy", trials=(trial,), best=trial, val_metrics={}, test_metrics={},
+            task="classification", objective="accuracy", trials=(trial,), best=trial, val_metrics={}, test_metrics={"accuracy": 0.5},
             checkpoint=folder / "study" / "best.pth", config_file=folder / "study" / "config.py", seconds=1,
         ),
         "deployment": Deployment(
@@ -142,3 +143,43 @@ def test_a_comparison_is_no_run_and_says_what_goes_on_with_it(tmp_path: Path) ->
     (tmp_path / OPTIONS_FILE).write_text("{")
     with pytest.raises(ResumeError, match="holds a comparison, not a run"):
         require_no_comparison(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "value"),
+    [
+        ("bag", "folder", "../elsewhere"),
+        ("bag", "folder", "/etc"),
+        ("bag", "splits", {"train": {"images": 1, "annotations": "../../passwd", "per_class": {}}}),
+        ("study", "checkpoint", "/home/other/best.pth"),
+        ("study", "config_file", "study/../../config.py"),
+        ("deployment", "bundle", "bundle/../../x"),
+        ("deployment", "files", {"../../passwd": "0"}),
+        ("deployment", "files", {"/etc/passwd": "0"}),
+    ],
+)
+def test_a_record_that_names_a_place_outside_of_its_run_is_refused(
+    name: str, entry: str, value: object, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    record = records(folder.path)[name]
+    folder.write(name, record)
+    stored = folder.path / f"{name}.json"
+    stored.write_text(json.dumps(json.loads(stored.read_text()) | {entry: value}))
+    with pytest.raises(ResumeError, match=rf"{name}\.json cannot be read \({entry}.*does not lie in"):
+        folder.read(name, type(record))
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity", "1e30", "9" * 400, "9" * 5000])
+def test_a_number_that_no_record_holds_is_damage(number: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write("study", records(tmp_path)["study"])
+    stored = tmp_path / "study.json"
+    stored.write_text(stored.read_text().replace('"seconds": 1', f'"seconds": {number}'))
+    with pytest.raises(ResumeError, match=r"study\.json cannot be read"):
+        folder.read("study", StudyResult)
+    (tmp_path / "seconds.json").write_text(f'{{"data": {number}}}')
+    (tmp_path / "llm.json").write_text(f'{{"calls": {number}}}')
+    assert folder.stage_seconds() == {}
+    assert llm_usage(tmp_path).calls == 0

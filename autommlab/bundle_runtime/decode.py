@@ -14,9 +14,9 @@ Outputs = list[NDArray[Any]]
 
 def decode_scores(outputs: Outputs, info: dict[str, Any]) -> dict[str, Any]:
     """Class probabilities (1, classes) -> label, score and all scores."""
-    scores = outputs[0].reshape(-1)
+    scores, classes = outputs[0].reshape(-1), info["classes"]
+    _require(len(scores) == len(classes), f"it gives {len(scores)} scores", classes)
     best = int(np.argmax(scores))
-    classes = info["classes"]
     return {
         "label": classes[best],
         "score": float(scores[best]),
@@ -24,12 +24,20 @@ def decode_scores(outputs: Outputs, info: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _require(fits: bool, found: str, classes: list[str]) -> None:
+    """Raise what `Predictor` explains: a model of other classes than those of `bundle.json`."""
+    if not fits:
+        raise ValueError(f"{found}, and {len(classes)} classes are named")
+
+
 def decode_boxes(outputs: Outputs, info: dict[str, Any], prepared: Prepared, threshold: float) -> dict[str, Any]:
     """Detections in network pixels -> labelled boxes in pixels of the original image, best first."""
     corners, scores, labels = detections(outputs, info["output"])
     limits = np.array([*prepared.size, *prepared.size], np.float32)
     corners = np.clip(corners / np.array([*prepared.scale, *prepared.scale], np.float32), 0, limits)
-    kept = scores >= threshold
+    kept = (scores >= threshold) & np.isfinite(corners).all(axis=1)
+    known = (labels[kept] >= 0) & (labels[kept] < len(info["classes"]))
+    _require(bool(known.all()), f"it finds class number {labels[kept].max(initial=0)}", info["classes"])
     found = []
     for (left, top, right, bottom), score, label in zip(corners[kept], scores[kept], labels[kept], strict=True):
         box = [float(left), float(top), float(right - left), float(bottom - top)]
@@ -90,7 +98,8 @@ def decode_mask(outputs: Outputs, info: dict[str, Any], prepared: Prepared) -> d
     The logits are resized before the largest is taken, as mmseg does.
     """
     logits = outputs[0].astype(np.float32)
-    logits = logits.reshape(logits.shape[-3:])
+    logits, names = logits.reshape(logits.shape[-3:]), info["classes"]
+    _require(len(logits) == len(names), f"it gives {len(logits)} maps", names)
     width, height = prepared.size
     best = np.full((height, width), -np.inf, np.float32)
     mask = np.zeros((height, width), np.uint8)
@@ -99,7 +108,6 @@ def decode_mask(outputs: Outputs, info: dict[str, Any], prepared: Prepared) -> d
         better = resized > best
         mask[better] = index
         np.maximum(best, resized, out=best)
-    names = info["classes"]
     counts = np.bincount(mask.reshape(-1), minlength=len(names))
     shares = {name: float(count) / mask.size for name, count in zip(names, counts, strict=True)}
     return {"mask": mask, "classes": shares}

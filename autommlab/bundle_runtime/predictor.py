@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,12 @@ from PIL import Image
 from . import decode, keypoints
 from .errors import BundleError
 from .images import Box, Prepared, load_image, prepare
+from .info import read_info
 from .sessions import open_session
 
 DEFAULT_THRESHOLD = 0.3
-#: Entries of every `bundle.json`, with the types that JSON gives them.
-_NEEDED = {"task": str, "engine": str, "files": list, "classes": list, "input": dict, "output": dict}
+#: What arithmetic on arrays raises that have not the shapes that `bundle.json` promises.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Predictor:
@@ -29,12 +29,12 @@ class Predictor:
         folder: of the bundle.
 
     Raises:
-        BundleError: the folder is no bundle, or its engine is missing.
+        BundleError: the folder is no bundle or a damaged one, or its engine is missing.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.info = _read_info(self.folder)
+        self.info = read_info(self.folder)
         self.task: str = self.info["task"]
         self.classes: list[str] = self.info["classes"]
         self._run = open_session(self.folder, self.info)
@@ -70,9 +70,20 @@ class Predictor:
             All coordinates are pixels of the image as given (after its EXIF rotation).
 
         Raises:
-            BundleError: the image cannot be read.
+            BundleError: the image cannot be read, or the model is not the one that `bundle.json` describes.
         """
         picture = load_image(image, self.info["input"])
+        try:
+            return self._answer(picture, threshold, boxes)
+        except _MISFITS as error:
+            raise BundleError(
+                f"the model in {self.folder} is not the one that its bundle.json describes "
+                f"({type(error).__name__}: {error}); copy the whole bundle again."
+            ) from error
+
+    def _answer(
+        self, picture: Image.Image, threshold: float, boxes: Sequence[Sequence[float]] | None
+    ) -> dict[str, Any]:
         if self.task == "keypoint":
             whole = [(0.0, 0.0, float(picture.width), float(picture.height))]
             return {"instances": [self._points(picture, box) for box in (boxes if boxes is not None else whole)]}
@@ -88,6 +99,9 @@ class Predictor:
         x, y, width, height = _checked(box, picture.size)
         prepared = prepare(picture, self.info["input"], (x, y, width, height))
         found, scores = keypoints.decode_points(self._run(prepared.tensor), self.info["codec"])
+        named = len(self.info["keypoints"]["names"])
+        if found.shape != (named, 2) or not np.isfinite(found).all():
+            raise ValueError(f"it gives points of shape {found.shape}, and {named} are named")
         places = keypoints.to_image(found, prepared, tuple(self.info["input"]["size"]))
         points = [[float(px), float(py), float(s)] for (px, py), s in zip(places, scores, strict=True)]
         return {
@@ -96,23 +110,6 @@ class Predictor:
             "box": [x, y, width, height],
             "keypoints": points,
         }
-
-
-def _read_info(folder: Path) -> dict[str, Any]:
-    """The content of `bundle.json`, with all that every bundle has; its files lie in the bundle."""
-    try:
-        info = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{folder} is not a bundle: its bundle.json cannot be read ({error}).") from error
-    if not isinstance(info, dict) or any(not isinstance(info.get(name), kind) for name, kind in _NEEDED.items()):
-        raise BundleError(f"{folder} is not a bundle: its bundle.json lacks one of {', '.join(_NEEDED)}.")
-    for name in (*info["files"], *info["classes"]):
-        if not isinstance(name, str):
-            raise BundleError(f"{folder / 'bundle.json'} names {name!r}, which is no text.")
-    for name in info["files"]:
-        if Path(name).name != name:
-            raise BundleError(f"{folder / 'bundle.json'} names the file {name!r}, which is not in the bundle.")
-    return info
 
 
 def _checked(box: Sequence[float], size: tuple[int, int]) -> Box:

@@ -13,6 +13,8 @@ from .errors import BundleError
 
 #: (1, 3, height, width) float32 -> the model's outputs, each with its batch axis of 1.
 Session = Callable[[NDArray[np.float32]], list[NDArray[Any]]]
+#: Longest part of an engine's complaint that is shown.
+_REASON_LENGTH = 200
 
 
 def open_session(folder: Path, info: dict[str, Any]) -> Session:
@@ -23,7 +25,8 @@ def open_session(folder: Path, info: dict[str, Any]) -> Session:
         info: content of `bundle.json`.
 
     Raises:
-        BundleError: the engine is not installed or cannot read the model.
+        BundleError: the engine is not installed or cannot read the model; calling the session raises it where the
+            engine cannot compute, or computes no numbers.
     """
     engine = info["engine"]
     if engine not in _ENGINES:
@@ -32,12 +35,39 @@ def open_session(folder: Path, info: dict[str, Any]) -> Session:
     if missing:
         raise BundleError(f"the bundle {folder} lacks {', '.join(missing)}; copy the whole folder again.")
     try:
-        return _ENGINES[engine](folder, info)
+        run = _ENGINES[engine](folder, info)
+    except BundleError:
+        raise
     except ImportError as error:
         raise BundleError(
             f"this bundle runs with {engine}, which is not installed ({error}): "
             f"pip install -r {folder / 'requirements.txt'}"
         ) from error
+    except Exception as error:  # each engine has types of its own, which derive from nothing else
+        raise _damaged(engine, folder, error) from error
+
+    def computed(tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+        try:
+            outputs = run(tensor)
+        except BundleError:
+            raise
+        except Exception as error:
+            raise _damaged(engine, folder, error) from error
+        if any(np.isnan(output).any() for output in outputs):
+            raise BundleError(
+                f"the model in {folder} computes NaN: its weights are damaged; copy the whole folder again."
+            )
+        return outputs
+
+    return computed
+
+
+def _damaged(engine: str, folder: Path, error: Exception) -> BundleError:
+    reason = " ".join(str(error).split())[:_REASON_LENGTH] or type(error).__name__
+    return BundleError(
+        f"{engine} cannot use the model in {folder} ({reason}): it is damaged, or not the one that bundle.json "
+        "describes; copy the whole folder again."
+    )
 
 
 def _onnxruntime(folder: Path, info: dict[str, Any]) -> Session:

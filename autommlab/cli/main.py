@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -22,7 +23,7 @@ from autommlab.cli.shared import grouped_command
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
-from autommlab.common.errors import AutoMMLabError, StorageError, tell_renamed
+from autommlab.common.errors import AutoMMLabError, RequestError, StorageError, tell_renamed
 from autommlab.common.escaping import terminal
 from autommlab.common.files import STORAGE_ERRNOS
 from autommlab.common.stopping import obey_signals, stopped
@@ -60,6 +61,8 @@ _RENAMED = {
     "--no-recipe": "--no-default", "--per-bag": "--per-dataset", "--bags": "--datasets",
 }  # fmt: skip
 _UNEXPECTED = 70
+#: What the operating system says of a path that a person typed and that cannot be one.
+_NO_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
 
 
 @app.command()
@@ -127,6 +130,9 @@ def _told(error: BaseException) -> int | str | None:
         case OSError() if error.errno in STORAGE_ERRNOS:
             _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
             return StorageError.exit_code
+        case OSError() if error.errno in _NO_NAMES:
+            _complain(f"cannot use {error.filename or 'a path'}: {os.strerror(error.errno or 0)}")
+            return RequestError.exit_code
     traceback.print_exception(error)
     _complain("this is a fault of autommlab, not yours; please report it with the lines above")
     return _UNEXPECTED

@@ -80,7 +80,7 @@ def _numbers(options: RunOptions) -> Iterator[AutoMMLabError]:
     )
     for name, value, fits, allowed in limits:
         if value is not None and not fits:
-            yield RequestError(f"--{name} is {value:g}; it takes {allowed}")
+            yield RequestError(f"--{name} is {value}; it takes {allowed}")
 
 
 def _bounds(options: RunOptions) -> Iterator[AutoMMLabError]:

@@ -118,12 +118,20 @@ def unknown(what: str, name: str, known: Sequence[str]) -> str:
     return f"unknown {what} {name!r}.{hint} Known: {', '.join(known) or 'none'}."
 
 
+def shown_value(value: object) -> str:
+    """`repr` of a value from outside, whatever it is: Python writes no integers of more than some thousand digits."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        return f"a value of type {type(value).__name__}, too large to be shown"
+
+
 def invalid(error: ValidationError) -> str:
     """What pydantic found, in one line: "samples = 0: input should be greater than or equal to 1; seed is missing"."""
     found = []
     for problem in error.errors():
         where, said = ".".join(map(str, problem["loc"])) or "value", problem["msg"]
-        value = f"{where} = {repr(problem['input'])[:60]}: {said[:1].lower()}{said[1:]}"
+        value = f"{where} = {shown_value(problem['input'])[:60]}: {said[:1].lower()}{said[1:]}"
         found.append(f"{where} is missing" if problem["type"] == "missing" else value)
     return "; ".join(found)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from autommlab.common.errors import StorageError
+from autommlab.common.signing import require_own
 
 #: What the operating system says when a folder cannot take any more.
 STORAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
@@ -29,8 +30,11 @@ def replacing(target: Path, *, private: bool = False) -> Iterator[Path]:
         private: readable by the user only; otherwise the umask decides.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or is a device.
     """
+    if target.exists() and not target.is_file() and not target.is_dir():
+        # Root could: every program of the machine would then find a file in the place of /dev/null.
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file", str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex}.tmp")
     try:
@@ -92,11 +96,13 @@ def exclusive(folder: Path) -> Iterator[None]:
 
     Raises:
         StorageError: it cannot be written, or another process works there.
+        ResumeError: it is another user's, or a link in it leads out of it.
     """
     import filelock
 
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        require_own(folder)
     lock = filelock.FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -70,7 +70,7 @@ class Lines(Generic[Record]):
         return other or next((bad for bad in self.bad if not self.records and not bad.torn), None)
 
 
-def json_value(line: bytes) -> Any:
+def json_value(line: bytes | str) -> Any:
     """Any JSON value.
 
     Raises:

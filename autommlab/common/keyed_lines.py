@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from autommlab.common import jsonl
 from autommlab.common.errors import DataError
 from autommlab.common.files import storage_error
+from autommlab.common.stored import require_plain_numbers
 
 
 class Keyed(Protocol):
@@ -48,7 +51,7 @@ class KeyedFile(Generic[Record]):
 
     def __init__(self, path: Path, kind: type[Record], noun: str) -> None:
         self._path = path
-        lines = jsonl.read_records(path, kind.model_validate_json)
+        lines = jsonl.read_records(path, partial(_record, kind))
         _refuse(lines.foreign, path, noun)
         jsonl.mend(path, lines)
         self.records = {record.key: record for record in lines.records}
@@ -80,8 +83,7 @@ def read_keyed(path: Path, kind: type[Record], noun: str) -> list[Record]:
         OSError: no such file, or broken compression.
         DataError: a line that is no such record, with its number.
     """
-    raw = path.read_bytes()
-    lines = jsonl.parsed(_unpacked(raw) if path.suffix == ".gz" else raw, kind.model_validate_json)
+    lines = jsonl.parsed(read_unpacked(path), partial(_record, kind))
     _refuse(next(iter(lines.bad), None), path, noun)
     return lines.records
 
@@ -101,11 +103,24 @@ def write_compressed(records: Iterable[Keyed], path: Path) -> Path:
     return path
 
 
-def _unpacked(raw: bytes) -> bytes:
+def _record(kind: type[Record], line: bytes) -> Record:
+    require_plain_numbers(jsonl.json_value(line))
+    return kind.model_validate_json(line)
+
+
+def read_unpacked(path: Path) -> bytes:
+    """Content of a file, unpacked if its name ends in ".gz".
+
+    Raises:
+        OSError: no such file, or broken compression.
+    """
+    raw = path.read_bytes()
+    if path.suffix != ".gz":
+        return raw
     try:
         return gzip.decompress(raw)
-    except EOFError as error:
-        raise OSError(str(error)) from error
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"its compression is broken ({error})") from error
 
 
 def _refuse(bad: jsonl.BadLine | None, path: Path, noun: str) -> None:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from autommlab.common.environment import home
 from autommlab.common.files import write_private
-from autommlab.common.processes import boot_id, created_after_boot_s
+from autommlab.common.processes import Pid, Seconds, boot_id, created_after_boot_s
 
 _RECORD, _TOKEN = "record.json", "token"
 _VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -37,8 +37,8 @@ _ATTEMPTS, _PAUSE_S = 20, 0.1
 class _Record(BaseModel):
     """Whose folders these are: a process, told from later ones of its number as in `serve.state`."""
 
-    pid: int
-    started: float
+    pid: Pid
+    started: Seconds
     boot: str | None
     temporary: Path
     address: str = ""

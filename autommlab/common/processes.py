@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import psutil
+from pydantic import Field
 
+#: Number of a process in a record; psutil takes no other.
+Pid = Annotated[int, Field(gt=0, lt=2**31)]
+#: Seconds in a record.
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

@@ -7,12 +7,15 @@ import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from autommlab.common.errors import RequestError
+from autommlab.common.jsonl import reason_in_words
+from autommlab.common.stored import record_of
 
 #: Packages that decide a run's outcome.
 PACKAGES = (
@@ -36,6 +39,30 @@ def circumstances(command: str) -> dict[str, Any]:
     return {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": facts()}
 
 
+#: What arithmetic on figures raises that do not belong together.
+_CONTRADICTIONS = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
+
+@contextlib.contextmanager
+def shown_from(*files: Path, command: str) -> Iterator[None]:
+    """Inside the block stored results are shown; each part of a file may be sound and the whole impossible.
+
+    Args:
+        files: as `command` wrote them.
+        command: that makes such files, for the message.
+
+    Raises:
+        RequestError: instead of what the arithmetic raises.
+    """
+    try:
+        yield
+    except _CONTRADICTIONS as error:
+        named = ", ".join(map(str, files))
+        raise RequestError(
+            f"the parts of {named} do not belong together ({error}): no result of `{command}`"
+        ) from error
+
+
 Result = TypeVar("Result", bound=BaseModel)
 
 
@@ -51,6 +78,6 @@ def read_stored(kind: type[Result], file: Path, command: str) -> Result:
         RequestError: the file is something else.
     """
     try:
-        return kind.model_validate_json(file.read_bytes())
+        return record_of(kind, file.read_bytes())
     except (OSError, ValueError) as error:
-        raise RequestError(f"{file} is no result of `{command}`: {error}") from error
+        raise RequestError(f"{file} is no result of `{command}`: {reason_in_words(error)}") from error

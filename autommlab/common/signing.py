@@ -89,16 +89,39 @@ def read_signed(path: Path) -> str:
 
 
 def require_own(folder: Path) -> None:
-    """Refuse a folder of another user; whoever owns it can put any file there.
+    """Refuse a folder to work in that is another user's, or a trap of whoever packed it.
+
+    Whoever owns a folder can put any file there. A link that leads out of it makes what a run appends to its own files
+    land in a file of the person's, such as one that a shell executes.
 
     Raises:
-        ResumeError: with both users' numbers.
+        ResumeError: with both users' numbers, or the link.
     """
     owner, me = folder.stat().st_uid, os.geteuid()
     if me not in (owner, 0) and not trusts_all():
         raise ResumeError(
             f"{folder} belongs to another user (uid {owner}, you are {me}). {HOW_TO_TRUST}, or copy the folder"
         )
+    link = None if trusts_all() else _link_out(folder.resolve())
+    if link is not None:
+        raise ResumeError(
+            f"{link} is a link that leads out of {folder}: a run writes to its own files, and would change "
+            f"{link.resolve()}. Delete the link, or if you made it, set {TRUST_VARIABLE}=1 for this one command"
+        )
+
+
+def _link_out(folder: Path) -> Path | None:
+    """The first link below `folder` to something that is not; a folder may hold 100,000 masks."""
+    pending = [str(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    if not Path(os.path.realpath(entry.path)).is_relative_to(folder):
+                        return Path(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+    return None
 
 
 def _taken_apart(text: str) -> tuple[str, bool]:

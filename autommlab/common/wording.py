@@ -11,7 +11,9 @@ from typing import Any
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min"."""
+    """Seconds as a person reads them: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min"; "?" where they are no number."""
+    if not math.isfinite(seconds):
+        return "?"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

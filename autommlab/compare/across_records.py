@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.common.errors import RequestError, unknown
 from autommlab.compare.curves import Estimate
-from autommlab.compare.records import Comparison
+from autommlab.compare.records import MOST_TRIALS, Comparison
 from autommlab.options import SearcherName
 from autommlab.tasks import Task
 
@@ -164,7 +164,7 @@ class HpoBenchResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     searchers: tuple[str, ...]
-    trials: int
+    trials: int = Field(ge=1, le=MOST_TRIALS)
     comparisons: dict[str, Comparison]
     overall: tuple[Overall, ...]
     contrasts: tuple[Contrast, ...] = ()

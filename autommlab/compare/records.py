@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab.common.errors import ResumeError
+from autommlab.common.stored import record_of
 from autommlab.compare.curves import Estimate
 from autommlab.options import RunOptions, SearcherName
 from autommlab.tasks import Task
@@ -33,6 +34,8 @@ class CompareOptions(BaseModel):
     seeds: int = Field(ge=1)
 
 
+#: Of a study; curves have a value for each.
+MOST_TRIALS = 1_000_000
 #: In the folder of a comparison, beside what a run has there.
 OPTIONS_FILE = "comparison-options.json"
 
@@ -46,8 +49,8 @@ def require_no_comparison(folder: Path) -> None:
     if not (folder / OPTIONS_FILE).exists():
         return
     try:
-        comparison = CompareOptions.model_validate_json((folder / OPTIONS_FILE).read_bytes())
-    except (OSError, ValidationError):
+        comparison = record_of(CompareOptions, (folder / OPTIONS_FILE).read_bytes())
+    except (OSError, ValueError):
         words = ["autommlab", "compare"]
     else:
         text = [comparison.run.text] if comparison.run.text else []
@@ -84,7 +87,7 @@ class StudySummary(BaseModel):
     seconds: float
     llm_seconds: float = 0.0
     llm_tokens: int = 0
-    budget: int | None = None
+    budget: int | None = Field(default=None, ge=0, le=MOST_TRIALS)
 
     @property
     def fallbacks(self) -> int:
@@ -139,7 +142,7 @@ class Comparison(BaseModel):
     objective: str
     data: str
     model: str
-    trials: int
+    trials: int = Field(ge=1, le=MOST_TRIALS)
     seeds: int
     studies: tuple[StudySummary, ...]
     standings: tuple[Standing, ...]

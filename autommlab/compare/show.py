@@ -66,7 +66,8 @@ def draw_comparison(result: Comparison, file: Path) -> Path:
     shown = paired(result.studies, [standing.searcher for standing in result.standings])
     draw_curves(axes, {name: [curve_of(study, result.trials) for study in studies] for name, studies in shown.items()})
     axes.set_ylabel(f"best {result.val_name} on val so far")
-    axes.set_title(f"{result.model} on {result.data}, {result.seeds} seeds", fontsize=9, wrap=True)
+    title = f"{result.model} on {result.data}, {result.seeds} seeds"
+    axes.set_title(title, fontsize=9, wrap=True, parse_math=False)  # a class may be called "$5_"
     axes.legend()
     figure.savefig(file)
     return file

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab.common.run_path import RunPath
+from autommlab.common.run_path import InnerName, PossiblePath, RunPath
 from autommlab.tasks import Task
 
 Split = Literal["train", "val", "test"]
@@ -98,7 +98,7 @@ class DatasetSpec(BaseModel):
     name: str
     task: Task
     layout: str
-    root: Path
+    root: PossiblePath
     embedded: bool = False
     uri: str = ""
     classes: tuple[str, ...] = ()
@@ -177,7 +177,7 @@ class BagSplit(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     images: int
-    annotations: str
+    annotations: InnerName
     per_class: dict[str, int]
 
 
@@ -214,7 +214,7 @@ class Bag(BaseModel):
     digest: str
     depth: PictureDepth = PictureDepth()
     notes: tuple[str, ...] = ()
-    fetched: dict[str, Path] = {}
+    fetched: dict[str, PossiblePath] = {}
 
     def annotation_file(self, split: Split) -> Path:
         """Absolute path of a split's annotation file."""

@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from autommlab.common.environment import home
 from autommlab.common.errors import DataError, StorageError, nearest
 from autommlab.common.files import write_text
+from autommlab.common.jsonl import reason_in_words
 from autommlab.common.storage import is_uri
+from autommlab.common.stored import record_of
 from autommlab.data import embedded, readers, remote
 from autommlab.data.recognise import check_name, recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
@@ -32,6 +34,14 @@ class _Register(BaseModel):
 
     version: int = 1
     datasets: list[DatasetSpec] = []
+
+    @field_validator("datasets")
+    @classmethod
+    def _own(cls, datasets: list[DatasetSpec]) -> list[DatasetSpec]:
+        for spec in datasets:
+            if spec.embedded or spec.layout not in readers.READERS:
+                raise ValueError(f"{spec.name!r} has the layout {spec.layout!r}, which no set of a user has")
+        return datasets
 
 
 def all_specs(task: Task | None = None) -> list[DatasetSpec]:
@@ -196,9 +206,9 @@ def _read() -> _Register:
     if not path.is_file():
         return _Register()
     try:
-        return _Register.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        return record_of(_Register, path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = reason_in_words(error)
         raise DataError(
             f"{path}: the register of data sets is damaged ({reason}). Mend it or delete it, then add your "
             "sets again with: autommlab data add FOLDER"

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from autommlab.common.environment import home
 from autommlab.common.errors import DataError, StorageError
 from autommlab.common.files import replacing, storage_errors, write_text
+from autommlab.common.run_path import InnerName
 from autommlab.common.storage import Place, place_of
 from autommlab.data.readers.files import is_writable_name, readable, walk
 
@@ -45,7 +46,7 @@ class _Fetched(BaseModel):
     """What lies in the folder; written when all of it does."""
 
     uri: str
-    files: dict[str, _Mark]
+    files: dict[InnerName, _Mark]
 
 
 def local_folder(uri: str) -> Path:

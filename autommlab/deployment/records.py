@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from autommlab.common.run_path import RunPath
+from autommlab.common.run_path import InnerName, RunPath
 from autommlab.understanding.request import Device, Engine
 
 
@@ -82,7 +82,7 @@ class Deployment(BaseModel):
     verification: Verification
     limits: tuple[LimitCheck, ...]
     notes: tuple[str, ...] = ()
-    files: dict[str, str] = {}
+    files: dict[InnerName, str] = {}
 
     def summary(self) -> str:
         """One line: the engine, whether it agrees with PyTorch, its speed."""

@@ -13,8 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, TypeAdapter
+
 from autommlab.common import jsonl
 from autommlab.common.stopping import raise_if_stopped
+from autommlab.common.stored import require_plain_numbers
 
 Kind = Literal["stage-started", "stage-finished", "stage-skipped", "progress", "note", "warning", "trial", "done"]
 
@@ -40,6 +43,44 @@ class Event:
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, default=str)
+
+
+class _ToldPoint(BaseModel):
+    lr: float | None = None
+    weight_decay: float | None = None
+
+
+class _Told(BaseModel):
+    """The data that displays and `status` work with, where an event has it; a stage may tell more."""
+
+    number: int | None = None
+    total: int | None = None
+    done: int | None = None
+    score: float | None = None
+    best: float | None = None
+    seconds: float | None = None
+    eta_s: float | None = None
+    limit_s: float | None = None
+    unit: str | None = None
+    metric: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    hyperparameters: _ToldPoint | None = None
+
+
+_EVENT = TypeAdapter(Event)
+
+
+def read_event(line: bytes) -> Event:
+    """An event from its line of JSON.
+
+    Raises:
+        ValueError: it is none, or its data are of other types than ours.
+    """
+    event = _EVENT.validate_json(line)
+    require_plain_numbers([event.time, event.data])
+    _Told.model_validate(event.data, strict=True)
+    return event
 
 
 Listener = Callable[[Event], None]

@@ -111,7 +111,9 @@ def tiles(content: ReportContent) -> list[Tile]:
         found.append(Tile("parameters", figure_text(measured.params_m, "M"), figure_text(measured.flops_g, "GFLOPs")))
     if content.deployment:
         check = content.deployment.verification
-        found.append(Tile("engine", _ENGINES[content.deployment.engine], f"on {_device(content.deployment)}"))
+        found.append(
+            Tile("engine", _ENGINES.get(content.deployment.engine, "none"), f"on {_device(content.deployment)}")
+        )
         found.append(Tile("one image", figure_text(check.p50_ms, "ms"), f"p95 {figure_text(check.p95_ms, 'ms')}"))
     if content.stage_seconds:
         found.append(Tile("whole run", duration(sum(content.stage_seconds.values()))))
@@ -172,7 +174,7 @@ def parse_rows(request: ModelRequest) -> list[tuple[str, str]]:
 
 def class_counts(bag: Bag) -> list[ClassCount]:
     """Classes in label order with their counts per split."""
-    splits = [bag.splits[split].per_class for split in SPLITS if split in bag.splits]
+    splits = [bag.splits[split].per_class for split in SPLITS if split in bag.splits] or [{}]
     most = max(splits[0].values(), default=0) or 1
     return [
         ClassCount(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autommlab.budget import images_text, range_text, size_text
 from autommlab.common import provenance as machine
-from autommlab.common.errors import AutoMMLabError, StorageError
+from autommlab.common.errors import StorageError
 from autommlab.common.wording import duration
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
@@ -111,7 +111,7 @@ def _pictures(what: str, make: Callable[[], tuple[Picture, ...]], notes: list[st
         return make()
     except StorageError:
         raise
-    except (AutoMMLabError, OSError, ValueError, LookupError) as error:
+    except Exception as error:  # lists, pictures and bundle are files that may be damaged in any way
         notes.append(f"The {what} images could not be drawn: {error}")
         return ()
 

@@ -118,15 +118,11 @@ def _classification(file: Path, classes: tuple[str, ...], count: int, rng: rando
 
 
 def _segmentation(file: Path, count: int, rng: random.Random) -> list[Truth]:
-    import numpy as np
-    from PIL import Image
+    from autommlab.bundle_runtime import pictures
 
     pairs = read_pairs(file)
-    truths: list[Truth] = []
-    for path, mask_path in rng.sample(pairs, min(count, len(pairs))):
-        with Image.open(mask_path) as mask:
-            truths.append((Path(path), {"mask": np.asarray(mask, dtype=np.uint8)}))
-    return truths
+    chosen = rng.sample(pairs, min(count, len(pairs)))
+    return [(Path(path), {"mask": pictures.values(mask)}) for path, mask in chosen]
 
 
 def _coco(file: Path, bag: Bag, count: int, rng: random.Random) -> list[Truth]:

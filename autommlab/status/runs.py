@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from autommlab.common import jsonl
 from autommlab.common.errors import ResumeError
@@ -16,18 +13,16 @@ from autommlab.common.storage import is_uri, place_errors, place_of, read_whole
 from autommlab.common.trial_status import is_scored
 from autommlab.options import RunOptions
 from autommlab.planning.records import Plan
-from autommlab.progress.events import Event
+from autommlab.progress.events import Event, read_event
 from autommlab.progress.state import Watched
 from autommlab.status.records import RunStatus
 from autommlab.storage.run_folder import RunFolder
-from autommlab.training.ledger import best_record
-from autommlab.training.records import TrialRecord
+from autommlab.training.ledger import best_record, read_trials
 from autommlab.training.usage import LLM_FILE, llm_usage, usage_of
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
 _TRIALS_FILE, _FINALS_FILE = "study/trials.jsonl", "final/trials.jsonl"
 _READ = ("options.json", "plan.json", "events.jsonl", _TRIALS_FILE, _FINALS_FILE, f"study/{LLM_FILE}")
-_EVENT = TypeAdapter(Event)
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
 
@@ -74,9 +69,9 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
     options = folder.options()
     now = time.time() if now is None else now
     # Lines that are damaged or half written at this moment are left out; mending them is for the run itself.
-    events = jsonl.read_records(folder.events, _EVENT.validate_json).records
-    trials = jsonl.read_records(folder.path / _TRIALS_FILE, TrialRecord.model_validate_json).records
-    finals = jsonl.read_records(folder.path / _FINALS_FILE, TrialRecord.model_validate_json).records
+    events = jsonl.read_records(folder.events, read_event).records
+    trials = read_trials(folder.path / _TRIALS_FILE).records
+    finals = read_trials(folder.path / _FINALS_FILE).records
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"
@@ -116,11 +111,10 @@ def _replayed(events: list[Event]) -> Watched:
     watched = Watched()
     metric = ""
     for event in events:
-        with contextlib.suppress(ValueError, TypeError):  # an event with other data than ours
-            if event.kind in ("stage-started", "stage-skipped"):
-                watched.start(event)
-            elif event.kind in ("progress", "trial"):
-                watched.advance(event)
+        if event.kind in ("stage-started", "stage-skipped"):
+            watched.start(event)
+        elif event.kind in ("progress", "trial"):
+            watched.advance(event)
         metric = watched.metric or metric
     watched.metric = metric
     return watched

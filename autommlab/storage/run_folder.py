@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import filelock
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from autommlab.common.errors import ResumeError, StorageError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.common.jsonl import reason_in_words
 from autommlab.common.run_path import within
 from autommlab.common.signing import require_own
+from autommlab.common.stored import record_of, require_plain_numbers
 from autommlab.options import Differences, RunOptions
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -87,16 +88,16 @@ class RunFolder:
             What changed of the options, a line each.
 
         Raises:
-            ResumeError: other options, with the differences, or a folder of another user.
+            ResumeError: other options, with the differences, or a folder of another user or with links out of it.
             StorageError: not writable, or another process is running it.
         """
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+            require_own(self.path)  # before the lock, which is a file of the folder too
             try:
                 self._lock.acquire(timeout=0)
             except filelock.Timeout as error:
                 raise StorageError(f"{self.path} is in use by another process; wait for it or choose --out") from error
-        require_own(self.path)
         changed = self.options().differences(options) if self.exists else Differences([], [])
         refused = changed.refused if may_extend else [*changed.refused, *changed.allowed]
         if refused:
@@ -162,8 +163,10 @@ class RunFolder:
 
     def stage_seconds(self) -> dict[str, float]:
         """Seconds that each finished stage took."""
-        with contextlib.suppress(OSError, ValidationError):  # none yet, or damaged: an ornament of the report
-            return _SECONDS.validate_json((self.path / "seconds.json").read_bytes())
+        with contextlib.suppress(OSError, ValueError):  # none yet, or damaged: an ornament of the report
+            stored = _SECONDS.validate_json((self.path / "seconds.json").read_bytes())
+            require_plain_numbers(stored)
+            return stored
         return {}
 
     def add_seconds(self, stage: str, seconds: float) -> None:
@@ -188,8 +191,8 @@ def read_record(path: Path, kind: type[Record]) -> Record:
         ResumeError: it is damaged, of another kind, or cannot be read.
     """
     try:
-        return kind.model_validate_json(path.read_bytes(), context=within(path.parent))
-    except (OSError, ValidationError) as error:
+        return record_of(kind, path.read_bytes(), context=within(path.parent))
+    except (OSError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read ({reason_in_words(error)}); delete it to repeat its stage") from error
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from autommlab.bundle_runtime import pictures
 from autommlab.data.mask_lists import read_pairs
 from autommlab.data.records import Bag
 from autommlab.models.config_tree import bare, dicts
@@ -50,8 +50,7 @@ def class_weights(listing: Path, classes: int) -> tuple[float, ...]:
     """One weight a class, from the masks named in a bag's list of images and masks."""
     pixels = np.zeros(classes)
     for _, path in read_pairs(listing, _MASKS):
-        with Image.open(path) as mask:
-            indices = np.asarray(mask)
+        indices = pictures.values(path)
         pixels += np.bincount(indices[indices < classes], minlength=classes)
     shares = np.maximum(pixels / max(1.0, pixels.sum()), _SMALLEST_SHARE)
     weights = shares**-_POWER

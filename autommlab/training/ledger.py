@@ -7,20 +7,35 @@ resumed study answers a proposal that stands here from here, and trains nothing 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from autommlab.common import jsonl
+from autommlab.common.stored import record_of
 from autommlab.common.trial_status import is_scored
-from autommlab.training.records import Hyperparameters, Lead, TrialRecord
+from autommlab.training.records import Hyperparameters, Lead, TestResult, TrialRecord
 
 #: Fraction of VAL's resamples in which a trial must reach the winner to count as good as that; half of 5 %.
 _NOT_SURPASSED = 0.025
 #: TEST figures of the best trial, beside its weights.
 TEST_FILE = "test.json"
+
+
+def read_trials(path: Path) -> jsonl.Lines[TrialRecord]:
+    """The finished trials of a study that may be at work; see `jsonl.read_records`."""
+    return jsonl.read_records(path, partial(record_of, TrialRecord))
+
+
+def read_test(file: Path) -> TestResult | None:
+    """The TEST figures of a trial; None if they are not measured yet, or damaged."""
+    with contextlib.suppress(OSError, ValueError):
+        return record_of(TestResult, file.read_bytes())
+    return None
 
 
 def trial_key(hyperparameters: Mapping[str, Any]) -> str:
@@ -42,7 +57,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = jsonl.read_records(path, TrialRecord.model_validate_json)
+        lines = read_trials(path)
         jsonl.mend(path, lines)
         self._records = {trial_key(record.hyperparameters.model_dump()): record for record in lines.records}
         self.set_aside = tuple(lines.bad)

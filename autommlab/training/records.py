@@ -1,14 +1,14 @@
 """Typed records of the training stage."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from autommlab.common.llm_usage import LlmUsage
 from autommlab.common.run_path import RunPath
 from autommlab.common.trial_status import TrialStatus
-from autommlab.tasks import Task
+from autommlab.tasks import Task, objective
 
 
 class Hyperparameters(BaseModel):
@@ -200,6 +200,14 @@ class StudyResult(BaseModel):
     def warning(self) -> str:
         """What a reader must know of the winner's choice; "" if nothing."""
         return self.lead.in_words() if self.lead else ""
+
+    @model_validator(mode="after")
+    def _has_its_figure(self) -> Self:
+        if self.objective != objective(self.task).name or self.objective not in self.test_metrics:
+            raise ValueError(
+                f"its objective {self.objective!r} is not that of {self.task}, or was not measured on test"
+            )
+        return self
 
     def summary(self) -> str:
         """One line: the winner's figures on validation and test."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import logging
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
@@ -24,7 +23,7 @@ from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
 from autommlab.common.trial_status import SCORE, is_scored
 from autommlab.progress.events import Events
-from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, trial_key
+from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, read_test, trial_key
 from autommlab.training.memory import require_gpu_part
 from autommlab.training.objective import Objective
 from autommlab.training.records import StudyResult, TestResult, TrialRecord
@@ -234,7 +233,7 @@ def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
     """
     asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
     stored = folder / SEARCH_FILE
-    if stored.exists() and stored.read_text(encoding="utf-8") != asked:
+    if stored.exists() and stored.read_bytes() != asked.encode():
         state.delete()
     write_text(stored, asked)
     return _recovered(state)
@@ -428,8 +427,9 @@ def _test_once(study: _Study) -> TestResult:
     """TEST figures of the winner; measured at the first call, read from the folder afterwards."""
     best, setup = study.best, study.setup
     stored = best / TEST_FILE
-    with contextlib.suppress(OSError, ValidationError):  # not measured yet, or damaged
-        return TestResult.model_validate_json(stored.read_bytes())
+    known = read_test(stored)
+    if known is not None:
+        return known
     from autommlab.training.final_test import measure_winner
 
     tested = measure_winner(setup, study.options.need, best / "config.py", best / "checkpoint.pth", study.state.place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +102,9 @@ class StudyLog(tune.Callback):
                 {name: trial.config[name] for name in Hyperparameters.model_fields}
             ),
             score=result.get(SCORE, WORST_SCORE) if real else WORST_SCORE,
-            metrics=result.get("metrics", {}) if real else {},
-            curve=tuple((int(i), float(s)) for i, s in result.get("curve", ())),
+            # JSON has no NaN: a line that holds one could not be read back, and the trial would be done again.
+            metrics={name: value for name, value in result.get("metrics", {}).items() if real and math.isfinite(value)},
+            curve=tuple((int(i), float(s)) for i, s in result.get("curve", ()) if math.isfinite(s)),
             status=status,
             reason=reason + (f"\n{result['trace']}" if result.get("trace") else ""),
             proposed_by=self._searcher.proposed_by(trial.trial_id),

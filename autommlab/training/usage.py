@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.llm_usage import LlmUsage
+from autommlab.common.stored import record_of
 from autommlab.options import RunOptions
 from autommlab.training.records import TrialRecord
 
@@ -38,8 +39,8 @@ class Usage(BaseModel):
 
 def llm_usage(study: Path) -> LlmUsage:
     """What a study's searcher has left in its folder about its calls; zero if it made none, or the file is damaged."""
-    with contextlib.suppress(OSError, ValidationError):
-        return LlmUsage.model_validate_json((study / LLM_FILE).read_bytes())
+    with contextlib.suppress(OSError, ValueError):
+        return record_of(LlmUsage, (study / LLM_FILE).read_bytes())
     return LlmUsage()
 
 

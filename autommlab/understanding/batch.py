@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from autommlab.common import jsonl
 from autommlab.common.errors import RequestError
@@ -123,7 +123,7 @@ def _line(content: bytes, number: int) -> Line:
         given = jsonl.json_value(content)
     except ValueError as error:  # also of bytes that are no UTF-8, and of what is nested too deeply
         return Line(f"line-{number}", problem=f"{expected}; this one is not valid JSON: {error}")
-    if not isinstance(given, dict) or not isinstance(given.get("id"), str | int) or isinstance(given["id"], bool):
+    if not isinstance(given, dict) or not _is_id(given.get("id")):
         return Line(f"line-{number}", problem=f"{expected}; this one has no id that is a text or a whole number")
     if not isinstance(given.get("request"), str):
         return Line(given["id"], problem=f"{expected}; this one has no request that is a text")
@@ -139,6 +139,13 @@ def _done_id(line: bytes) -> Id:
     given = jsonl.json_value(line)
     if isinstance(given, dict) and ("parse" in given) != ("error" in given):
         own: Any = given.get("id")
-        if isinstance(own, str | int) and not isinstance(own, bool):
+        if _is_id(own):
             return own
     raise ValueError('a result is {"id", "parse"} or {"id", "error"}')
+
+
+def _is_id(value: Any) -> TypeGuard[Id]:
+    """A text, or a whole number of 64 bits, which every program can read and write."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < 2**63
+    return isinstance(value, str)

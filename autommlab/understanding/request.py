@@ -7,14 +7,14 @@ decoding and normalises units (`limits`).
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from autommlab.common.errors import RequestError
+from autommlab.common.errors import RequestError, shown_value
+from autommlab.common.jsonl import json_value
 from autommlab.tasks import Task, canonical_metric, measured_metric
 
 
@@ -71,6 +71,9 @@ class Engine(StrEnum):
 _MILLISECONDS = {SpeedUnit.MS: 1.0, SpeedUnit.S: 1e3, SpeedUnit.MIN: 60e3, SpeedUnit.H: 3600e3}
 _FLOPS_IN_G = {unit: 10.0 ** (3 * power - 9) for power, unit in enumerate(list(FlopsUnit)[:-1])}
 _PARAMETERS_IN_M = {ParametersUnit.K: 1e-3, ParametersUnit.M: 1.0, ParametersUnit.B: 1e3}
+
+#: Of a value that is refused, in the message.
+_SHOWN_CHARACTERS = 200
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -253,8 +256,8 @@ class ModelRequest(_Record):
             RequestError: lists every problem with its field, the value and what is allowed.
         """
         try:
-            data = json.loads(value) if isinstance(value, str | bytes) else value
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            data = json_value(value) if isinstance(value, str | bytes) else value
+        except ValueError as error:
             raise RequestError(f"the parse is not valid JSON: {error}") from error
         try:
             return cls.model_validate(data)
@@ -281,7 +284,7 @@ def _all_problems(error: ValidationError) -> str:
     for problem in error.errors():
         field = ".".join(str(part) for part in problem["loc"]) or "request"
         given = problem.get("input")
-        shown = "" if isinstance(given, dict) else f" (got {given!r})"
+        shown = "" if isinstance(given, dict) else f" (got {shown_value(given)[:_SHOWN_CHARACTERS]})"
         lines.append(f"  {field}: {problem['msg']}{shown}")
     return "\n".join(lines)
 

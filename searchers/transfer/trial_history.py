@@ -6,7 +6,6 @@ a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80.
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.errors import SearcherError, invalid, tell_renamed
+from autommlab.common.jsonl import split_lines
+from autommlab.common.keyed_lines import read_unpacked
+from autommlab.common.stored import record_of
 from autommlab.common.trial_status import is_scored
 from searchers.context import Fact, StudyContext, context_distance
 from searchers.distance import from_unit_value, unit_value
@@ -76,20 +78,18 @@ def load_history(path: Path) -> list[PastTrial]:
     Raises:
         SearcherError: the file cannot be read, holds nothing, or a line is no `PastTrial` (with its number).
     """
-    lines: Sequence[str]
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        lines = raw.decode("utf-8").splitlines()
-    except (OSError, EOFError, ValueError) as error:
+        content = read_unpacked(path)
+    except OSError as error:
         raise SearcherError(f"the trial history {path} cannot be read: {error}. {HOW_TO_MAKE_ONE}") from error
     read = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in split_lines(content):
         try:
-            read.append(PastTrial.model_validate_json(line))
+            read.append(record_of(PastTrial, line))
         except ValidationError as error:
             raise SearcherError(f"{path}, line {number}: {invalid(error)}. {HOW_TO_MAKE_ONE}") from error
+        except ValueError as error:
+            raise SearcherError(f"{path}, line {number}: {error}. {HOW_TO_MAKE_ONE}") from error
     if not read:
         raise SearcherError(f"the trial history {path} is empty. {HOW_TO_MAKE_ONE}")
     return read

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import ResumeError, StorageError
+from autommlab.common.files import exclusive
 from autommlab.common.signing import TRUST_VARIABLE, read_signed, require_own, run_key, signed
 from autommlab.options import RunOptions
 from autommlab.storage.run_folder import RunFolder
@@ -75,3 +76,34 @@ def test_a_folder_of_another_user_is_not_resumed(tmp_path: Path, monkeypatch: py
         RunFolder(run).open(RunOptions(text="x"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     require_own(run)
+
+
+#: Own files of a run that are appended to, made anew, or whose folder is written to and emptied.
+LINKS = [".lock", "events.jsonl", "study", "study/trials.jsonl", "bag/masks/0.png", "study/ray"]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_link_out_of_a_run_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "shell.rc").write_text("alias ls='ls -l'\n")
+    run = tmp_path / "run"
+    RunFolder(run).write("options", RunOptions(text="$(touch ran)"))
+    link = run / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(mine if name in ("study", "study/ray") else mine / "shell.rc")
+    with pytest.raises(ResumeError, match=rf"{name} is a link that leads out of .*{TRUST_VARIABLE}=1"):
+        RunFolder(run).open(RunOptions(text="$(touch ran)"))
+    with pytest.raises(ResumeError, match="leads out"), exclusive(run):
+        pass
+    assert [entry.name for entry in mine.iterdir()] == ["shell.rc"]
+    assert (mine / "shell.rc").read_text() == "alias ls='ls -l'\n"
+    monkeypatch.setenv(TRUST_VARIABLE, "1")
+    require_own(run)
+
+
+def test_a_link_inside_of_a_run_is_nobodys_trap(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "up").symlink_to("..")
+    require_own(tmp_path)

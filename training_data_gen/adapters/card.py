@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import importlib.util
@@ -58,7 +59,7 @@ def draw_loss(folder: Path) -> Path | None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    rows = [json.loads(line) for line in (folder / _LOG_FILE).read_text(encoding="utf-8").splitlines()]
+    rows = _logged(folder / _LOG_FILE)
     figure, axes = pyplot.subplots(figsize=(6, 3.5))
     steps = [row["step"] for row in rows]
     axes.plot(steps, [row["loss"] for row in rows], label="training")
@@ -69,6 +70,16 @@ def draw_loss(folder: Path) -> Path | None:
     figure.savefig(folder / PLOT_FILE, dpi=120)
     pyplot.close(figure)
     return folder / PLOT_FILE
+
+
+def _logged(log: Path) -> list[dict[str, float]]:
+    """The evaluations in a log, without lines that a crash has torn."""
+    rows = []
+    for line in log.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
+            row = json.loads(line)
+            rows.append({name: float(row[name]) for name in ("step", "loss", "held_out")})
+    return rows
 
 
 def _outcome(result: dict[str, Any]) -> dict[str, Any]:

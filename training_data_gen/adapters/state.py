@@ -47,15 +47,23 @@ def snapshot(folder: Path, model: Any, optimizer: torch.optim.Optimizer, state: 
 
 
 def restore_state(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> TrainingState | None:
-    """Put model and optimiser where the last snapshot left them; None if there is none."""
+    """Put model and optimiser where the last snapshot left them; None if there is none.
+
+    Raises:
+        ValueError: it is damaged, or of another model.
+    """
     file = folder / STATE_FOLDER / _WEIGHTS
     if not file.exists():
         return None
-    stored = torch.load(file, map_location="cpu", weights_only=True)
-    model.load_state_dict(stored["adapter"], strict=False)
-    optimizer.load_state_dict(stored["optimizer"])
-    torch.set_rng_state(stored["random"])
-    return TrainingState(**stored["counters"])
+    try:
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+        model.load_state_dict(stored["adapter"], strict=False)
+        optimizer.load_state_dict(stored["optimizer"])
+        torch.set_rng_state(stored["random"])
+        return TrainingState(**stored["counters"])
+    except Exception as error:  # a torn archive and a foreign pickle end in errors of any type
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{file} cannot be gone on from ({reason}). Delete {file.parent} to train anew") from error
 
 
 _CONFIG, _ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -91,7 +99,9 @@ def read_start(folder: Path, base_name: str) -> Start:
         config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
         digest = hashlib.sha256((folder / _ADAPTER_WEIGHTS).read_bytes()).hexdigest()
         kind, base, rank, alpha = (config[key] for key in ("peft_type", "base_model_name_or_path", "r", "lora_alpha"))
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        if not (type(rank) is type(alpha) is int and rank > 0 and alpha > 0):
+            raise TypeError(f"rank {rank!r} and alpha {alpha!r} are no whole numbers above 0")
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{folder} holds no adapter to go on from ({error!r})") from error
     if kind != "LORA" or base != base_name:
         raise ValueError(

@@ -44,8 +44,11 @@ def read_examples(folder: Path) -> tuple[list[Example], list[Example], dict[str,
         ValueError: the folder does not hold these files, or they are damaged.
     """
     try:
-        return _side(folder / TRAIN_FILE), _side(folder / HELD_OUT_FILE), json.loads((folder / FACTS_FILE).read_text())
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise TypeError(f"{FACTS_FILE} is no object")
+        return _side(folder / TRAIN_FILE), _side(folder / HELD_OUT_FILE), facts
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{folder} holds no examples that can be read ({error}); `autommlab tune ru` and `tune hpo` write them, "
             "alone with --examples-only"
@@ -156,14 +159,31 @@ def _side(path: Path) -> list[Example]:
 
     # Not `splitlines`: a request may hold U+2028.
     rows = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line)
-    return [Example(tuple(row["messages"]), row["group"]) for row in rows]
+    return [Example(tuple(map(_message, row["messages"])), str(row["group"])) for row in rows]
+
+
+def _message(given: Any) -> dict[str, str]:
+    """Role and content of a turn.
+
+    Raises:
+        KeyError, TypeError: it has other keys than these, or no texts.
+    """
+    turn = {name: given[name] for name in ("role", "content")}
+    if not all(isinstance(text, str) for text in turn.values()):
+        raise TypeError("a message holds something else than texts")
+    return turn
 
 
 def _same_run(out: Path, asked: dict[str, Any]) -> None:
     """Remember what a training is started with; refuse to go on with another one."""
     file = out / RUN_FILE
     if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            before: dict[str, Any] = dict(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError, RecursionError) as error:
+            raise ValueError(
+                f"{file} is damaged ({error}). Delete {out} to train anew, or give another folder"
+            ) from error
         other = [name for name in asked if before.get(name) != asked[name]]
         if other:
             told = "; ".join(f"{name} was {before.get(name)!r}, now {asked[name]!r}" for name in other)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from autommlab.common import provenance as machine
-from autommlab.common.errors import AutoMMLabError, DataError
+from autommlab.common.errors import AutoMMLabError, DataError, RequestError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.common.provenance import read_stored
 from autommlab.data.bag import plan_for
@@ -120,8 +120,12 @@ def run_e2e(
         command: what a reader would type to repeat it.
 
     Raises:
+        RequestError: an id that is no name of a folder.
         StorageError: the folder cannot be written.
     """
+    for example in examples:
+        if example.id in (".", "..") or Path(example.id).name != example.id:
+            raise RequestError(f"the id {example.id!r} cannot be the name of a folder; give the request another one")
     rows = []
     for number, example in enumerate(examples, start=1):
         events.emit("note", "understanding", f"request {number} of {len(examples)}: {example.request}")

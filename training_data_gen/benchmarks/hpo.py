@@ -24,6 +24,7 @@ from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.run_compare import ComparedOn, comparison_record, study_folder
 from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
+from autommlab.storage.run_folder import read_record
 from serve.client import ServiceClient
 from training_data_gen.benchmarks.ask_tell import ask_tell_study
 from training_data_gen.benchmarks.response_cache import CachedAnswer, CachingClient, ResponseCache, read_answers
@@ -137,7 +138,7 @@ class _Bench:
         for job in self._order():
             stored = job.file(self._out, self._options)
             if stored.exists():
-                self._studies[job] = StudySummary.model_validate_json(stored.read_bytes())
+                self._studies[job] = read_record(stored, StudySummary)
             else:
                 missing.append(job)
         if missing:

@@ -9,6 +9,7 @@ import typer
 
 from autommlab import settings
 from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
+from autommlab.common.provenance import shown_from
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,8 @@ def bench_e2e(
     from training_data_gen.benchmarks.request_sets import read_set
 
     if show is not None:
-        _print(read_end_to_end(show.expanduser()), show, as_json)
+        with shown_from(show, command="autommlab bench e2e"):
+            _print(read_end_to_end(show.expanduser()), show, as_json)
         return
     examples = read_set(set_)
     (named,) = searchers_named(searcher)

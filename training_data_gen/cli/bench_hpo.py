@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab.cli.shared import command_line, going_on, names_with_commas, print_table, searchers_named, tasks_named
+from autommlab.common.provenance import shown_from
 
 if TYPE_CHECKING:
     from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
@@ -83,7 +84,8 @@ def bench_hpo(
     from training_data_gen.trials.store import read_trials
 
     if plot is not None:
-        _show(read_hpo_bench(plot), plot, as_json)
+        with shown_from(plot, command="autommlab bench hpo"):
+            _show(read_hpo_bench(plot), plot, as_json)
         return
     folder = out.expanduser().resolve()
     command = command_line()
@@ -162,10 +164,11 @@ def _join(files: tuple[str, ...], folder: Path, command: str, as_json: bool) -> 
     from autommlab.compare.across_tasks import joined
     from training_data_gen.benchmarks.hpo import RESULT_FILE
 
-    result = joined([read_hpo_bench(Path(file).expanduser()) for file in files], command)
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    _show(result, write_text(folder / RESULT_FILE, result.model_dump_json(indent=1)), as_json)
+    with shown_from(*map(Path, files), command="autommlab bench hpo"):
+        result = joined([read_hpo_bench(Path(file).expanduser()) for file in files], command)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        _show(result, write_text(folder / RESULT_FILE, result.model_dump_json(indent=1)), as_json)
 
 
 def _show(result: HpoBenchResult, stored: Path, as_json: bool) -> None:

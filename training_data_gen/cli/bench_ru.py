@@ -92,12 +92,12 @@ def bench_ru(
 def _show_again(file: Path) -> None:
     from training_data_gen.benchmarks.parse_score import ParseReport
 
-    try:
-        raw = file.read_bytes()
-        stored, name = ParseReport.model_validate_json(raw), str(json.loads(raw)["set"])
-    except (OSError, ValueError, KeyError) as error:
-        raise RequestError(f"--show {file} is no result of `autommlab bench ru --json`: {error}") from error
-    _show_table(stored, name)
+    class Stored(ParseReport):
+        set: str
+
+    stored = machine.read_stored(Stored, file, "autommlab bench ru --json")
+    with machine.shown_from(file, command="autommlab bench ru --json"):
+        _show_table(stored, stored.set)
 
 
 @contextlib.contextmanager

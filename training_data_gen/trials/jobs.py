@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from autommlab.storage.run_folder import read_record
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
 from training_data_gen.trials.planned import PlannedBag
@@ -109,11 +110,15 @@ def jobs(bags: Iterable[PlannedBag], options: TrialsOptions) -> list[Job]:
 
 
 def done(job: Job, out: Path) -> JobDone | None:
-    """What is stored of a study, None if it is not finished or now has a larger budget."""
+    """What is stored of a study, None if it is not finished or now has a larger budget.
+
+    Raises:
+        ResumeError: it is damaged.
+    """
     file = job.folder(out) / DONE_FILE
     if not file.exists():
         return None
-    stored = JobDone.model_validate_json(file.read_bytes())
+    stored = read_record(file, JobDone)
     return stored if stored.trials >= job.trials else None
 
 

@@ -10,6 +10,7 @@ from autommlab.data.bag import read_bag, select_bag
 from autommlab.data.records import Bag
 from autommlab.models import zoo
 from autommlab.models.records import ModelChoice
+from autommlab.storage.run_folder import read_record
 from autommlab.training.runner_config import TrialSetup
 from autommlab.understanding.request import DataPart, ModelPart, ModelRequest
 from training_data_gen.trials.planned import PlannedBag
@@ -27,7 +28,7 @@ def prepare_trials(planned: PlannedBag, folder: Path) -> TrialSetup:
         folder: of this bag alone.
 
     Raises:
-        ResumeError: the folder holds another bag.
+        ResumeError: the folder holds another bag, or a damaged record.
         AutoMMLabError: the data or the model cannot be had.
     """
     _claim(planned, folder)
@@ -38,7 +39,7 @@ def prepare_trials(planned: PlannedBag, folder: Path) -> TrialSetup:
         request = ModelRequest(data=DataPart(object=planned.classes), model=ModelPart(task=planned.task))
         bag = select_bag(request, budget=planned.budget(), folder=bag_folder, seed=SEED, data=planned.dataset)
     if stored.exists():
-        choice = ModelChoice.model_validate_json(stored.read_bytes())
+        choice = read_record(stored, ModelChoice)
     else:
         choice = _choice(planned, bag)
         write_text(stored, choice.model_dump_json(indent=1))
@@ -62,7 +63,7 @@ def _choice(planned: PlannedBag, bag: Bag) -> ModelChoice:
 def _claim(planned: PlannedBag, folder: Path) -> None:
     file = folder / PLANNED_FILE
     if file.exists():
-        before = PlannedBag.model_validate_json(file.read_bytes())
+        before = read_record(file, PlannedBag)
         if before.content() != planned.content():
             raise ResumeError(
                 f"{folder} holds another bag than the plan's {planned.id!r}: the plan has changed since. "

@@ -6,8 +6,9 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from autommlab.common.trial_status import TrialStatus, is_scored
 from autommlab.data.records import SPLITS, Bag
@@ -111,6 +112,13 @@ class RecordedTrial(BaseModel):
     setup_s: float = 0.0
     ended_at: float = 0.0
     versions: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _lies_in_its_space(self) -> Self:
+        problems = SearchSpace(parameters=self.parameters).violations(self.config)
+        if problems or self.objective != objective(self.task).name:
+            raise ValueError(problems[0] if problems else f"{self.objective!r} is not the objective of {self.task}")
+        return self
 
     @property
     def failed(self) -> bool:

@@ -16,8 +16,8 @@ from autommlab.common.wording import duration
 from autommlab.models.recipe import default_configuration
 from autommlab.progress.events import Events
 from autommlab.tasks import Task
-from autommlab.training.ledger import TEST_FILE, Ledger
-from autommlab.training.records import StudyResult, TestResult
+from autommlab.training.ledger import TEST_FILE, Ledger, read_test
+from autommlab.training.records import StudyResult
 from autommlab.training.search_space import search_space
 from autommlab.training.study import ALL_FOLDER, LEDGER_FILE, StudyOptions, run_study
 from autommlab.training.study_log import CHECKPOINT_FILE
@@ -236,8 +236,10 @@ def measure_all(folder: Path, task: Task) -> dict[int, dict[str, float]]:
     found = {}
     for trial in sorted((folder / ALL_FOLDER).glob("*")):
         stored, weights = trial / TEST_FILE, trial / CHECKPOINT_FILE
-        if not stored.exists():
-            write_text(stored, evaluate(trial / CONFIG_FILE, weights, task).model_dump_json(indent=1))
+        tested = read_test(stored)
+        if tested is None:
+            tested = evaluate(trial / CONFIG_FILE, weights, task)
+            write_text(stored, tested.model_dump_json(indent=1))
         weights.unlink(missing_ok=True)
-        found[int(trial.name)] = TestResult.model_validate_json(stored.read_bytes()).figures
+        found[int(trial.name)] = tested.figures
     return found
