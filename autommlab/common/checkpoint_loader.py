@@ -26,6 +26,7 @@ from filelock import FileLock
 
 from autommlab.common.environment import home
 from autommlab.common.errors import ModelError, StorageError
+from autommlab.common.storage import shown_uri
 
 #: Seconds to wait for a host before weights count as not fetchable.
 PROBE_TIMEOUT_S = 3.0
@@ -105,7 +106,7 @@ def refusal(url: str) -> str:
         return f"{url!r} is no URL"
     if f"{parts.scheme}://{parts.netloc}" not in trusted_origins():
         return (
-            f"weights are fetched from {', '.join(trusted_origins())} only, not from {url!r} (more in "
+            f"weights are fetched from {', '.join(map(shown_uri, trusted_origins()))} only, not from {url!r} (more in "
             f"{ORIGINS_VARIABLE})"
         )
     if _HASH.search(parts.path) is None:

@@ -7,6 +7,7 @@ import socket
 from urllib.parse import urlsplit
 
 from autommlab.common.errors import JobError, TrainingError
+from autommlab.common.storage import shown_uri
 
 #: Seconds for a head that is there; one that is not answers nothing at all.
 TIMEOUT_S = 5.0
@@ -24,16 +25,17 @@ def require_ray(address: str) -> None:
     """
     if address in _WORDS:
         return
+    shown = shown_uri(address)  # an environment variable may name one with a password
     if "://" in address.removeprefix(_CLIENT):
         raise TrainingError(
-            f"{address!r} is the address of a job server, not of a Ray head: give HOST:6379, as `ray start --head` "
-            f"shows it, or send it there: autommlab submit ... --address {address} (other commands: ray job submit "
-            f"--address {address} -- autommlab ...)"
+            f"{shown!r} is the address of a job server, not of a Ray head: give HOST:6379, as `ray start --head` "
+            f"shows it, or send it there: autommlab submit ... --address {shown} (other commands: ray job submit "
+            f"--address {shown} -- autommlab ...)"
         )
     problem = _silence(address.removeprefix(_CLIENT), None)
     if problem:
         raise TrainingError(
-            f"no Ray answers at {address!r} ({problem}). An address is HOST:PORT of a head, as `ray start --head` "
+            f"no Ray answers at {shown!r} ({problem}). An address is HOST:PORT of a head, as `ray start --head` "
             "shows it"
         )
 
@@ -53,7 +55,7 @@ def require_job_server(address: str) -> None:
         problem = _silence(rest.split("/")[0], {"http": 80, "https": 443}.get(scheme))
     if problem:
         raise JobError(
-            f"no Ray job server answers at {address!r} ({problem}). Its address is http://HOST:{_JOB_SERVER_PORT}, as "
+            f"no Ray job server answers at {shown_uri(address)!r} ({problem}). Its address is http://HOST:{_JOB_SERVER_PORT}, as "
             "`ray start --head` shows it for the dashboard"
         )
 

@@ -16,6 +16,7 @@ from autommlab import settings
 from autommlab.common.errors import JobError, unknown
 from autommlab.common.ray_address import require_job_server, use_token_file
 from autommlab.common.signing import TRUST_VARIABLE, trusts_all
+from autommlab.common.storage import shown_uri
 from autommlab.jobs.entrypoint import PARSE_FILE, JobPlan
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Jobs:
         if named is not None:
             require_job_server(named)
         use_token_file()
-        silence = f"no Ray job server answers at {named or 'the default address'}"
+        silence = f"no Ray job server answers at {shown_uri(named) if named else 'the default address'}"
         with _errors(silence), _asked_for(address):
             self.client: JobSubmissionClient = JobSubmissionClient(address)
 

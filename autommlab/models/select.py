@@ -212,10 +212,10 @@ class _Search:
         from autommlab.models.weights_fit import with_fit
 
         found = resolve(entry, given)
-        if found.kind != "file":
+        if found.kind == "none":
             return found
         found = with_fit(found, entry, self.bag, self.input_size)
-        self.events.emit("note", "model", f"weights: {found.reason}")
+        self.events.emit("note", "model", f"{found.fit} start from pretrained weights ({found.kind}: {found.source})")
         return found
 
     def runners_up(self) -> tuple[str, ...]:
@@ -238,9 +238,8 @@ class _Search:
         if pretrained.kind == "none":
             told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")
         else:
-            told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}).")
-        if pretrained.kind == "file":
-            told.append(f"Of these, {pretrained.reason}.")
+            filled = f", which fill {pretrained.fit}" if pretrained.fit else ""
+            told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}){filled}.")
         told.append(f"Measured at {width}x{height} on {measured.device}: {measured_figures(measured)}.")
         if self.limits:
             told.append(f"It holds {' and '.join(str(limit) for limit in self.limits)}.")

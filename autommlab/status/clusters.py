@@ -10,6 +10,7 @@ from typing import Any
 from autommlab.common.errors import TrainingError
 from autommlab.common.private_folder import authenticated, token_of
 from autommlab.common.ray_address import TIMEOUT_S, require_ray, use_token_file
+from autommlab.common.storage import shown_uri
 from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus, ServiceStatus
 
 #: Ray's own patience with a head that accepts connections and does not answer, 30 s by default; read at its import.
@@ -129,7 +130,7 @@ def service_status() -> ServiceStatus:
         named = os.environ.get(URL_VARIABLE)
         state = None if named else read_state(service_folder())
         if named:
-            return ServiceStatus(state="does not answer", url=named)
+            return ServiceStatus(state="does not answer", url=shown_uri(named))
         if state is None:
             return ServiceStatus(state="down")
         why = state.error or (f"{state.phase}, does not answer" if state.alive else "its process is gone")
