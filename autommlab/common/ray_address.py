@@ -55,8 +55,8 @@ def require_job_server(address: str) -> None:
         problem = _silence(rest.split("/")[0], {"http": 80, "https": 443}.get(scheme))
     if problem:
         raise JobError(
-            f"no Ray job server answers at {shown_uri(address)!r} ({problem}). Its address is http://HOST:{_JOB_SERVER_PORT}, as "
-            "`ray start --head` shows it for the dashboard"
+            f"no Ray job server answers at {shown_uri(address)!r} ({problem}). Its address is "
+            f"http://HOST:{_JOB_SERVER_PORT}, as `ray start --head` shows it for the dashboard"
         )
 
 

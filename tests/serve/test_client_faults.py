@@ -138,7 +138,8 @@ SECRET = "wJalrXUtnFEMI"  # noqa: S105 - made up
 
 
 @pytest.mark.parametrize(
-    "url", [f"http://me:{SECRET}@127.0.0.1:9", f"https://{SECRET}@127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={SECRET}"]
+    "url",
+    [f"http://me:{SECRET}@127.0.0.1:9", f"https://{SECRET}@127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={SECRET}"],
 )
 def test_a_secret_in_the_address_is_refused_and_never_shown(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -147,7 +148,13 @@ def test_a_secret_in_the_address_is_refused_and_never_shown(
         ServiceClient(url)
     assert SECRET not in str(told.value)
     environment = {**os.environ, URL_VARIABLE: url, "AUTOMMLAB_HOME": str(tmp_path)}
-    for words in (["status"], ["status", "--json"], ["serve", "status"], ["serve", "chat", "hello"], ["understand", "x"]):
+    for words in (
+        ["status"],
+        ["status", "--json"],
+        ["serve", "status"],
+        ["serve", "chat", "hello"],
+        ["understand", "x"],
+    ):
         line = [sys.executable, "-m", "autommlab", *words]
         done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=120)
         assert done.returncode != 70, done.stderr
