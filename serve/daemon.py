@@ -22,8 +22,10 @@ from typing import NoReturn
 
 import psutil
 
+from autommlab.common.errors import AutoMMLabError
 from autommlab.common.placement import resources_of_node
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
+from autommlab.common.ray_address import send_token_if_asked
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
@@ -230,8 +232,9 @@ def _connect(address: str) -> None:
     import ray
 
     try:
+        send_token_if_asked(address)  # for the life of this process
         ray.init(address=address, log_to_driver=True)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError, AutoMMLabError, ray.exceptions.RayError) as error:
         raise ServiceStartError(f"cannot connect to Ray at {address}: {error}") from error
 
 
