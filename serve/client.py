@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from autommlab.common.storage import shown_uri
 from serve.errors import ServiceNonsense, ServiceRefused, ServiceSettingsError, ServiceTimeout, ServiceUnreachable
@@ -241,21 +242,26 @@ class ServiceClient:
     def _no_models(self, answered: Any) -> ServiceNonsense:
         return ServiceNonsense(f"{self.url} answered {str(answered)[:200]!r} instead of a list of models")
 
+    def _require_address(self) -> None:
+        """Refuse what the library would raise errors of another library for."""
+        try:
+            _ = urlsplit(self.url).port
+        except ValueError as error:
+            raise ServiceUnreachable(f"{self.url} is no address: {error}") from error
+
     def _timed(self, api: OpenAI, timeout_s: float | None = None) -> OpenAI:
         return api.with_options(timeout=timeout_s or self.timeout_s)
 
     def _call(self, ask: Any) -> Any:
-        import httpx
         import openai
 
+        self._require_address()
         try:
             if self._connection is None:
                 # The library insists on a key; one that asks for none ignores it.
                 key = self.api_key or "none"
                 self._connection = openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
             return ask(self._connection)
-        except httpx.InvalidURL as error:
-            raise ServiceUnreachable(f"{self.url} is no address: {error}") from error
         except openai.APITimeoutError as error:
             raise ServiceTimeout(f"{self.url} gave no answer in time") from error
         except openai.APIConnectionError as error:

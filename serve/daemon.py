@@ -104,8 +104,11 @@ class _Start:
             if self.settings.ray_address is None:
                 self._watch()
         except Exception as error:
-            traceback.print_exc()
             reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, ServiceError):
+                print(reason, flush=True)
+            else:
+                traceback.print_exc()
             write_state(folder, self.state.model_copy(update={"phase": Phase.FAILED, "error": reason}))
             sys.exit(1)
         finally:
@@ -276,7 +279,8 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServiceStartError(
-                f"port {port} of {host} cannot be used ({error.strerror}): choose another with --port, or 0 for any"
+                f"port {port} of {host} cannot be used ({error.strerror}), perhaps for another user's service: "
+                "`autommlab serve up --port 0` takes any free one"
             ) from error
 
 

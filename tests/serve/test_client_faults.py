@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from autommlab.common.errors import SearcherError
+from autommlab.status.clusters import service_status
 from searchers.llm.hpo_llama import service_client
 from serve.client import Sampling, ServiceClient
 from serve.errors import (
@@ -21,6 +22,7 @@ from serve.errors import (
     ServiceNonsense,
     ServiceRefused,
     ServiceSettingsError,
+    ServiceStartError,
     ServiceTimeout,
     ServiceUnreachable,
 )
@@ -147,21 +149,23 @@ def test_a_secret_in_the_address_is_refused_and_never_shown(
     with pytest.raises(ServiceSettingsError, match=f"carries a secret.*{KEY_VARIABLE}") as told:
         ServiceClient(url)
     assert SECRET not in str(told.value)
+    monkeypatch.setenv(URL_VARIABLE, url)
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
+    with pytest.raises(SearcherError, match="carries a secret"):
+        service_client("hpo-llama", None, 1.0)
+    with pytest.raises(ServiceStartError, match="carries a secret"):
+        ensure_service()
+    assert SECRET not in service_status().model_dump_json()
+
+
+def test_no_command_shows_it(tmp_path: Path) -> None:
+    url = f"http://me:{SECRET}@127.0.0.1:9"
     environment = {**os.environ, URL_VARIABLE: url, "AUTOMMLAB_HOME": str(tmp_path)}
-    for words in (
-        ["status"],
-        ["status", "--json"],
-        ["serve", "status"],
-        ["serve", "chat", "hello"],
-        ["understand", "x"],
-    ):
+    for words in (["status"], ["serve", "chat", "hello"], ["understand", "find cats"]):
         line = [sys.executable, "-m", "autommlab", *words]
         done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=120)
         assert done.returncode != 70, done.stderr
         assert SECRET not in done.stdout + done.stderr, words
-    monkeypatch.setenv(URL_VARIABLE, url)
-    with pytest.raises(SearcherError, match="carries a secret"):
-        service_client("hpo-llama", None, 1.0)
 
 
 def test_what_is_no_address_at_all_is_told() -> None:
