@@ -13,13 +13,14 @@ from autommlab import settings
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import TrainingError
 from autommlab.common.placement import resources_of_node
+from autommlab.common.private_folder import restore_variables
 from autommlab.common.private_ray import (
     own_signal_handlers,
     prepare_ray_environment,
     start_private_ray,
     stop_private_ray,
 )
-from autommlab.common.ray_address import require_ray
+from autommlab.common.ray_address import HOW_TO_AUTHENTICATE, require_ray, send_token_if_asked
 
 #: Ray namespace of every driver that runs studies, followed by its priority: so they know of each other.
 _NAMESPACE = "autommlab-study-"
@@ -35,7 +36,7 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
         priority: weight of this session's studies against those of others on the cluster, at least 1.
 
     Raises:
-        TrainingError: no Ray answers at that address.
+        TrainingError: no Ray answers at that address, or it asks for another token than the user's.
     """
     prepare_ray_environment()
     keep_bytecode(home() / "bytecode")
@@ -44,18 +45,23 @@ def ray_session(address: str | None = None, *, priority: int = 1) -> Iterator[No
     if ray.is_initialized():
         yield
         return
+    target = address or os.environ.get("RAY_ADDRESS")
+    kept: dict[str, str | None] = {}
     try:
-        _connect(address or os.environ.get("RAY_ADDRESS"), priority)
+        if target:
+            require_ray(target)
+            kept = send_token_if_asked(target)
+        _connect(target, priority)
         yield
     finally:
         stop_private_ray()  # also one that was being started when a signal came
+        if kept:
+            restore_variables(kept)
 
 
 def _connect(target: str | None, priority: int) -> None:
     import ray
 
-    if target:
-        require_ray(target)
     try:
         if target:
             name = f"{_NAMESPACE}{priority}"
@@ -63,6 +69,10 @@ def _connect(target: str | None, priority: int) -> None:
                 ray.init(address=target, namespace=name, log_to_driver=False, logging_level=logging.ERROR)
         else:
             start_private_ray(resources=resources_of_node(settings.trial_resource()))
+    except ray.exceptions.AuthenticationError as error:
+        raise TrainingError(
+            f"the Ray at {target} asks for another token than this machine has. {HOW_TO_AUTHENTICATE}"
+        ) from error
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise TrainingError(
             f"cannot connect to Ray at {target or 'this machine'}: {error}. Check the address, start a cluster "

@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from serve.errors import ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
+from autommlab.common.storage import shown_uri
+from serve.errors import ServiceNonsense, ServiceRefused, ServiceSettingsError, ServiceTimeout, ServiceUnreachable
 from serve.settings import KEY_VARIABLE, service_folder
 from serve.state import service_key
 
@@ -105,12 +107,20 @@ class ServiceClient:
     """A connection to one service; can be shared by threads, and pickled, but a pickle holds no key.
 
     Args:
-        url: base address, with or without "/v1".
+        url: base address, with or without "/v1"; without a secret, for it is shown and stored.
         api_key: what the service asks for, if anything.
         timeout_s: longest wait for a complete answer.
+
+    Raises:
+        ServiceSettingsError: a secret in the address; the text does not repeat it.
     """
 
     def __init__(self, url: str, *, api_key: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        if shown_uri(url) != url:
+            raise ServiceSettingsError(
+                f"the address of the LLM service, {shown_uri(url)}, carries a secret, and an address is shown and "
+                f"stored. Give the service's key in {KEY_VARIABLE} instead, and change the secret"
+            )
         self.url = url.rstrip("/").removesuffix("/v1")
         self.api_key = api_key
         self.timeout_s = timeout_s
@@ -232,16 +242,25 @@ class ServiceClient:
     def _no_models(self, answered: Any) -> ServiceNonsense:
         return ServiceNonsense(f"{self.url} answered {str(answered)[:200]!r} instead of a list of models")
 
+    def _require_address(self) -> None:
+        """Refuse what the library would raise errors of another library for."""
+        try:
+            _ = urlsplit(self.url).port
+        except ValueError as error:
+            raise ServiceUnreachable(f"{self.url} is no address: {error}") from error
+
     def _timed(self, api: OpenAI, timeout_s: float | None = None) -> OpenAI:
         return api.with_options(timeout=timeout_s or self.timeout_s)
 
     def _call(self, ask: Any) -> Any:
         import openai
 
-        if self._connection is None:
-            # The library insists on a key; one that asks for none ignores it.
-            self._connection = openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.api_key or "none", max_retries=0)
+        self._require_address()
         try:
+            if self._connection is None:
+                # The library insists on a key; one that asks for none ignores it.
+                key = self.api_key or "none"
+                self._connection = openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
             return ask(self._connection)
         except openai.APITimeoutError as error:
             raise ServiceTimeout(f"{self.url} gave no answer in time") from error

@@ -22,8 +22,10 @@ from typing import NoReturn
 
 import psutil
 
+from autommlab.common.errors import AutoMMLabError
 from autommlab.common.placement import resources_of_node
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
+from autommlab.common.ray_address import send_token_if_asked
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
@@ -102,8 +104,11 @@ class _Start:
             if self.settings.ray_address is None:
                 self._watch()
         except Exception as error:
-            traceback.print_exc()
             reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, ServiceError):
+                print(reason, flush=True)
+            else:
+                traceback.print_exc()
             write_state(folder, self.state.model_copy(update={"phase": Phase.FAILED, "error": reason}))
             sys.exit(1)
         finally:
@@ -230,8 +235,9 @@ def _connect(address: str) -> None:
     import ray
 
     try:
+        send_token_if_asked(address)  # for the life of this process
         ray.init(address=address, log_to_driver=True)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError, AutoMMLabError, ray.exceptions.RayError) as error:
         raise ServiceStartError(f"cannot connect to Ray at {address}: {error}") from error
 
 
@@ -273,7 +279,8 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServiceStartError(
-                f"port {port} of {host} cannot be used ({error.strerror}): choose another with --port, or 0 for any"
+                f"port {port} of {host} cannot be used ({error.strerror}), perhaps for another user's service: "
+                "`autommlab serve up --port 0` takes any free one"
             ) from error
 
 

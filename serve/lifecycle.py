@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -40,6 +41,8 @@ from serve.state import (
 )
 
 _POLL_S = 0.2
+#: What a start writes into its log by itself.
+_PHASE_LINE = re.compile(rf"\d\d:\d\d:\d\d ({'|'.join(Phase)})")
 _KEY_BYTES = 32
 #: Seconds that the background process gets to write its first state.
 _SPAWN_TIMEOUT_S = 60.0
@@ -262,4 +265,6 @@ def _ask(url: str, api_key: str | None) -> ServiceAddress:
 
 def _with_log(reason: str, folder: Path) -> str:
     tail = log_tail(folder)
+    if all(_PHASE_LINE.fullmatch(line) or line in reason for line in tail.splitlines()):
+        return reason  # it ended before anything else could write into the log
     return f"{reason}\nEnd of {folder / LOG_FILE}:\n{tail}" if tail else reason

@@ -22,6 +22,9 @@ CARRIERS = {
     f"abfs://box@account/x?sig={SECRET}": "abfs://box@account/x?sig=***",
     f"hdfs://me:{SECRET}@host:8020/x": "hdfs://***@host:8020/x",
     f"gs://bucket/x?API_KEY={SECRET}": "gs://bucket/x?API_KEY=***",
+    f"http://me:{SECRET.replace('/', '-')}@host:8473/v1": "http://***@host:8473/v1",
+    f"https://{SECRET.replace('/', '-')}@host/v1": "https://***@host/v1",
+    f"https://host/v1?key={SECRET}": "https://host/v1?key=***",
 }
 HARMLESS = (
     "s3://bucket/a:b@c",
@@ -30,6 +33,8 @@ HARMLESS = (
     "abfs://container@account.dfs.core.windows.net/x",
     "gs://anonymous@bucket/x",
     "file:///tmp/a%20b/é",
+    "http://host:8473/v1",
+    "https://host/team@work",
 )
 
 

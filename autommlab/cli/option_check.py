@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,7 +11,7 @@ from autommlab.budget import READERS
 from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, unknown
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
-from autommlab.understanding.request import Device, Engine, ModelRequest
+from autommlab.understanding.request import Device, Engine, ModelPart, ModelRequest
 from autommlab.understanding.text import clean
 
 #: Of NumPy, which all toolboxes seed.
@@ -31,6 +32,7 @@ def check_options(options: RunOptions, address: str | None = None, problems: Seq
     checks = (
         lambda: _request(options),
         lambda: _data(options),
+        lambda: _model(options),
         lambda: _weights(options),
         lambda: _address(address),
     )
@@ -114,6 +116,21 @@ def _data(options: RunOptions) -> None:
         from autommlab.data.bag_choice import require_known
 
         require_known(options.data)
+
+
+def _model(options: RunOptions) -> None:
+    """The model that will be trained is one of the zoo, and for the task where that is known already."""
+    from autommlab.models.names import require_known
+
+    parsed: ModelPart | None = None
+    if options.parse is not None:
+        with contextlib.suppress(RequestError):  # `_request` tells of it
+            parsed = ModelRequest.read(options.parse).model
+    task = Task(options.task) if options.task in list(Task) else parsed.task if parsed else None
+    if options.model is not None:
+        require_known(options.model, task)
+    elif parsed and parsed.specific_model.lower() != "none" and task is parsed.task:
+        require_known(parsed.specific_model, task)
 
 
 def _weights(options: RunOptions) -> None:

@@ -53,8 +53,11 @@ def status_command(
 def _show_cluster(cluster: ClusterStatus) -> None:
     from rich.table import Table
 
-    from autommlab.cli.shared import print_table
+    from autommlab.cli.shared import print_table, say
 
+    if cluster.problem:
+        say(f"Ray at {cluster.address}: {cluster.problem}")
+        return
     nodes = Table("node", "state", "CPUs used", "GPUs used", "for", title=f"Ray at {cluster.address}")
     for node in cluster.nodes:
         nodes.add_row(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import os
 import socket
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from autommlab.common.errors import JobError, TrainingError
+from autommlab.common.errors import AutoMMLabError, JobError, TrainingError
+from autommlab.common.private_folder import restore_variables, token_of
+from autommlab.common.storage import shown_uri
 
 #: Seconds for a head that is there; one that is not answers nothing at all.
 TIMEOUT_S = 5.0
@@ -14,6 +18,14 @@ TIMEOUT_S = 5.0
 _WORDS = ("auto", "local")
 _CLIENT = "ray://"
 _JOB_SERVER_PORT = 8265
+_MODE = "RAY_AUTH_MODE"
+#: What to do where a cluster asks for another token than this machine has, or where it has none.
+HOW_TO_AUTHENTICATE = (
+    "Put the cluster's own into ~/.ray/auth_token (`ray get-auth-token` on its head shows it), or set "
+    "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+)
+#: A call without an argument and an effect, of a head and of its server for ray:// addresses.
+_HEAD_CALL, _CLIENT_CALL = "/ray.rpc.NodeInfoGcsService/GetClusterId", "/ray.rpc.RayletDriver/ClusterInfo"
 
 
 def require_ray(address: str) -> None:
@@ -24,16 +36,17 @@ def require_ray(address: str) -> None:
     """
     if address in _WORDS:
         return
+    shown = shown_uri(address)  # an environment variable may name one with a password
     if "://" in address.removeprefix(_CLIENT):
         raise TrainingError(
-            f"{address!r} is the address of a job server, not of a Ray head: give HOST:6379, as `ray start --head` "
-            f"shows it, or send it there: autommlab submit ... --address {address} (other commands: ray job submit "
-            f"--address {address} -- autommlab ...)"
+            f"{shown!r} is the address of a job server, not of a Ray head: give HOST:6379, as `ray start --head` "
+            f"shows it, or send it there: autommlab submit ... --address {shown} (other commands: ray job submit "
+            f"--address {shown} -- autommlab ...)"
         )
     problem = _silence(address.removeprefix(_CLIENT), None)
     if problem:
         raise TrainingError(
-            f"no Ray answers at {address!r} ({problem}). An address is HOST:PORT of a head, as `ray start --head` "
+            f"no Ray answers at {shown!r} ({problem}). An address is HOST:PORT of a head, as `ray start --head` "
             "shows it"
         )
 
@@ -53,20 +66,86 @@ def require_job_server(address: str) -> None:
         problem = _silence(rest.split("/")[0], {"http": 80, "https": 443}.get(scheme))
     if problem:
         raise JobError(
-            f"no Ray job server answers at {address!r} ({problem}). Its address is http://HOST:{_JOB_SERVER_PORT}, as "
-            "`ray start --head` shows it for the dashboard"
+            f"no Ray job server answers at {shown_uri(address)!r} ({problem}). Its address is "
+            f"http://HOST:{_JOB_SERVER_PORT}, as `ray start --head` shows it for the dashboard"
         )
 
 
-def use_token_file() -> None:
-    """Let Ray's clients in this process send the token in Ray's own file, as its command line does.
+def send_token_if_asked(head: str, error: type[AutoMMLabError] = TrainingError) -> dict[str, str | None]:
+    """Let Ray's clients in this process send the user's token, if the head asks for one.
 
-    Ray leaves one there after its first start, and then asks for it; RAY_AUTH_MODE, if set, still decides.
+    Ray leaves a token in ~/.ray/auth_token after any first start, so the file alone says nothing: a cluster that asks
+    for none cannot be joined with it. The head itself is asked. RAY_AUTH_MODE, if set, decides instead.
+
+    Args:
+        head: any form of address.
+        error: raised where no token is at hand.
+
+    Returns:
+        Ray's variables as they were, for `restore_variables`; {} where nothing was changed.
     """
-    from ray._private.authentication import authentication_token_setup as setup
+    if _MODE in os.environ or not asks_for_token(head):
+        return {}
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
-    logging.getLogger(setup.__name__).setLevel(logging.ERROR)  # tells of it at each call
-    setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    if not AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
+        raise error(f"the Ray at {shown_uri(head)} asks for a token, and there is none. {HOW_TO_AUTHENTICATE}")
+    restore_variables({_MODE: "token"})
+    return {_MODE: None}
+
+
+@contextlib.contextmanager
+def token_where_asked(head: str) -> Iterator[None]:
+    """Inside the block `send_token_if_asked` holds.
+
+    Raises:
+        TrainingError: the head asks for a token, and none is at hand.
+    """
+    kept = send_token_if_asked(head)
+    try:
+        yield
+    finally:
+        if kept:
+            restore_variables(kept)
+
+
+def asks_for_token(head: str) -> bool:
+    """Whether a head or a job server at any form of address refuses who brings no token; False where nobody answers."""
+    if head in _WORDS:
+        here = heads_here()
+        return len(here) == 1 and _head_asks(here[0])
+    return _job_server_asks(head) if head.startswith(("http://", "https://")) else _head_asks(head)
+
+
+def heads_here() -> list[str]:
+    """HOST:PORT of the Rays on this machine that answer, without the private ones of runs and of the LLM service."""
+    from ray._private.services import find_gcs_addresses
+
+    find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]
+    return [each for each in sorted(find_gcs_addresses()) if token_of(each) is None and _silence(each, None) is None]
+
+
+def _job_server_asks(address: str) -> bool:
+    import requests
+
+    try:
+        answer = requests.get(f"{address.rstrip('/')}/api/authentication_mode", timeout=TIMEOUT_S)
+        return bool(answer.json()["authentication_mode"] == "token")
+    except (requests.RequestException, ValueError, KeyError, TypeError):  # an older Ray, or something else
+        return False
+
+
+def _head_asks(address: str) -> bool:
+    # Ray's own client would do, but prints a line of its C++ part for the refusal.
+    import grpc
+
+    call = _CLIENT_CALL if address.startswith(_CLIENT) else _HEAD_CALL
+    with grpc.insecure_channel(address.removeprefix(_CLIENT)) as channel:
+        try:
+            channel.unary_unary(call)(b"", timeout=TIMEOUT_S)
+        except grpc.RpcError as refusal:
+            return bool(refusal.code() is grpc.StatusCode.UNAUTHENTICATED)
+    return False
 
 
 def _silence(host_and_port: str, usual_port: int | None) -> str | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 #: Names of options after "?" whose values are secrets, and what such a value is shown as.
 _SECRET_OPTION = re.compile(r"(?i)secret|passw|token|key|credential|signature|^sig$|^sas$")
 _HIDDEN = "***"
+_WEB = ("http", "https")
 #: What comes before an "@" in a path: that is no login.
 _HOST_AND_PORT = re.compile(r"[^/:]*:\d+/")
 _INSTEAD = (
@@ -77,7 +78,9 @@ def shown_uri(uri: str) -> str:
     address, question, query = uri.partition("?")
     scheme, mark, rest = address.partition("://")
     login, at, host = rest.rpartition("@")  # the last: a key that was not percent-encoded holds "/" and "@"
-    if at and ":" in login.partition("/")[0] and not _HOST_AND_PORT.match(login):
+    # Of a web address a name alone may be the secret; elsewhere it names a container ("abfs://BOX@ACCOUNT").
+    named = ":" in login.partition("/")[0] or (scheme.lower() in _WEB and "/" not in login)
+    if at and named and not _HOST_AND_PORT.match(login):
         address = f"{scheme}{mark}{_HIDDEN}@{host}"
     return f"{address}{question}{_shown_query(query)}"
 

@@ -67,7 +67,7 @@ def refusal(url: str) -> str:
     origin = f"{parts.scheme}://{parts.netloc}"
     if origin not in trusted_origins() and not (mirror.netloc and origin == f"{mirror.scheme}://{mirror.netloc}"):
         return (
-            f"weights are fetched from {', '.join(trusted_origins())} only, not from {url!r} (more in "
+            f"weights are fetched from {', '.join(map(shown_uri, trusted_origins()))} only, not from {url!r} (more in "
             f"{ORIGINS_VARIABLE})"
         )
     if _HASH.search(parts.path) is None:

@@ -14,7 +14,7 @@ OTHER = "other"
 _BACKGROUND = "background"
 #: Classes of an embedded set that stand against a single object; more would only take time to draw.
 _EMBEDDED_OTHERS = 8
-_SAME = frozenset({"exact", "plural", "alias", "initials", "synonym"})
+_SAME = frozenset({"exact", "plural", "alias", "initials", "order", "synonym"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,7 @@ _WORDS = {
     "plural": "plural",
     "alias": "other name",
     "initials": "initials",
+    "order": "same words in another order",
     "synonym": "same meaning",
     "hypernym": "a kind of it",
     "near": "near: only the nearest class, check that it is meant",

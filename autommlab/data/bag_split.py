@@ -95,6 +95,11 @@ def capped(
         notes.append(
             "The budget caps " + ", ".join(f"{split} at {len(final[split])} images" for split in reached) + "."
         )
+    if empty := sum(not item.labels for items in final.values() for item in items):
+        notes.append(
+            f"{empty} images show no object that is asked for and teach what is none; a split has at most "
+            f"{NEGATIVE_SHARE:.0%} of such images."
+        )
     return final
 
 

@@ -11,15 +11,15 @@ from typing import Literal, get_args
 
 from rapidfuzz import fuzz
 
-from autommlab.data.names import alternatives, head, initials_of, plain_name, plural_of, same, singular
+from autommlab.data.names import alternatives, head, initials_of, plain_name, plural_of, same, same_words, singular
 from autommlab.data.senses import PERSON, ClassSenses, noun_senses
 from autommlab.data.wordnet import Synset, WordNet, wordnet
 from autommlab.tasks import Task
 
-Kind = Literal["exact", "plural", "alias", "initials", "synonym", "hypernym", "near"]
+Kind = Literal["exact", "plural", "alias", "initials", "order", "synonym", "hypernym", "near"]
 _ORDER: dict[str, int] = {kind: rank for rank, kind in enumerate(get_args(Kind))}
 #: Kinds under which class and object are the same thing.
-_SAME_THING = frozenset({"exact", "plural", "alias", "initials", "synonym"})
+_SAME_THING = frozenset({"exact", "plural", "alias", "initials", "order", "synonym"})
 #: Names of the class of a mask that stands for "none of the others".
 BACKGROUND = frozenset({"background", "bg", "unlabeled", "unlabelled", "void"})
 #: What people say and WordNet 3.0 does not know (or only under a rarer meaning): same thing.
@@ -82,7 +82,7 @@ class Match:
     repeated: dict[str, str] = field(default_factory=dict)
 
     def worst(self) -> int:
-        """Rank of the weakest kind used: 0 all exact ... 6 something only near; 7 nothing matched."""
+        """Rank of the weakest kind used: 0 all exact ... 7 something only near; 8 nothing matched."""
         ranks = [min(_ORDER[c.kind] for c in found) for found in self.targets.values()]
         return max(ranks, default=len(_ORDER))
 
@@ -148,7 +148,9 @@ class _Matcher:
             return "plural"
         if any(same(name, other) or plural_of(name, other) for other in others):
             return "alias"
-        return "initials" if initials_of(name, first) else None
+        if initials_of(name, first):
+            return "initials"
+        return "order" if any(same_words(name, other) for other in (first, *others)) else None
 
     def _kinds_of(self, spelt: Sequence[SourceClass]) -> list[SourceClass]:
         """Further classes that are kinds of a class found by its name ("parrot" beside "bird")."""

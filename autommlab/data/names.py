@@ -64,6 +64,12 @@ def same(one: str, other: str) -> bool:
     return one.replace(" ", "") == other.replace(" ", "")
 
 
+def same_words(one: str, other: str) -> bool:
+    """Whether two plain names hold the same words in another order ("healthy tomato", "tomato healthy")."""
+    first, second = one.split(), other.split()
+    return len(first) == len(second) > 1 and sorted(map(singular, first)) == sorted(map(singular, second))
+
+
 def head(name: str) -> str:
     """The noun that a compound is a kind of: its last word, or the one before " of ", " with " ..."""
     core = re.split(r" (?:of|with|in|on|for|from|at) ", name, maxsplit=1)[0]

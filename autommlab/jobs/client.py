@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from autommlab import settings
 from autommlab.common.errors import JobError, unknown
-from autommlab.common.ray_address import require_job_server, use_token_file
+from autommlab.common.ray_address import HOW_TO_AUTHENTICATE, heads_here, require_job_server, send_token_if_asked
 from autommlab.common.signing import TRUST_VARIABLE, trusts_all
+from autommlab.common.storage import shown_uri
 from autommlab.jobs.entrypoint import JobPlan
 
 if TYPE_CHECKING:
@@ -47,13 +48,11 @@ class Jobs:
         self.address = address
         for name in ("ray.dashboard", "ray._private.runtime_env"):  # told of every upload otherwise
             logging.getLogger(name).setLevel(logging.WARNING)
-        named = address or next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), None)
-        if named is not None:
-            require_job_server(named)
-        use_token_file()
-        silence = f"no Ray job server answers at {named or 'the default address'}"
-        with _errors(silence), _asked_for(address):
-            self.client: JobSubmissionClient = JobSubmissionClient(address)
+        named = address or next((os.environ[name] for name in _VARIABLES if os.environ.get(name)), None) or _only_here()
+        require_job_server(named)
+        send_token_if_asked(named, JobError)
+        with _errors(f"no Ray job server answers at {shown_uri(named)}"), _asked_for(named):
+            self.client: JobSubmissionClient = JobSubmissionClient(named)
 
     def submit(self, plan: JobPlan) -> None:
         """Start the job; its files go with it.
@@ -134,6 +133,25 @@ class Jobs:
         return " ".join(["autommlab", *words, *(["--address", self.address] if self.address else [])])
 
 
+def _only_here() -> str:
+    """The head of the only Ray on this machine.
+
+    Raises:
+        JobError: there is none, or there are several.
+    """
+    found = heads_here()
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise JobError(
+            f"{len(found)} Rays run on this machine: {', '.join(found)}. Name one with --address; `autommlab status` "
+            "shows what runs on each"
+        )
+    raise JobError(
+        "no Ray runs on this machine. Name a cluster with --address http://HOST:8265, or start one with `ray up`"
+    )
+
+
 @contextlib.contextmanager
 def _asked_for(address: str | None) -> Iterator[None]:
     """Inside the block Ray's client takes this address; else RAY_ADDRESS would win over what was asked for."""
@@ -153,15 +171,14 @@ def _asked_for(address: str | None) -> Iterator[None]:
 def _errors(what: str) -> Iterator[None]:
     """Ray's client raises RuntimeError for every refusal and lets errors of the connection through."""
     import requests
-    from ray.exceptions import RayError
+    from ray.exceptions import AuthenticationError, RayError
 
     try:
         yield
-    except RayError as error:  # its own text is about tokens in general, over several paragraphs
+    except AuthenticationError as error:  # its own text is about tokens in general, over several paragraphs
         raise JobError(
             f"{what}: {str(error).strip().partition(chr(10))[0]}. The cluster asks for another token than this machine "
-            "has: put its token into ~/.ray/auth_token, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+            f"has. {HOW_TO_AUTHENTICATE}"
         ) from error
-    except (RuntimeError, ConnectionError, ValueError, requests.RequestException) as error:
-        hint = "" if os.environ.get("RAY_AUTH_MODE") else "; a cluster with tokens needs RAY_AUTH_MODE=token"
-        raise JobError(f"{what}: {str(error).strip()}. Check --address{hint}") from error
+    except (RuntimeError, ConnectionError, ValueError, RayError, requests.RequestException) as error:
+        raise JobError(f"{what}: {str(error).strip()}. Check --address") from error

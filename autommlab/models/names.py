@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from rapidfuzz import fuzz
 
@@ -70,16 +71,48 @@ def find_models(name: str, task: Task, limit: int = 5) -> list[NameMatch]:
         ModelError: no model of the task is called like that; the nearest titles are named.
     """
     matches = _ranked(name, task)
-    if not matches or matches[0].similarity < THRESHOLD:
-        resembling = matches and matches[0].similarity > _RESEMBLING
-        titles = dict.fromkeys(match.entry.title for match in matches)
-        close = list(titles)[:3] if resembling else nearest(name, titles)
-        hint = f" Nearest: {', '.join(close)}." if close else ""
+    found = [match for match in matches if match.similarity >= THRESHOLD]
+    if not found:
         raise ModelError(
-            f"unknown {task} model {name!r}.{hint} `autommlab models list --task {task}` shows all "
+            f"unknown {task} model {name!r}.{_near(name, matches)} `autommlab models list --task {task}` shows all "
             f"{len(zoo.entries(task))}; leave the name out to let the system choose."
         )
-    return [match for match in matches if match.similarity >= THRESHOLD][:limit]
+    return found[:limit]
+
+
+def require_known(name: str, task: Task | None) -> None:
+    """Check a written name before there is any data.
+
+    Args:
+        name: as a person writes it.
+        task: what the model is for; None = not known yet, a model for any task will do.
+
+    Raises:
+        ModelError: no model is called like that; says for which tasks there is one, or the nearest titles.
+    """
+    ranked = {each: _ranked(name, each) for each in Task}
+    fitting = [each for each, matches in ranked.items() if matches and matches[0].similarity >= THRESHOLD]
+    if task in fitting or (task is None and fitting):
+        return
+    if fitting:
+        raise ModelError(
+            f"{name!r} is a model for {' and '.join(fitting)}, the task is {task}. Name another model (`autommlab "
+            f"models list --task {task}`), or leave the name out to let the system choose."
+        )
+    if task is not None:
+        find_models(name, task)
+    near = _near(name, sorted(chain.from_iterable(ranked.values()), key=lambda match: -match.similarity))
+    raise ModelError(
+        f"unknown model {name!r}.{near} `autommlab models list` shows all; leave the name out to let the system choose."
+    )
+
+
+def _near(name: str, matches: Sequence[NameMatch]) -> str:
+    """A sentence with the titles that are most like a name, of models in the order of similarity; "" for none."""
+    titles = dict.fromkeys(match.entry.title for match in matches)
+    resembling = matches and matches[0].similarity > _RESEMBLING
+    close = list(titles)[:3] if resembling else nearest(name, titles)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
 def _ranked(name: str, task: Task) -> list[NameMatch]:

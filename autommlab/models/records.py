@@ -78,6 +78,7 @@ class Pretrained(BaseModel):
         kind: "package" (an installed package carries the backbone), "file", "url" or "none".
         source: package name, absolute path or URL; "" for none.
         reason: why this, in one sentence (for instance why the URL was not used).
+        fit: how many tensors of the model they fill ("258 of 262 tensors of Net"); "" where nothing is loaded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,6 +86,7 @@ class Pretrained(BaseModel):
     kind: Literal["package", "file", "url", "none"]
     source: str = ""
     reason: str = ""
+    fit: str = ""
 
 
 class ModelChoice(BaseModel):

@@ -260,12 +260,12 @@ class _Search:
         from autommlab.models.weights_fit import with_fit
 
         found = resolve(entry, given)
-        if found.kind not in ("file", "url"):
+        if found.kind == "none":
             return found
         if found.kind == "url" and at_hand(found.source) is None:
             self.events.emit("note", "model", f"fetching {found.source}")
         found = with_fit(found, entry, self.bag, self.input_size, self._tell)
-        self.events.emit("note", "model", f"weights: {found.reason}")
+        self.events.emit("note", "model", f"weights: {found.fit}")
         return found
 
     def runners_up(self) -> tuple[str, ...]:
@@ -293,8 +293,8 @@ class _Search:
             told.append(f"It trains from scratch: {pretrained.reason or 'no pretrained weights at hand'}.")
         else:
             told.append(f"It starts from pretrained weights ({pretrained.kind}: {pretrained.source}).")
-        if pretrained.kind in ("file", "url") and pretrained.reason:
-            told.append(f"Of these, {pretrained.reason}.")
+        if pretrained.fit:
+            told.append(f"Of these, {pretrained.fit}.")
         told.append(f"Measured at {width}x{height} on {measured.device}: {measured_figures(measured)}.")
         if self.limits:
             told.append(f"It holds {' and '.join(str(limit) for limit in self.limits)}.")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Least part of a model's tensors that a file must fill: a backbone does so in every task, a namesake does not.
 _LEAST = 1 / 3
+#: Where the models with a packaged backbone hold it.
+_BACKBONE = "backbone"
 #: Names of new tensors that are told one by one.
 _TOLD = 4
 #: Most models that are built to find the one that a file is of, and how far their parameters may be from the file's.
@@ -49,16 +51,16 @@ class Fit:
     new: tuple[str, ...]
     offered: int
 
-    def in_words(self, title: str) -> str:
+    def in_words(self, title: str, where: str = "file") -> str:
         """For instance "120 of 122 tensors of ResNet-18 are in the file; new: head.fc.bias, head.fc.weight"."""
         shown = ", ".join(self.new[:_TOLD]) + (f" and {len(self.new) - _TOLD} more" if len(self.new) > _TOLD else "")
-        return f"{self.taken} of {self.of} tensors of {title} are in the file" + (f"; new: {shown}" if shown else "")
+        return f"{self.taken} of {self.of} tensors of {title} are in the {where}" + (f"; new: {shown}" if shown else "")
 
 
 def with_fit(
     pretrained: Pretrained, entry: ModelEntry, bag: Bag, input_size: tuple[int, int], tell: Tell | None = None
 ) -> Pretrained:
-    """The same weights with what the model takes of them as their reason; a file of the zoo is fetched for it.
+    """The same weights with what the model takes of them; a file of the zoo is fetched for it.
 
     Args:
         tell: told how far a download is.
@@ -67,17 +69,32 @@ def with_fit(
         ModelError: a file that was given is of another architecture, or one cannot be fetched or read.
         StorageError: there is no room for it.
     """
+    if pretrained.kind == "package":
+        fit = _fit_of_package(pretrained, entry, bag, input_size)
+        return pretrained.model_copy(update={"fit": fit.in_words(entry.title, "package")})
     path = fetched(pretrained.source, tell) if pretrained.kind == "url" else Path(pretrained.source)
     fit = fit_of(path, entry, bag, input_size)
     told = fit.in_words(entry.title)
     if fit.taken < _LEAST * fit.of:
         if pretrained.kind == "url":  # the zoo's own, of an older version of the toolbox
-            return pretrained.model_copy(update={"reason": f"only {told}"})
+            return pretrained.model_copy(update={"fit": f"only {told}"})
         raise ModelError(
-            f"the weights file {pretrained.source} is of another architecture: {told}. Name its model with --model "
-            "(`autommlab models list` shows all), or leave out --weights"
+            f"the weights file {pretrained.source} is of another architecture: {told} are in it with the same shape. "
+            "Name its model with --model (`autommlab models list` shows all), or leave out --weights"
         )
-    return pretrained.model_copy(update={"reason": told})
+    return pretrained.model_copy(update={"fit": told})
+
+
+def _fit_of_package(pretrained: Pretrained, entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Fit:
+    """A package brings a backbone, which the model's own initialisation loads."""
+    config = model_config(
+        entry, classes=bag.classes, keypoints=bag.keypoints, input_size=input_size, pretrained=pretrained
+    )
+    state = {n: v for n, v in build_model(config, name=entry.name).state_dict().items() if v.is_floating_point()}
+    backbone = tensors_of(Path(config.model[_BACKBONE]["init_cfg"]["checkpoint"]))
+    offered = {f"{_BACKBONE}.{name}": value.shape for name, value in backbone.items() if value.is_floating_point()}
+    new = tuple(name for name, value in state.items() if offered.get(name) != value.shape)
+    return Fit(len(state) - len(new), len(state), new, len(offered))
 
 
 def fit_of(path: Path, entry: ModelEntry, bag: Bag, input_size: tuple[int, int]) -> Fit:

@@ -9,7 +9,8 @@ from typing import Any
 
 from autommlab.common.errors import TrainingError
 from autommlab.common.private_folder import authenticated, token_of
-from autommlab.common.ray_address import TIMEOUT_S, require_ray, use_token_file
+from autommlab.common.ray_address import HOW_TO_AUTHENTICATE, TIMEOUT_S, require_ray, token_where_asked
+from autommlab.common.storage import shown_uri
 from autommlab.status.records import ClusterStatus, JobStatus, NodeStatus, ServiceStatus
 
 #: Ray's own patience with a head that accepts connections and does not answer, 30 s by default; read at its import.
@@ -21,47 +22,52 @@ _INTERNAL_NAMESPACE = "_ray_internal"
 
 
 def clusters(address: str | None = None) -> tuple[ClusterStatus, ...]:
-    """The named Ray, or every Ray whose head is on this machine; none is no error.
+    """The named Ray, or every Ray whose head is on this machine; none is no error, nor is one of somebody else.
 
     Args:
         address: HOST:PORT of a head; None = RAY_ADDRESS, without that all heads on this machine.
 
     Raises:
-        TrainingError: no Ray answers at a named address.
+        TrainingError: no Ray answers at a named address, or it asks for another token than the user's.
     """
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     from ray._private.services import find_gcs_addresses
 
-    use_token_file()
     named = address or os.environ.get("RAY_ADDRESS")
     if named and named != "auto":
+        require_ray(named)
         return (_cluster(named),)
     found = []
     find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]
     for each in sorted(find_gcs_addresses()):
         try:
+            require_ray(each)
+        except TrainingError:  # it ended a moment ago
+            continue
+        try:
             with authenticated(token_of(each)):  # a private Ray of a run or the service has a token of its own
                 found.append(_cluster(each))
-        except TrainingError:  # it ended a moment ago, or belongs to somebody else
-            continue
+        except TrainingError as error:
+            found.append(ClusterStatus(address=each, problem=str(error)))
     return tuple(found)
 
 
 def _cluster(address: str) -> ClusterStatus:
-    require_ray(address)
     import ray
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.autoscaler.v2.sdk import get_cluster_status
 
     try:
-        status = get_cluster_status(address, timeout=int(TIMEOUT_S))
-        jobs = _jobs(GcsClient(address=address))
-    except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        with token_where_asked(address):
+            status = get_cluster_status(address, timeout=int(TIMEOUT_S))
+            jobs = _jobs(GcsClient(address=address))
+    except ray.exceptions.AuthenticationError as error:
         raise TrainingError(
-            f"Ray at {address} cannot be asked: {error}. Where the cluster asks for a token, set RAY_AUTH_MODE=token "
-            "and put the token in place (`ray get-auth-token`)"
+            f"the Ray at {address} asks for another token than this machine has. {HOW_TO_AUTHENTICATE}"
         ) from error
+    except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise TrainingError(f"the Ray at {address} cannot be asked: {error}") from error
     up = [_node(node) for node in (*status.active_nodes, *status.idle_nodes)]
     coming = [_node(node) for node in (*status.pending_nodes, *status.failed_nodes)]
     demands = status.resource_demands
@@ -129,7 +135,7 @@ def service_status() -> ServiceStatus:
         named = os.environ.get(URL_VARIABLE)
         state = None if named else read_state(service_folder())
         if named:
-            return ServiceStatus(state="does not answer", url=named)
+            return ServiceStatus(state="does not answer", url=shown_uri(named))
         if state is None:
             return ServiceStatus(state="down")
         why = state.error or (f"{state.phase}, does not answer" if state.alive else "its process is gone")

@@ -55,14 +55,16 @@ class ClusterStatus(BaseModel):
         nodes: those that run, then those that start or have failed.
         waiting: trials, replicas and other work that no node has room for yet.
         jobs: newest first; all that have not ended, and the ended ones that Ray still knows.
+        problem: why it tells nothing, "" if it does.
     """
 
     model_config = ConfigDict(frozen=True)
 
     address: str
-    nodes: tuple[NodeStatus, ...]
-    waiting: int
-    jobs: tuple[JobStatus, ...]
+    nodes: tuple[NodeStatus, ...] = ()
+    waiting: int = 0
+    jobs: tuple[JobStatus, ...] = ()
+    problem: str = ""
 
 
 class RunStatus(BaseModel):

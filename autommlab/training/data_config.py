@@ -68,8 +68,8 @@ def dataset_config(bag: Bag, split: Split, pipeline: list[Config], *, training: 
         case Task.CLASSIFICATION:
             return {"type": "CustomDataset", "metainfo": {"classes": list(bag.classes)}, **shared}
         case Task.DETECTION:
-            kept = {"filter_cfg": {"filter_empty_gt": True, "min_size": 1}} if training else {}
-            return {"metainfo": {"classes": tuple(bag.classes)}, **kept, **coco}
+            # Without mmdet's filter of images that show no object: the data set has as many of them as it should.
+            return {"metainfo": {"classes": tuple(bag.classes)}, **coco}
         case Task.SEGMENTATION:
             meta = {"classes": list(bag.classes), "palette": mask_palette(len(bag.classes))}
             return {"type": "BagSegmentationDataset", "metainfo": meta, **shared}

@@ -23,6 +23,7 @@ from searchers.transfer.transfer_surrogate import ranker_for
 from searchers.transfer.trial_history import history_file, load_history
 from searchers.transfer.zero_shot import zero_shot_configs
 from serve.client import ServiceClient, known_key
+from serve.errors import ServiceSettingsError
 from serve.settings import URL_VARIABLE
 
 logger = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def service_client(name: str, service: str | ServiceClient | None, timeout_s: fl
     """The connection to use.
 
     Raises:
-        SearcherError: none was given and the environment names none.
+        SearcherError: none was given and the environment names none, or its address cannot be used.
     """
     if isinstance(service, ServiceClient):
         return service
@@ -177,7 +178,10 @@ def service_client(name: str, service: str | ServiceClient | None, timeout_s: fl
             f"the searcher {name!r} asks an LLM service and was given none: start one with `autommlab serve up`, "
             f"or name one by service=URL or the environment variable {URL_VARIABLE}"
         )
-    return ServiceClient(url, api_key=known_key(url), timeout_s=timeout_s)
+    try:
+        return ServiceClient(url, api_key=known_key(url), timeout_s=timeout_s)
+    except ServiceSettingsError as error:
+        raise SearcherError(f"the searcher {name!r} cannot ask the LLM service: {error}") from error
 
 
 def hpo_llama(

@@ -47,6 +47,8 @@ PARSE = EXAMPLES / "classify_animals.json"
         ("engine", "onnx", RequestError, "Did you mean 'onnxruntime'"),
         ("device", "tpu", RequestError, "unknown device"),
         ("weights", Path("/nowhere.pth"), ModelError, "the weights file /nowhere.pth does not exist"),
+        ("model", "rezznet 5O", ModelError, "unknown classification model 'rezznet 5O'"),
+        ("model", "yolox-s", ModelError, "'yolox-s' is a model for detection, the task is classification"),
         ("data", "no-such-set", DataError, "no data set 'no-such-set'"),
         ("data", "./no/such/folder", DataError, "no data set and no folder"),
         ("parse", Path("/nowhere.json"), RequestError, "cannot read the parse"),
@@ -64,6 +66,21 @@ def test_good_options_pass() -> None:
     largest = 2**32 - 1
     check_options(RunOptions(text="find cats", seed=largest, trials=1, time_min=0.1, gpus_per_trial=0, data="digits"))
     check_options(RunOptions(parse=PARSE, task="detection", classes=("cat",), engine="ncnn", device="cpu"), "auto")
+
+
+def test_a_model_of_any_task_passes_while_the_task_is_not_known() -> None:
+    for model in ("yolox-s", "resnet 18", "bisenet v2"):
+        check_options(RunOptions(text="find cats", model=model))
+    with pytest.raises(ModelError, match=r"unknown model 'rezznet 5O'\. Did you mean .*models list` shows all"):
+        check_options(RunOptions(text="find cats", model="rezznet 5O"))
+
+
+def test_the_model_of_a_parse_is_looked_at_as_well(tmp_path: Path) -> None:
+    parse = tmp_path / "parse.json"
+    parse.write_text(PARSE.read_text().replace('"specific_model": "none"', '"specific_model": "foonet 9000"'))
+    with pytest.raises(ModelError, match="unknown classification model 'foonet 9000'"):
+        check_options(RunOptions(parse=parse))
+    check_options(RunOptions(parse=parse, model="resnet 18"))
 
 
 def test_all_problems_are_told_together() -> None:

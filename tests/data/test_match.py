@@ -54,6 +54,8 @@ def _kind(thing: str, classes: list[str], aliases: dict[str, tuple[str, ...]] | 
         ("pedestrian", COCO, "person", "near"),
         ("red blood cell", BLOOD, "RBC", "initials"),
         ("white blood cells", BLOOD, "WBC", "initials"),
+        ("healthy tomatoes", ["Tomato___blight", "Tomato___healthy"], "Tomato___healthy", "order"),
+        ("healthy pepper bell", ["Pepper,_bell___healthy", "Pepper,_bell___spot"], "Pepper,_bell___healthy", "order"),
         ("erythrocyte", BLOOD, "RBC", "synonym"),
         ("platelet", BLOOD, "Platelets", "plural"),
         ("nuclei", ["background", "nucleus"], "nucleus", "plural"),

@@ -240,6 +240,69 @@ def test_fractions_are_taken_times_the_size(layout: str, tmp_path: Path) -> None
             assert np.allclose(item.keypoints, twin.keypoints)
 
 
+@pytest.mark.parametrize("layout", ["coco-keypoints", "ap-10k"])
+@pytest.mark.parametrize("which", ["bbox", "keypoints"])
+def test_boxes_and_points_may_each_be_fractions(layout: str, which: str, tmp_path: Path) -> None:
+    root, file, task = built(layout, tmp_path)
+    sound = load(root, task)
+
+    before = json.loads(file.read_text())
+    kept = [{key: list(entry[key]) for key in ("bbox", "keypoints")} for entry in before["annotations"]]
+    change(file, lambda content: on_each(content, by(1 / layouts.WIDTH, 1 / layouts.HEIGHT)))
+    unscaled = "keypoints" if which == "bbox" else "bbox"
+
+    def back(content: Content) -> None:
+        for entry, old in zip(content["annotations"], kept, strict=True):
+            entry[unscaled] = old[unscaled]
+
+    change(file, back)
+    dataset = load(root, task)
+    assert kinds(dataset) == {"fractions"}
+    for one, other in zip(dataset.samples, sound.samples, strict=True):
+        for item, twin in zip(one.instances, other.instances, strict=True):
+            assert np.allclose(item.keypoints, twin.keypoints) and np.allclose(item.bbox, twin.bbox)
+
+
+def null_where_unlabelled(points: list[Any]) -> list[Any]:
+    return [None if points[at // 3 * 3 + 2] == 0 and at % 3 < 2 else value for at, value in enumerate(points)]
+
+
+@pytest.mark.parametrize("layout", ["coco-keypoints", "ap-10k"])
+@pytest.mark.parametrize(
+    "written",
+    [lambda points: [points[at : at + 3] for at in range(0, len(points), 3)], null_where_unlabelled],
+    ids=["triples", "null"],
+)
+def test_points_as_tools_write_them(layout: str, written: Callable[[list[Any]], list[Any]], tmp_path: Path) -> None:
+    root, file, task = built(layout, tmp_path)
+    change(file, lambda content: on_each(content, lambda entry: entry["keypoints"].__setitem__(slice(3), [0, 0, 0])))
+    sound = load(root, task)
+    change(file, lambda content: on_each(content, lambda entry: entry.update(keypoints=written(entry["keypoints"]))))
+    dataset = load(root, task)
+    assert dataset.samples == sound.samples
+    assert not dataset.unreadable
+
+
+@pytest.mark.parametrize("layout", ["coco-keypoints", "ap-10k"])
+def test_points_outside_of_the_image_are_unlabelled_and_told(layout: str, tmp_path: Path) -> None:
+    root, file, task = built(layout, tmp_path)
+    first = json.loads(file.read_text())["annotations"][0]["id"]
+
+    def edit(entry: Content) -> None:
+        if entry["id"] == first:
+            entry["keypoints"][:3] = [layouts.WIDTH + 50, 5, 2]
+
+    change(file, lambda content: on_each(content, edit))
+    dataset = load(root, task)
+    (problem,) = dataset.unreadable
+    assert (problem.kind, problem.severity) == ("point-outside", "warning")
+    assert "1 labelled point(s) lie outside of the 40x30 image" in problem.what
+    moved = [item for sample in dataset.samples for item in sample.instances if item.keypoints[0] == (0.0, 0.0, 0)]
+    assert len(moved) == 1
+    change(file, lambda content: on_each(content, lambda entry: entry.update(keypoints=[99.0, 99, 2] * 17)))
+    assert all("the object is left out" in p.what for p in load(root, task).unreadable if p.kind == "point-outside")
+
+
 @pytest.mark.parametrize("layout", BOXES)
 def test_an_image_of_another_size_than_stated_keeps_its_boxes_in_place(layout: str, tmp_path: Path) -> None:
     root, _, task = built(layout, tmp_path)

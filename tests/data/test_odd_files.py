@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from autommlab.data.names import alternatives, clean_name
 from autommlab.data.preview import contact_sheet
 from autommlab.data.readers import files
 from autommlab.data.readers.lookup import Finder
+from autommlab.data.readers.masks import class_mask
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample
 from autommlab.tasks import Task
@@ -79,11 +82,19 @@ def add_rings(root: Path) -> None:
         (folder / "nowhere").symlink_to(folder / "nowhere")
 
 
+def add_what_systems_leave(root: Path) -> None:
+    for folder in folders(root):
+        for name in ("@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information"):
+            layouts.image(folder / name / "photo.jpg" / "SYNOPHOTO_THUMB_XL.jpg")
+            layouts.image(folder / name / "old.png")
+
+
 PLANTED: dict[str, Callable[[Path], None]] = {
     "apple doubles": add_apple_doubles,
     "pipes": add_pipes,
     "devices": add_devices,
     "rings of links": add_rings,
+    "thumbnails and bins": add_what_systems_leave,
 }
 
 
@@ -142,6 +153,8 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "backslash": lambda name: f".\\{name}".replace("/", "\\"),
     "other home": lambda name: f"/home/other/set/{name}",
     "other case": lambda name: str(Path(name).with_suffix(Path(name).suffix.swapcase())),
+    "web address": lambda name: f"https://host.example/set/{quote(name)}?v=1",
+    "percent signs": lambda name: "".join(f"%{byte:02X}" if chr(byte) == "_" else chr(byte) for byte in name.encode()),
     "upper case": lambda name: str(Path(name).with_name(Path(name).name.upper())),
 }
 
@@ -507,3 +520,66 @@ def test_a_set_copied_with_links_reads_the_same(tmp_path: Path) -> None:
             shutil.move(path, target)
             path.symlink_to(target)
         assert content(load(root, layout, readers.READERS[layout].tasks[0])) == before
+
+
+@pytest.mark.parametrize("names", [("bus", "car", "train"), ("control", "test"), ("dev", "prod")])
+def test_a_class_called_like_a_split_is_a_class(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
+        for number in range(3):
+            layouts.image(tmp_path / "set" / name / f"{number}.jpg")
+    dataset = load(tmp_path / "set")
+    assert dataset.classes == names
+    assert {sample.split for sample in dataset.samples} == {""}
+
+
+def test_a_list_with_a_heading_is_read(tmp_path: Path) -> None:
+    root = layouts.imagenet_lists(tmp_path / "set")
+    before = load(root)
+    for path in (root / "meta").glob("*.txt"):
+        path.write_text("filename label\n" + path.read_text())
+    dataset = load(root)
+    assert content(dataset) == content(before)
+    assert [problem.kind for problem in dataset.unreadable] == ["bad-annotation"] * 2
+
+
+def test_images_in_the_folder_data_are_found(tmp_path: Path) -> None:
+    """As FiftyOne exports COCO: labels.json beside data/."""
+    labels = layouts.coco(tmp_path / "set" / "data", 3, layouts.DETECTION_CATEGORIES)
+    layouts.write(tmp_path / "set" / "labels.json", labels)
+    assert len(load(tmp_path / "set", task=Task.DETECTION).samples) == 3
+
+
+def masks_below(root: Path, place: Callable[[str, int], tuple[str, str]]) -> LoadedDataset:
+    """A set of two subfolders with images of the same names; `place` gives the paths of an image and its mask."""
+    for folder, value in (("a", 1), ("b", 2)):
+        for number in range(2):
+            image, mask = place(folder, number)
+            layouts.image(root / "images" / image)
+            layouts.mask(root / "masks" / mask, [0, value])
+    layouts.write(root / "meta.json", {"classes": ["background", "one", "two"]})
+    return load(root)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda folder, n: (f"{folder}/{n}.jpg", f"{folder}/{n}.png"),
+        lambda folder, n: (f"train/{folder}/{n}.jpg", f"train/{folder}/{n}_mask.png"),
+        lambda folder, n: (f"{folder}/{n}.jpg", f"{folder}/{n}.jpg.png"),
+        lambda folder, n: (f"{folder}{n}.jpg", f"{folder}/{folder}{n}.png"),
+    ],
+    ids=["subfolders", "split and subfolders", "suffix kept", "masks alone in subfolders"],
+)
+def test_an_image_gets_the_mask_of_its_own_place(place: Callable[[str, int], tuple[str, str]], tmp_path: Path) -> None:
+    dataset = masks_below(tmp_path / "set", place)
+    assert not dataset.unreadable
+    assert len(dataset.samples) == 4
+    for sample in dataset.samples:
+        owner = "b" if "b" in str(sample.image.relative_to(tmp_path / "set" / "images")) else "a"
+        assert set(np.unique(class_mask(sample)).tolist()) == {0, 1 if owner == "a" else 2}
+
+
+def test_a_name_that_occurs_twice_gets_no_mask_of_another_folder(tmp_path: Path) -> None:
+    dataset = masks_below(tmp_path / "set", lambda folder, n: (f"{folder}/{n}.jpg", f"{folder}x/{n}.png"))
+    assert not dataset.samples
+    assert {problem.kind for problem in dataset.unreadable} == {"missing-mask", "missing-image"}

@@ -283,6 +283,28 @@ def test_masks_that_hold_one_number_a_pixel_in_any_mode_are_read(mode: str, tmp_
     assert bag_of(Task.SEGMENTATION, root, tmp_path / "bag").splits["train"].per_class["cat"] == 8
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".gif"])
+def test_black_and_white_masks_of_any_format_are_read(suffix: str, tmp_path: Path) -> None:
+    root = mask_set(tmp_path / "set", lambda mask: mask)
+    (root / "meta.json").unlink(missing_ok=True)
+    (root / "classes.txt").write_text("background\ncat\n")
+    for path in list((root / "ann_dir").rglob("*.png")):
+        Image.fromarray((np.asarray(Image.open(path)) == 1).astype(np.uint8) * 255).save(path.with_suffix(suffix))
+        path.unlink()
+    assert check_dataset(registry.load_dataset(registry.find_dataset(str(root)))) == []
+    assert bag_of(Task.SEGMENTATION, root, tmp_path / "bag").splits["train"].per_class["cat"] == 8
+
+
+def test_class_indexes_in_a_jpeg_are_told(tmp_path: Path) -> None:
+    root = mask_set(tmp_path / "set", lambda mask: mask)
+    path = root / "ann_dir" / "train" / "000.png"
+    Image.open(path).convert("L").save(path.with_suffix(".jpg"))
+    path.unlink()
+    (problem,) = check_dataset(registry.load_dataset(registry.find_dataset(str(root))))
+    assert (problem.kind, problem.where) == ("bad-mask", "ann_dir/train/000.jpg")
+    assert "a JPEG changes the values of class indexes" in problem.what
+
+
 def test_values_above_the_map_of_a_mask_are_no_class() -> None:
     from autommlab.data.readers.masks import mapped
 

@@ -43,9 +43,9 @@ def test_a_file_of_the_model_fits_and_one_of_another_is_an_error(tmp_path: Path)
     ten = tuple(map(str, range(10)))
     for prefix in ("", "module."):
         file = saved(own, ten, tmp_path / "own.pth", prefix)
-        whole = with_fit(file, own, bag(ten), SIZE).reason
+        whole = with_fit(file, own, bag(ten), SIZE).fit
         assert whole.split()[0] == whole.split()[2], whole
-        fewer = with_fit(file, own, bag(("a", "b")), SIZE).reason
+        fewer = with_fit(file, own, bag(("a", "b")), SIZE).fit
         assert int(fewer.split()[0]) == int(whole.split()[0]) - 2, "all but the head"
     with pytest.raises(ModelError, match=r"of another architecture: \d+ of \d+ tensors .* --model"):
         with_fit(file, other, bag(ten), SIZE)

@@ -91,7 +91,7 @@ def test_a_model_takes_all_but_its_head_from_the_zoo(
     file = weights_files.fetched(entry.weights_url)
     fit = fit_of(file, entry, bag, size)
     assert {one for one in fit.new if one.startswith(heads)} == set(fit.new) != set()
-    assert found.reason.startswith(f"{fit.taken} of {fit.of} tensors of {entry.title} are in the file; new: ")
+    assert found.fit.startswith(f"{fit.taken} of {fit.of} tensors of {entry.title} are in the file; new: ")
     check_values(entry, found, bag, set(fit.new))
     assert [asked.split()[0] for asked in server.asked] == ["HEAD", "GET", "GET"], "broken off once, fetched once"
 

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autommlab.common.errors import SearcherError
+from autommlab.status.clusters import service_status
+from searchers.llm.hpo_llama import service_client
 from serve.client import Sampling, ServiceClient
-from serve.errors import ServiceError, ServiceNonsense, ServiceRefused, ServiceTimeout, ServiceUnreachable
+from serve.errors import (
+    ServiceError,
+    ServiceNonsense,
+    ServiceRefused,
+    ServiceSettingsError,
+    ServiceStartError,
+    ServiceTimeout,
+    ServiceUnreachable,
+)
 from serve.lifecycle import ensure_service, find_service
 from serve.settings import KEY_VARIABLE, URL_VARIABLE
 from tests.helpers.fault_server import fault_server
@@ -119,3 +134,41 @@ def test_a_pickled_client_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "of the environment")
     again = pickle.loads(stored)  # noqa: S301 - our own bytes
     assert (again.url, again.timeout_s, again.api_key) == ("http://127.0.0.1:1", 5, "of the environment")
+
+
+SECRET = "wJalrXUtnFEMI"  # noqa: S105 - made up
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"http://me:{SECRET}@127.0.0.1:9", f"https://{SECRET}@127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={SECRET}"],
+)
+def test_a_secret_in_the_address_is_refused_and_never_shown(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(ServiceSettingsError, match=f"carries a secret.*{KEY_VARIABLE}") as told:
+        ServiceClient(url)
+    assert SECRET not in str(told.value)
+    monkeypatch.setenv(URL_VARIABLE, url)
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
+    with pytest.raises(SearcherError, match="carries a secret"):
+        service_client("hpo-llama", None, 1.0)
+    with pytest.raises(ServiceStartError, match="carries a secret"):
+        ensure_service()
+    assert SECRET not in service_status().model_dump_json()
+
+
+def test_no_command_shows_it(tmp_path: Path) -> None:
+    url = f"http://me:{SECRET}@127.0.0.1:9"
+    environment = {**os.environ, URL_VARIABLE: url, "AUTOMMLAB_HOME": str(tmp_path)}
+    for words in (["status"], ["serve", "chat", "hello"], ["understand", "find cats"]):
+        line = [sys.executable, "-m", "autommlab", *words]
+        done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=120)
+        assert done.returncode != 70, done.stderr
+        assert SECRET not in done.stdout + done.stderr, words
+
+
+def test_what_is_no_address_at_all_is_told() -> None:
+    for url in ("http://[x", "http://host:port", "nonsense"):
+        with pytest.raises(ServiceUnreachable):
+            ServiceClient(url).models()

@@ -77,10 +77,17 @@ def test_a_taken_port_is_named(home: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        failed = serve(home, "up", "--port", str(port), "--base-model", str(home / "base"))
-    assert failed.returncode == 9
-    assert f"port {port} of 127.0.0.1 cannot be used" in failed.stderr
-    assert "choose another with --port" in failed.stderr
+        by_hand = serve(home, "up", "--port", str(port), "--base-model", str(home / "base"))
+        # The usual case: another user of the machine has the port, and a request starts the service by itself.
+        (home / "serve" / "settings.yaml").write_text(f"port: {port}\nbase_model: {home / 'base'}\n")
+        line = [sys.executable, "-m", "autommlab", "understand", "detect cats"]
+        by_itself = subprocess.run(line, env=environment(home), capture_output=True, text=True, timeout=60)
+    for failed in (by_hand, by_itself):
+        assert failed.returncode == 9
+        assert f"port {port} of 127.0.0.1 cannot be used" in failed.stderr
+        assert "`autommlab serve up --port 0` takes any free one" in failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert "End of" not in failed.stderr
 
 
 def test_wrong_settings(home: Path) -> None:

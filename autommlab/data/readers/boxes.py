@@ -54,6 +54,11 @@ def clipped(bbox: Box, width: int, height: int) -> Box:
     return bbox if inside else (left, top, right - left, bottom - top)
 
 
+def is_inside(x: float, y: float, size: tuple[int, int]) -> bool:
+    """Whether a point lies in an image of `size` (width, height), but for rounding."""
+    return -TOLERANCE_PX <= x <= size[0] + TOLERANCE_PX and -TOLERANCE_PX <= y <= size[1] + TOLERANCE_PX
+
+
 def around(points: Iterable[tuple[float, float]], size: tuple[int, int], margin: bool = False) -> Box | None:
     """The box around points, with a margin for those of a pose, whose body reaches further; None without any.
 

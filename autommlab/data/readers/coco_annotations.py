@@ -1,18 +1,37 @@
 """The entries of a COCO file's `annotations`: each an object, or a problem."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from autommlab.data.readers import boxes, coco_shapes, fitting
 from autommlab.data.readers.boxes import Box, Points
 from autommlab.data.readers.files import readable
 from autommlab.data.readers.ids import Ids, is_id
-from autommlab.data.records import Instance, KeypointLayout, Problem
+from autommlab.data.records import Instance, KeypointLayout, Problem, Severity
 
 
 class _BrokenError(Exception):
     """An entry that must be left out: kind, what and remedy of its problem."""
+
+
+class Fractions(NamedTuple):
+    """Which coordinates of a file are fractions of the image: tools mix them with pixels."""
+
+    boxes: bool = False
+    outlines: bool = False
+    points: bool = False
+
+    @classmethod
+    def of(cls, entries: Iterable[Any]) -> "Fractions":
+        """Of the entries of a file."""
+        found = [entry for entry in entries if isinstance(entry, dict)]
+        return cls(
+            boxes.are_fractions(n for entry in found for n in coco_shapes.box_coordinates(entry)),
+            boxes.are_fractions(n for entry in found for n in coco_shapes.outline_coordinates(entry)),
+            boxes.are_fractions(n for entry in found for n in coco_shapes.point_coordinates(entry)),
+        )
 
 
 @dataclass(slots=True)
@@ -25,7 +44,7 @@ class Annotations:
         pictures: image id -> (path, width, height), the readable ones.
         image_ids, category_ids: how the ids of the file are compared.
         layout: the points of each object; None reads boxes alone.
-        fractions: the coordinates are fractions of the image instead of pixels.
+        fractions: which coordinates are fractions of the image instead of pixels.
         problems: receives what is wrong.
     """
 
@@ -35,7 +54,7 @@ class Annotations:
     image_ids: Ids
     category_ids: Ids
     layout: KeypointLayout | None
-    fractions: bool
+    fractions: Fractions
     problems: list[Problem]
     _seen: set[Any] = field(default_factory=set)
 
@@ -57,7 +76,14 @@ class Annotations:
             self._note_repeated_id(number, entry)
 
     def fitted(self, number: int, entry: Any, item: Instance, size: tuple[int, int]) -> Instance | None:
-        """The object of the entry with its box clipped to an image of `size`; None where too little of it is left."""
+        """The object of the entry with its box clipped to an image of `size` and points outside of it unlabelled.
+
+        None where too little of it is left.
+        """
+        found = self._points_inside(number, entry, item, size)
+        if found is None:
+            return None
+        item = found
         inside = boxes.clipped(item.bbox, *size)
         # The margin around points may reach out of the image; that is nobody's mistake.
         margin = self.layout is not None and not any(boxes.finite_numbers(entry.get("bbox"), 4) or ())
@@ -65,6 +91,23 @@ class Annotations:
             return replace(item, bbox=inside)
         bbox = fitting.box_in_image(item.bbox, size, self._where(number, entry), "", self.problems)
         return replace(item, bbox=bbox) if bbox else None
+
+    def _points_inside(self, number: int, entry: Any, item: Instance, size: tuple[int, int]) -> Instance | None:
+        """The object with its points outside of the image unlabelled; None where no labelled one is left."""
+        kept = tuple((x, y, v) if boxes.is_inside(x, y, size) else (0.0, 0.0, 0) for x, y, v in item.keypoints)
+        if kept == item.keypoints:
+            return item
+        outside = sum(v > 0 and not boxes.is_inside(x, y, size) for x, y, v in item.keypoints)
+        if outside:
+            left = any(v for *_, v in kept)
+            what = f"{outside} labelled point(s) lie outside of the {size[0]}x{size[1]} image; taken as unlabelled"
+            what += "" if left else ", and the object is left out"
+            severity: Severity = "warning" if left else "error"
+            self.problems.append(
+                Problem("point-outside", self._where(number, entry), what, "correct or delete the points", severity)
+            )
+            return replace(item, keypoints=kept) if left else None
+        return item
 
     def _ids(self, entry: Any) -> tuple[int | str, int | str]:
         given = [entry.get(key) for key in ("image_id", "category_id")] if isinstance(entry, dict) else [None, None]
@@ -85,10 +128,10 @@ class Annotations:
         if self.layout and not points:
             return None
         area = boxes.number(entry.get("area")) or 0.0
-        box = self._box(entry, (width, height))
-        if self.fractions:
-            box, area = boxes.scaled(box, width, height), 0.0
+        if self.fractions.points:
             points = tuple((x * width, y * height, v) for x, y, v in points)
+        box = self._box(entry, points, (width, height))
+        area = 0.0 if self.fractions.boxes else area
         return Instance(
             label=self.labels[category],
             bbox=box,
@@ -97,18 +140,21 @@ class Annotations:
             area=max(area, 0.0),
         )
 
-    def _box(self, entry: dict[str, Any], size: tuple[int, int]) -> Box:
-        """The entry's own box, else the one that follows from its outline or its points."""
+    def _box(self, entry: dict[str, Any], points: Points, size: tuple[int, int]) -> Box:
+        """The entry's own box in pixels, else the one that follows from its outline or its points (in pixels)."""
         given = entry.get("bbox")
         box = boxes.finite_numbers(given, 4)
         if box is not None and any(box):
-            return box[0], box[1], box[2], box[3]
+            own = box[0], box[1], box[2], box[3]
+            return boxes.scaled(own, *size) if self.fractions.boxes else own
         # A box of zeros is how some pose tools write that there is none.
         if given in (None, []) or box is not None:
-            canvas = (1, 1) if self.fractions else size
-            derived = coco_shapes.outline_box(entry.get("segmentation"))
-            if derived := derived or coco_shapes.points_box(entry.get("keypoints"), canvas):
-                return derived
+            if outline := coco_shapes.outline_box(entry.get("segmentation")):
+                # Run lengths have no coordinates: they are always pixels.
+                drawn = self.fractions.outlines and isinstance(entry["segmentation"], list)
+                return boxes.scaled(outline, *size) if drawn else outline
+            if around := coco_shapes.points_box(points or self._loose_points(entry, size), size):
+                return around
         if box is not None:
             return 0.0, 0.0, 0.0, 0.0
         if given is None:
@@ -120,15 +166,21 @@ class Annotations:
     def _points(self, entry: dict[str, Any], layout: KeypointLayout) -> Points:
         """(x, y, v) per point; () for an object without any labelled point, which teaches nothing."""
         given = entry.get("keypoints") or []
-        if isinstance(given, list) and not any(given[2::3]):
+        points = coco_shapes.keypoints_of(given)
+        if points is not None and not any(v for _, _, v in points):
             return ()
-        flat = boxes.finite_numbers(given, 3 * len(layout.names))
-        if flat is None:
+        if points is None or len(points) != len(layout.names):
             size = len(given) / 3 if isinstance(given, list) else 0
+            size = size if points is None else len(points)
             what = f"{size:g} keypoints, expected {len(layout.names)} triples x, y, v of finite numbers"
             raise _BrokenError("keypoint-count", what, "list every point; 0, 0, 0 for an unlabelled one")
-        points = tuple((flat[i], flat[i + 1], min(max(int(flat[i + 2]), 0), 2)) for i in range(0, len(flat), 3))
-        return points if any(v for _, _, v in points) else ()
+        return points
+
+    def _loose_points(self, entry: dict[str, Any], size: tuple[int, int]) -> Points:
+        """The points in pixels of an entry that is read for its box alone."""
+        points = coco_shapes.keypoints_of(entry.get("keypoints")) or ()
+        across, down = size if self.fractions.points else (1, 1)
+        return tuple((x * across, y * down, v) for x, y, v in points)
 
     def _note_repeated_id(self, number: int, entry: Any) -> None:
         key = entry.get("id") if isinstance(entry, dict) else None

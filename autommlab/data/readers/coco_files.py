@@ -35,11 +35,11 @@ def annotation_files(root: Path, prefix: str) -> list[CocoFile]:
 
 
 def _image_folders(root: Path, path: Path) -> list[Path]:
-    """train2017 for instances_train2017.json, then folders of the split, then images/ and the root."""
+    """train2017 for instances_train2017.json, then folders of the split, then images/, the root and data/."""
     last, split = path.stem.rsplit("_", 1)[-1], files.split_of(path.stem)
     parents = (root, root / "images")
     tops = [top for parent in parents for top, name in files.split_folders(parent).items() if name == split]
-    return [root / last, root / "images" / last, *tops, root / "images", root]
+    return [root / last, root / "images" / last, *tops, root / "images", root, root / "data"]
 
 
 def mentions(path: Path, key: str) -> bool:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from autommlab.common.errors import DataError
 from autommlab.data.names import clean_name
-from autommlab.data.readers import boxes, coco_shapes, files, images, keypoint_layouts
-from autommlab.data.readers.coco_annotations import Annotations
+from autommlab.data.readers import boxes, files, images, keypoint_layouts
+from autommlab.data.readers.coco_annotations import Annotations, Fractions
 from autommlab.data.readers.fitting import Annotated, sizes_meant
 from autommlab.data.readers.ids import Ids, is_id
 from autommlab.data.readers.lookup import Finder
@@ -86,10 +86,8 @@ class CocoSet:
         pictures = self._images(name, file, tables["images"], image_ids)
         found: dict[Any, list[tuple[int, Any, Instance]]] = {key: [] for key in pictures}
         entries = tables["annotations"]
-        fractions = boxes.are_fractions(
-            number for entry in entries if isinstance(entry, dict) for number in coco_shapes.entry_coordinates(entry)
-        )
-        if fractions:
+        fractions = Fractions.of(entries)
+        if any(fractions):
             self.problems.append(boxes.fractions_note(name))
         reader = Annotations(
             name, labels, pictures, image_ids, category_ids, self.layout, fractions, self.problems

@@ -4,19 +4,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from autommlab.data.readers import boxes
-from autommlab.data.readers.boxes import Box
+from autommlab.data.readers.boxes import Box, Points
 
 #: A mask of more pixels is no mask of a picture.
 _MOST_PIXELS = 1 << 31
 
 
-def entry_coordinates(entry: dict[str, Any]) -> Iterator[float]:
-    """All coordinates of an entry: of its box, its polygons and its labelled points."""
+def box_coordinates(entry: dict[str, Any]) -> Iterator[float]:
+    """The numbers of an entry's box."""
     yield from boxes.finite_numbers(entry.get("bbox"), 4) or ()
+
+
+def outline_coordinates(entry: dict[str, Any]) -> Iterator[float]:
+    """All coordinates of an entry's polygons."""
     for polygon in _polygons(entry.get("segmentation")):
         yield from polygon
-    for x, y in _labelled(entry.get("keypoints")):
-        yield from (x, y)
+
+
+def point_coordinates(entry: dict[str, Any]) -> Iterator[float]:
+    """All coordinates of an entry's labelled points."""
+    for x, y, v in keypoints_of(entry.get("keypoints")) or ():
+        if v:
+            yield from (x, y)
 
 
 def outline_box(segmentation: Any) -> Box | None:
@@ -27,9 +36,27 @@ def outline_box(segmentation: Any) -> Box | None:
     return boxes.around(points, (0, 0))
 
 
-def points_box(keypoints: Any, size: tuple[int, int]) -> Box | None:
-    """The box around the labelled points of an entry, with a margin; None where there is none."""
-    return boxes.around(_labelled(keypoints), size, margin=True)
+def points_box(points: Points, size: tuple[int, int]) -> Box | None:
+    """The box around the labelled points (x, y, v), with a margin; None where there is none."""
+    return boxes.around([(x, y) for x, y, v in points if v], size, margin=True)
+
+
+def keypoints_of(given: Any) -> Points | None:
+    """The points (x, y, v) of an entry, v 0, 1 or 2, written one after another or as triples; None for anything else.
+
+    Coordinates of an unlabelled point mean nothing: some tools write null there.
+    """
+    if not isinstance(given, list):
+        return None
+    if given and all(isinstance(item, list) and len(item) == 3 for item in given):
+        given = [number for triple in given for number in triple]
+    triples = list(zip(given[::3], given[1::3], given[2::3], strict=False))
+    if 3 * len(triples) != len(given):
+        return None
+    numbers = [boxes.finite_numbers([x, y, v] if v else [0, 0, 0]) for x, y, v in triples]
+    if any(found is None for found in numbers):
+        return None
+    return tuple((x, y, min(max(int(v), 0), 2)) for x, y, v in filter(None, numbers))
 
 
 def _polygons(segmentation: Any) -> list[tuple[float, ...]]:
@@ -38,11 +65,6 @@ def _polygons(segmentation: Any) -> list[tuple[float, ...]]:
     # Some tools leave out the outer list where there is one polygon.
     lists = segmentation if segmentation and isinstance(segmentation[0], list) else [segmentation]
     return [flat for each in lists if (flat := boxes.finite_numbers(each)) and len(flat) >= 4]
-
-
-def _labelled(keypoints: Any) -> list[tuple[float, float]]:
-    flat = boxes.finite_numbers(keypoints) or ()
-    return [(x, y) for x, y, v in zip(flat[::3], flat[1::3], flat[2::3], strict=False) if v > 0]
 
 
 def _mask_box(mask: dict[str, Any]) -> Box | None:

@@ -28,6 +28,8 @@ ANNOTATION_BYTES = 2 << 30
 _SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
 #: Control characters, line separators and what is no UTF-8: a path that holds one cannot stand in a list of paths.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: What storage boxes, Windows and archivers leave in folders: thumbnails, what was deleted, notes of a Mac.
+_LEFT_BEHIND = ("@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "__macosx")
 _SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -116,8 +118,10 @@ def walk(folder: Path) -> Iterator[Path]:
 
     Links to folders are followed, each folder once, and none to a folder that holds this one.
     """
+    if not folder.is_dir():
+        return
     seen = {_identity(parent) for parent in folder.resolve().parents}
-    waiting = [folder] if folder.is_dir() else []
+    waiting = [folder]
     while waiting:
         here = waiting.pop()
         if _identity(here) in seen:
@@ -136,7 +140,8 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
         with os.scandir(folder) as entries:
             seen = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
             # Only a link needs a second look: it may lead to a device, to a file of the kernel, or to itself.
-            folders = [folder / e.name for e in seen if (os.path.isdir(e.path) if e.is_symlink() else e.is_dir())]  # noqa: PTH112
+            real = [e for e in seen if (os.path.isdir(e.path) if e.is_symlink() else e.is_dir())]  # noqa: PTH112
+            folders = [folder / e.name for e in real if e.name.lower() not in _LEFT_BEHIND]
             plain = [e for e in seen if (is_regular(e.path) if e.is_symlink() else e.is_file())]
             return [folder / e.name for e in plain], folders
     except OSError:

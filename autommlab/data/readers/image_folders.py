@@ -18,7 +18,7 @@ from autommlab.tasks import Task
 
 def detect(root: Path) -> tuple[Task, ...]:
     """Classification where at least two class folders hold images, and most folders are such."""
-    tops = list(files.split_folders(root)) or [root]
+    tops = list(_splits(root)) or [root]
     folders = [folder for top in tops for folder in files.subfolders(top)]
     filled = [folder.name for folder in folders if files.has_images(folder)]
     # Any working folder has two subfolders with a picture somewhere; in a data set they are the rule.
@@ -27,7 +27,7 @@ def detect(root: Path) -> tuple[Task, ...]:
 
 def read(spec: DatasetSpec) -> LoadedDataset:
     """Every image below a class folder; files of other kinds are reported, not read."""
-    splits = files.split_folders(spec.root)
+    splits = _splits(spec.root)
     tops: dict[Path, Split | Literal[""]] = dict(splits) if splits else {spec.root: ""}
     problems: list[Problem] = []
     names = _class_names(spec.root, list(tops), problems)
@@ -45,6 +45,14 @@ def read(spec: DatasetSpec) -> LoadedDataset:
     classes, aliases = readable_classes(names)
     spec = spec.model_copy(update={"classes": classes, "aliases": {**aliases, **spec.aliases}})
     return LoadedDataset(spec, classes, samples, unreadable=problems)
+
+
+def _splits(root: Path) -> dict[Path, Split]:
+    """The split folders; none where they are class folders like their neighbours ("bus", "car", "train")."""
+    splits = files.split_folders(root)
+    classes = [folder for folder in files.subfolders(root) if folder not in splits and files.has_images(folder)]
+    alike = all(files.has_images(folder) and not files.subfolders(folder) for folder in splits)
+    return {} if classes and alike else splits
 
 
 def _class_names(root: Path, tops: list[Path], problems: list[Problem]) -> list[str]:

@@ -20,6 +20,8 @@ _LINE = re.compile(r"(?P<path>.+?)[\s,]+(?P<label>-?\d{1,9})")
 
 #: Letters of a line that are looked at to recognise the layout.
 _LONGEST_LINE = 4096
+#: Lines before the first "path label": the heading of a table.
+_HEADING_LINES = 1
 
 Entry = tuple[Path, int, Split]
 
@@ -29,11 +31,11 @@ def _lists(root: Path) -> dict[Split, Path]:
 
 
 def detect(root: Path) -> tuple[Task, ...]:
-    """Classification where a list's first line is "path label"."""
+    """Classification where one of a list's first lines is "path label"."""
     for path in _lists(root).values():
         with path.open(encoding="utf-8", errors="replace") as lines:
-            match = _LINE.fullmatch(lines.readline(_LONGEST_LINE).strip())
-        if match and files.is_image(match["path"]):
+            matches = [_LINE.fullmatch(lines.readline(_LONGEST_LINE).strip()) for _ in range(_HEADING_LINES + 1)]
+        if any(match and files.is_image(match["path"]) for match in matches):
             return (Task.CLASSIFICATION,)
     return ()
 

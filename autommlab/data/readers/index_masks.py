@@ -1,4 +1,4 @@
-"""Segmentation: images and index masks of the same names in two folders.
+"""Segmentation: images and index masks of the same names in two folders, or in the same subfolders of both.
 
 `img_dir/{train,val,test}` + `ann_dir/{train,val,test}` as mmsegmentation has it, or `images` + `masks`
 (also `annotations`, `labels`), with or without split folders. A mask's pixel is the class index, 255
@@ -6,12 +6,14 @@ unlabelled; in masks of 0 and 255 alone, 255 is the object. Names come from `met
 `reduce_zero_label`) or `classes.txt`.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from autommlab.common.errors import DataError
 from autommlab.data.readers import files, images, mask_values
-from autommlab.data.readers.masks import UNLABELLED
+from autommlab.data.readers.masks import MASK_SUFFIXES, UNLABELLED
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem, Sample, Split
 from autommlab.tasks import Task
@@ -21,8 +23,9 @@ _PAIRS = tuple(
     for picture in ("img_dir", "images", "imgs", "img")
     for mask in ("ann_dir", "masks", "mask", "annotations", "labels")
 )
-_MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _MASK_ENDS = ("", "_mask", "_label", "_seg", "_labelTrainIds", "_gt")
+
+_NOWHERE = Path()
 
 Part = tuple[Path, Path, Split | Literal[""]]
 
@@ -33,13 +36,13 @@ def _parts(root: Path) -> list[Part]:
         tops = files.split_folders(root / picture)
         parts: list[Part] = [(top, root / mask / top.name, split) for top, split in tops.items()]
         parts = parts or [(root / picture, root / mask, "")]
-        if any(files.has_images(a) and _has_masks(b) for a, b, _ in parts):
+        if any(any(map(files.is_image, files.walk(a))) and any(map(_is_mask, files.walk(b))) for a, b, _ in parts):
             return parts
     return []
 
 
-def _has_masks(folder: Path) -> bool:
-    return bool(files.listed(folder, *_MASK_SUFFIXES))
+def _is_mask(path: Path) -> bool:
+    return path.suffix.lower() in MASK_SUFFIXES
 
 
 def detect(root: Path) -> tuple[Task, ...]:
@@ -67,27 +70,41 @@ def read(spec: DatasetSpec) -> LoadedDataset:
 
 def _pair(root: Path, part: Part, problems: list[Problem]) -> list[Part]:
     pictures, masks, split = part
-    by_stem = {p.stem: p for p in files.walk(masks) if p.suffix.lower() in _MASK_SUFFIXES}
+    unpaired = {p.relative_to(masks).with_suffix(""): p for p in files.walk(masks) if _is_mask(p)}
+    by_stem = _alone(unpaired)
     pairs: list[Part] = []
     lying = list(files.walk(pictures))
     problems += images.foreign(root, pictures, lying)
     shown = list(filter(files.is_image, lying))
-    if shown and not by_stem:
+    if shown and not unpaired:
         what = f"have no mask in {files.shown(root, masks)}"
         problems.append(files.unlabelled(split, files.shown(root, pictures), len(shown), what))
         return []
+    alone = _alone(image.relative_to(pictures).with_suffix("") for image in shown)
     for image in shown:
-        stem = next((image.stem + end for end in _MASK_ENDS if image.stem + end in by_stem), "")
-        mask = by_stem.pop(stem, None)
+        names = [image.stem + end for end in _MASK_ENDS] + [image.name]
+        below = image.parent.relative_to(pictures)
+        # The same folder below both; a name that occurs once in each may lie anywhere.
+        options = [below / name for name in names]
+        options += [by_stem[name] for name in names if name in by_stem and image.stem in alone]
+        mask = unpaired.pop(next((option for option in options if option in unpaired), _NOWHERE), None)
         if mask is None:
             what = f"no mask {image.stem}.png in {files.shown(root, masks)}; image left out"
             problems.append(Problem("missing-mask", files.shown(root, image), what, "add the mask or delete the image"))
         else:
             pairs.append((image, mask, split))
-    for mask in by_stem.values():
+    for mask in unpaired.values():
         what = f"no image of this name in {files.shown(root, pictures)}; mask left out"
         problems.append(Problem("missing-image", files.shown(root, mask), what, "add the image or delete the mask"))
     return pairs
+
+
+def _alone(paths: Iterable[Path]) -> dict[str, Path]:
+    """Name -> path, of the names that occur once among the paths."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        found[path.name].append(path)
+    return {name: same[0] for name, same in found.items() if len(same) == 1}
 
 
 def _classes(root: Path, masks: list[Path]) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:

@@ -1,7 +1,8 @@
 """From a file name in an annotation to the file, as people's tools write names.
 
 A name counts as it stands. Where no file has it, backslashes, drive letters and folders of another machine are
-taken off, and upper and lower case, and the two ways to write an umlaut, count as one.
+taken off, of a web address all but the path with its percent signs read, and upper and lower case, and the two ways
+to write an umlaut, count as one.
 """
 
 import contextlib
@@ -12,11 +13,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from autommlab.data.readers import files
 from autommlab.data.records import Problem
 
 _DRIVE = re.compile(r"^[a-zA-Z]:(?=[\\/])")
+#: A letter by its number, as web addresses have it.
+_PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 
 
 @dataclass(slots=True)
@@ -101,10 +105,14 @@ def _folded(name: str) -> str:
 def _rewritten(name: str) -> Sequence[str]:
     """The name without drive and backslashes; of another machine's path also its last parts, the longest first."""
     plain = _DRIVE.sub("", name).replace("\\", "/")
+    address, _, options = plain.partition("?")
+    queried = "=" in options and files.is_image(address)
+    if web := queried or "://" in plain or _PERCENT.search(plain) is not None:
+        plain = unquote(address if queried else plain)
     parts = [part for part in plain.split("/") if part not in ("", ".")]
     # A name below the folder means this very place: the same name elsewhere is another picture.
-    foreign = plain != name or plain.startswith("/") or ".." in parts
+    foreign = (plain != name and not web) or "://" in name or plain.startswith("/") or ".." in parts
     if not foreign:
-        return [name]
+        return [plain]
     kept = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
     return ["/".join(kept[start:]) for start in range(len(kept))]

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 #: Pixel value of what has no label, in every mask of this project.
 UNLABELLED = 255
+#: Files of masks; a JPEG only where it is black and white.
+MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", *(_JPEG := (".jpg", ".jpeg", ".jpe", ".jfif")))
+#: Of a black and white JPEG: how far its compression takes pixels from 0 and 255, and the fraction that stays so near.
+_BLUR, _SHARP = 32, 0.9
 #: Difference of the aspect ratios of a mask and its picture up to which one is a scaled copy of the other.
 _SAME_SHAPE = 0.02
 _MOST_VALUE = 0xFFFF
@@ -39,11 +43,27 @@ def raw_mask(path: Path) -> np.ndarray:
         )
     if values.dtype == bool:
         return values.astype(np.uint8)
+    if path.suffix.lower() in _JPEG:
+        return _black_and_white(path, values)
     if values.dtype != np.uint8 and not (values.min() >= 0 and values.max() <= _MOST_VALUE):
         raise DataError(
             f"{path}: values from {values.min()} to {values.max()}, expected class indexes from 0 to {_MOST_VALUE}."
         )
     return values if values.dtype.kind == "u" else values.astype(np.uint16)
+
+
+def _black_and_white(path: Path, values: np.ndarray) -> np.ndarray:
+    """The values of a JPEG as 0 and 255 alone: its compression would make classes of other numbers another."""
+    import numpy as np
+
+    near = (values <= _BLUR) | (values >= UNLABELLED - _BLUR)
+    indexes = values.max(initial=0) <= _BLUR and values.any()
+    if near.mean() < _SHARP or indexes:
+        raise DataError(
+            f"{path}: a JPEG changes the values of class indexes; only a mask of black and white can be one. Export "
+            "the masks as 8-bit PNG."
+        )
+    return np.where(values > UNLABELLED // 2, UNLABELLED, 0).astype(np.uint8)
 
 
 def class_mask(sample: Sample) -> np.ndarray:

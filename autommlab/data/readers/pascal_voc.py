@@ -13,6 +13,7 @@ from autommlab.common.errors import DataError
 from autommlab.data.readers import boxes, files, images, mask_values
 from autommlab.data.readers.fitting import Annotated, box_in_image, sizes_meant
 from autommlab.data.readers.lookup import Finder
+from autommlab.data.readers.masks import MASK_SUFFIXES
 from autommlab.data.readers.reader import Reader
 from autommlab.data.readers.voc_xml import VocBox, XmlError, read_xml
 from autommlab.data.records import DatasetSpec, Instance, LoadedDataset, Problem, Sample, Split
@@ -42,7 +43,6 @@ CLASSES = (
 )
 _LISTS: dict[str, Split] = {"train": "train", "trainval": "train", "val": "val", "test": "test"}
 
-_MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 #: What class-specific lists say beside a name: shown, difficult, not shown.
 _PRESENCE = ("1", "0", "-1")
 
@@ -66,7 +66,7 @@ def detect(root: Path) -> tuple[Task, ...]:
     tasks: list[Task] = []
     if files.listed(root / "Annotations", ".xml"):
         tasks.append(Task.DETECTION)
-    if files.listed(root / "SegmentationClass", *_MASK_SUFFIXES):
+    if files.listed(root / "SegmentationClass", *MASK_SUFFIXES):
         tasks.append(Task.SEGMENTATION)
     return tuple(tasks)
 
@@ -174,7 +174,7 @@ def _boxes_dataset(spec: DatasetSpec, entries: list[_Entry], problems: list[Prob
 
 def _read_masks(spec: DatasetSpec) -> LoadedDataset:
     root, problems = spec.root, list[Problem]()
-    annotated, finder = _annotated(root, "SegmentationClass", *_MASK_SUFFIXES), Finder(root, [root / "JPEGImages"])
+    annotated, finder = _annotated(root, "SegmentationClass", *MASK_SUFFIXES), Finder(root, [root / "JPEGImages"])
     found: list[tuple[Path, Path, AnySplit]] = []
     for name, split in _members(root, "Segmentation", annotated, problems):
         image = _image(finder, "ImageSets/Segmentation", name)
