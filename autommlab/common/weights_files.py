@@ -26,7 +26,7 @@ from filelock import FileLock
 
 from autommlab.common.environment import home
 from autommlab.common.errors import ModelError, StorageError
-from autommlab.common.storage import refuse_secrets
+from autommlab.common.storage import refuse_secrets, shown_uri
 
 #: Seconds to wait for a host before weights count as not fetchable.
 PROBE_TIMEOUT_S = 3.0

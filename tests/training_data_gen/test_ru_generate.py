@@ -14,8 +14,10 @@ from training_data_gen.benchmarks.request_sets import read_set
 from training_data_gen.requests.corpus import corpus
 from training_data_gen.requests.draft import SPELLINGS
 from training_data_gen.requests.generate import Pair, generate, split_by_voice
+from training_data_gen.requests.near_duplicates import WordSetIndex
 
-COUNT = 3000
+#: The handwritten requests come first, and then as many new ones as show every kind often.
+COUNT = len(corpus()) + 1000
 #: Percent; the brief of the data set.
 ALIKE = 85
 #: Share of new pairs in which a check of another author doubts a label; mostly irregular plurals and "facial".
@@ -131,3 +133,11 @@ def test_nothing_generated_is_nearly_a_measured_request(pairs: list[Pair]) -> No
     for scorer in (fuzz.ratio, fuzz.token_sort_ratio):
         likeness = process.cdist(measured, made, scorer=scorer, workers=1)
         assert {one.id: top for one, top in zip(sets, likeness.max(axis=1), strict=True) if top > ALIKE} == {}
+
+
+def test_no_new_request_is_nearly_a_measured_one(pairs: list[Pair]) -> None:
+    known = len(corpus())
+    likely = pairs[known + 3].request
+    without = generate(known + 12, seed=11, measured=WordSetIndex([("test-1", likely)]))
+    assert [pair.request for pair in without[: known + 3]] == [pair.request for pair in pairs[: known + 3]]
+    assert likely not in {pair.request for pair in without}

@@ -18,7 +18,7 @@ from training_data_gen.adapters.examples import TuningData
 from training_data_gen.adapters.state import read_start
 from training_data_gen.adapters.tune_on_gpu import BASE_NAME, read_examples, settings_of, tune, write_examples
 from training_data_gen.adapters.understanding_examples import ru_data
-from training_data_gen.requests.no_task import NO_TASK
+from training_data_gen.requests.no_task import no_task_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = 440
@@ -43,13 +43,13 @@ def test_every_answer_can_be_read_and_texts_without_a_task_say_so(data: TuningDa
             parse_answer(one.messages[-1]["content"])
         except NoTask:
             refused += 1
-            assert one.messages[-2]["content"] in NO_TASK
-    assert refused == len(NO_TASK)
+            assert one.messages[-2]["content"] in no_task_texts()
+    assert refused == len(no_task_texts())
 
 
 def test_sides_share_no_group_and_the_facts_count_them(data: TuningData) -> None:
     assert not {one.group for one in data.train} & {one.group for one in data.held_out}
-    assert data.facts["training pairs"] + data.facts["held-out pairs"] + len(NO_TASK) == len(data.train) + len(
+    assert data.facts["training pairs"] + data.facts["held-out pairs"] + len(no_task_texts()) == len(data.train) + len(
         data.held_out
     )
     assert data.facts["pairs"] == FEW

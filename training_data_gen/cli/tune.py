@@ -70,9 +70,11 @@ def ru(
 ) -> None:
     """Fine-tune RU-LLaMA, which turns a request into its parse, on generated requests."""
     from training_data_gen.adapters.understanding_examples import DEFAULT_HELD_OUT, DEFAULT_PAIRS, ru_data
+    from training_data_gen.benchmarks.request_sets import SETS, read_set
 
     def make() -> TuningData:
-        return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT)
+        measured = [(one.id, one.request) for name in SETS for one in read_set(name)]
+        return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT, measured)
 
     settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
     _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)

@@ -5,6 +5,7 @@ The first are the handwritten requests themselves; then every skeleton in turn i
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from training_data_gen.requests import clauses
 from training_data_gen.requests.compose import compose
 from training_data_gen.requests.corpus import Written, corpus
 from training_data_gen.requests.frames import FRAMES
+from training_data_gen.requests.near_duplicates import WordSetIndex
 from training_data_gen.requests.skeleton import Sentence, Skeleton, skeleton
 from training_data_gen.requests.slots import Slot
 
@@ -47,8 +49,13 @@ class Pair:
     donors: tuple[str, ...] = ()
 
 
-def generate(count: int, seed: int) -> list[Pair]:
+def generate(count: int, seed: int, measured: WordSetIndex | None = None) -> list[Pair]:
     """`count` different pairs; the handwritten ones first.
+
+    Args:
+        count: pairs.
+        seed: of everything drawn.
+        measured: requests that adapters are measured on; no new pair is nearly one of them.
 
     Raises:
         ValueError: a negative count, or more than can be told apart.
@@ -58,14 +65,16 @@ def generate(count: int, seed: int) -> list[Pair]:
     rng = random.Random(seed)  # noqa: S311 - draws requests, not secrets
     pairs = [Pair(one.id, one.text, one.parse, one.id, one.voice) for one in corpus()][:count]
     known = {_essence(pair.request) for pair in pairs}
-    bases, framed = [skeleton(one) for one in corpus()], _frame_skeletons()
+    bases, framed = _skeletons(), _frame_skeletons()
     lenders = [(base, sentence) for base in bases for sentence in base.sentences if sentence.portable]
     turns = _turns(bases, rng), _turns(framed, rng)
     while len(pairs) < count:
         for _ in range(_TRIES):
             base = next(turns[rng.random() < _FRAME_SHARE])
             made = compose(base, lenders, rng)
-            if made is not None and _essence(made.text) not in known:
+            if made is None or _essence(made.text) in known:
+                continue
+            if measured is None or measured.nearest("", made.text) is None:
                 break
         else:
             raise ValueError(f"only {len(pairs)} different pairs can be made, {count} were asked for")
@@ -101,6 +110,11 @@ def split_by_voice(pairs: Sequence[Pair], seed: int, voices: int = 3) -> tuple[l
 def _essence(text: str) -> str:
     """What two texts share that differ only in figures, case and punctuation."""
     return re.sub(r"[^a-z]+", "", text.lower())
+
+
+@functools.cache
+def _skeletons() -> tuple[Skeleton, ...]:
+    return tuple(skeleton(one) for one in corpus())
 
 
 def _turns(bases: Sequence[Skeleton], rng: random.Random) -> Iterator[Skeleton]:

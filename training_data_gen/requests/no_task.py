@@ -1,5 +1,7 @@
 """What people write that asks for no vision model: the answer to it says so."""
 
+from training_data_gen.requests.corpus import without_task
+
 NO_TASK = (
     "Hi, anybody there?",
     "Good evening, how are you?",
@@ -42,3 +44,8 @@ NO_TASK = (
     "Tell me a joke about cats and dogs.",
     "What is the weather like in Oslo?",
 )
+
+
+def no_task_texts() -> tuple[str, ...]:
+    """All texts without a task: those above, and those of the handwritten voices."""
+    return (*NO_TASK, *without_task())
