@@ -239,9 +239,9 @@ BOUNDS = {
     "name", ["default", "random", "sobol", "tpe", "tpe+default", "cmaes", "zero-shot", "surrogate"]
 )
 def test_searchers_keep_bounds_that_no_history_has(name: str, asked: dict[str, str], tmp_path: Path) -> None:
-    budget: TaskBudget = RunOptions(text="x", **asked).budget.tasks[Task.DETECTION]  # type: ignore[arg-type]
+    budget: TaskBudget = RunOptions(text="x", **asked).budget.tasks[Task.DETECTION]
     plan = RunPlan(request=finding_trains(), bag=bag(tmp_path), choice=choice())
-    setup = study_inputs(RunOptions(text="x", **asked), plan).setup  # type: ignore[arg-type]
+    setup = study_inputs(RunOptions(text="x", **asked), plan).setup
     space = search_space(budget)
     entry = next(entry for entry in PACKAGED_ENTRIES if entry.task is Task.DETECTION)
     first = default_configuration(entry, space=space)

@@ -55,7 +55,7 @@ def run(tmp_path: Path) -> Callable[..., PlannedTraining]:
         options = RunOptions(text="x", searcher="random")
         clock = RunClock(spent_s)
         session = contextlib.ExitStack()
-        return PlannedTraining(options, setup.bag, setup.choice, plan, folder, Events(), HERE, clock, session)
+        return PlannedTraining(options, setup.bag, setup.choice, (), plan, folder, Events(), HERE, clock, session)
 
     return make
 

@@ -9,6 +9,7 @@ from autommlab.cli.run import _tell_outcome
 from autommlab.deployment import model_card
 from autommlab.deployment.records import LimitCheck
 from autommlab.pipeline import RunOutcome
+from autommlab.planning.records import Plan
 from autommlab.report import ReportContent
 from autommlab.report.render import render
 from autommlab.report.rows import tiles
@@ -41,8 +42,13 @@ def terminal(folder: Path, result: StudyResult, capsys: pytest.CaptureFixture[st
     assert content.deployment is not None
     _tell_outcome(
         RunOutcome(
-            folder=folder, bag=bag(folder), study=result, deployment=content.deployment, report=folder / "report.html"
-        ),
+            folder=folder,
+            bag=bag(folder),
+            plan=Plan(),
+            study=result,
+            deployment=content.deployment,
+            report=folder / "report.html",
+        ),  # fmt: skip
         "runs/trains",
     )
     return " ".join(capsys.readouterr().out.split())

@@ -9,7 +9,8 @@ import pytest
 
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters, TrialRecord
-from autommlab.training.study import SEARCH_FILE, StudyOptions, _goes_on, _searcher
+from autommlab.training.search_space import study_context
+from autommlab.training.study import SEARCH_FILE, StudyOptions, _first, _goes_on, _searcher, _tell
 from autommlab.training.study_state import state_of
 from searchers.testing import propose
 from tests.helpers.tiny_trials import make_setup, small_space
@@ -27,14 +28,18 @@ def record(number: int, point: dict) -> TrialRecord:
 @pytest.mark.parametrize("name", ["random", "default", "tpe", "tpe-few+default", "gp", "sobol+default", "cmaes"])
 def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -> None:
     setup = make_setup(Task.CLASSIFICATION, tmp_path)
-    first = _searcher(setup, SPACE, StudyOptions(searcher="random+default", trials=4), RECIPE, None, [])
+    context, options = study_context(setup), StudyOptions(searcher="random+default", trials=4)
+    first = _searcher(SPACE, options, [RECIPE], context, None, seed=0)
     points = []
     for number in range(1, 5):
         points.append(propose(first, f"old{number}"))
         first.on_trial_complete(f"old{number}", {"score": number / 10})
     earlier = [record(number, point) for number, point in enumerate(points, 1)]
     # The recipe may have ended last of all: that its turn was first is known all the same.
-    second = _searcher(setup, SPACE, StudyOptions(searcher=name, trials=9), RECIPE, None, [*earlier[1:], earlier[0]])
+    options = StudyOptions(searcher=name, trials=9)
+    own = _first(options, RECIPE)
+    second = _searcher(SPACE, options, own, context, None, seed=len(earlier))
+    _tell(second, [*earlier[1:], earlier[0]], own)
     for number in range(5):
         point = propose(second, f"new{number}")
         assert point not in points, number
