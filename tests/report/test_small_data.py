@@ -48,7 +48,7 @@ def terminal(folder: Path, result: StudyResult, capsys: pytest.CaptureFixture[st
             study=result,
             deployment=content.deployment,
             report=folder / "report.html",
-        ),  # fmt: skip
+        ),
         "runs/trains",
     )
     return " ".join(capsys.readouterr().out.split())
