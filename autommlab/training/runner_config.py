@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from autommlab.cfg_options import merged, read_option
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
@@ -24,6 +25,7 @@ class TrialSetup(BaseModel):
     Attributes:
         reports: validations per trial, evenly spaced.
         seed: of initialisation and data order, the same for every trial.
+        cfg_options: overrides of the config, "KEY=VALUE" each (`autommlab.cfg_options`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +34,7 @@ class TrialSetup(BaseModel):
     choice: ModelChoice
     reports: int
     seed: int
+    cfg_options: tuple[str, ...] = ()
 
 
 def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, name: str) -> Config:
@@ -58,7 +61,7 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
     data = data_config(
         bag, input_size=choice.input_size, batch_size=point.batch_size, seed=setup.seed, codec=parts.codec
     )
-    return {
+    config = {
         "model": parts.model,
         "load_from": parts.load_from or None,
         **data,
@@ -72,6 +75,7 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
         "test_cfg": {"type": "TestLoop"},
         **_quiet_runtime(parts.default_scope, setup, work_dir, name),
     }
+    return merged(config, [read_option(text) for text in setup.cfg_options])
 
 
 def _quiet_runtime(scope: str, setup: TrialSetup, work_dir: Path, name: str) -> Config:
