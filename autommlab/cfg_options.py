@@ -138,8 +138,11 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("model.head.decoder*", _OF_BUNDLE),
     ("model.head.out_channels", _OF_SHAPE),
     ("model.decode_head.out_channels", _OF_SHAPE),
-    *((f"model.*{name}*", _OF_WEIGHTS) for name in ("init_cfg", "pretrained", "checkpoint", "ckpt", "model_name")),
-    *((f"model.*{name}", _OF_SHAPE) for name in ("num_classes", "num_joints", "img_size", "input_size", "topk")),
+    ("model.head.topk", _OF_SHAPE),
+    *((f"model.*.{name}*", _OF_WEIGHTS) for name in ("init_cfg", "pretrained", "checkpoint", "ckpt", "model_name")),
+    *((f"model.*{name}", _OF_SHAPE) for name in ("num_classes", "num_joints", "img_size", "input_size")),
+    ("train_dataloader.dataset.pipeline.?.type", _OF_DATA),
+    ("train_dataloader.dataset.pipeline.?.transforms.0.*", _OF_BUNDLE),
     *(
         (f"train_dataloader.*.{name}", _OF_SHAPE)
         for name in ("scale", "size", "crop_size", "input_size", "encoder", "encoder.*")

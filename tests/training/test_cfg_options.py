@@ -86,7 +86,8 @@ def test_overrides_leave_the_rest_and_the_original_alone() -> None:
         ("model.backbone.pretrained", "--weights"),
         ("model.backbone.model_name", "--weights and --model"),
         ("model._delete_", "meaning of its own"),
-        (f"{PIPELINE}.0.bits", "the bundle"),
+        (f"{PIPELINE}.0.type", "the bundle"),
+        ("train_dataloader.dataset.pipeline.0.type", "the run's"),
         (f"{PIPELINE}.1.scale", "--input-size"),
         (f"{PIPELINE}.5.encoder.sigma", "--input-size"),
         ("work_dir", "for each trial"),
@@ -109,7 +110,8 @@ def test_what_autommlab_sets_is_refused_with_the_reason(key: str, reason: str) -
 @pytest.mark.parametrize(
     "key",
     ["model.head.loss.loss_weight", "optim_wrapper.clip_grad.max_norm", "train_dataloader.num_workers",
-     f"{PIPELINE}.2.prob", "env_cfg.cudnn_benchmark", "model.backbone.norm_eval"],
+     f"{PIPELINE}.2.prob", "env_cfg.cudnn_benchmark", "model.backbone.norm_eval",
+     "model.bbox_head.assigner.topk", "model.backbone.use_checkpoint", "model.bbox_head.loss_cls.type"],
 )  # fmt: skip
 def test_the_rest_may_be_set(key: str) -> None:
     assert refusal(read_option(f"{key}=1")) is None
