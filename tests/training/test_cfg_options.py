@@ -201,7 +201,7 @@ def test_they_are_in_the_built_runner_and_in_the_config_that_is_deployed(
         wrapper = trial.runner.optim_wrapper
         assert (wrapper.clip_grad_kwargs["max_norm"], wrapper.clip_grad_kwargs["norm_type"]) == (7, 1)
         guarded = trial.runner.train_dataloader.dataset.pipeline.transforms[0]
-        assert 0.25 in [getattr(step, "prob", None) for step in guarded.transforms.transforms]
+        assert 0.25 in [getattr(step, "prob", None) for step in guarded._pipeline.transforms]
         assert (wrapper.optimizer.defaults["lr"], trial.readback["batch_size"]) == (point().lr, point().batch_size)
     finally:
         trial.close()
