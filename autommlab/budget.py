@@ -240,7 +240,9 @@ def read_budget(path: Path) -> BudgetFile:
     if not isinstance(values, dict):
         raise RequestError(f"the budget {path} holds no lines `name: value`. {_START}")
     try:
-        return BudgetFile.model_validate({**values, "file": path})
+        # Where it lies is not for the file to say.
+        named = {f"{name} " if name == "file" else name: value for name, value in values.items()}
+        return BudgetFile.model_validate({**named, "file": path})
     except ValidationError as error:
         told = "".join(f"\n    {line}" for line in _told(error))
         raise RequestError(f"the budget {path} cannot be used:{told}") from error
@@ -252,7 +254,7 @@ _START = "Start one with: autommlab profiles laptop --yaml > FILE.yaml"
 def _told(error: ValidationError) -> Iterator[str]:
     """What is wrong in a file, one sentence each."""
     for problem in error.errors():
-        *parents, name = (str(part) for part in problem["loc"] if part != "[key]")
+        *parents, name = (str(part).strip() for part in problem["loc"] if part != "[key]")
         if problem["type"] == "extra_forbidden":
             known = TaskChanges if parents else BudgetFile
             said = unknown("name", name, [field for field in known.model_fields if field != "file"])

@@ -41,6 +41,7 @@ class RunOptions(BaseModel):
         model: name of a model that overrides the request.
         weights: pretrained file.
         task, classes, engine, device: each overrides what the request is understood to ask for.
+        cfg_options: overrides of the toolbox's config, "KEY=VALUE" each, see `autommlab.cfg_options`.
         profile: budget profile, of which the five next ones change parts; see `budget`.
         budget_file: what `--budget` named, read; its own path is not compared.
         input_size, images, iterations, batch_size: as typed ("224x224", "500", "20..80"), over the file's.
@@ -65,6 +66,7 @@ class RunOptions(BaseModel):
     classes: tuple[str, ...] = ()
     engine: str | None = None
     device: str | None = None
+    cfg_options: tuple[str, ...] = ()
     profile: str = "laptop"
     budget_file: BudgetFile | None = None
     input_size: SizeText | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
+from autommlab.cfg_options import read_option
 from autommlab.common.errors import AutoMMLabError, NoResultError, ResumeError
 from autommlab.common.stopping import stopped
 from autommlab.data.records import Bag
@@ -273,7 +274,8 @@ def plan_in(
     def select_model() -> ModelChoice:
         from autommlab.models.select import select_model as select
 
-        return select(request, bag, profile=profile, weights=options.weights, model=options.model, events=events)
+        choice = select(request, bag, profile=profile, weights=options.weights, model=options.model, events=events)
+        return _overridden(choice, request, bag, options)
 
     request = _recorded(
         "understanding", "request", ModelRequest, folder, events, lambda: _understand(options, folder, events, ask)
@@ -289,6 +291,18 @@ def plan_in(
     data_ready()
     choice = _recorded("model", "model", ModelChoice, folder, events, select_model)
     return RunPlan(request=request, bag=bag, choice=choice)
+
+
+def _overridden(choice: ModelChoice, request: ModelRequest, bag: Bag, options: RunOptions) -> ModelChoice:
+    """The choice as `--cfg-options` change its model."""
+    if not options.cfg_options:
+        return choice
+    from autommlab.compat import import_toolboxes
+
+    import_toolboxes(bag.task)
+    from autommlab.training.cfg_check import with_overrides
+
+    return with_overrides(choice, request, bag, [read_option(text) for text in options.cfg_options])
 
 
 def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:

@@ -22,6 +22,8 @@ from autommlab.settings import PROFILES, Profile, TaskBudget
 from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space, study_context
+from searchers.llm.answer_schema import format_answer, parse_proposal, proposal_schema, snap
+from searchers.space import Configuration, SearchSpace
 from searchers.testing import METRIC, ask_and_tell
 from searchers.tracking import TrackingSearcher
 from tests.helpers.bag_sets import classified, only_these, request
@@ -138,12 +140,13 @@ def test_a_profile_written_as_a_file_is_the_profile(profile: Profile, tmp_path: 
 
 def test_all_that_is_wrong_in_a_file_is_told(tmp_path: Path) -> None:
     text = (
-        "trails: 3\ntrials: 0\ncpus_per_trial: .inf\nprefer_light: 1\nmax_params_m: true\n"
+        "file: x\ntrails: 3\ntrials: 0\ncpus_per_trial: .inf\nprefer_light: 1\nmax_params_m: true\n"
         "tasks:\n  detektion: {}\n  keypoint: {input_size: 100, batchsize: 3, reports: 0}\n"
     )
     with pytest.raises(RequestError, match=r"the budget .*mine\.yaml cannot be used:") as caught:
         read_budget(file_of(tmp_path, text))
     for part in (
+        "unknown name 'file'",
         "unknown name 'trails'. Did you mean 'trials'", "trials is 0", "cpus_per_trial is inf", "prefer_light is 1",
         "max_params_m is True", "unknown task 'detektion'. Did you mean 'detection'",
         "tasks.keypoint.input_size is 100; it takes", "next to 100 are 96 and 128",
@@ -217,7 +220,7 @@ def test_a_cap_of_the_budget_bounds_the_data_and_all_takes_every_picture(
 ) -> None:
     pictures = [(name, "") for name in ("cat", "dog") for _ in range(40)]
     only_these(monkeypatch)(classified(tmp_path / "set", pictures))
-    for images, most in (("20", 20), ("all", 80)):
+    for images, expected in (("20", [20, 6, 6]), ("all", [56, 12, 12])):
         budget = RunOptions(text="x", images=images).budget.tasks[Task.CLASSIFICATION]
         found = select_bag(
             request(Task.CLASSIFICATION, ["cat", "dog"]), budget=budget, folder=tmp_path / images, seed=0
@@ -253,6 +256,21 @@ def test_searchers_keep_bounds_that_no_history_has(name: str, asked: dict[str, s
     assert isinstance(searcher, TrackingSearcher)
     for proposal in ask_and_tell(searcher, 5):
         assert proposal in space
+
+
+@pytest.mark.parametrize("asked", BOUNDS.values(), ids=list(BOUNDS))
+def test_answers_of_the_language_model_keep_them_too(asked: dict[str, str]) -> None:
+    space = search_space(RunOptions(text="x", **asked).budget.tasks[Task.DETECTION])
+    for config in (space.clip(first_of(space, p)) for p in ("low", "high")):
+        assert parse_proposal(space, format_answer(space, config)) == snap(space, config)
+        assert snap(space, config) in space
+    for name, choices in proposal_schema(space)["properties"].items():
+        assert 1 <= len(choices["enum"]) <= 64 or name in ("lr", "weight_decay")
+
+
+def first_of(space: SearchSpace, bound: str) -> Configuration:
+    """The configuration at all lower or all upper bounds."""
+    return {p.name: p.choices[0] if p.kind == "choice" else getattr(p, bound) for p in space.parameters}
 
 
 def test_profiles_are_shown_and_written(tmp_path: Path) -> None:

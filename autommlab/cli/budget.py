@@ -35,6 +35,12 @@ IterationsOption = Annotated[
 BatchOption = Annotated[
     str | None, typer.Option("--batch", help="Pictures a step: LOW..HIGH or one number. [default: the profile's]")
 ]
+CfgOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cfg-options", help="KEY=VALUE in the toolbox's config, as model.head.loss.loss_weight=0.5; repeatable."
+    ),
+]
 
 
 def with_budget_file(given: dict[str, Any]) -> list[AutoMMLabError]:

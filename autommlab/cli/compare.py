@@ -10,6 +10,7 @@ import typer
 from autommlab.cli.budget import (
     BatchOption,
     BudgetOption,
+    CfgOption,
     ImagesOption,
     InputSizeOption,
     IterationsOption,
@@ -29,6 +30,7 @@ def compare(
     data: Annotated[str | None, typer.Option(help="Data set (name or folder) instead of the request's.")] = None,
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
+    cfg_options: CfgOption = None,
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
     budget: BudgetOption = None,
     input_size: InputSizeOption = None,
@@ -61,6 +63,7 @@ def compare(
         data=data,
         model=model,
         weights=None if weights is None else weights.expanduser().resolve(),
+        cfg_options=tuple(cfg_options or ()),
         profile=profile,
         **file,
         input_size=input_size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from importlib.metadata import entry_points
@@ -63,6 +64,8 @@ _RENAMED = {
 _UNEXPECTED = 70
 #: What the operating system says of a path that a person typed and that cannot be one.
 _NO_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
+#: The option that may have several values, and what one of them begins with.
+_PAIRS, _PAIR = "--cfg-options", re.compile(r"\w+(\.\w+)+=")
 
 
 @app.command()
@@ -106,7 +109,7 @@ def main() -> None:
     """Entry point: an error of ours is one clear message and its exit code, never a traceback."""
     obey_signals()
     keep_bytecode(home() / "bytecode")
-    sys.argv[1:] = todays_words(sys.argv[1:])
+    sys.argv[1:] = one_a_word(todays_words(sys.argv[1:]))
     os.environ.setdefault("MPLCONFIGDIR", str(home() / "matplotlib"))  # its own choice is HOME, perhaps read-only
     try:
         refuse_secrets(*sys.argv[1:])  # before any command repeats or stores a word of it
@@ -147,6 +150,16 @@ def todays_words(arguments: list[str]) -> list[str]:
             tell_renamed("option" if number else "command", word, _RENAMED[word])
             word = _RENAMED[word]
         found.append(word + equals + value)
+    return found
+
+
+def one_a_word(arguments: list[str]) -> list[str]:
+    """`--cfg-options A=1 B=2`, as OpenMMLab's tools take it, with the option before each of its pairs."""
+    found: list[str] = []
+    for word in arguments:
+        if found[-2:-1] == [_PAIRS] and _PAIR.match(word):
+            found.append(_PAIRS)
+        found.append(word)
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from autommlab import settings
 from autommlab.budget import READERS
+from autommlab.cfg_options import read_option, refusal
 from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, unknown
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
@@ -37,7 +38,14 @@ def check_options(options: RunOptions, address: str | None = None, problems: Seq
         lambda: _address(address),
     )
     looked_at = (found for check in checks for found in _problems(check))
-    all_problems = [*problems, *_names(options), *_numbers(options), *_bounds(options), *looked_at]
+    all_problems = [
+        *problems,
+        *_names(options),
+        *_numbers(options),
+        *_bounds(options),
+        *_overrides(options),
+        *looked_at,
+    ]
     if len(all_problems) == 1:
         raise all_problems[0]
     if all_problems:
@@ -94,6 +102,17 @@ def _bounds(options: RunOptions) -> Iterator[AutoMMLabError]:
                 read(text)
         except ValueError as error:
             yield RequestError(f"--{names.get(field, field).replace('_', '-')} is {text!r}; {error}")
+
+
+def _overrides(options: RunOptions) -> Iterator[AutoMMLabError]:
+    for text in options.cfg_options:
+        try:
+            option = read_option(text)
+        except ValueError as error:
+            yield RequestError(f"--cfg-options {text[:80]!r}: {error}")
+            continue
+        if reason := refusal(option):
+            yield RequestError(f"--cfg-options {option.key} is not to be set: {reason}")
 
 
 def _above_zero(value: float | None) -> bool:

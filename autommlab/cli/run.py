@@ -14,6 +14,7 @@ import typer
 from autommlab.cli.budget import (
     BatchOption,
     BudgetOption,
+    CfgOption,
     ImagesOption,
     InputSizeOption,
     IterationsOption,
@@ -26,7 +27,7 @@ from autommlab.common.errors import RequestError
 _FIELDS = {"request": "text", "time": "time_min", "budget": "budget_file", "batch": "batch_size"}
 #: Of `run --help`.
 HEADINGS = {
-    "What": ("request", "parse", "data", "task", "classes", "model", "weights", "engine", "device"),
+    "What": ("request", "parse", "data", "task", "classes", "model", "weights", "cfg_options", "engine", "device"),
     "Budget": (
         "profile",
         "budget",
@@ -64,6 +65,7 @@ def run(
     classes: Annotated[str | None, typer.Option(help="Classes with commas, instead of those understood.")] = None,
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
+    cfg_options: CfgOption = None,
     engine: Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,
     profile: Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")] = None,
@@ -173,6 +175,7 @@ def given_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
         values["acceleration"] = Acceleration.parse(values["acceleration"])
     values |= {"text": values["text"] or None, "parse": _absolute(values["parse"])}
     values["weights"] = _absolute(values["weights"])
+    values["cfg_options"] = tuple(values["cfg_options"] or ()) or None
     return {name: values[name] for name in RunOptions.model_fields if values[name] is not None}
 
 

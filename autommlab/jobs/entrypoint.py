@@ -126,5 +126,6 @@ def _words(values: dict[str, Any], options: Sequence[Option]) -> list[str]:
         value = values.get(option.name or "")
         if value is None or value is False or value == option.default:
             continue
-        words += [option.opts[0]] if option.is_flag else [f"{option.opts[0]}={value}"]
+        values_of = value if option.multiple else [value]
+        words += [option.opts[0]] if option.is_flag else [f"{option.opts[0]}={each}" for each in values_of]
     return words

@@ -7,17 +7,19 @@ attention, count as nothing and are named in the log.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autommlab.cfg_options import CfgOption, merged
 from autommlab.common.errors import ModelError
 from autommlab.data.records import Bag
 from autommlab.models.config import ModelConfig, build_model, model_config, reason_of
@@ -40,7 +42,11 @@ THREADS = 1
 
 
 def measure(
-    entry: ModelEntry, bag: Bag, input_size: tuple[int, int], tell: Callable[[str], None] = lambda _: None
+    entry: ModelEntry,
+    bag: Bag,
+    input_size: tuple[int, int],
+    tell: Callable[[str], None] = lambda _: None,
+    options: Sequence[CfgOption] = (),
 ) -> Measured:
     """Build the model for this bag's classes and measure it on this machine (GPU if there is one).
 
@@ -50,6 +56,7 @@ def measure(
     Args:
         input_size: (width, height) in pixels.
         tell: told what is being done, for a heavy model takes a minute on a CPU.
+        options: overrides of the trial's config; those of the model count.
 
     Raises:
         ModelError: it cannot be built for this bag, or does not run at this size.
@@ -58,6 +65,8 @@ def measure(
 
     tell(f"building {entry.title}")
     config = model_config(entry, classes=bag.classes, keypoints=bag.keypoints, input_size=input_size, pretrained=None)
+    of_model = [option for option in options if option.path[0] == "model"]
+    config = dataclasses.replace(config, model=merged({"model": config.model}, of_model)["model"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = build_model(config, name=entry.name).to(device).eval()
     params = sum(parameter.numel() for parameter in model.parameters())

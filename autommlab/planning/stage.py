@@ -90,7 +90,14 @@ def make_plan(
     limits = (*limits_of_request(request), *(() if _named(options, request) else limits_of_profile(profile)))
     sizes = (fixed.input_size,) if fixed.input_size else _sizes(profile, bag, choice, limits)
     kept = _kept(time.earlier)
-    setup = TrialSetup(bag=bag, choice=choice, reports=1, seed=options.seed, acceleration=profile.acceleration)
+    setup = TrialSetup(
+        bag=bag,
+        choice=choice,
+        reports=1,
+        seed=options.seed,
+        acceleration=profile.acceleration,
+        cfg_options=options.cfg_options,
+    )
     events.emit("progress", "plan", f"measuring a few steps at {' and '.join(map(size_words, _tried(sizes)))}")
     here = Circumstances(
         task=bag.task,

@@ -108,6 +108,7 @@ def search_inputs(
         deadline=None if ends_at is None else Deadline(ends_at=ends_at),
         requirements=requirements,
         acceleration=options.budget.acceleration,
+        cfg_options=options.cfg_options,
     )
     study = StudyOptions(
         searcher=options.searcher,
@@ -150,6 +151,7 @@ def final_inputs(
         deadline=Deadline(ends_at=ends_at, validation_s=full.validation_s),
         requirements=requirements,
         acceleration=options.budget.acceleration,
+        cfg_options=options.cfg_options,
     )
     many = len(finalists.configurations)
     study = StudyOptions(

@@ -93,7 +93,9 @@ def run_command(options: RunOptions) -> str:
     words = ["autommlab", "run", *([options.text] if options.text else [])]
     for name, info in type(options).model_fields.items():
         value = getattr(options, name)
-        if name != "text" and value != info.default:
+        if name == "cfg_options":
+            words += [word for text in value for word in ("--cfg-options", text)]
+        elif name != "text" and value != info.default:
             shown = ",".join(value) if isinstance(value, tuple) else str(getattr(value, "file", value))
             words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
     return shlex.join(words)
@@ -127,7 +129,13 @@ def _settings(options: RunOptions, bag: Bag | None, trials: int) -> dict[str, st
         "Time": "no limit" if asked is None else duration(asked),
         "Seed": str(options.seed),
     }
-    given = {"Data set given": options.data, "Model given": options.model, "Weights given": options.weights}
+    changed = ", ".join(options.cfg_options) or None
+    given = {
+        "Config changed": changed,
+        "Data set given": options.data,
+        "Model given": options.model,
+        "Weights given": options.weights,
+    }
     return chosen | {name: str(value) for name, value in given.items() if value is not None}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.acceleration import Acceleration
+from autommlab.cfg_options import merged, read_option
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
@@ -31,6 +32,7 @@ class TrialSetup(BaseModel):
         deadline: when all trials have to be over, None = no limit. Trials of several workers do not know it.
         requirements: of the request, on figures; they decide what the study searches for.
         acceleration: how trials use their device.
+        cfg_options: overrides of the config, "KEY=VALUE" each (`autommlab.cfg_options`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +44,7 @@ class TrialSetup(BaseModel):
     deadline: Deadline | None = None
     requirements: tuple[Metric, ...] = ()
     acceleration: Acceleration = Acceleration()
+    cfg_options: tuple[str, ...] = ()
 
     @property
     def objective(self) -> Objective:
@@ -74,7 +77,7 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
     data = data_config(
         bag, input_size=choice.input_size, batch_size=point.batch_size, seed=setup.seed, codec=parts.codec
     )
-    return {
+    config = {
         "model": parts.model,
         "load_from": parts.load_from or None,
         **data,
@@ -88,6 +91,7 @@ def runner_config(setup: TrialSetup, point: Hyperparameters, *, work_dir: Path, 
         "test_cfg": {"type": "TestLoop"},
         **_quiet_runtime(parts.default_scope, setup, work_dir, name),
     }
+    return merged(config, [read_option(text) for text in setup.cfg_options])
 
 
 def _quiet_runtime(scope: str, setup: TrialSetup, work_dir: Path, name: str) -> Config:
