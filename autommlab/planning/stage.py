@@ -12,10 +12,11 @@ from autommlab.models.limits import Limit, broken, limits_of_profile, limits_of_
 from autommlab.models.records import Measured, ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.again import Earlier
-from autommlab.planning.decide import Circumstances, decide
-from autommlab.planning.fixed import trials_fixed
+from autommlab.planning.circumstances import Circumstances
+from autommlab.planning.decide import decide
 from autommlab.planning.measure import measure_costs
 from autommlab.planning.records import Plan, SearchFidelity, Size, SizeCost, TimeBudget, size_words
+from autommlab.planning.run_time import trials_fixed
 from autommlab.planning.sizes import candidate_sizes, cost_at, within_limits
 from autommlab.progress.events import Events
 from autommlab.settings import Profile

@@ -10,7 +10,7 @@ import pytest
 from autommlab.options import RunOptions
 from autommlab.planning.again import Earlier, has_more, seconds_now
 from autommlab.planning.decide import decide
-from autommlab.planning.fixed import asked_seconds
+from autommlab.planning.run_time import asked_seconds
 from tests.helpers.plan_making import circumstances
 
 

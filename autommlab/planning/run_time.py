@@ -1,6 +1,9 @@
-"""What limits a run: the time that a person gives, or the number of trials."""
+"""What limits a run, the time that a person gives or the number of trials, and how much of the time is over."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 from autommlab.options import RunOptions
 from autommlab.settings import Images
@@ -21,3 +24,19 @@ def trials_fixed(options: RunOptions) -> bool:
     """Whether the person says how many trials there are."""
     in_file = options.budget_file is not None and options.budget_file.trials is not None
     return options.trials is not None or in_file
+
+
+class RunClock:
+    """Counts from the start of a call; what earlier calls of the same run took comes on top.
+
+    Args:
+        before_s: seconds of earlier calls.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, before_s: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._before_s, self._clock, self._began = before_s, clock, clock()
+
+    def spent_s(self) -> float:
+        """Seconds of the run until now."""
+        return self._before_s + self._clock() - self._began
