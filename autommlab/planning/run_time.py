@@ -17,12 +17,14 @@ def asked_seconds(options: RunOptions) -> float | None:
     """Of the whole run; None where trials limit it and not the time."""
     if options.time_min is not None:
         return 60 * options.time_min
-    return None if trials_fixed(options) or options.budget.minutes is None else 60 * options.budget.minutes
+    minutes = options.budget.minutes if options.trials is None else None
+    return None if minutes is None else 60 * minutes
 
 
 def trials_fixed(options: RunOptions) -> bool:
-    """Whether the person says how many trials there are."""
-    in_file = options.budget_file is not None and options.budget_file.trials is not None
+    """Whether the person says how many trials a search has, and not its time."""
+    file = options.budget_file
+    in_file = file is not None and file.trials is not None and file.minutes is None
     return options.trials is not None or in_file
 
 
