@@ -30,7 +30,7 @@ _EXPORT_S = 15.0
 #: Test pictures that the exported model is compared on, once with PyTorch and once with the engine.
 _COMPARED = 2 * 100
 #: Seconds until a language model answers that has to be started.
-_SERVICE_START_S = 45.0
+_SERVICE_START_S = 75.0
 #: A size whose training would take so many times the whole time is the last one that is measured.
 _HOPELESS = 3
 
