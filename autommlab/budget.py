@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -197,6 +197,7 @@ class BudgetFile(BaseModel):
     """What `--budget FILE` says: any part of a `Profile`; None = left to the profile.
 
     Attributes:
+        minutes: of a whole run; "none" = no limit, and so is a file that names trials and no minutes.
         file: where it was read; an edited or moved file changes nothing in a run that has begun.
     """
 
@@ -207,6 +208,7 @@ class BudgetFile(BaseModel):
     max_params_m: Positive | None = None
     max_flops_g: Positive | None = None
     trials: int | None = Field(default=None, strict=True, ge=1)
+    minutes: Positive | Literal["none"] | None = None
     cpus_per_trial: Positive | None = None
     gpus_per_trial: float | None = Field(default=None, strict=True, ge=0, allow_inf_nan=False)
     prefer_light: bool | None = Field(default=None, strict=True)
@@ -216,6 +218,8 @@ class BudgetFile(BaseModel):
         """The profile with what the file says in the place of its own."""
         plain = ("max_params_m", "max_flops_g", "trials", "cpus_per_trial", "gpus_per_trial", "prefer_light")
         found: dict[str, Any] = {name: value for name in plain if (value := getattr(self, name)) is not None}
+        if self.minutes is not None or self.trials is not None:
+            found["minutes"] = self.minutes if isinstance(self.minutes, float) else None
         tasks = {task: self.tasks.get(task, TaskChanges()).over(budget) for task, budget in profile.tasks.items()}
         return profile.model_copy(update={**found, "name": self.name or self.file.stem, "tasks": tasks})
 
@@ -271,6 +275,8 @@ def yaml_text(profile: Profile) -> str:
     lines = [
         "# For `autommlab run --budget FILE`. What is left out is that of --profile.",
         f"name: {profile.name}",
+        "# Of a whole run, or none: then it has so many trials, whatever time they take.",
+        f"minutes: {'none' if profile.minutes is None else format(profile.minutes, 'g')}",
         f"trials: {profile.trials}",
         f"cpus_per_trial: {profile.cpus_per_trial:g}",
         f"gpus_per_trial: {profile.gpus_per_trial:g}",

@@ -20,8 +20,8 @@ from autommlab.deployment.records import Deployment
 from autommlab.llm_service import start_ahead
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.planning.clock import RunClock
 from autommlab.planning.records import Plan
+from autommlab.planning.run_time import RunClock
 from autommlab.progress.events import EventLog, Events
 from autommlab.settings import Images
 from autommlab.storage.mirror import Mirroring
@@ -233,7 +233,7 @@ def plan(options: RunOptions, scratch: Path, events: Events, *, where: Where = H
 
 def _images(options: RunOptions) -> Images | None:
     """Most pictures of a run that is limited by its time."""
-    from autommlab.planning.fixed import PLANNED_IMAGES, asked_seconds
+    from autommlab.planning.run_time import PLANNED_IMAGES, asked_seconds
 
     return None if asked_seconds(options) is None else PLANNED_IMAGES
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from autommlab.options import RunOptions
-from autommlab.planning.decide import SHORTEST_FINAL_S
-from autommlab.planning.fixed import asked_seconds
+from autommlab.planning.circumstances import SHORTEST_FINAL_S
 from autommlab.planning.records import Plan
+from autommlab.planning.run_time import asked_seconds
 
 
 @dataclass(frozen=True, slots=True)

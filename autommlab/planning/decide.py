@@ -7,19 +7,15 @@ the finalists that train side by side; the search, cheap enough for several tria
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from autommlab.common.wording import duration
-from autommlab.models.records import Measured
-from autommlab.planning.records import FullFidelity, Plan, SearchFidelity, Size, SizeCost, TimeBudget, size_words
-from autommlab.planning.sizes import cost_at, pixels
-from autommlab.settings import TaskBudget
-from autommlab.tasks import Task
+from autommlab.planning.circumstances import SHORTEST_FINAL_S, Circumstances
+from autommlab.planning.reasons import gain_of, lacking_in, reasons_of
+from autommlab.planning.records import FullFidelity, Plan, SearchFidelity, Size
+from autommlab.planning.sizes import pixels
 
 #: The search's part of the time for training; the rest is for the final training.
 SEARCH_SHARE = 0.35
-#: Seconds until the first step of a trial: a worker's process and the import of a toolbox.
-WORKER_START_S = 20.0
 #: Seconds to build a trial in a worker that is there.
 BUILD_S = 1.5
 #: How much slower a training is beside others on the same machine: they share memory and cache.
@@ -28,98 +24,18 @@ SIDE_BY_SIDE = 1.2
 _THREAD_GAIN = 0.6
 #: A longer search takes more trials and longer ones; beyond so many of them, only longer ones.
 _MOST_TRIALS = 24
-#: Fewer trials say too little about eight orders of magnitude of learning rates.
+#: Fewer trials say too little about learning rates that span four orders of magnitude.
 _FEWEST_TRIALS = 3
 _MOST_FINALISTS = 3
 #: Longest trial of a search, as a multiple of the profile's.
 _LONGEST_TRIAL = 4
 #: Validation's part of a training's time, and the fewest pictures that it is cut to.
 _VAL_SHARE, _FEWEST_VAL = 0.15, 100
-#: Fewest seconds of steps that make a final training.
-SHORTEST_FINAL_S = 10.0
-#: Pictures that a final training sees before a larger input size pays: (times each picture, at least, at most).
-#: A fine-grained set of 209 photos at 32 pictures a step: accuracy 0.71 after 364 steps of 64 px, 0.76 after 64 of
-#: 128 px, 0.78 after 24 of 192 px. Necks and heads of the other tasks start without pretrained weights.
-_ENOUGH: dict[Task, tuple[float, int, int]] = {
-    Task.CLASSIFICATION: (4, 800, 20_000),
-    Task.DETECTION: (25, 4_000, 60_000),
-    Task.SEGMENTATION: (10, 1_500, 30_000),
-    Task.KEYPOINT: (25, 4_000, 60_000),
-}
-#: A training without pretrained weights sees so many times more.
-_FROM_SCRATCH = 3
 #: A training that has seen every picture so often learns nothing new.
 _MOST_EPOCHS = 100
 #: Minutes that are compared with those asked for.
 _OTHER_MINUTES = (2, 5, 10, 20, 60, 180, 600)
 _SHOWN_OTHERS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """All that a plan depends on.
-
-    Attributes:
-        task: of the request.
-        images: of train, val and test.
-        pretrained: the model does not train from scratch.
-        budget: bounds of the profile, or of the person.
-        sizes: input sizes in question, ascending.
-        costs: measured, one thread.
-        iterations_fixed: a person named the bounds of a training's iterations.
-        trials: of the search: the profile's, or those asked for.
-        trials_fixed: a person asked for just so many trials.
-        slots: trials that run at once.
-        cpus, gpus: of the machine that trains.
-        measured: the model at the profile's size.
-        time: of the run.
-        kept: the search of an earlier plan, whose trials count.
-        done: such trials.
-    """
-
-    task: Task
-    images: tuple[int, int, int]
-    pretrained: bool
-    budget: TaskBudget
-    sizes: tuple[Size, ...]
-    costs: tuple[SizeCost, ...]
-    iterations_fixed: bool
-    trials: int
-    trials_fixed: bool
-    slots: int
-    cpus: float
-    gpus: float
-    measured: Measured
-    time: TimeBudget
-    kept: SearchFidelity | None = None
-    done: int = 0
-
-    @property
-    def batch(self) -> int:
-        """The middle of the batches that are searched."""
-        low, high = self.budget.batch_size
-        return max(1, round(math.sqrt(low * high)))
-
-    @property
-    def start_s(self) -> float:
-        """Seconds until the first step of a study."""
-        return WORKER_START_S * self.time.slowdown
-
-    @property
-    def enough(self) -> int:
-        """Pictures that the final training should see."""
-        epochs, least, most = _ENOUGH[self.task]
-        seen = min(max(epochs * self.images[0], least), most)
-        return int(seen if self.pretrained else _FROM_SCRATCH * seen)
-
-    @property
-    def usual_steps(self) -> int:
-        """Steps that see enough pictures."""
-        return max(1, math.ceil(self.enough / self.batch))
-
-    def cost(self, size: Size) -> SizeCost:
-        """Of a picture."""
-        return cost_at(size, self.costs)
 
 
 def decide(here: Circumstances) -> Plan:
@@ -142,8 +58,8 @@ def _decide(here: Circumstances) -> Plan:
         costs=here.costs,
         search=search,
         full=full,
-        reasons=tuple(_reasons(here, search, full)),
-        lacking=tuple(_lacking(here, search, full)),
+        reasons=tuple(reasons_of(here, search, full)),
+        lacking=tuple(lacking_in(here, search, full)),
     )
 
 
@@ -268,83 +184,6 @@ def _search(here: Circumstances, full_size: Size, seconds: float) -> SearchFidel
     )
 
 
-def _reasons(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:
-    time = here.time
-    kept = time.reserved_s | ({"start of the LLM service": time.service_s} if time.service_s else {})
-    reserved = ", ".join(f"{name} {duration(s)}" for name, s in kept.items())
-    told = [
-        f"Of {duration(time.asked_s)}, {duration(time.spent_s)} are spent and {duration(sum(kept.values()))} reserved "
-        f"({reserved}); {duration(time.training_s)} are for training.",
-        "One picture costs "
-        + ", ".join(f"{1000 * c.train_s:.3g} ms in training at {size_words(c.input_size)}" for c in here.costs)
-        + " (measured here, one thread).",
-        _why_size(here, full),
-    ]
-    if search is not None:
-        told.append(_why_search(here, search, full))
-    told.append(_why_finalists(here, full, search))
-    return told
-
-
-def _why_size(here: Circumstances, full: FullFidelity) -> str:
-    size = size_words(full.input_size)
-    if len(here.sizes) == 1:
-        return f"The delivered model takes pictures of {size}: there is no other size to choose from."
-    seen = int((full.seconds - full.start_s) / full.image_s)
-    if full.input_size == here.sizes[-1]:
-        return f"The delivered model takes pictures of {size}: more is not in the pictures, or not allowed."
-    told = f"its training sees about {seen:,} pictures ({seen / max(1, here.images[0]):.1f} times each)"
-    if full.input_size == here.sizes[0] and seen < here.enough:
-        return f"The delivered model takes pictures of {size}, the smallest size: {told}."
-    return (
-        f"The delivered model takes pictures of {size}: {told}, and a larger size would leave fewer than "
-        f"{here.enough:,}."
-    )
-
-
-def _why_search(here: Circumstances, search: SearchFidelity, full: FullFidelity) -> str:
-    cheaper = here.cost(full.input_size).train_s / here.cost(search.input_size).train_s
-    at = "the same size" if search.input_size == full.input_size else f"{size_words(search.input_size)}"
-    less = f", where a step costs a {cheaper:.1f}th" if cheaper >= 1.5 else ""
-    part = f"; they are validated on {search.val_images} of {here.images[1]} pictures" if search.val_images else ""
-    if here.done:
-        return (
-            f"The search goes on from {here.done} trials to {search.trials}, as short as those before, "
-            f"in {duration(search.seconds or 0)}."
-        )
-    return (
-        f"The search compares {search.trials} configurations in {duration(search.seconds or 0)} by short trainings of "
-        f"{search.iterations[1]} steps at {at}{less}{part}."
-    )
-
-
-def _why_finalists(here: Circumstances, full: FullFidelity, search: SearchFidelity | None) -> str:
-    steps = full.steps(here.batch, full.seconds - full.start_s)
-    who = "The best one is" if search else "The default configuration is"
-    if full.finalists > 1 and search:
-        who = f"The {full.finalists} finalists (the best ones, and the default configuration) are"
-    beside = f", side by side with {full.cpus:g} CPU each" if full.finalists > 1 else ""
-    return f"{who} trained from the pretrained weights for about {steps:,} steps of {here.batch} pictures{beside}."
-
-
-def _lacking(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:
-    told = []
-    time = here.time
-    if search is None:
-        told.append(
-            f"{duration(time.asked_s)} have no room for a search: the model's default configuration is trained alone."
-        )
-    short = here.start_s + SHORTEST_FINAL_S - time.training_s
-    if short > 0:
-        told.append(f"The run takes about {duration(time.asked_s + short)}, the least for any training at all.")
-    seen = (full.seconds - full.start_s) / full.image_s
-    if seen < here.enough / 2:
-        told.append(
-            f"The training sees {int(seen):,} pictures; {here.enough:,} would be enough for this kind of task and data."
-        )
-    return told
-
-
 def _more(here: Circumstances, plan: Plan) -> tuple[str, ...]:
     """What the next longer times would buy; those that change nothing are left out."""
     told: list[str] = []
@@ -353,22 +192,7 @@ def _more(here: Circumstances, plan: Plan) -> tuple[str, ...]:
         if 60 * minutes < 1.5 * here.time.asked_s or len(told) == _SHOWN_OTHERS:
             continue
         other = _decide(replace(here, time=here.time.model_copy(update={"asked_s": 60.0 * minutes})))
-        if words := _gain(here, before, other):
+        if words := gain_of(here, before, other):
             told.append(f"With {minutes} minutes (--time {minutes}): {words}.")
             before = other
     return tuple(told)
-
-
-def _gain(here: Circumstances, before: Plan, after: Plan) -> str:
-    if before.full is None or after.full is None:
-        return ""
-    steps = [full.steps(here.batch, full.seconds - full.start_s) for full in (before.full, after.full)]
-    trials = [plan.search.trials if plan.search else 0 for plan in (before, after)]
-    told = []
-    if after.full.input_size != before.full.input_size:
-        told.append(size_words(after.full.input_size))
-    if told or steps[1] > 1.2 * steps[0]:
-        told.append(f"about {steps[1]:,} steps")
-    if trials[1] > trials[0]:
-        told.append(f"{trials[1]} trials before")
-    return ", ".join(told)

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, ray_session, trial_slots
@@ -53,6 +53,6 @@ def _measured_by_a_worker(
     """As `measure_costs`, on a node and with the resources that a trial gets."""
     import ray
 
-    remote = ray.remote(num_cpus=need.cpus, num_gpus=need.gpus, resources=resource_request(need.resource))
+    remote: Any = ray.remote(num_cpus=need.cpus, num_gpus=need.gpus, resources=resource_request(need.resource))
     measured: tuple[SizeCost, ...] = ray.get(remote(measure_costs).remote(setup, sizes, dearest_s, int(need.cpus)))
     return measured

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from autommlab import settings
+from autommlab.cfg_options import read_option
 from autommlab.data.records import Bag
 from autommlab.models.limits import Limit, broken, limits_of_profile, limits_of_request, measured_figures
 from autommlab.models.records import Measured, ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.again import Earlier
-from autommlab.planning.decide import Circumstances, decide
-from autommlab.planning.fixed import trials_fixed
+from autommlab.planning.circumstances import Circumstances
+from autommlab.planning.decide import decide
 from autommlab.planning.measure import measure_costs
 from autommlab.planning.records import Plan, SearchFidelity, Size, SizeCost, TimeBudget, size_words
+from autommlab.planning.run_time import trials_fixed
 from autommlab.planning.sizes import candidate_sizes, cost_at, within_limits
 from autommlab.progress.events import Events
 from autommlab.settings import Profile
@@ -29,7 +31,7 @@ _EXPORT_S = 15.0
 #: Test pictures that the exported model is compared on, once with PyTorch and once with the engine.
 _COMPARED = 2 * 100
 #: Seconds until a language model answers that has to be started.
-_SERVICE_START_S = 45.0
+_SERVICE_START_S = 75.0
 #: A size whose training would take so many times the whole time is the last one that is measured.
 _HOPELESS = 3
 
@@ -124,7 +126,7 @@ def make_plan(
         chosen = plan.full
         if chosen is None or chosen.input_size == choice.measured.input_size:
             return plan
-        measured = _measured(choice, bag, chosen.input_size)
+        measured = _measured(choice, bag, chosen.input_size, options)
         if not broken(limits, measured_figures(measured)):
             return plan.model_copy(update={"full": chosen.model_copy(update={"measured": measured})})
         here = replace(here, sizes=tuple(size for size in here.sizes if size != chosen.input_size))
@@ -180,7 +182,7 @@ def _starts_service(options: RunOptions) -> bool:
     return searchers.needs_service(options.searcher) and find_service() is None
 
 
-def _measured(choice: ModelChoice, bag: Bag, size: Size) -> Measured:
+def _measured(choice: ModelChoice, bag: Bag, size: Size, options: RunOptions) -> Measured:
     from autommlab.models.measure import measure
 
-    return measure(choice.entry, bag, size)
+    return measure(choice.entry, bag, size, options=[read_option(text) for text in options.cfg_options])

@@ -14,7 +14,8 @@ from autommlab.data.records import Bag
 from autommlab.models.recipe import default_configuration
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.planning.decide import SHORTEST_FINAL_S, SIDE_BY_SIDE
+from autommlab.planning.circumstances import SHORTEST_FINAL_S
+from autommlab.planning.decide import SIDE_BY_SIDE
 from autommlab.planning.records import FullFidelity, Plan, SearchFidelity
 from autommlab.planning.sizes import cost_at
 from autommlab.tasks import Task

@@ -15,8 +15,8 @@ from autommlab.models.recipe import recipe_in_words
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning import studies
-from autommlab.planning.clock import RunClock
 from autommlab.planning.records import FullFidelity, Plan, SearchFidelity
+from autommlab.planning.run_time import RunClock
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import Where

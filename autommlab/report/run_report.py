@@ -13,8 +13,8 @@ from autommlab.common.wording import duration
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.models.records import ModelChoice
-from autommlab.planning.fixed import asked_seconds
 from autommlab.planning.records import Plan
+from autommlab.planning.run_time import asked_seconds
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures

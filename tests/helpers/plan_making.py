@@ -6,7 +6,7 @@ from typing import Any
 
 from autommlab import settings
 from autommlab.models.records import Measured
-from autommlab.planning.decide import Circumstances
+from autommlab.planning.circumstances import Circumstances
 from autommlab.planning.records import SizeCost, TimeBudget
 from autommlab.tasks import Task
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autommlab.budget import read_budget
 from autommlab.options import RunOptions
 from autommlab.planning.again import Earlier, has_more, seconds_now
 from autommlab.planning.decide import decide
-from autommlab.planning.fixed import asked_seconds
+from autommlab.planning.run_time import asked_seconds, trials_fixed
 from tests.helpers.plan_making import circumstances
 
 
@@ -61,3 +63,16 @@ def test_the_search_goes_on_as_it_was() -> None:
     same = {"input_size", "iterations", "batch_size", "reports", "val_images"}
     assert plan.search.model_dump(include=same) == before.model_dump(include=same)
     assert any(f"from {before.trials} trials" in words for words in plan.reasons)
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [("minutes: 3", 180), ("minutes: none", None), ("trials: 4", None), ("trials: 4\nminutes: 3", 180)],
+)
+def test_a_budget_file_says_minutes_or_trials(tmp_path: Path, lines: str, seconds: float | None) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(lines)
+    options = RunOptions(text="x", budget_file=read_budget(path))
+    assert asked_seconds(options) == seconds
+    assert asked_seconds(options.model_copy(update={"time_min": 2.0})) == 120
+    assert trials_fixed(options) == (lines == "trials: 4")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autommlab.planning.decide import WORKER_START_S, decide
+from autommlab.planning.circumstances import WORKER_START_S
+from autommlab.planning.decide import decide
 from autommlab.planning.records import TimeBudget
 from tests.helpers.plan_making import BUDGET, RESERVED, SIZES, circumstances, cost
 

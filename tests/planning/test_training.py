@@ -11,9 +11,9 @@ import pytest
 
 from autommlab.options import RunOptions
 from autommlab.planning import training
-from autommlab.planning.clock import RunClock
 from autommlab.planning.decide import decide
 from autommlab.planning.records import Plan
+from autommlab.planning.run_time import RunClock
 from autommlab.planning.training import PlannedTraining
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
