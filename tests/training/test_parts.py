@@ -55,7 +55,7 @@ def _linear_step(parts: int, clip_grad: dict | None) -> tuple[Any, dict[str, Any
     from autommlab.training.optim_wrapper import TrialOptimWrapper
     from autommlab.training.parts import in_parts
 
-    given = {"clip_grad": dict(clip_grad)} if clip_grad else {}
+    given: dict[str, Any] = {"clip_grad": dict(clip_grad)} if clip_grad else {}
     wrapper = TrialOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.5), **given)
     told = in_parts(model, wrapper, batch, parts)
     return model.layer.weight.detach(), told
@@ -231,7 +231,7 @@ def test_batches_that_are_accumulated_by_the_config_may_be_split_too() -> None:
         in_parts(model, wrapper, batch, parts)
         ends.append(model.layer.weight.detach())
         assert not torch.equal(ends[-1], start)
-    assert torch.allclose(*ends, atol=1e-6)
+    assert torch.allclose(ends[0], ends[1], atol=1e-6)
 
 
 def _end_of(setup: TrialSetup, optimizer: str, work_dir: Path, *, fused: bool) -> Any:
