@@ -305,7 +305,7 @@ def zoo_check() -> str:
             [
                 line["task"], f"{line['title']} (`{line['name']}`)", f"{width}x{height}", f"{line['params_m']:.1f}",
                 f"{line['flops_g']:.2f}", f"{taken} of {of}" if of else "-", str(line["groups"] or "-"),
-                f"{line['difference']:.0e}" if line["allowed"] else "-", end,
+                (f"{line['difference']:.0e}" if line["difference"] else "0") if line["allowed"] else "-", end,
             ]
         )  # fmt: skip
     header = ["task", "model", "pixels", "M params", "GFLOPs", "loaded", "groups", "difference", "steps"]

@@ -64,7 +64,9 @@ def run(
     task: Annotated[str | None, typer.Option(help="Task instead of the one understood.")] = None,
     classes: Annotated[str | None, typer.Option(help="Classes with commas, instead of those understood.")] = None,
     model: Annotated[str | None, typer.Option(help="Model instead of the request's.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a .pth file.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Pretrained weights, a .pth file; without --model, of the model that it is of.")
+    ] = None,
     cfg_options: CfgOption = None,
     engine: Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")] = None,

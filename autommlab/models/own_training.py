@@ -114,7 +114,8 @@ def schedulers_of(config: Mapping[str, Any]) -> Sequence[Config]:
 
 def main_schedule(config: Mapping[str, Any]) -> Config | None:
     """The schedule after warm-up; of several in a row the last, None if there is none."""
-    main = [one for one in schedulers_of(config) if not is_warm_up(one)]
+    rates = (one for one in schedulers_of(config) if bare(one.get("type")).endswith("LR"))  # not of weight decay
+    main = [one for one in rates if not is_warm_up(one)]
     return main[-1] if main else None
 
 

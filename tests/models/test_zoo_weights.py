@@ -32,7 +32,7 @@ POINTS = KeypointMeta(names=tuple(f"p{number}" for number in range(5)), flip_pai
 MODELS = [
     pytest.param(Task.CLASSIFICATION, "mobilenet-v3-small_8xb128_in1k", ("head.layers.1.fc",)),
     pytest.param(Task.CLASSIFICATION, "swin-tiny_16xb64_in1k", ("head.fc",), marks=pytest.mark.long),
-    pytest.param(Task.DETECTION, "rtmdet_tiny_8xb32-300e_coco", ("bbox_head.rtm_cls",), marks=pytest.mark.slow),
+    pytest.param(Task.DETECTION, "rtmdet_tiny_8xb32-300e_coco", ("bbox_head.rtm_cls",), marks=pytest.mark.long),
     pytest.param(
         Task.DETECTION, "faster-rcnn_r50_fpn_1x_coco", ("roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg"),
         marks=pytest.mark.long,
