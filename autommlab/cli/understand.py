@@ -63,14 +63,15 @@ def _one(request: str, url: str | None, *, as_json: bool) -> None:
 
 
 def _show(outcome: Understood) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from autommlab.cli.shared import print_table
 
     table = Table("asked for", "understood")
     for name, value in outcome.request.rows():
         table.add_row(name, Text(terminal(value) if value else "-", style="" if value else "dim"))
-    Console().print(table)
+    print_table(table)
     if outcome.effort is not None:
         typer.echo(outcome.effort.in_words(), err=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from autommlab.common.errors import AutoMMLabError, JobError, TrainingError
@@ -75,23 +75,32 @@ def send_token_if_asked(head: str, error: type[AutoMMLabError] = TrainingError) 
     """Let Ray's clients in this process send the user's token, if the head asks for one.
 
     Ray leaves a token in ~/.ray/auth_token after any first start, so the file alone says nothing: a cluster that asks
-    for none cannot be joined with it. The head itself is asked. RAY_AUTH_MODE, if set, decides instead.
+    for none cannot be joined with it. The head itself is asked, also whether it takes the token: Ray's client would try
+    for 20 s and print a line of its C++ part each time.
 
     Args:
         head: any form of address.
-        error: raised where no token is at hand.
+        error: raised where no token is at hand, or another one is asked for, or RAY_AUTH_MODE forbids to send one.
 
     Returns:
         Ray's variables as they were, for `restore_variables`; {} where nothing was changed.
     """
-    if _MODE in os.environ or not asks_for_token(head):
+    if not asks_for_token(head):
         return {}
     from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
+    asks = f"the Ray at {shown_uri(head)} asks for"
+    mode = os.environ.get(_MODE)
+    if mode not in (None, "token"):
+        raise error(f"{asks} a token, and {_MODE} is {mode!r} here. {HOW_TO_AUTHENTICATE}")
     if not AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
-        raise error(f"the Ray at {shown_uri(head)} asks for a token, and there is none. {HOW_TO_AUTHENTICATE}")
+        raise error(f"{asks} a token, and there is none. {HOW_TO_AUTHENTICATE}")
     restore_variables({_MODE: "token"})
-    return {_MODE: None}
+    kept = {_MODE: mode}
+    if asks_for_token(head, AuthenticationTokenLoader.instance().get_token_for_http_header()):
+        restore_variables(kept)
+        raise error(f"{asks} another token than this machine has. {HOW_TO_AUTHENTICATE}")
+    return kept
 
 
 @contextlib.contextmanager
@@ -109,12 +118,17 @@ def token_where_asked(head: str) -> Iterator[None]:
             restore_variables(kept)
 
 
-def asks_for_token(head: str) -> bool:
-    """Whether a head or a job server at any form of address refuses who brings no token; False where nobody answers."""
+def asks_for_token(head: str, brought: Mapping[str, str] | None = None) -> bool:
+    """Whether a head or a job server at any form of address refuses who brings this; False where nobody answers.
+
+    Args:
+        brought: header with a token; None = nothing.
+    """
     if head in _WORDS:
         here = heads_here()
-        return len(here) == 1 and _head_asks(here[0])
-    return _job_server_asks(head) if head.startswith(("http://", "https://")) else _head_asks(head)
+        return len(here) == 1 and _head_asks(here[0], brought)
+    asks = _job_server_asks if head.startswith(("http://", "https://")) else _head_asks
+    return asks(head, brought)
 
 
 def heads_here() -> list[str]:
@@ -125,24 +139,25 @@ def heads_here() -> list[str]:
     return [each for each in sorted(find_gcs_addresses()) if token_of(each) is None and _silence(each, None) is None]
 
 
-def _job_server_asks(address: str) -> bool:
+def _job_server_asks(address: str, brought: Mapping[str, str] | None) -> bool:
     import requests
 
     try:
-        answer = requests.get(f"{address.rstrip('/')}/api/authentication_mode", timeout=TIMEOUT_S)
-        return bool(answer.json()["authentication_mode"] == "token")
-    except (requests.RequestException, ValueError, KeyError, TypeError):  # an older Ray, or something else
+        answer = requests.get(f"{address.rstrip('/')}/api/version", headers=dict(brought or {}), timeout=TIMEOUT_S)
+    except (requests.RequestException, ValueError):
         return False
+    return answer.status_code in (401, 403)
 
 
-def _head_asks(address: str) -> bool:
+def _head_asks(address: str, brought: Mapping[str, str] | None) -> bool:
     # Ray's own client would do, but prints a line of its C++ part for the refusal.
     import grpc
 
     call = _CLIENT_CALL if address.startswith(_CLIENT) else _HEAD_CALL
     with grpc.insecure_channel(address.removeprefix(_CLIENT)) as channel:
         try:
-            channel.unary_unary(call)(b"", timeout=TIMEOUT_S)
+            sent = [(name.lower(), value) for name, value in (brought or {}).items()]
+            channel.unary_unary(call)(b"", timeout=TIMEOUT_S, metadata=sent)
         except grpc.RpcError as refusal:
             return bool(refusal.code() is grpc.StatusCode.UNAUTHENTICATED)
     return False

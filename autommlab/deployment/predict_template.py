@@ -37,19 +37,36 @@ def main(arguments: list[str] | None = None) -> int:
     except BundleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # of the folder for masks; unreadable images are told as such
+        print(f"error: {error.filename} cannot be written ({error.strerror})", file=sys.stderr)
+        return 2
 
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Predict with this bundle.")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
     parser.add_argument("--json", action="store_true", help="one JSON object per image")
-    parser.add_argument("--threshold", type=float, default=0.3, help="lowest score of a detection (default 0.3)")
+    parser.add_argument("--threshold", type=_fraction, default=0.3, help="lowest score of a detection (default 0.3)")
     parser.add_argument(
         "--box", type=_box, action="append", metavar="X,Y,W,H", help="object for keypoints, pixels; repeatable"
     )
     parser.add_argument("--masks", type=Path, metavar="FOLDER", help="save segmentation masks here as PNG")
-    parser.add_argument("--bench", type=int, metavar="N", help="time N predictions of the first image, print JSON")
+    parser.add_argument("--bench", type=_count, metavar="N", help="time N predictions of the first image, print JSON")
     return parser
+
+
+def _fraction(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:  # false for NaN, too
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return number
 
 
 def _box(text: str) -> list[float]:

@@ -133,6 +133,36 @@ def test_masks_of_pictures_with_one_name_get_files_of_their_own(
     assert [np.asarray(Image.open(file)).max() for file in files] == [9, 10]
 
 
+@pytest.mark.parametrize(
+    "words", [["--threshold", "nan"], ["--threshold", "1.5"], ["--threshold", "x"], ["--bench", "0"], ["--bench", "-3"],
+              ["--box", "1,2,3"], ["--box", "a,b,c,d"]]
+)  # fmt: skip
+def test_options_of_a_bundle_that_cannot_be_meant_are_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(bundle_runtime.__file__).parents[1]))
+    from autommlab.deployment.predict_template import _options
+
+    with pytest.raises(SystemExit) as ended:
+        _options().parse_args(["x.jpg", *words])
+    assert ended.value.code == 2
+    assert f"argument {words[0]}" in capsys.readouterr().err
+
+
+def test_masks_that_cannot_be_saved_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(bundle_runtime.__file__).parents[1]))
+    from autommlab.deployment import predict_template
+
+    monkeypatch.setattr(
+        predict_template, "Predictor", lambda folder: lambda path, **_: {"mask": np.zeros((2, 2), "u1")}
+    )
+    (tmp_path / "file").write_text("")
+    assert predict_template.main(["x.jpg", "--masks", str(tmp_path / "file")]) == 2
+    assert "file cannot be written" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"is not a bundle: its bundle\.json cannot be read"):
         Predictor(tmp_path)

@@ -31,7 +31,8 @@ class _Head(grpc.GenericRpcHandler):
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         def answer(_: bytes, context: grpc.ServicerContext) -> bytes:
-            if self.asks:
+            sent = dict(context.invocation_metadata())
+            if self.asks and sent.get("authorization") != f"Bearer {TOKEN['RAY_AUTH_TOKEN']}":
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken")
             return b""
 
@@ -50,12 +51,12 @@ def small_head(asks: bool) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def job_server(body: bytes) -> Iterator[str]:
+def job_server(status: int) -> Iterator[str]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/api/authentication_mode" else 404)
+            welcome = self.headers.get("authorization") == f"Bearer {TOKEN['RAY_AUTH_TOKEN']}"
+            self.send_response(200 if welcome else status)
             self.end_headers()
-            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -88,11 +89,9 @@ def test_who_asks_for_a_token_is_found_out_by_asking() -> None:
         with small_head(asks) as address:
             assert asks_for_token(address) is asks
             assert asks_for_token(f"ray://{address}") is asks
-    with job_server(b'{"authentication_mode": "token"}') as address:
-        assert asks_for_token(address)
-    for body in (b'{"authentication_mode": "disabled"}', b"[]", b"nonsense", b""):
-        with job_server(body) as address:
-            assert not asks_for_token(address)
+    for status in (200, 401, 403, 404, 500):
+        with job_server(status) as address:
+            assert asks_for_token(address) is (status in (401, 403))
     nobody = f"127.0.0.1:{free_port()}"
     assert not asks_for_token(nobody)
     assert not asks_for_token(f"http://{nobody}")
@@ -106,8 +105,19 @@ def test_the_file_is_used_where_a_head_asks_and_only_there(token_file: Path, mon
             assert os.environ["RAY_AUTH_MODE"] == "token"
         assert "RAY_AUTH_MODE" not in os.environ
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-        assert send_token_if_asked(guarded) == {}
+        with pytest.raises(TrainingError, match="RAY_AUTH_MODE is 'disabled' here"):
+            send_token_if_asked(guarded)
         assert os.environ["RAY_AUTH_MODE"] == "disabled"
+
+
+def test_another_token_than_the_one_at_hand_is_told_before_ray_tries(token_file: Path) -> None:
+    token_file.write_text("0" * 64)
+    restore_variables({})
+    with small_head(asks=True) as head, job_server(401) as server:
+        for address in (head, f"ray://{head}", server):
+            with pytest.raises(JobError, match="asks for another token than this machine has"):
+                send_token_if_asked(address, JobError)
+            assert "RAY_AUTH_MODE" not in os.environ
 
 
 def test_a_guarded_head_without_a_token_at_hand_says_what_to_do(token_file: Path) -> None:
@@ -210,3 +220,4 @@ def test_a_wrong_token_is_told_as_such(heads: tuple[Head, Head], with_file: Path
         program(with_file, "jobs", "--address", heads[0].jobs)[1],
     ):
         assert "asks for another token than this machine has" in text, text
+        assert "gcs_client.cc" not in text

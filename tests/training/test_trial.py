@@ -7,7 +7,7 @@ import pytest
 
 from autommlab.tasks import Task
 from autommlab.training.config_file import write_config
-from tests.helpers.tiny_trials import point
+from tests.helpers.tiny_trials import make_setup, point
 
 #: mmdet rounds its figures to a thousandth, mmseg to a hundredth of a percent.
 ROUNDED = {Task.DETECTION: 5.1e-4, Task.SEGMENTATION: 5.1e-5}
@@ -55,6 +55,24 @@ def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tin
     assert statistics is not None
     found = {name: float(value[0]) for name, value in statistics.figures(np.ones((1, statistics.pictures))).items()}
     assert found == pytest.approx(tested, abs=ROUNDED.get(task, 1e-6))
+
+
+def test_a_detector_learns_from_images_without_an_object(tmp_path: Path) -> None:
+    """Also where a whole batch shows none."""
+    import json
+
+    from autommlab.training.trial import Trial
+
+    setup = make_setup(Task.DETECTION, tmp_path)
+    file = setup.bag.annotation_file("train")
+    content = json.loads(file.read_text())
+    kept = content["images"][0]["id"]
+    content["annotations"] = [one for one in content["annotations"] if one["image_id"] == kept]
+    file.write_text(json.dumps(content))
+    trial = Trial(setup, point(iterations=4), tmp_path / "work")
+    assert len(trial.runner.train_loop.dataloader.dataset) == len(content["images"])
+    assert 0 <= trial.advance()["mAP"] <= 1
+    trial.close()
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="for trials without a GPU")
