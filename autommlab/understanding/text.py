@@ -194,6 +194,7 @@ _MADE_FOR = {
     ),
     Task.KEYPOINT: (
         "rtmpose", "vitpose", "hourglass", "simplebaseline", "litehrnet", "openpose", "rtmo", "alphapose", "hrformer",
+        "deeplabcut",
     ),
 }  # fmt: skip
 #: Ends of names that make another task of a detector: "YOLOv8n-seg", "YOLO-pose", "YOLOv8-cls", "RTMDet-Ins".
@@ -234,4 +235,6 @@ def made_for(name: str) -> Task | None:
     joined = re.sub(r"[\W_]", "", name.casefold())
     if _OTHER_TASK.search(joined):
         return None
-    return next((task for task, names in _MADE_FOR.items() if joined.startswith(names)), None)
+    # The longest beginning decides: DeepLab is for segmentation, DeepLabCut for keypoints.
+    known = [(len(name), task) for task, names in _MADE_FOR.items() for name in names if joined.startswith(name)]
+    return max(known)[1] if known else None
