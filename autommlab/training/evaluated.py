@@ -104,9 +104,9 @@ def _keep_results(
 @contextlib.contextmanager
 def _kept_matches(module: Any, kept: Evaluated) -> Iterator[None]:
     """COCO's evaluation is a local variable of both toolboxes' metrics: one that tells of itself takes its place."""
-    original = getattr(module, _EVALUATION)
+    original: Any = getattr(module, _EVALUATION)
 
-    class Telling(original):  # type: ignore[misc]
+    class Telling(original):
         def accumulate(self, *args: Any, **kwargs: Any) -> None:
             super().accumulate(*args, **kwargs)
             kept.matches.append(self)
