@@ -51,7 +51,7 @@ def in_parts(model: Any, wrapper: Any, batch: Batch, parts: int) -> dict[str, An
         with wrapper.part(fraction, is_last=number == len(pieces)):
             figures = model.train_step(piece, optim_wrapper=wrapper)
         for name, value in figures.items():
-            means[name] = means.get(name, 0.0) + fraction * value
+            means[name] = means.get(name, 0.0) + fraction * torch.as_tensor(value).detach()
     return means
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autommlab.cluster import TrialNeed
-from autommlab.training.final_test import runs_here
+from autommlab.cluster import TrialNeed, ray_session
+from autommlab.tasks import Task
+from autommlab.training.config_file import read_values, write_config
+from autommlab.training.final_test import _tested_elsewhere, runs_here
+from tests.helpers.tiny_trials import point
 
 LAPTOP = {"CPU": 2.0}
 HEAD: dict[str, float] = {"node:__internal_head__": 1.0}
@@ -35,3 +39,21 @@ def test_only_a_machine_that_is_all_of_ray_measures_in_the_driver(
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
     monkeypatch.setattr(ray, "nodes", alive)
     assert runs_here(need) == here
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_another_process_of_ray_measures_the_same(tiny_setups: dict, tmp_path: Path) -> None:
+    from autommlab.training.trial import Trial, evaluate
+
+    setup = tiny_setups[Task.CLASSIFICATION]
+    trial = Trial(setup, point(iterations=2), tmp_path / "work")
+    while not trial.finished:
+        trial.advance()
+    trial.save(tmp_path)
+    config, weights = write_config(tmp_path / "config.py", trial.config_text()), tmp_path / "trial.pth"
+    trial.close()
+    here = evaluate(config, weights, Task.CLASSIFICATION)
+    with ray_session():
+        far = _tested_elsewhere(setup, TrialNeed(1), read_values(config), weights.read_bytes(), None)
+    assert (far.figures, far.skipped) == (here, ())
