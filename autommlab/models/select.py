@@ -49,6 +49,8 @@ _RUNNERS_UP = 3
 NEAR_BEST = 0.05
 #: How many times the profile's pixels a model may have been scored at: at 640 px no detector is what it is at 1333.
 MOST_PIXELS = 2.0
+#: Families that train but cannot be delivered, and why: taken only where they are named, with a warning.
+_NO_BUNDLE = {"Mask2Former": "its ONNX file needs MMDeploy's operator grid_sampler, which ONNX Runtime does not have"}
 _BENCHMARKS = ("ImageNet-1k", "COCO", "Cityscapes")
 
 
@@ -90,6 +92,9 @@ def select_model(
         search.find_model_of_weights()
     entry, measured = search.run()
     pretrained = search.resolve(entry, weights)
+    if entry.family in _NO_BUNDLE:
+        told = f"{entry.title} trains, but the run will fail at deployment: {_NO_BUNDLE[entry.family]}"
+        search.events.emit("warning", "model", told)
     if pretrained.kind == "none":
         search.events.emit("warning", "model", f"{entry.title} trains from scratch: {pretrained.reason}")
     return ModelChoice(
@@ -190,6 +195,9 @@ class _Search:
         return published(entry, self.input_size)
 
     def _sorted_out(self, entry: ModelEntry) -> bool:
+        if entry.family in _NO_BUNDLE and not self.named and self.of_weights is None:
+            self._reject(entry, f"it cannot be delivered: {_NO_BUNDLE[entry.family]}")
+            return True
         over = hopeless(self.limits, entry, self.input_size)
         if over:
             self._reject(entry, why_over(over, self._published(entry), "published figures say"))

@@ -103,6 +103,18 @@ def test_gpu_profile_takes_the_cheapest_of_those_nearly_best(task: Task) -> None
     assert any("the cheapest within 5% of the best score" in reason for reason in choice.reasons)
 
 
+def test_what_cannot_be_delivered_is_taken_only_where_it_is_named() -> None:
+    told: list[Event] = []
+    choice = choose(request(Task.SEGMENTATION), profile=GPU, resolve_weights=online, events=Events(told.append))
+    reasons = [one.reason for one in choice.rejected if one.name.startswith("mask2former")]
+    assert len(reasons) >= 3
+    assert all("cannot be delivered: its ONNX file needs" in reason for reason in reasons)
+    assert not [event for event in told if event.kind == "warning"]
+    named = choose(request(Task.SEGMENTATION, "Mask2Former R50"), resolve_weights=online, events=Events(told.append))
+    assert named.entry.family == "Mask2Former"
+    assert any("will fail at deployment" in event.message for event in told if event.kind == "warning")
+
+
 def test_limits_of_the_request_reject_with_reasons() -> None:
     wanted = request(Task.CLASSIFICATION, parameters={"value": 3, "unit": "M"}, flops={"value": 0.3, "unit": "GFLOPs"})
     choice = choose(wanted, resolve_weights=online)
