@@ -22,11 +22,12 @@ from autommlab.cli.shared import grouped_command
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
-from autommlab.common.errors import AutoMMLabError, RequestError, StorageError, tell_renamed
+from autommlab.common.errors import AutoMMLabError, LLMServiceError, RequestError, StorageError, tell_renamed
 from autommlab.common.escaping import terminal
 from autommlab.common.files import STORAGE_ERRNOS
 from autommlab.common.stopping import obey_signals, stopped
 from autommlab.common.storage import refuse_secrets
+from serve.errors import ServiceError
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -125,6 +126,9 @@ def _told(error: BaseException) -> int | str | None:
         case AutoMMLabError():
             _complain(str(error))
             return error.exit_code
+        case ServiceError():
+            _complain(f"the LLM service: {error}")
+            return LLMServiceError.exit_code
         case OSError() if error.errno in STORAGE_ERRNOS:
             _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
             return StorageError.exit_code

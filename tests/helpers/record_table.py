@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from autommlab.common.files import write_private
 from autommlab.common.llm_usage import LlmUsage
@@ -447,7 +447,7 @@ def mirror_used(folder: Path) -> None:
 
 
 _HOME = (
-    StoredRecord("the register of data sets", registered_sets, "home/datasets.json", sets_used),
+    StoredRecord("the register of data sets", registered_sets, "home/datasets.json", sets_used, kept="anew"),
     StoredRecord("the list of what was fetched", fetched_set, "fetched/shapes.fetched.json", fetched_again, kept="anew"),
     StoredRecord("SHA256SUMS", fetched_set, "shapes/SHA256SUMS", fetched_again, "bytes"),
     StoredRecord("the service's state", service_files, "home/serve/service.json", service_looked_at, kept="anew"),
