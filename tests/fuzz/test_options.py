@@ -21,10 +21,11 @@ from tests.helpers.tiny_bundles import make_bundle, make_picture
 
 #: What people, scripts and enemies type where a number, a name or a path is wanted. None is a path that can be written.
 ODD = (
-    "", " ", "0", "-1", "1", "2", "0.5", "nan", "inf", "-inf", "1e999", "1e-320", "9" * 30, "9" * 5000, "1_000", "\u0663", "\u00b2",
-    "0x10", "x", "cpu", "a,b", ",", ",,a", "red", "\udcff", "\u2028", "\x1b[31m", "[/red]", "{0}", "%s", "-", "--", "..", "a/../b",
-    "no/such/file", "~nobody/x", "file:///no/such", "s3://K:S@b/p", "nowhere://x", "://", "http://[", "127.0.0.1:1", "127.0.0.1:99999",
-    "ray://x", "auto:1", "x" * 300, "x" * 5000, "none", "default+default", "tpe+default", "zero-shot:0", "hpo-llama:9", "\U0001f40c",
+    "", " ", "0", "-1", "1", "2", "0.5", "nan", "inf", "-inf", "1e999", "1e-320", "9" * 30, "9" * 400, "9" * 5000,
+    "1_000", "\u0663", "\u00b2", "0x10", "x", "cpu", "a,b", ",", ",,a", "red", "\udcff", "\u2028", "\x1b[31m", "[/red]",
+    "{0}", "%s", "-", "--", "..", "a/../b", "no/such/file", "~nobody/x", "file:///no/such", "s3://K:S@b/p", "nowhere://x",
+    "://", "http://[", "127.0.0.1:1", "127.0.0.1:99999", "ray://x", "auto:1", "x" * 300, "x" * 5000, "none",
+    "default+default", "tpe+default", "zero-shot:0", "hpo-llama:9", "\U0001f40c",
 )  # fmt: skip
 #: In the usual run one option in so many is tried, with one value each.
 _SAMPLE = 6
