@@ -36,7 +36,8 @@ def records(folder: Path) -> dict[str, BaseModel]:
             median_size=(8, 8), seed=0, digest="0",
         ),
         "study": StudyResult(
-            task="classification", objective="accuracy", trials=(trial,), best=trial, val_metrics={}, test_metrics={"accuracy": 0.5},
+            task="classification", objective="accuracy", trials=(trial,), best=trial, val_metrics={},
+            test_metrics={"accuracy": 0.5},
             checkpoint=folder / "study" / "best.pth", config_file=folder / "study" / "config.py", seconds=1,
         ),
         "deployment": Deployment(

@@ -24,11 +24,12 @@ from autommlab.cli.shared import grouped_command
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
-from autommlab.common.errors import AutoMMLabError, RequestError, StorageError, tell_renamed
+from autommlab.common.errors import AutoMMLabError, LLMServiceError, RequestError, StorageError, tell_renamed
 from autommlab.common.escaping import terminal
 from autommlab.common.files import STORAGE_ERRNOS
 from autommlab.common.stopping import obey_signals, stopped
 from autommlab.common.storage import refuse_secrets
+from serve.errors import ServiceError
 
 app = typer.Typer(
     help="One sentence becomes a trained, tuned, exported and verified vision model.",
@@ -124,21 +125,29 @@ def _told(error: BaseException) -> int | str | None:
     if signal is not None:  # whatever became of it on the way
         _complain(str(signal))
         return signal.exit_code
-    match error:
-        case SystemExit():
-            return error.code
-        case AutoMMLabError():
-            _complain(str(error))
-            return error.exit_code
-        case OSError() if error.errno in STORAGE_ERRNOS:
-            _complain(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
-            return StorageError.exit_code
-        case OSError() if error.errno in _NO_NAMES:
-            _complain(f"cannot use {error.filename or 'a path'}: {os.strerror(error.errno or 0)}")
-            return RequestError.exit_code
+    if isinstance(error, SystemExit):
+        return error.code
+    known = _as_ours(error)
+    if known is not None:
+        _complain(str(known))
+        return known.exit_code
     traceback.print_exception(error)
     _complain("this is a fault of autommlab, not yours; please report it with the lines above")
     return _UNEXPECTED
+
+
+def _as_ours(error: BaseException) -> AutoMMLabError | None:
+    """The error for a person behind one that came through from below; None where it is a fault of ours."""
+    match error:
+        case AutoMMLabError():
+            return error
+        case ServiceError():
+            return LLMServiceError(f"the LLM service: {error}")
+        case OSError() if error.errno in STORAGE_ERRNOS:
+            return StorageError(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
+        case OSError() if error.errno in _NO_NAMES:
+            return RequestError(f"cannot use {error.filename or 'a path'}: {os.strerror(error.errno or 0)}")
+    return None
 
 
 def todays_words(arguments: list[str]) -> list[str]:

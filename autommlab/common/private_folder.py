@@ -19,13 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from autommlab.common.environment import home
 from autommlab.common.files import write_private
 from autommlab.common.processes import Pid, Seconds, boot_id, created_after_boot_s
 
 _RECORD, _TOKEN = "record.json", "token"
+#: Of the temporary folder: the beginning of its name, and the folder in it that Ray gets.
+_PREFIX, _INNER = "ray-", "r"
 _VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 #: Longest temporary folder that leaves room for Ray's own part of a socket's path.
 _LONGEST = 32
@@ -42,6 +44,15 @@ class _Record(BaseModel):
     boot: str | None
     temporary: Path
     address: str = ""
+
+    @field_validator("temporary")
+    @classmethod
+    def _one_of_ours(cls, temporary: Path) -> Path:
+        """The folder above it is deleted with all that is in it, so a damaged record must not name another."""
+        made = temporary.name == _INNER and temporary.parent.name.startswith(_PREFIX)
+        if not made or not temporary.is_absolute() or ".." in temporary.parts:
+            raise ValueError(f"{temporary} is no temporary folder of a private Ray")
+        return temporary
 
     @property
     def alive(self) -> bool:
@@ -96,7 +107,7 @@ def make_private_folder() -> PrivateFolder:
     _sweep()
     made = PrivateFolder(
         Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=rays)),
-        Path(tempfile.mkdtemp(prefix="ray-", dir=_short_folder())) / "r",
+        Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_folder())) / _INNER,
     )
     write_private(made.token_file, secrets.token_hex(32))
     _write_record(made, "")

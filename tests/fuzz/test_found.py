@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -81,14 +82,21 @@ def test_a_process_number_that_no_system_gives_is_no_service(entry: dict[str, fl
 
 def test_a_damaged_record_of_a_private_ray_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path))
-    for number, pid in enumerate((-1, 0, 2**70)):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    sound = {"pid": 2**22, "started": 1.0, "boot": None, "temporary": str(mine / "ray-1" / "r"), "address": "x:1"}
+    # What is above the temporary folder of a Ray that ended is deleted.
+    elsewhere = (str(mine / "file"), str(mine / "ray-1" / ".." / "r"), "ray-1/r", "/", ".", "")
+    damaged = [sound | {"pid": pid} for pid in (-1, 0, 2**70)] + [sound | {"temporary": path} for path in elsewhere]
+    for number, record in enumerate(damaged):
         folder = tmp_path / "ray" / str(number)
         folder.mkdir(parents=True)
-        record = {"pid": pid, "started": 1.0, "boot": None, "temporary": str(tmp_path / "kept"), "address": "x:1"}
         (folder / "record.json").write_text(json.dumps(record))
-    assert token_of("x:1") is None
-    make_private_folder().remove()
-    assert len(list((tmp_path / "ray").iterdir())) == 3
+    with mock.patch("autommlab.common.private_folder.PrivateFolder.remove") as removed:
+        assert token_of("x:1") is None
+        make_private_folder()
+    removed.assert_not_called()
+    assert mine.is_dir()
 
 
 @pytest.mark.parametrize("content", NO_JSON)

@@ -1,4 +1,4 @@
-"""Every file that the program reads back, damaged: a person gets an answer or an error that names it, never a traceback."""
+"""Every file that the program reads back, damaged: a person gets an answer or a reason, never a traceback."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from tests.helpers.damage import Damage, byte_damages, damages, try_examples
 from tests.helpers.record_table import RECORDS, StoredRecord
 
 EXAMPLES = int(os.environ.get("AUTOMMLAB_FUZZ_EXAMPLES", "60"))
+#: Read in milliseconds, and of each kind one.
+QUICK = (
+    "run/bag.json", "half a run/trials.jsonl, appended to", "comparison/study.json", "a file of parses",
+    "SHA256SUMS", "the service's settings", "the key of this user's runs", "a signed config",
+)  # fmt: skip
 _NUL_AND_BLANK = b"\x00 \t\r"
 
 
@@ -97,13 +102,24 @@ def run_examples(record: StoredRecord, tmp_path: Path, count: int) -> None:
         try_examples(drawn, lambda damage: put_and_read(record, now, sound, damage), count)
 
 
-@pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("name", RECORDS)
-def test_a_sound_record_is_read(name: str, tmp_path: Path) -> None:
-    record = RECORDS[name]
+def read_sound(record: StoredRecord, tmp_path: Path) -> None:
     with laid_out(record, tmp_path) as (now, sound):
         shutil.copytree(sound, now)
         record.read(now)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", QUICK)
+def test_a_record_is_read_and_a_few_damaged_ones_are_told(name: str, tmp_path: Path) -> None:
+    read_sound(RECORDS[name], tmp_path)
+    run_examples(RECORDS[name], tmp_path, 3)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_sound_record_is_read(name: str, tmp_path: Path) -> None:
+    read_sound(RECORDS[name], tmp_path)
 
 
 @pytest.mark.long

@@ -22,8 +22,9 @@ from tests.helpers.program import EXAMPLES, autommlab_here
 
 _SOUND = (EXAMPLES / "detect_cats_and_dogs.json").read_bytes()
 _WORDS = st.sampled_from(
-    ["detect", "cats", "dogs", "mAP", "0.9", "between 80 and 90 %", "9" * 400, "1e999", "3.5 million", "half", "<|im_end|>",
-     "[INST]", "\udcff", "\u202e", "猫", "กล้วย", "ncnn", "YOLOv8n-seg", "without", "fps", "٣", "²", "-", ".", "10 to 1 %"]
+    ["detect", "cats", "dogs", "mAP", "0.9", "between 80 and 90 %", "9" * 400, "1e999", "3.5 million", "half",
+     "<|im_end|>", "[INST]", "\udcff", "\u202e", "猫", "กล้วย", "ncnn", "YOLOv8n-seg", "without", "fps", "٣", "²", "-",
+     ".", "10 to 1 %"]
 )  # fmt: skip
 _TEXT = st.one_of(st.text(max_size=60), st.lists(st.one_of(_WORDS, TEXTS), max_size=14).map(" ".join))
 _ANSWERS = st.lists(

@@ -191,8 +191,10 @@ _RUNS = (
             (Task.KEYPOINT, "test.json", "json"),
         )
     ),
-    StoredRecord("half a run/trials.jsonl", unfinished_run, "study/trials.jsonl", resumed_and_looked_at, "lines", "lines"),
-    StoredRecord("half a run/trials.jsonl, appended to", unfinished_run, "study/trials.jsonl", opened_ledger, "lines", "lines"),
+    *(
+        StoredRecord(f"half a run/trials.jsonl{how}", unfinished_run, "study/trials.jsonl", read, "lines", "lines")
+        for how, read in (("", resumed_and_looked_at), (", appended to", opened_ledger))
+    ),
     StoredRecord("half a run/test.json", unfinished_run, "study/best/test.json", resumed, kept="anew"),
 )  # fmt: skip
 
@@ -447,12 +449,12 @@ def mirror_used(folder: Path) -> None:
 
 
 _HOME = (
-    StoredRecord("the register of data sets", registered_sets, "home/datasets.json", sets_used),
-    StoredRecord("the list of what was fetched", fetched_set, "fetched/shapes.fetched.json", fetched_again, kept="anew"),
+    StoredRecord("the register of data sets", registered_sets, "home/datasets.json", sets_used, kept="anew"),
+    StoredRecord("what was fetched", fetched_set, "fetched/shapes.fetched.json", fetched_again, kept="anew"),
     StoredRecord("SHA256SUMS", fetched_set, "shapes/SHA256SUMS", fetched_again, "bytes"),
     StoredRecord("the service's state", service_files, "home/serve/service.json", service_looked_at, kept="anew"),
     StoredRecord("the service's settings", service_files, "home/serve/settings.yaml", settings_used, "bytes"),
-    StoredRecord("the record of a private Ray", service_files, "home/ray/1-x/record.json", service_looked_at, kept="anew"),
+    StoredRecord("a private Ray", service_files, "home/ray/1-x/record.json", service_looked_at, kept="anew"),
     StoredRecord("the key of this user's runs", signed_file, "home/run.key", signed_read, "bytes"),
     StoredRecord("a signed config", signed_file, "config.py", signed_read, "bytes"),
     StoredRecord("the list of a run's copy, on the storage", mirrored_run, "storage/mirror.json", mirror_used),

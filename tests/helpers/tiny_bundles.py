@@ -30,16 +30,22 @@ def _outputs() -> dict[str, tuple[str, dict[str, np.ndarray | str], dict[str, An
     raw = {"boxes": _DETS[..., :4], "scores": np.array([[[0.9, 0.1, 0], [0.2, 0.1, 0], [0, 0.7, 0]]], np.float32)}
     nms = {"score": 0.05, "iou": 0.5, "per_class": 10, "in_all": 10}
     codecs: dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]] = {
-        "regression": ({"points": np.full((1, 2, 4), 0.5, np.float32)}, {"type": "RegressionLabel", "input_size": [SIDE, SIDE]}),
+        "regression": (
+            {"points": np.full((1, 2, 4), 0.5, np.float32)},
+            {"type": "RegressionLabel", "input_size": [SIDE, SIDE]},
+        ),
         "heatmap": ({"heats": _HEATS}, {"type": "MSRAHeatmap", "unbiased": True, **_HEATMAP}),
-        "udp": ({"heats": _HEATS}, {"type": "UDPHeatmap", "heatmap_type": "gaussian", "radius_factor": 0.05, **_HEATMAP}),
+        "udp": (
+            {"heats": _HEATS},
+            {"type": "UDPHeatmap", "heatmap_type": "gaussian", "radius_factor": 0.05, **_HEATMAP},
+        ),
         "udp-combined": (
             {"heats": np.repeat(_HEATS, 3, axis=1)},
             {"type": "UDPHeatmap", "heatmap_type": "combined", "radius_factor": 0.05, **_HEATMAP},
         ),
         "simcc": (
             {"x": np.eye(2, 16, dtype=np.float32)[None], "y": np.eye(2, 16, dtype=np.float32)[None]},
-            {"type": "SimCCLabel", "input_size": [SIDE, SIDE], "simcc_split_ratio": 2.0, "use_dark": True, "sigma": [2.0, 2.0]},
+            {"type": "SimCCLabel", "simcc_split_ratio": 2.0, "use_dark": True, "sigma": [2.0, 2.0]},
         ),
     }  # fmt: skip
     return {
