@@ -159,7 +159,7 @@ def test_past_its_deadline_a_trial_ends_with_its_learning_rate_down(
     assert metrics
     assert trial.finished
     assert trial.readback["passed_over"] == 999
-    assert max(rates) <= 1e-2 * point().lr + 1e-12, "warm-up and schedule are over"
+    assert max(rates) <= 0.11 * point().lr, "warm-up is over, and the schedule has brought the rate down"
 
 
 def test_what_a_picture_costs_is_measured_at_each_size_and_leaves_nothing_behind(tiny_setups: dict) -> None:
