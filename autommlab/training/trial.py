@@ -283,7 +283,9 @@ def _built_for_training(
     runner = _quietly_built(settings)
     try:
         lay_out(runner.model, execution)
-        runner.train()  # gets ready only: our loop trains when told to advance
+        # Gets ready only: our loop trains when told to advance. mmengine prints each tensor of another shape.
+        with contextlib.redirect_stdout(io.StringIO()):
+            runner.train()
         if resume_from is not None:
             restore_random_state(resume_from)
     except BaseException:
