@@ -37,7 +37,7 @@ def read_info(folder: Path) -> dict[str, Any]:
         if not isinstance(name, str):
             raise BundleError(f"{path} names {name!r}, which is no text.")
     for name in info["files"]:
-        if not name or Path(name).name != name:
+        if name == ".." or not name or Path(name).name != name:
             raise BundleError(f"{path} names the file {name!r}, which is not in the bundle.")
     for where, rules in _rules_of(info).items():
         for entry, holds in rules.items():

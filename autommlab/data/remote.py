@@ -165,8 +165,11 @@ def _sums(file: Path) -> Mapping[str, str]:
     """Name -> SHA-256 in hexadecimal digits; empty without such a file."""
     if not file.is_file():
         return {}
-    lines = (line.split(maxsplit=1) for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
-    return {parts[1].lstrip("*").removeprefix("./"): parts[0].lower() for parts in lines if len(parts) == 2}
+    text = file.read_bytes().decode("utf-8", "surrogateescape")  # names on a disk need not be UTF-8
+    lines = (line.split(maxsplit=1) for line in text.split("\n") if line.strip())
+    return {
+        parts[1].rstrip("\r").lstrip("*").removeprefix("./"): parts[0].lower() for parts in lines if len(parts) == 2
+    }
 
 
 def _list_file(target: Path) -> Path:

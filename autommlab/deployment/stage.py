@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.bundle_runtime import BundleError
 from autommlab.common.errors import DeploymentError
 from autommlab.common.files import storage_errors
 from autommlab.data.records import Bag
@@ -141,7 +142,7 @@ def _first_that_works(job: _Job, trained: Trained, exported: OnnxModel, built: P
         built.mkdir()
         try:
             check = _build_and_verify(job, trained, exported, built, engine)
-        except (DeploymentError, ValueError) as error:
+        except (DeploymentError, BundleError, ValueError) as error:
             refusals.append(f"{engine.value} cannot run this model: {error}")
             continue
         if check.agrees or engine is engines[-1]:

@@ -56,7 +56,7 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
         scratch: folder for the annotation file of these images.
 
     Raises:
-        DeploymentError: config or checkpoint is missing or does not fit.
+        DeploymentError: config or checkpoint is missing or does not fit, or the list of test images is damaged.
     """
     from autommlab.training.trial import prepare_toolbox
 
@@ -69,7 +69,12 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
             raise DeploymentError(f"cannot deploy: {path} of the study is missing. Train again, or restore it.")
     config = read_config(study.config_file)
     init_default_scope(config.default_scope)
-    annotations = _subset(bag, images, scratch)
+    try:
+        annotations = _subset(bag, images, scratch)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DeploymentError(
+            f"the list of test images {bag.annotation_file('test')} is damaged ({error}). Restore it, or run anew"
+        ) from error
     model = _build_model(config, study)
     test_on(config, annotations)
     with quiet_toolboxes():

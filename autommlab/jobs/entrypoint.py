@@ -91,7 +91,7 @@ def require_shared(folder: Path, job_id: str) -> None:
         StorageError: it is another disk.
     """
     mark = folder / SUBMITTED_FILE
-    if not mark.exists() or mark.read_text(encoding="utf-8") != job_id:
+    if not mark.exists() or mark.read_bytes() != job_id.encode():
         raise StorageError(
             f"{folder} here is not the folder of the machine that submitted the job, so its results could not be "
             "fetched: submit with --out URI (s3://BUCKET/PATH ...) or a folder on a disk that both share"

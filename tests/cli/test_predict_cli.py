@@ -18,6 +18,7 @@ from autommlab.bundle_runtime import BundleError
 from autommlab.cli.main import app
 from autommlab.common.errors import DeploymentError, RequestError, StorageError
 from autommlab.deployment.predicting import Box, load_bundle, predict_files
+from tests.helpers import tiny_bundles
 
 _META = {"classes": ["dark", "bright"], "keypoints": {"names": ["a", "b"], "skeleton": [[0, 1]]}}
 #: What a hostile bundle brings instead of its predict.py and its runtime.
@@ -250,9 +251,12 @@ _WHOLE = {"engine": "onnxruntime", "files": ["model.onnx"], "input": {}, "output
 
 
 def test_a_lost_model_and_an_unknown_engine_are_named(tmp_path: Path) -> None:
+    bundle = tiny_bundles.make_bundle(tmp_path / "bundle", "detection")
+    (bundle / "model.onnx").unlink()
     with pytest.raises(DeploymentError, match=r"lacks model\.onnx; copy the whole folder again"):
-        load_bundle(make_bundle(tmp_path / "lost", "detection", **_WHOLE))
-    bundle = make_bundle(tmp_path / "unknown", "detection", **_WHOLE | {"engine": "predict"})
+        load_bundle(bundle)
+    stored = bundle / "bundle.json"
+    stored.write_text(stored.read_text().replace('"onnxruntime"', '"predict"'))
     with pytest.raises(DeploymentError, match="unknown engine 'predict'"):
         load_bundle(bundle)
 

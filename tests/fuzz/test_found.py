@@ -10,9 +10,18 @@ from unittest import mock
 
 import pytest
 
-from autommlab.common.errors import AutoMMLabError, DataError, RequestError, ResumeError, SearcherError
+from autommlab.common.errors import (
+    AutoMMLabError,
+    DataError,
+    RequestError,
+    ResumeError,
+    SearcherError,
+    StorageError,
+)
 from autommlab.common.private_folder import make_private_folder, token_of
 from autommlab.common.wording import duration
+from autommlab.data.remote import fetch_dataset
+from autommlab.jobs.entrypoint import SUBMITTED_FILE, require_shared
 from autommlab.progress.events import read_event
 from autommlab.understanding.batch import done_ids, read_requests
 from autommlab.understanding.request import ModelRequest
@@ -151,3 +160,32 @@ def test_an_event_of_other_data_than_ours_is_damage(data: dict[str, object]) -> 
 
 def test_no_duration_is_no_number() -> None:
     assert [duration(value) for value in (float("nan"), float("inf"))] == ["?", "?"]
+
+
+def test_a_list_of_what_was_fetched_deletes_nothing_outside(tmp_path: Path) -> None:
+    source, kept = tmp_path / "source", tmp_path / "kept.txt"
+    for file in (source / "a.txt", kept):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x")
+    here = fetch_dataset(source.as_uri(), tmp_path / "fetched" / "set")
+    stored = here.with_name("set.fetched.json")
+    listed = json.loads(stored.read_text())
+    for name in ("../../kept.txt", str(kept), "a.txt/../../../kept.txt"):
+        stored.write_text(json.dumps(listed | {"files": {**listed["files"], name: {"size": 1}}}))
+        fetch_dataset(source.as_uri(), here)
+        assert kept.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_sums_in_another_encoding_are_no_sums(encoding: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.txt").write_text("x")
+    (source / "SHA256SUMS").write_bytes(("0" * 64 + "  b\u00e9.txt\n").encode(encoding))
+    assert fetch_dataset(source.as_uri(), tmp_path / "set").is_dir()
+
+
+def test_a_mark_of_another_disk_is_told(tmp_path: Path) -> None:
+    (tmp_path / SUBMITTED_FILE).write_bytes(b"\xff")
+    with pytest.raises(StorageError, match="is not the folder of the machine that submitted the job"):
+        require_shared(tmp_path, "job")

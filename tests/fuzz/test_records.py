@@ -76,7 +76,8 @@ def laid_out(record: StoredRecord, tmp_path: Path) -> Iterator[tuple[Path, Path]
     )
     with not_plotted:
         yield now, sound
-    shutil.rmtree(now, ignore_errors=True)
+    for folder in (now, sound):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def put_and_read(record: StoredRecord, now: Path, sound: Path, damage: Damage) -> None:
