@@ -26,7 +26,7 @@ def signalled(home: Path, events: Path, mark: str, number: signal.Signals, *argu
     line, environment = command(home, *arguments)
     before = kinds(events).count(mark)
     process = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + 900
     try:
         while kinds(events).count(mark) == before:
             assert process.poll() is None, process.communicate()[0]

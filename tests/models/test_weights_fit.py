@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from autommlab.common.checkpoint_loader import load_checkpoint
 from autommlab.common.errors import ModelError
 from autommlab.data.records import Bag
-from autommlab.models import zoo
+from autommlab.models import weights_fit, zoo
 from autommlab.models.config import build_model, model_config
 from autommlab.models.records import ModelEntry, Pretrained
 from autommlab.models.weights_fit import with_fit
@@ -52,3 +53,16 @@ def test_a_file_of_the_model_fits_and_one_of_another_is_an_error(tmp_path: Path)
     torch.save([torch.zeros(3)], tmp_path / "list.pth")
     with pytest.raises(ModelError, match="another architecture: 0 of"):
         with_fit(Pretrained(kind="file", source=str(tmp_path / "list.pth")), own, bag(ten), SIZE)
+
+
+def test_weights_of_a_package_and_by_url_tell_it_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = zoo.entry("efficientnet-lite0_packaged", Task.CLASSIFICATION)
+    carried = with_fit(Pretrained(kind="package", source=packaged.packaged), packaged, bag(("a", "b")), SIZE)
+    taken, _, wanted, *_ = carried.fit.split()
+    assert 0 < int(taken) == int(wanted) - 2, "all but the head"
+
+    entry = zoo.entry("resnet18_8xb32_in1k", Task.CLASSIFICATION)
+    file = saved(entry, ("a", "b"), tmp_path / "own.pth")
+    monkeypatch.setattr(weights_fit, "load_checkpoint", lambda _: load_checkpoint(file.source))
+    fetched = with_fit(Pretrained(kind="url", source=entry.weights_url), entry, bag(("a", "b")), SIZE)
+    assert fetched.fit.split()[0] == fetched.fit.split()[2]
