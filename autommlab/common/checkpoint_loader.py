@@ -175,7 +175,7 @@ def _fill(memory: Tensor, file: IO[bytes]) -> None:
 
     if not memory.numel():
         return
-    wanted = memoryview(memory.view(torch.uint8).numpy())
+    wanted = memory.view(torch.uint8).numpy().data
     done = 0
     while done < len(wanted):
         got = file.readinto(wanted[done:])  # type: ignore[attr-defined]  # both kinds of file have it

@@ -71,7 +71,7 @@ def with_overrides(choice: ModelChoice, request: ModelRequest, bag: Bag, options
         ) from error
     measured = choice.measured
     if any(option.path[0] == "model" for option in options):
-        measured = measure(choice.entry, bag, choice.input_size, options)
+        measured = measure(choice.entry, bag, choice.input_size, options=options)
     over = broken(limits_of_request(request), measured_figures(measured))
     if over:
         raise ModelError(f"with --cfg-options {told}, {why_over(over, measured_figures(measured), 'measured')}")

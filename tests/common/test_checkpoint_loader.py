@@ -97,7 +97,7 @@ def test_every_tensor_comes_back_from_a_checkpoint_with_extras(
     for name, value in state.items():
         assert got[name].dtype == value.dtype, name
         assert torch.equal(got[name], value), name
-    assert got._metadata == state._metadata, "toolboxes convert old tensors by these versions"
+    assert vars(got)["_metadata"] == vars(state)["_metadata"], "toolboxes convert old tensors by these versions"
     assert found["meta"]["epoch"] == 300
     assert found["meta"]["classes"] == ("cat", "dog")
     assert isinstance(found["meta"]["old"], Unread)

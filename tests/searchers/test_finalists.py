@@ -33,4 +33,5 @@ def test_its_state_goes_on() -> None:
     before.suggest("a")
     after.set_state(before.get_state())
     assert after.suggest("b") == GIVEN[1]
-    assert after.suggest("c") == after.FINISHED
+    third: object = after.suggest("c")
+    assert third == after.FINISHED

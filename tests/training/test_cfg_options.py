@@ -257,10 +257,9 @@ def test_the_changed_model_is_built_and_measured_before_training(tiny_setups: di
     from autommlab.training.cfg_check import with_overrides
 
     setup = tiny_setups[Task.DETECTION]
-    asked = {"data": {"object": ["red"]}, "model": {"task": "detection"}}
 
     def tried(text: str, **limits: Any) -> Any:
-        request = ModelRequest.parse({**asked, "model": {**asked["model"], **limits}})
+        request = ModelRequest.parse({"data": {"object": ["red"]}, "model": {"task": "detection", **limits}})
         return with_overrides(setup.choice, request, setup.bag, [read_option(text)])
 
     deep = tried("model.bbox_head.stacked_convs=4")

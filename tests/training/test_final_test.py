@@ -56,4 +56,4 @@ def test_another_process_of_ray_measures_the_same(tiny_setups: dict, tmp_path: P
     here = evaluate(config, weights, Task.CLASSIFICATION)
     with ray_session():
         far = _tested_elsewhere(setup, TrialNeed(1), read_values(config), weights.read_bytes(), None)
-    assert (far.figures, far.skipped) == (here, ())
+    assert (far.result, far.skipped) == (here, ())
