@@ -41,9 +41,9 @@ def test_finished_stages_and_trials_so_far_are_gathered(folder: RunFolder) -> No
     assert content.settings["Searcher"] == "random"
 
 
-def test_missing_pictures_leave_a_note(folder: RunFolder, tmp_path: Path) -> None:
-    folder.write("bag", bag(tmp_path / "gone"))
-    folder.write("study", study(tmp_path))
+def test_missing_pictures_leave_a_note(folder: RunFolder) -> None:
+    folder.write("bag", bag(folder.path / "gone"))
+    folder.write("study", study(folder.path))
     content = gather(OPTIONS, folder)
     assert content.sample_images == ()
     assert len(content.notes) == 1
