@@ -41,7 +41,7 @@ _SOUND = json.dumps(
     {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3, "n": 1}
 ).encode()
 _BODIES = st.one_of(damages().map(lambda damage: damage(_SOUND)), VALUES.map(as_json), st.binary(max_size=60))
-_REQUESTS = st.fixed_dictionaries(
+_REQUESTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "type": st.sampled_from(["http"] * 9 + ["websocket"]),
         "method": st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "", "get"]),

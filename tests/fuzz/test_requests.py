@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from autommlab.understanding.batch import done_ids, read_requests, understand_li
 from autommlab.understanding.llm import Understander
 from autommlab.understanding.outcome import Unclear, Understood
 from autommlab.understanding.request import ModelRequest
-from serve.client import Answer, Generation
+from serve.client import GREEDY, Answer, Generation, Message, Sampling
 from tests.helpers.damage import TEXTS, VALUES, Damage, as_json, damages, try_examples
 from tests.helpers.faulty_llm import FaultyLLM
 from tests.helpers.program import EXAMPLES, autommlab_here
@@ -40,7 +41,15 @@ class Rambling(FaultyLLM):
         super().__init__()
         self._texts = itertools.cycle(texts)
 
-    def chat(self, *_: Any, sampling: Any, **__: Any) -> Answer:
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        schema: dict[str, Any] | None = None,
+        sampling: Sampling = GREEDY,
+        timeout_s: float | None = None,
+    ) -> Answer:
         texts = [next(self._texts) for _ in range(sampling.samples)]
         return Answer(tuple(Generation(text, -1.0, 3, complete=bool(text)) for text in texts), "ru", 9, 0.1)
 
@@ -98,7 +107,7 @@ def go_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> N
     monkeypatch.setattr("autommlab.pipeline.run_pipeline", nothing)
     try_examples(st.tuples(_TEXT, _ANSWERS), lambda drawn: understood(*drawn), count)
     try_examples(damages(), lambda damage: parse_read(damage, tmp_path), count)
-    try_examples(st.tuples(_LISTS, _ANSWERS), lambda drawn: list_gone_through(*drawn, tmp_path), count)
+    try_examples(st.tuples(_LISTS, _ANSWERS), lambda drawn: list_gone_through(drawn[0], drawn[1], tmp_path), count)
 
 
 def test_some_odd_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

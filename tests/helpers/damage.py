@@ -108,7 +108,7 @@ def _edited(content: bytes, kind: str, places: list[int], value: Any, name: str)
         return content
     if not isinstance(tree, dict | list) or not tree:
         return as_json(value)
-    at = tree
+    at: Any = tree
     for step in places[:-1]:
         inner = [key for key in _keys(at) if isinstance(at[key], dict | list) and at[key]]
         if not inner:

@@ -183,12 +183,15 @@ _RUNS = (
     StoredRecord(f"{_RUN}bundle.json", finished_run, "bundle/bundle.json", resumed),
     StoredRecord(f"{_RUN}model.onnx", finished_run, "bundle/model.onnx", resumed, "bytes"),
     *(
-        StoredRecord(f"{_RUN}{task}/{name}", partial(finished_run, task=task), f"bag/{name}", resumed, form)
-        for task, name, form in (
-            (Task.CLASSIFICATION, "train.txt", "bytes"),
-            (Task.SEGMENTATION, "test.txt", "bytes"),
-            (Task.DETECTION, "train.json", "json"),
-            (Task.KEYPOINT, "test.json", "json"),
+        StoredRecord(
+            f"{_RUN}{task}/{name}", partial(finished_run, task=task), f"bag/{name}", resumed,
+            "json" if name.endswith(".json") else "bytes",
+        )
+        for task, name in (
+            (Task.CLASSIFICATION, "train.txt"),
+            (Task.SEGMENTATION, "test.txt"),
+            (Task.DETECTION, "train.json"),
+            (Task.KEYPOINT, "test.json"),
         )
     ),
     *(

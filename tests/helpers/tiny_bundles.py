@@ -26,10 +26,13 @@ _DETS = np.array([[[1, 1, 6, 6, 0.9], [2, 2, 5, 5, 0.8], [0, 0, 0, 0, 0]]], np.f
 
 def _outputs() -> dict[str, tuple[str, dict[str, np.ndarray | str], dict[str, Any]]]:
     """Kind of bundle -> task, its outputs (a constant, or the name of what is computed), entries of bundle.json."""
-    boxes = {"dets": _DETS, "labels": np.array([[0, 2, 0]], np.int64)}
-    raw = {"boxes": _DETS[..., :4], "scores": np.array([[[0.9, 0.1, 0], [0.2, 0.1, 0], [0, 0.7, 0]]], np.float32)}
+    boxes: dict[str, np.ndarray | str] = {"dets": _DETS, "labels": np.array([[0, 2, 0]], np.int64)}
+    raw: dict[str, np.ndarray | str] = {
+        "boxes": _DETS[..., :4],
+        "scores": np.array([[[0.9, 0.1, 0], [0.2, 0.1, 0], [0, 0.7, 0]]], np.float32),
+    }
     nms = {"score": 0.05, "iou": 0.5, "per_class": 10, "in_all": 10}
-    codecs: dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]] = {
+    codecs: dict[str, tuple[dict[str, np.ndarray | str], dict[str, Any]]] = {
         "regression": (
             {"points": np.full((1, 2, 4), 0.5, np.float32)},
             {"type": "RegressionLabel", "input_size": [SIDE, SIDE]},
