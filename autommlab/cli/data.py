@@ -17,8 +17,9 @@ from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 
+from autommlab.cli.shared import say
 from autommlab.common.errors import DataError, unknown
-from autommlab.common.escaping import rich_markup as escape
+from autommlab.common.escaping import rich_text
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
@@ -50,14 +51,9 @@ def add(
 
     with _busy(f"reading {path}"):
         spec = registry.add_dataset(path, name, task, layout)
-    console = Console()
-    console.print(
-        f"[bold]{escape(spec.name)}[/bold]: {spec.task}, layout {spec.layout}, {_listed(spec.classes)}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    command = f"autommlab data check {shlex.quote(spec.name)}"
-    console.print(f"Next: {escape(command)}", highlight=False, soft_wrap=True)
+    told = rich_text(f": {spec.task}, layout {spec.layout}, {_listed(spec.classes)}")
+    Console().print(rich_text(spec.name, "bold") + told, soft_wrap=True)
+    say(f"Next: autommlab data check {shlex.quote(spec.name)}")
 
 
 @data_app.command(name="list")
@@ -75,7 +71,7 @@ def list_sets(
     for spec in specs:
         place = (spec.layout, str(spec.root) + ("" if _found(spec) else "  (not there)"))
         layout, folder = ("embedded", "") if spec.embedded else place
-        table.add_row(escape(spec.name), spec.task, str(len(spec.classes)), layout, escape(folder))
+        table.add_row(rich_text(spec.name), spec.task, str(len(spec.classes)), layout, rich_text(folder))
     _print_whole(table)
 
 
@@ -100,19 +96,15 @@ def show(name: Name, class_: Classes = None, as_json: Json = False) -> None:
         content = spec.model_dump(mode="json") | asdict(counted)
         _print_json(content | {"per_class": rows, "problems": problems})
         return
-    console = Console()
-    console.print(f"[bold]{escape(spec.name)}[/bold]  {spec.task}, {spec.layout}", highlight=False)
+    Console().print(rich_text(spec.name, "bold") + rich_text(f"  {spec.task}, {spec.layout}"))
     licence = f"licence: {spec.licence}" if spec.licence else ""
     for text in filter(None, (spec.description, licence, str(spec.root))):
-        console.print(escape(text), highlight=False, soft_wrap=True)
+        say(text)
     planned = spec.embedded and not class_
     counts_instances = spec.task in {Task.DETECTION, Task.KEYPOINT} and not planned
     _print_whole(_counts_table(counted, rows, "instances" if counts_instances else "images"))
     if problems:
-        console.print(
-            f"{problems} problem(s) while reading. See: autommlab data check {escape(shlex.quote(name))}",
-            soft_wrap=True,
-        )
+        say(f"{problems} problem(s) while reading. See: autommlab data check {shlex.quote(name)}")
 
 
 @data_app.command()
@@ -135,7 +127,7 @@ def preview(
         spec = registry.find_dataset(name)
         drawn = class_ or (_few(spec, seed) if spec.embedded else None)
         contact_sheet(registry.load_dataset(spec, drawn), out, drawn, split, count, seed)
-    Console().print(f"wrote {escape(str(out))}", highlight=False, soft_wrap=True)
+    say(f"wrote {out}")
 
 
 @data_app.command()
@@ -165,12 +157,12 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a set you added.")]
     from autommlab.data import registry
 
     spec = registry.remove_dataset(name)
-    Console().print(f"forgot {escape(spec.name)}; its files stay in {escape(str(spec.root))}", soft_wrap=True)
+    say(f"forgot {spec.name}; its files stay in {spec.root}")
 
 
 def _busy(text: str) -> Status:
     """A spinner on the error stream, so that output stays clean."""
-    return Console(stderr=True).status(f"{escape(text)} ...")
+    return Console(stderr=True).status(rich_text(f"{text} ..."))
 
 
 def _found(spec: DatasetSpec) -> bool:
@@ -179,7 +171,7 @@ def _found(spec: DatasetSpec) -> bool:
 
 def _listed(classes: Sequence[str], most: int = 10) -> str:
     more = f" and {len(classes) - most} more" if len(classes) > most else ""
-    return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {escape(', '.join(classes[:most]))}{more}"
+    return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {', '.join(classes[:most])}{more}"
 
 
 def _print_json(content: object) -> None:
@@ -223,7 +215,7 @@ def _counts_table(counted: Counts, rows: dict[str, dict[str, int]], unit: str) -
     for column in table.columns[1:]:
         column.justify = "right"
     for name, tally in rows.items():
-        table.add_row(escape(name), *(str(tally.get(s, 0)) for s in splits), str(sum(tally.values())))
+        table.add_row(rich_text(name), *(str(tally.get(s, 0)) for s in splits), str(sum(tally.values())))
     table.add_section()
     totals = [str(counted.images[split]) for split in splits]
     table.add_row("all images", *totals, str(sum(counted.images.values())), style="bold")
@@ -234,20 +226,19 @@ def _print_problems(dataset: LoadedDataset, problems: list[Problem]) -> None:
     console = Console()
     total = len(dataset.samples)
     if not problems:
-        console.print(f"{escape(dataset.spec.name)}: {total} images, no problem found", highlight=False)
+        say(f"{dataset.spec.name}: {total} images, no problem found")
         return
     for problem in problems[:_SHOWN_PROBLEMS]:
         colour = "red" if problem.severity == "error" else "yellow"
-        kind, where, what, remedy = map(escape, (problem.kind, problem.where, problem.what, problem.remedy))
-        text = f"[{colour}]{problem.severity}[/{colour}] {kind}: {where}\n    {what}\n    do this: {remedy}"
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(
+            rich_text(problem.severity, colour) + rich_text(f" {problem.kind}: {problem.where}"), soft_wrap=True
+        )
+        say(f"    {problem.what}\n    do this: {problem.remedy}")
     if len(problems) > _SHOWN_PROBLEMS:
-        console.print(f"and {len(problems) - _SHOWN_PROBLEMS} more; --json prints all")
+        say(f"and {len(problems) - _SHOWN_PROBLEMS} more; --json prints all")
     severities = Counter(problem.severity for problem in problems)
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(p.kind for p in problems).most_common())
-    console.print(
-        f"{escape(dataset.spec.name)}: {total} usable images, {severities['error']} error(s), "
-        f"{severities['warning']} warning(s): {kinds}",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"{dataset.spec.name}: {total} usable images, {severities['error']} error(s), "
+        f"{severities['warning']} warning(s): {kinds}"
     )

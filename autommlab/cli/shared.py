@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
-from autommlab.common.escaping import rich_markup, terminal
+from autommlab.common.escaping import rich_text, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -117,7 +117,7 @@ def print_table(table: Table) -> None:
     from rich.console import Console
 
     for column in table.columns:
-        column._cells[:] = [rich_markup(cell) if isinstance(cell, str) else cell for cell in column._cells]
+        column._cells[:] = [rich_text(cell) if isinstance(cell, str) else cell for cell in column._cells]
     console = Console()
     (console if console.is_terminal else Console(width=_WIDTH_OF_A_LOG)).print(table)
 

@@ -2,7 +2,7 @@ r"""Text of unknown origin made harmless for the place where it is shown.
 
 Class names, file names, requests and messages come from people and from files. Each kind of output has
 its own characters that are instructions instead of text, and one function here that takes their effect away:
-`markdown` (and the HTML inside it), `terminal`, `rich_markup`, and `one_line` for formats of one item a line.
+`markdown` (and the HTML inside it), `terminal`, `rich_text`, and `one_line` for formats of one item a line.
 The text stays readable: nothing is dropped, control characters are shown as their escapes (`\x1b`).
 """
 
@@ -11,6 +11,10 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 #: What a Markdown renderer would take for markup anywhere in a line; "|" ends a cell of a table.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~^$])")
@@ -39,11 +43,11 @@ def markdown(text: str) -> str:
     return html.escape(_AUTOLINK.sub(lambda found: f"{found[0]}\u200b", escaped), quote=False)
 
 
-def rich_markup(text: str) -> str:
-    """For a cell of one of rich's tables or anything else that it prints with markup on."""
-    from rich.markup import escape
+def rich_text(text: str, style: str = "") -> Text:
+    """For whatever rich prints. Its markup has no escape that is right both alone and before a tag."""
+    from rich.text import Text
 
-    return escape(terminal(text))
+    return Text(terminal(text), style)
 
 
 def _is_seen(character: str) -> bool:
