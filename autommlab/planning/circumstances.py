@@ -44,6 +44,7 @@ class Circumstances:
         trials_fixed: a person asked for just so many trials.
         slots: trials that run at once.
         cpus, gpus: of the machine that trains.
+        speedup: of a training with all CPUs over one with those of a trial.
         measured: the model at the profile's size.
         time: of the run.
         kept: the search of an earlier plan, whose trials count.
@@ -62,6 +63,7 @@ class Circumstances:
     slots: int
     cpus: float
     gpus: float
+    speedup: float
     measured: Measured
     time: TimeBudget
     kept: SearchFidelity | None = None

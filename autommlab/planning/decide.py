@@ -20,8 +20,9 @@ SEARCH_SHARE = 0.35
 BUILD_S = 1.5
 #: How much slower a training is beside others on the same machine: they share memory and cache.
 SIDE_BY_SIDE = 1.2
-#: What each thread beyond the first adds to the speed of a training on a CPU, loading excepted.
-_THREAD_GAIN = 0.6
+#: Less gain from all CPUs together is not worth having: on a busy machine threads that wait for each other make a
+#: training several times slower (11 steps in the time of 60, at a load of 8 on 2 cores).
+_LEAST_SPEEDUP = 1.15
 #: A longer search takes more trials and longer ones; beyond so many of them, only longer ones.
 _MOST_TRIALS = 24
 #: Fewer trials say too little about learning rates that span four orders of magnitude.
@@ -102,7 +103,10 @@ def _full(
 
 
 def _cpus(here: Circumstances, trainings: int) -> float:
-    return max(1.0, here.cpus // trainings)
+    """CPUs of each of so many trainings side by side: all of them where that pays, else those of a trial."""
+    of_a_trial = max(1.0, here.cpus // here.slots)
+    worthwhile = bool(here.gpus) or here.speedup >= _LEAST_SPEEDUP
+    return max(of_a_trial, here.cpus // trainings) if worthwhile else of_a_trial
 
 
 def _image_s(here: Circumstances, size: Size, trainings: int) -> float:
@@ -110,8 +114,8 @@ def _image_s(here: Circumstances, size: Size, trainings: int) -> float:
     cost = here.cost(size)
     if here.gpus:
         return cost.train_s * max(1.0, trainings / here.gpus)
-    faster = 1 + _THREAD_GAIN * (_cpus(here, trainings) - 1)
-    return (cost.load_s + (cost.train_s - cost.load_s) / faster) * (SIDE_BY_SIDE if trainings > 1 else 1.0)
+    more = (_cpus(here, trainings) - 1) / max(1.0, here.cpus - 1)
+    return cost.train_s / (1 + (here.speedup - 1) * more) * (SIDE_BY_SIDE if trainings > 1 else 1.0)
 
 
 def _validation(here: Circumstances, val_s: float, seconds: float) -> tuple[int, int | None]:

@@ -37,7 +37,8 @@ def at_hand(options: RunOptions, address: str | None, priority: int = 1) -> Iter
         cpus = float(os.cpu_count() or 1)
         measure = functools.partial(measure_costs, threads=int(cpus_each))
         slots = max(1, int(cpus / cpus_each / options.workers_per_trial))
-        yield Machine(slots=slots, cpus=cpus, measure=measure)
+        together = functools.partial(measure_costs, threads=int(cpus)) if slots > 1 else None
+        yield Machine(slots=slots, cpus=cpus, measure=measure, together=together)
         return
     with ray_session(address, priority=priority):
         need = TrialNeed(cpus_each, gpus_each, options.workers_per_trial, settings.trial_resource())

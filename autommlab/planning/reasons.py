@@ -64,7 +64,7 @@ def _why_finalists(here: Circumstances, full: FullFidelity, search: SearchFideli
     if full.finalists > 1 and search:
         who = f"The {full.finalists} finalists (the best ones, and the default configuration) are"
     beside = f", side by side with {full.cpus:g} CPU each" if full.finalists > 1 else ""
-    return f"{who} trained from its initial weights for about {steps:,} steps of {here.batch} pictures{beside}."
+    return f"{who} trained from the initial weights for about {steps:,} steps of {here.batch} pictures{beside}."
 
 
 def lacking_in(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:

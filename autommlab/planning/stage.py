@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -46,13 +47,15 @@ class Machine:
     Attributes:
         slots: trials at once.
         cpus, gpus: for trainings side by side.
-        measure: what training costs there.
+        measure: what training costs there, with the CPUs of a trial.
+        together: the same with all CPUs; None where a training cannot have them.
     """
 
     slots: int
     cpus: float
     gpus: float = 0.0
     measure: Measure = measure_costs
+    together: Measure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,15 @@ def make_plan(
         slots=options.concurrent or machine.slots,
         cpus=machine.cpus,
         gpus=machine.gpus,
+        speedup=1.0,
         measured=choice.measured,
         time=TimeBudget(asked_s=time.asked_s, spent_s=0, reserved_s={}),
         kept=kept,
         done=time.earlier.trials if time.earlier else 0,
     )
     dearest = _HOPELESS * time.asked_s / here.enough
-    here = replace(here, costs=machine.measure(setup, _tried(sizes), dearest))
+    costs = machine.measure(setup, _tried(sizes), dearest)
+    here = replace(here, costs=costs, speedup=_speedup(machine, setup, costs[-1]))
     while True:
         plan = decide(_with_time(here, time, options))
         chosen = plan.full
@@ -130,6 +135,14 @@ def make_plan(
         if not broken(limits, measured_figures(measured)):
             return plan.model_copy(update={"full": chosen.model_copy(update={"measured": measured})})
         here = replace(here, sizes=tuple(size for size in here.sizes if size != chosen.input_size))
+
+
+def _speedup(machine: Machine, setup: TrialSetup, cost: SizeCost) -> float:
+    """How much faster a training is with all CPUs, measured at the largest size that was measured without."""
+    if machine.together is None:
+        return 1.0
+    (faster,) = machine.together(setup, (cost.input_size,), math.inf)
+    return cost.train_s / faster.train_s
 
 
 def _named(options: RunOptions, request: ModelRequest) -> bool:

@@ -34,6 +34,7 @@ def circumstances(minutes: float, **changes: Any) -> Circumstances:
         "slots": 2,
         "cpus": 2.0,
         "gpus": 0.0,
+        "speedup": 1.6,
         "measured": Measured(params_m=3, flops_g=0.1, ms_per_image=5, input_size=(64, 64), device="a test"),
         "time": TimeBudget(asked_s=60 * minutes, spent_s=40, reserved_s=RESERVED),
     }

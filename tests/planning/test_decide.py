@@ -88,3 +88,13 @@ def test_a_gpu_trains_one_finalist_where_there_is_one_gpu() -> None:
     plan = decide(fast)
     assert plan.full is not None
     assert (plan.full.finalists, plan.full.gpus, plan.full.cpus) == (1, 1.0, 4.0)
+
+
+def test_a_training_gets_all_cpus_only_where_that_is_faster() -> None:
+    none = TimeBudget(asked_s=100, spent_s=40, reserved_s={})
+    fast, slow = (decide(circumstances(5, time=none, speedup=speedup)).full for speedup in (1.6, 0.4))
+    assert fast is not None
+    assert slow is not None
+    assert (fast.finalists, fast.cpus) == (1, 2)
+    assert (slow.finalists, slow.cpus) == (1, 1)
+    assert fast.input_size[0] > slow.input_size[0], "what is faster has time for a larger input"
