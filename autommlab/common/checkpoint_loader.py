@@ -99,7 +99,11 @@ class _Reader:
         """Everything in it, with the tensors filled."""
         zipped = zipfile.is_zipfile(self._file)
         self._file.seek(0)
-        return self._zipped() if zipped else self._in_a_row()
+        try:
+            return self._zipped() if zipped else self._in_a_row()
+        finally:  # the makers hold this reader: a circle, which would keep the tensors
+            self._makers.clear()
+            self._memories.clear()
 
     def _zipped(self) -> Any:
         with zipfile.ZipFile(self._file) as archive:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from autommlab.common.llm_usage import LlmUsage
 from autommlab.common.run_path import RunPath
 from autommlab.common.trial_status import TrialStatus
-from autommlab.tasks import Task, objective
+from autommlab.tasks import TASK_METRICS, Task
 
 
 class Hyperparameters(BaseModel):
@@ -203,10 +203,10 @@ class StudyResult(BaseModel):
 
     @model_validator(mode="after")
     def _has_its_figure(self) -> Self:
-        if self.objective != objective(self.task).name or self.objective not in self.test_metrics:
-            raise ValueError(
-                f"its objective {self.objective!r} is not that of {self.task}, or was not measured on test"
-            )
+        if self.objective not in {metric.name for metric in TASK_METRICS[self.task]}:
+            raise ValueError(f"its objective {self.objective!r} is no figure of {self.task}")
+        if self.test_metrics and self.objective not in self.test_metrics:
+            raise ValueError(f"its objective {self.objective!r} was not measured on test")
         return self
 
     def summary(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -35,6 +36,6 @@ def test_a_stored_run_of_an_old_searcher_is_one_of_todays() -> None:
 
 def test_the_list_of_searchers_explains_them_and_names_no_variant() -> None:
     shown = CliRunner().invoke(app, ["searchers"]).stdout
-    assert "\nhpo-llama  a fine-tuned language model" in shown
+    assert re.search(r"\nhpo-llama +a fine-tuned language model", shown)
     assert "+default: the default configuration is tried first" in shown
     assert "tpe+default" not in shown

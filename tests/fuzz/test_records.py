@@ -42,7 +42,9 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     nobody = ServiceStatus(state="down")
     for name, instead in {
-        "autommlab.pipeline._train": no_training,
+        "autommlab.planning.training.run_study": no_training,
+        "autommlab.planning.training.service_for": lambda *_, **__: None,
+        "autommlab.planning.training.ray_session": lambda *_, **__: contextlib.nullcontext(),
         "autommlab.pipeline._deploy": no_export,
         "autommlab.pipeline.start_ahead": lambda *_: None,
         "autommlab.report.run_report.training_pictures": functools.partial(training_pictures, count=1),

@@ -155,9 +155,9 @@ def test_past_its_deadline_a_trial_ends_with_its_learning_rate_down(
     trial = Trial(hurried, point(iterations=1000, lr_schedule=schedule), tmp_path)
     metrics = trial.advance()
     rates = [group["lr"] for group in trial.runner.optim_wrapper.optimizer.param_groups]
-    trial.close()
     assert metrics
     assert trial.finished
+    trial.close()
     assert trial.readback["passed_over"] == 999
     assert max(rates) <= 0.11 * point().lr, "warm-up is over, and the schedule has brought the rate down"
 
