@@ -24,7 +24,7 @@ SHARED_MEMORY_PART = 0.5
 OFF = "off"
 
 
-class Device(NamedTuple):
+class TrialDevice(NamedTuple):
     """What a trial finds.
 
     Attributes:
@@ -116,7 +116,7 @@ class Acceleration(BaseModel):
         except ValidationError as error:
             raise RequestError(f"--acceleration: {invalid(error)}") from error
 
-    def on(self, device: Device, *, batch_bytes: int = 0, alone: bool = True) -> Execution:
+    def on(self, device: TrialDevice, *, batch_bytes: int = 0, alone: bool = True) -> Execution:
         """What a trial does on this device.
 
         Args:
@@ -137,14 +137,14 @@ class Acceleration(BaseModel):
             micro_batches=self.micro_batches and alone,
         )
 
-    def _precision(self, device: Device) -> Precision:
+    def _precision(self, device: TrialDevice) -> Precision:
         if self.precision != "auto":
             return self.precision
         if device.kind == "cpu":
             return "float32"
         return "bfloat16" if device.bfloat16 else "float16"
 
-    def _loading_processes(self, device: Device, batch_bytes: int) -> int:
+    def _loading_processes(self, device: TrialDevice, batch_bytes: int) -> int:
         wanted = self.loading_processes
         if wanted is None:
             wanted = min(max(1, device.cpus - 1), MOST_LOADING_PROCESSES) if device.kind == "cuda" else 0

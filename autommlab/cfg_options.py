@@ -165,7 +165,7 @@ ALLOWED = (
 )
 
 
-def refusal(option: CfgOption) -> str | None:
+def why_not_set(option: CfgOption) -> str | None:
     """Why a key is not to be set, whatever the model; None if it may be."""
     for pattern, reason in REFUSED:
         if fnmatchcase(option.key, pattern):

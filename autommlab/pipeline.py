@@ -300,9 +300,9 @@ def _overridden(choice: ModelChoice, request: ModelRequest, bag: Bag, options: R
     from autommlab.compat import import_toolboxes
 
     import_toolboxes(bag.task)
-    from autommlab.training.cfg_check import with_overrides
+    from autommlab.training.cfg_check import with_cfg_options
 
-    return with_overrides(choice, request, bag, [read_option(text) for text in options.cfg_options])
+    return with_cfg_options(choice, request, bag, [read_option(text) for text in options.cfg_options])
 
 
 def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
@@ -379,10 +379,10 @@ def _with_time(
 
 
 def _planned(plan: RunPlan, options: RunOptions, events: Events, where: Where, time_of_run: TimeOfRun) -> Plan:
-    from autommlab.planning.machine import at_hand
+    from autommlab.planning.machine import machine_at_hand
     from autommlab.planning.stage import make_plan
 
-    with at_hand(options, where.address, where.priority) as machine:
+    with machine_at_hand(options, where.address, where.priority) as machine:
         return make_plan(
             options,
             plan.request,

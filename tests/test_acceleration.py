@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from autommlab.acceleration import NO_ACCELERATION, Acceleration, Device, Execution
+from autommlab.acceleration import NO_ACCELERATION, Acceleration, TrialDevice, Execution
 from autommlab.cli.run import given_options
 from autommlab.common.errors import RequestError
 from autommlab.options import RunOptions
 from autommlab.settings import PROFILES
 
 GB = 1 << 30
-AMPERE = Device("cuda", bfloat16=True, cpus=4, shared_memory=GB, name="A")
-TURING = Device("cuda", bfloat16=False, cpus=1, shared_memory=GB, name="T")
+AMPERE = TrialDevice("cuda", bfloat16=True, cpus=4, shared_memory=GB, name="A")
+TURING = TrialDevice("cuda", bfloat16=False, cpus=1, shared_memory=GB, name="T")
 
 
 def test_a_gpu_gets_everything_and_its_precision_by_what_it_computes_in() -> None:
@@ -25,7 +25,7 @@ def test_a_gpu_gets_everything_and_its_precision_by_what_it_computes_in() -> Non
 
 
 def test_a_cpu_trains_in_one_process_in_float32() -> None:
-    assert Acceleration().on(Device(cpus=8, shared_memory=GB)) == Execution()
+    assert Acceleration().on(TrialDevice(cpus=8, shared_memory=GB)) == Execution()
 
 
 def test_everything_can_be_switched_off() -> None:

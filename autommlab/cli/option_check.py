@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from autommlab import settings
 from autommlab.budget import READERS
-from autommlab.cfg_options import read_option, refusal
+from autommlab.cfg_options import read_option, why_not_set
 from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, unknown
 from autommlab.options import RunOptions
 from autommlab.tasks import Task
@@ -111,7 +111,7 @@ def _overrides(options: RunOptions) -> Iterator[AutoMMLabError]:
         except ValueError as error:
             yield RequestError(f"--cfg-options {text[:80]!r}: {error}")
             continue
-        if reason := refusal(option):
+        if reason := why_not_set(option):
             yield RequestError(f"--cfg-options {option.key} is not to be set: {reason}")
 
 
@@ -139,7 +139,7 @@ def _data(options: RunOptions) -> None:
 
 def _model(options: RunOptions) -> None:
     """The model that will be trained is one of the zoo, and for the task where that is known already."""
-    from autommlab.models.names import require_known
+    from autommlab.models.names import require_known_model
 
     parsed: ModelPart | None = None
     if options.parse is not None:
@@ -147,9 +147,9 @@ def _model(options: RunOptions) -> None:
             parsed = ModelRequest.read(options.parse).model
     task = Task(options.task) if options.task in list(Task) else parsed.task if parsed else None
     if options.model is not None:
-        require_known(options.model, task)
+        require_known_model(options.model, task)
     elif parsed and parsed.specific_model.lower() != "none" and task is parsed.task:
-        require_known(parsed.specific_model, task)
+        require_known_model(parsed.specific_model, task)
 
 
 def _weights(options: RunOptions) -> None:

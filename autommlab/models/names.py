@@ -80,7 +80,7 @@ def find_models(name: str, task: Task, limit: int = 5) -> list[NameMatch]:
     return found[:limit]
 
 
-def require_known(name: str, task: Task | None) -> None:
+def require_known_model(name: str, task: Task | None) -> None:
     """Check a written name before there is any data.
 
     Args:

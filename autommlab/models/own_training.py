@@ -74,10 +74,10 @@ def own_training(entry: ModelEntry) -> OwnTraining | None:
     Raises:
         ModelError: its config cannot be read.
     """
-    return None if entry.packaged else settings_of(toolbox_config(entry))
+    return None if entry.packaged else own_settings_of(toolbox_config(entry))
 
 
-def settings_of(config: Mapping[str, Any]) -> OwnTraining:
+def own_settings_of(config: Mapping[str, Any]) -> OwnTraining:
     """The settings of a whole config."""
     wrapper = config.get("optim_wrapper") or {}
     optimizer: Config = optimizer_of(config)

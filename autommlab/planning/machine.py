@@ -24,7 +24,7 @@ _MOST_ON_A_CLUSTER = 3
 
 
 @contextlib.contextmanager
-def at_hand(options: RunOptions, address: str | None, priority: int = 1) -> Iterator[Machine]:
+def machine_at_hand(options: RunOptions, address: str | None, priority: int = 1) -> Iterator[Machine]:
     """The machine that trains; inside the block Ray is connected where it is needed to know.
 
     Args:

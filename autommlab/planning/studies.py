@@ -231,7 +231,7 @@ def choose_finalists(
     return Finalists(configurations=tuple(c for c, _ in taken), origins=tuple(origin for _, origin in taken))
 
 
-def joined(search: StudyResult | None, finals: StudyResult) -> StudyResult:
+def joined_fidelities(search: StudyResult | None, finals: StudyResult) -> StudyResult:
     """The outcome of both fidelities; without a search the trainings at the full one are its trials."""
     if search is None:
         return finals

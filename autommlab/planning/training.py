@@ -119,7 +119,7 @@ class PlannedTraining:
             events=self.events,
             place=self.where.mirror.place if self.where.mirror else None,
         )
-        return studies.joined(searched, result)
+        return studies.joined_fidelities(searched, result)
 
     def _connect(self) -> None:
         self.session.enter_context(ray_session(self.where.address, priority=self.where.priority))

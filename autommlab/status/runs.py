@@ -18,7 +18,7 @@ from autommlab.progress.events import Event, read_event
 from autommlab.progress.state import Watched
 from autommlab.status.records import RunStatus
 from autommlab.storage.run_folder import RunFolder
-from autommlab.training.ledger import best_record, read_trials
+from autommlab.training.ledger import best_record, read_ledger
 from autommlab.training.usage import LLM_FILE, llm_usage, usage_of
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
@@ -71,8 +71,8 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
     now = time.time() if now is None else now
     # Lines that are damaged or half written at this moment are left out; mending them is for the run itself.
     events = jsonl.read_records(folder.events, read_event).records
-    trials = read_trials(folder.path / _TRIALS_FILE).records
-    finals = read_trials(folder.path / _FINALS_FILE).records
+    trials = read_ledger(folder.path / _TRIALS_FILE).records
+    finals = read_ledger(folder.path / _FINALS_FILE).records
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"

@@ -44,7 +44,7 @@ _POINT = Hyperparameters(
 )  # fmt: skip
 
 
-def with_overrides(choice: ModelChoice, request: ModelRequest, bag: Bag, options: Sequence[CfgOption]) -> ModelChoice:
+def with_cfg_options(choice: ModelChoice, request: ModelRequest, bag: Bag, options: Sequence[CfgOption]) -> ModelChoice:
     """The choice as the overrides make it: they are tried on the built model, which is measured again.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.model import is_model_wrapper
 
-from autommlab.acceleration import PREFETCHED_BATCHES, Device, Execution
+from autommlab.acceleration import PREFETCHED_BATCHES, Execution, TrialDevice
 
 Config = dict[str, Any]
 
@@ -22,7 +22,7 @@ _OF_AMP = ("dtype", "loss_scale", "use_fsdp")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - its size is asked for, nothing is written
 
 
-def device_here(cpus: int) -> Device:
+def device_here(cpus: int) -> TrialDevice:
     """The device of this process.
 
     Args:
@@ -31,8 +31,8 @@ def device_here(cpus: int) -> Device:
     free = os.statvfs(_SHARED_MEMORY)
     shared = free.f_bavail * free.f_frsize
     if not torch.cuda.is_available():
-        return Device(cpus=cpus, shared_memory=shared)
-    return Device(
+        return TrialDevice(cpus=cpus, shared_memory=shared)
+    return TrialDevice(
         kind="cuda",
         bfloat16=torch.cuda.is_bf16_supported(including_emulation=False),
         cpus=cpus,

@@ -26,7 +26,7 @@ _NOT_SURPASSED = 0.025
 TEST_FILE = "test.json"
 
 
-def read_trials(path: Path) -> jsonl.Lines[TrialRecord]:
+def read_ledger(path: Path) -> jsonl.Lines[TrialRecord]:
     """The finished trials of a study that may be at work; see `jsonl.read_records`."""
     return jsonl.read_records(path, partial(record_of, TrialRecord))
 
@@ -57,7 +57,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lines = read_trials(path)
+        lines = read_ledger(path)
         jsonl.mend(path, lines)
         self._records = {trial_key(record.hyperparameters.model_dump()): record for record in lines.records}
         self.set_aside = tuple(lines.bad)

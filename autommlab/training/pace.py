@@ -32,7 +32,7 @@ class Deadline(BaseModel):
     validation_s: float = 0.0
 
 
-class Pace:
+class DeadlinePace:
     """How many positions of the schedule are passed over after each step of one training.
 
     Attributes:

@@ -16,7 +16,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner, TestLoop, ValLoop
 
 from autommlab.acceleration import Precision
 from autommlab.training.optim_wrapper import autocast
-from autommlab.training.pace import Pace
+from autommlab.training.pace import DeadlinePace
 from autommlab.training.parts import (
     batch_size,
     free_memory,
@@ -60,7 +60,7 @@ class SteppedTrainLoop(IterBasedTrainLoop):
             self.dataloader_iterator.skip_iter(self._iter)
         return self.runner.model
 
-    def advance(self, until: int, pace: Pace | None = None) -> None:
+    def advance(self, until: int, pace: DeadlinePace | None = None) -> None:
         """Train up to and including iteration `until`.
 
         Args:

@@ -34,7 +34,7 @@ from autommlab.training.execution import (
     loading,
     with_execution,
 )
-from autommlab.training.pace import Pace
+from autommlab.training.pace import DeadlinePace
 from autommlab.training.records import Hyperparameters, TestResult
 from autommlab.training.resampling import intervals, resampled_scores
 from autommlab.training.runner_config import TrialSetup, runner_config
@@ -72,7 +72,7 @@ class Trial:
         self._task = setup.bag.task
         self._reports, self._score = setup.reports, setup.objective.score
         self._iterations = point.iterations
-        self._pace = Pace(setup.deadline) if setup.deadline else None
+        self._pace = DeadlinePace(setup.deadline) if setup.deadline else None
         prepare_toolbox(self._task)
         config = runner_config(setup, point, work_dir=work_dir, name=f"trial-{uuid.uuid4().hex[:8]}")
         self._config = config

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autommlab.models import zoo
-from autommlab.models.own_training import own_training, settings_of
+from autommlab.models.own_training import own_settings_of, own_training
 from autommlab.models.recipe import recipe_in_words, toolbox_recipe
 from autommlab.models.records import Pretrained
 from autommlab.settings import profile
@@ -91,7 +91,7 @@ def test_a_packaged_backbone_trains_as_before() -> None:
 
 
 def test_a_config_without_settings_trains_plainly() -> None:
-    own = settings_of({"optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.8}}})
+    own = own_settings_of({"optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.8}}})
     config = optimisation_config(Task.DETECTION, POINT.model_copy(update={"optimizer": "SGD"}), own)
     assert config["optim_wrapper"] == {
         "type": "OptimWrapper", "optimizer": {"type": "SGD", "lr": 1e-3, "weight_decay": 0.05, "momentum": 0.8},

@@ -119,11 +119,11 @@ def test_what_is_left_for_the_finalists_leaves_time_for_test_and_export() -> Non
 def test_both_fidelities_become_one_outcome() -> None:
     search = searched(trial(1, 0.7), trial(2, 0.8))
     finals = searched(trial(1, 0.9), trial(2, 0.85)).model_copy(update={"test_metrics": {"accuracy": 0.88}})
-    joined = studies.joined(search, finals)
+    joined = studies.joined_fidelities(search, finals)
     assert (joined.trials, joined.finals, joined.best) == (search.trials, finals.trials, finals.best)
     assert joined.seconds == 100
     assert "2 finalists of 2 trials" in joined.summary()
-    assert studies.joined(None, finals) == finals
+    assert studies.joined_fidelities(None, finals) == finals
 
 
 def test_a_run_by_trials_has_the_bounds_of_its_budget_and_no_finalists() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from autommlab.cfg_options import CfgOption, merged, read_option, read_value, refusal
+from autommlab.cfg_options import CfgOption, merged, read_option, read_value, why_not_set
 from autommlab.cli.main import app, one_a_word
 from autommlab.common.errors import ModelError, RequestError, ResumeError
 from autommlab.options import RunOptions
@@ -104,7 +104,7 @@ def test_overrides_leave_the_rest_and_the_original_alone() -> None:
     ],
 )
 def test_what_autommlab_sets_is_refused_with_the_reason(key: str, reason: str) -> None:
-    assert reason in str(refusal(read_option(f"{key}=1")))
+    assert reason in str(why_not_set(read_option(f"{key}=1")))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_autommlab_sets_is_refused_with_the_reason(key: str, reason: str) -
      "model.bbox_head.assigner.topk", "model.backbone.use_checkpoint", "model.bbox_head.loss_cls.type"],
 )  # fmt: skip
 def test_the_rest_may_be_set(key: str) -> None:
-    assert refusal(read_option(f"{key}=1")) is None
+    assert why_not_set(read_option(f"{key}=1")) is None
 
 
 def test_problems_are_told_before_any_work_and_together() -> None:
@@ -254,13 +254,13 @@ def test_what_the_built_config_has_no_place_for_is_refused_with_near_names(
 
 
 def test_the_changed_model_is_built_and_measured_before_training(tiny_setups: dict[Task, TrialSetup]) -> None:
-    from autommlab.training.cfg_check import with_overrides
+    from autommlab.training.cfg_check import with_cfg_options
 
     setup = tiny_setups[Task.DETECTION]
 
     def tried(text: str, **limits: Any) -> Any:
         request = ModelRequest.parse({"data": {"object": ["red"]}, "model": {"task": "detection", **limits}})
-        return with_overrides(setup.choice, request, setup.bag, [read_option(text)])
+        return with_cfg_options(setup.choice, request, setup.bag, [read_option(text)])
 
     deep = tried("model.bbox_head.stacked_convs=4")
     shallow = tried("model.bbox_head.stacked_convs=1")

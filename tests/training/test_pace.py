@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autommlab.training.pace import Deadline, Pace
+from autommlab.training.pace import Deadline, DeadlinePace
 
 
 class Training:
@@ -12,7 +12,7 @@ class Training:
 
     def __init__(self, ends_at: float, iterations: int, validation_s: float = 0.0) -> None:
         self.now, self.left, self.steps = 0.0, iterations, 0
-        self.pace = Pace(Deadline(ends_at=ends_at, validation_s=validation_s), clock=lambda: self.now)
+        self.pace = DeadlinePace(Deadline(ends_at=ends_at, validation_s=validation_s), clock=lambda: self.now)
 
     def run(self, step_s: float, most: int | None = None, reports: int = 1) -> None:
         self.pace.begin(reports)
