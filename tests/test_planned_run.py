@@ -55,7 +55,9 @@ def test_killed_at_each_fidelity_it_trains_no_finished_trial_again_and_goes_on_f
 
 def test_a_minute_says_what_cannot_be_done_in_it(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--time", 1, "--out", out)
+    done = autommlab(
+        home, "run", "x", "--parse", parse, "--data", shapes, "--time", 1, "--searcher", "random", "--out", out
+    )
     assert done.returncode == 0, done.stderr
     assert "have no room for a search" in done.stderr
     assert len(trials(out / "final")) == 1
