@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autommlab.acceleration import NO_ACCELERATION, Acceleration, TrialDevice, Execution
+from autommlab.acceleration import NO_ACCELERATION, Acceleration, Execution, TrialDevice
 from autommlab.cli.run import given_options
 from autommlab.common.errors import RequestError
 from autommlab.options import RunOptions

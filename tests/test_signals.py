@@ -29,7 +29,7 @@ MARKS = (
 @pytest.mark.parametrize(
     "moments",
     [
-        pytest.param([("data:stage-started", signal.SIGINT), ("training:trial", signal.SIGTERM)], id="two"),
+        pytest.param([("training:trial", signal.SIGINT)], id="in training"),
         pytest.param(
             [(mark, number) for mark in MARKS for number in (signal.SIGINT, signal.SIGTERM)],
             id="all", marks=pytest.mark.long,

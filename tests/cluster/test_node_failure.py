@@ -106,7 +106,7 @@ def processes(node: Any) -> list[psutil.Process]:
     # What a silence does is also shown by the cut network; here it is more of the same.
     [
         kill,
-        spot_notice,
+        pytest.param(spot_notice, marks=pytest.mark.long),
         pytest.param(short_silence, marks=pytest.mark.long),
         pytest.param(long_silence, marks=pytest.mark.long),
     ],

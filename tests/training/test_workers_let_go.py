@@ -12,7 +12,8 @@ from autommlab.acceleration import Acceleration
 from autommlab.tasks import Task
 from tests.helpers.tiny_trials import make_setup, point
 
-SETTLED = 1
+#: Bytes of predictions in circles of the toolboxes' own evaluators, a few thousand a trial; a model has millions.
+SMALL = 100_000
 
 
 @pytest.mark.parametrize("task", [Task.CLASSIFICATION, pytest.param(Task.DETECTION, marks=pytest.mark.slow)])
@@ -36,7 +37,8 @@ def test_models_do_not_pile_up(task: Task, tiny_setups: dict, tmp_path: Path) ->
             living.append(_modules_and_bytes())
     finally:
         gc.enable()
-    assert living[SETTLED:] == [living[0]] * (len(living) - SETTLED)
+    assert len({modules for modules, _ in living}) == 1
+    assert max(size for _, size in living) < living[0][1] + SMALL
 
 
 def _modules_and_bytes() -> tuple[int, int]:
