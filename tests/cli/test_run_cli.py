@@ -94,7 +94,9 @@ def test_bad_input_is_explained(home: Path, tmp_path: Path, arguments: list, cod
     paths = {"{unicorn}": str(tmp_path / "unicorn.json"), "{tiny}": str(tmp_path / "tiny.json")}
     arguments = [paths.get(argument, argument) for argument in arguments]
     if arguments[0] == "run" and "--resume" not in arguments:
-        arguments += ["--out", str(tmp_path / "run"), "--searcher", "random"]  # no LLM service is started
+        arguments += ["--out", str(tmp_path / "run")]
+        if "--searcher" not in arguments:  # no LLM service is started
+            arguments += ["--searcher", "random"]
     done = autommlab(home, *arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
