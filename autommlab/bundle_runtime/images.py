@@ -45,7 +45,7 @@ def load_image(source: Image.Image | str | Path, rule: dict[str, Any]) -> Image.
     Raises:
         PictureError: the file is missing, broken, too large or of a format that is not read.
     """
-    return read(source, **rule.get("depth", {}))
+    return read(source, **(rule.get("depth") or {}))
 
 
 def prepare(image: Image.Image, rule: dict[str, Any], box: Box | None = None) -> Prepared:

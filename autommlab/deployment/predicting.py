@@ -95,7 +95,7 @@ def predict_files(
     """
     from autommlab.bundle_runtime import pictures
 
-    depth = bundle.meta.get("input", {}).get("depth", {})
+    depth = bundle.meta.get("input", {}).get("depth") or {}
     taken: set[str] = set()
     for path in images:
         try:

@@ -55,6 +55,17 @@ def test_a_sound_bundle_answers(kind: str, tmp_path: Path) -> None:
     assert json.loads(done.out)["drawn"]
 
 
+def test_a_bundle_that_tells_no_depth_answers(tmp_path: Path) -> None:
+    make_picture(tmp_path / "picture.png")
+    make_bundle(tmp_path / "bundle", "classification")
+    file = tmp_path / "bundle" / "bundle.json"
+    told = json.loads(file.read_text())
+    told["input"]["depth"] = None
+    file.write_text(json.dumps(told))
+    assert predict(tmp_path).code == 0
+    assert list(Predictor(tmp_path / "bundle")(tmp_path / "picture.png"))
+
+
 def test_some_damaged_bundles(tmp_path: Path) -> None:
     damage_bundles(tmp_path, KINDS[:4], 8)
 
