@@ -109,12 +109,13 @@ def _named(name: str, base: Profile) -> Profile:
 def _limits(found: list[Profile]) -> Table:
     from rich.table import Table
 
-    table = Table("profile", "trials", "CPUs a trial", "GPUs a trial", "model up to", "preferred")
+    table = Table("profile", "minutes", "trials", "CPUs a trial", "GPUs a trial", "model up to", "preferred")
     for each in found:
         most = f"{each.max_params_m:g} M parameters, {each.max_flops_g:g} GFLOPs"
-        preferred = "the lightest" if each.prefer_light else "the best score"
+        preferred = "the lightest" if each.prefer_light else "the cheapest of the best"
         cpus, gpus = f"{each.cpus_per_trial:g}", f"{each.gpus_per_trial:g}"
-        table.add_row(each.name, str(each.trials), cpus, gpus, most, preferred)
+        minutes = "no limit" if each.minutes is None else f"{each.minutes:g}"
+        table.add_row(each.name, minutes, str(each.trials), cpus, gpus, most, preferred)
     return table
 
 

@@ -177,37 +177,55 @@ def run_study(
         )
     _require_scored_alike(ledger, setup.objective, folder)
     if len(ledger.records) < options.trials:
-        from autommlab.training.search_space import study_context
-
-        resume = _goes_on(folder, study.state, options)
-        earlier = [] if resume else ledger.records
         if words := require_gpu_part(setup, options.need, place):
             events.emit("note", options.stage, words)
-        first = _first(options, default_configuration)
-        context = study_context(setup, default_configuration)
-        searcher = _searcher(space, options, first, context, service, seed=setup.seed + len(earlier))
-        _tell(searcher, earlier, first)
-        _search(study, searcher, len(earlier), resume=resume)
-    best = best_record(ledger.records)
+        _go_on(study, space, default_configuration, service)
+    return _outcome(study, started)
+
+
+def _go_on(
+    study: _Study, space: SearchSpace, default_configuration: Configuration | None, service: ServiceClient | None
+) -> None:
+    """Train what the study lacks, by Ray Tune's own state or by the ledger alone."""
+    from autommlab.training.search_space import study_context
+
+    setup, options = study.setup, study.options
+    resume = _goes_on(study.folder, study.state, options)
+    earlier = [] if resume else study.ledger.records
+    first = _first(options, default_configuration)
+    context = study_context(setup, default_configuration)
+    searcher = _searcher(space, options, first, context, service, seed=setup.seed + len(earlier))
+    _tell(searcher, earlier, first)
+    _search(study, searcher, len(earlier), resume=resume)
+
+
+def _outcome(study: _Study, started: float) -> StudyResult:
+    """What came of it, after the winner's look at TEST.
+
+    Raises:
+        NoResultError: no trial succeeded.
+    """
+    setup, records = study.setup, study.ledger.records
+    best = best_record(records)
     if best is None:
-        raise NoResultError(_all_failed(ledger.records))
-    tested = _test_once(study) if options.test else TestResult(figures={})
+        raise NoResultError(_all_failed(records))
+    tested = _test_once(study) if study.options.test else TestResult(figures={})
     study.state.delete()  # the study is over; its state is large
     return StudyResult(
         task=setup.bag.task,
         objective=setup.objective.name,
         score_name=setup.objective.score_name,
         searched=setup.objective.in_words,
-        trials=tuple(ledger.records),
+        trials=tuple(records),
         best=best,
         checkpoint=study.best / "checkpoint.pth",
         config_file=study.best / "config.py",
         val_metrics=best.metrics,
         test_metrics=tested.figures,
         test_intervals=tested.intervals,
-        lead=lead_of(best, ledger.records, setup.bag.splits["val"].images),
+        lead=lead_of(best, records, setup.bag.splits["val"].images),
         seconds=time.monotonic() - started,
-        llm=llm_usage(folder),
+        llm=llm_usage(study.folder),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from autommlab.common.errors import LLMServiceError
 from autommlab.options import RunOptions
 from autommlab.planning import training
 from autommlab.planning.decide import decide
@@ -51,8 +52,8 @@ def run(tmp_path: Path) -> Callable[..., PlannedTraining]:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
 
-    def make(plan: Plan, spent_s: float = 100.0) -> PlannedTraining:
-        options = RunOptions(text="x", searcher="random")
+    def make(plan: Plan, spent_s: float = 100.0, searcher: str = "random") -> PlannedTraining:
+        options = RunOptions(text="x", searcher=searcher)
         clock = RunClock(spent_s)
         session = contextlib.ExitStack()
         return PlannedTraining(options, setup.bag, setup.choice, (), plan, folder, Events(), HERE, clock, session)
@@ -97,3 +98,23 @@ def test_a_search_that_goes_on_has_what_is_left_of_its_time(
     whole, rest, anew = (options.time_budget_s for _, options in studies)
     assert rest == pytest.approx(whole - 30 * 1.05)
     assert anew == pytest.approx(whole), "the time before this plan is not its own"
+
+
+def test_without_a_service_the_grid_goes_on_alone_and_a_searcher_that_is_only_the_llm_ends(
+    run: Callable[..., PlannedTraining], studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = decide(circumstances(60))
+    assert plan.search is not None
+
+    def no_service(*_: object, **__: object) -> None:
+        raise LLMServiceError("the LLM service fails: it does not start.\nSee `autommlab serve status`")
+
+    monkeypatch.setattr(training, "service_for", no_service)
+    going = run(plan, searcher="llm+grid")
+    told: list[str] = []
+    going.events.add(lambda event: told.append(event.message))
+    going.search(plan.search)
+    assert studies[-1][1].searcher == "surrogate-grid"
+    assert told[-1] == "the LLM service fails: it does not start. surrogate-grid proposes, which needs none"
+    with pytest.raises(LLMServiceError, match="does not start"):
+        run(plan, searcher="hpo-llama").search(plan.search)

@@ -11,9 +11,12 @@ import pytest
 
 from searchers import SearcherError, StudyContext
 from searchers.candidates import Candidate, by_likelihood
+from searchers.distance import is_near
 from searchers.settings import LlmOptions
-from searchers.space import FloatParameter, SearchSpace
+from searchers.space import Configuration, FloatParameter, SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, propose
+from searchers.tracking import Attempt
+from searchers.transfer.prospects import Prospects, grid_around
 from searchers.transfer.transfer_surrogate import TransferSurrogate, fit_surrogate, ranker_for, surrogate_from
 from searchers.transfer.trial_history import PastTrial, past_studies
 from tests.helpers.llm_fault_server import FaultServer
@@ -127,3 +130,21 @@ def test_without_earlier_studies_it_says_that_it_draws_at_random(tmp_path: Path)
     searcher = make_with_history("surrogate", str(write_history(tmp_path / "past.jsonl", other)), SPACE, 0)
     propose(searcher, "a")
     assert searcher.proposed_by("a") == "surrogate:random"
+
+
+def test_prospects_are_the_grid_then_also_what_lies_near_the_best_trial_and_never_one_that_was_tried() -> None:
+    default: Configuration = {
+        "iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 1e-3, "weight_decay": 1e-4,
+    }  # fmt: skip
+    grid = grid_around(SPACE, default)
+    assert sorted(float(config["lr"]) for config in grid) == pytest.approx([1e-3 * 2 ** (k / 2) for k in range(-2, 5)])
+    assert all({**config, "lr": 1e-3} == default for config in grid)
+    prospects = Prospects(SPACE, score_of(past_lines()), "max", default)
+    ledger: list[Attempt] = []
+    for _ in range(12):
+        found = prospects.best(ledger, random.Random(len(ledger)))
+        assert found is not None
+        assert not is_near(SPACE, found.config, [attempt.config for attempt in ledger])
+        ledger.append(Attempt(found.config, found.source, score=worth(found.config)))
+    assert {attempt.origin for attempt in ledger} == {"grid", "neighbour"}
+    assert ledger[0].origin == "grid"
