@@ -42,7 +42,7 @@ class Repair:
     toolbox: str = ""
 
 
-#: Modules of mmpretrain that only its multimodal models use, with the names that others import from them.
+#: Modules of toolboxes that only models and data outside of our zoo use, with the names that others import from them.
 _MULTIMODAL = {
     "mmpretrain.models.multimodal": (),
     "mmpretrain.models.utils.huggingface": (
@@ -52,29 +52,44 @@ _MULTIMODAL = {
     ),
     "mmpretrain.models.utils.tokenizer": ("Blip2Tokenizer", "BlipTokenizer", "FullTokenizer", "OFATokenizer"),
 }
+_LANES = {"mmdet.datasets.transforms.generate_line": ("ImageAug", "LinesToArray", "PackLineDetectionInputs")}
+#: Libraries that toolboxes import where they find them, and that nothing needs which we train: mmengine's Adafactor,
+#: mmdet's BERT, the interpolation of its tracking, and its artificial noise.
+_DISPENSABLE = ("transformers", "sklearn", "imagecorruptions")
 
 
-def _leave_out_multimodal() -> None:
-    for name, contents in _MULTIMODAL.items():
+def _leave_out(modules: dict[str, tuple[str, ...]]) -> None:
+    for name, contents in modules.items():
         empty = types.ModuleType(name, "Left out by autommlab.compat.")
         empty.__dict__.update(dict.fromkeys(contents))
         sys.modules.setdefault(name, empty)
 
 
 @contextlib.contextmanager
-def _without_transformers() -> Iterator[None]:
-    """Inside the block, code that can do without transformers does: it takes a quarter of a worker's start.
+def light_imports() -> Iterator[None]:
+    """Inside the block, toolboxes do without the libraries that they can do without: a third of a worker's start.
 
-    mmengine asks for its Adafactor, mmdet for BERT; neither is in our search space or our zoo.
+    Whatever imports mmengine's optimisers or a toolbox first in a process has to do it in such a block.
     """
-    if "transformers" in sys.modules:
-        yield
-        return
-    sys.modules["transformers"] = None  # type: ignore[assignment]  # Python's own mark: the import fails
+    hidden = [name for name in _DISPENSABLE if name not in sys.modules]
+    # None is Python's own mark: the import fails.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        del sys.modules["transformers"]
+        for name in hidden:
+            del sys.modules[name]
+
+
+def _mixture_when_needed() -> None:
+    class Mixture:
+        """Stands in for the module `sklearn.mixture`."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(importlib.import_module("sklearn.mixture"), name)
+
+    paa: Any = importlib.import_module("mmdet.models.dense_heads.paa_head")
+    paa.skm = paa.skm or Mixture()
 
 
 def _export_by_tracing() -> None:
@@ -160,7 +175,12 @@ REPAIRS = (
         "mmpretrain-multimodal",
         "mmpretrain.models.multimodal subclasses classes that transformers 5 no longer has; we do not use it, "
         "and leaving it out makes a worker start seconds faster",
-        _leave_out_multimodal,
+        functools.partial(_leave_out, _MULTIMODAL),
+    ),
+    Repair(
+        "mmdet-lanes",
+        "mmdet's transforms for lanes import imgaug and with it numba; we do not use them",
+        functools.partial(_leave_out, _LANES),
     ),
     Repair(
         "checkpoints-as-tensors",
@@ -182,6 +202,12 @@ REPAIRS = (
         "ssd-loss-cls",
         "mmdet asks every anchor head for `loss_cls` when it predicts; SSDHead has none",
         _ssd_without_loss_cls,
+        toolbox="mmdet",
+    ),
+    Repair(
+        "paa-mixture",
+        "PAA finds no sklearn in `light_imports`",
+        _mixture_when_needed,
         toolbox="mmdet",
     ),
     Repair(
@@ -209,7 +235,7 @@ def import_toolboxes(*tasks: Task) -> None:
     mmpretrain always comes along: its `TIMMBackbone` carries the packaged backbones into every task.
     Takes 5 to 20 s in a fresh process.
     """
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _without_transformers():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), light_imports():
         warnings.simplefilter("ignore")
         apply_repairs()
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:

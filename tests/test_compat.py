@@ -70,6 +70,25 @@ head.predict_by_feat(*figures, batch_img_metas=[dict(img_shape=(32, 32), scale_f
 """,
         "no attribute 'loss_cls'",
     ),
+    "mmdet-lanes": Case(
+        """
+import sys
+import mmdet.datasets
+assert "imgaug" not in sys.modules, "imgaug came along"
+""",
+        "imgaug came along",
+    ),
+    "paa-mixture": Case(
+        """
+from autommlab.compat import apply_repairs, light_imports
+apply_repairs()
+with light_imports():
+    from mmdet.models.dense_heads import paa_head
+assert paa_head.skm is not None, "PAA has no mixtures"
+paa_head.skm.GaussianMixture(2)
+""",
+        "PAA has no mixtures",
+    ),
     "mmdeploy-static-methods": Case(
         """
 from autommlab.compat import apply_repairs
@@ -89,11 +108,12 @@ assert isinstance(kept, staticmethod), "a plain method came back"
     ),
 }
 _REPAIR = """
-from autommlab.compat import REPAIRS, apply_repairs
+from autommlab.compat import REPAIRS, apply_repairs, light_imports
 repair = next(r for r in REPAIRS if r.name == {name!r})
 if repair.toolbox:  # it needs the toolbox imported, which needs the others
     apply_repairs()
-repair.apply()
+with light_imports():
+    repair.apply()
 """
 
 
@@ -123,12 +143,15 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_toolboxes_do_without_transformers_and_others_still_get_it() -> None:
-    code = """
-import sys
+@pytest.mark.parametrize("first", ["autommlab.training.trial", "autommlab.deployment.trained"])
+def test_workers_import_only_what_training_needs_and_others_still_get_the_rest(first: str) -> None:
+    code = f"""
+import importlib, sys
+importlib.import_module({first!r})
 from autommlab.compat import import_toolboxes
 import_toolboxes()
-assert "transformers" not in sys.modules, "a quarter of every worker's start"
+heavy = sorted({{"transformers", "peft", "sklearn", "numba"}} & {{*sys.modules}})
+assert not heavy, f"these take a third of every worker's start: {{heavy}}"
 import transformers
 from mmengine.registry import OPTIMIZERS
 assert "AdamW" in OPTIMIZERS

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmengine.config import Config
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
-from mmengine.visualization import Visualizer
-
 from autommlab import compat
+
+with compat.light_imports():
+    from mmengine.config import Config
+    from mmengine.logging import MessageHub, MMLogger
+    from mmengine.registry import DefaultScope
+    from mmengine.runner import Runner
+    from mmengine.visualization import Visualizer
+
 from autommlab.acceleration import PLAIN, Execution
 from autommlab.tasks import TASK_METRICS, Task, objective
 from autommlab.training.checkpoint import WEIGHTS_FILE, restore_random_state, save_progress, save_weights
