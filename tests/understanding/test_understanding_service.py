@@ -24,6 +24,7 @@ from autommlab.understanding.prompt import messages
 from autommlab.understanding.text import clean
 from serve.client import Sampling
 from serve.lifecycle import ServiceAddress, find_service, stop_service
+from tests.helpers.program import autommlab_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(560)]
 
@@ -81,7 +82,8 @@ def first_run(
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """`autommlab run` without --parse on a machine where no service runs yet."""
     out = tmp_path_factory.mktemp("run") / "run"
-    done = autommlab(home, "run", REQUEST, "--data", shapes, "--searcher", "hpo-llama", "--trials", 1, "--out", out)
+    asked = ("run", REQUEST, "--data", shapes, "--searcher", "hpo-llama", "--trials", 1, "--iterations", "20..30")
+    done = autommlab(home, *asked, "--batch", "4..8", "--out", out)
     return done, out
 
 
@@ -151,13 +153,13 @@ def test_a_file_of_requests_and_its_second_half(service: ServiceAddress, home: P
     lines = [json.dumps({"id": number, "request": text}) for number, text in enumerate(REQUESTS[:4])]
     lines.insert(2, "not json")
     source.write_text("\n".join(lines[:3]) + "\n")
-    first = autommlab(home, "understand", "--in", source, "--out", out)
-    assert first.returncode == 0, first.stderr
+    first = autommlab_here("understand", "--in", source, "--out", out, home=home)
+    assert first.code == 0, first.err
     written = out.read_text()
     source.write_text("\n".join(lines) + "\n")
-    second = autommlab(home, "understand", "--in", source, "--out", out, "--url", service.url)
-    assert second.returncode == 0, second.stderr
-    assert "3 were there before" in second.stderr
+    second = autommlab_here("understand", "--in", source, "--out", out, "--url", service.url, home=home)
+    assert second.code == 0, second.err
+    assert "3 were there before" in second.err
     assert out.read_text().startswith(written)
     results = [json.loads(line) for line in out.read_text().splitlines()]
     assert [result["id"] for result in results] == [0, 1, "line-3", 2, 3]
@@ -181,9 +183,9 @@ def test_the_shipped_adapter_reads_plain_requests_right(service: ServiceAddress)
 
 
 def test_one_request_as_a_table_and_as_json(service: ServiceAddress, home: Path) -> None:
-    table = autommlab(home, "understand", REQUEST)
-    assert table.returncode == 0, table.stderr
-    assert "classification" in table.stdout
-    assert "read by the base model" not in table.stderr
-    as_json = autommlab(home, "understand", REQUEST, "--json", "--url", service.url)
-    assert json.loads(as_json.stdout)["model"]["task"] == "classification"
+    table = autommlab_here("understand", REQUEST, home=home)
+    assert table.code == 0, table.err
+    assert "classification" in table.out
+    assert "read by the base model" not in table.err
+    as_json = autommlab_here("understand", REQUEST, "--json", "--url", service.url, home=home)
+    assert json.loads(as_json.out)["model"]["task"] == "classification"
