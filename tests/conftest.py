@@ -128,13 +128,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
 
 
-API_KEY = "test-key"
-
-
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
     """Settings of a real service on a tiny model."""
-    return tiny_settings(tmp_path_factory.mktemp("tiny-service"), api_key=API_KEY)
+    return tiny_settings(tmp_path_factory.mktemp("tiny-service"), api_key="test-key")
 
 
 @pytest.fixture(scope="session")
