@@ -69,7 +69,7 @@ _FIRST = (
     "compare/test_compare_cli.py",
     "test_code_quality.py",
     "training_data_gen/test_bench_hpo.py",
-    "serve/test_serve_cli.py",
+    "models/test_config.py",
 )
 _TESTS = Path(__file__).parent
 
