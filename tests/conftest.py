@@ -7,26 +7,37 @@ the caches of AutoMMLab go to one folder per session unless AUTOMMLAB_HOME says 
 """
 
 import atexit
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from xdist.scheduler import LoadFileScheduling
 
 from autommlab.common.environment import keep_bytecode
 from autommlab.common.private_ray import prepare_ray_environment
+from serve.lifecycle import ServiceAddress
+from serve.settings import ServiceSettings
+from serve.testing import running_service, tiny_adapter, tiny_settings
 from tests.helpers.program import EXAMPLES
 
 # Before any test module imports Ray, and for every process that a test starts: under `uv run pytest`
 # Ray's hook for uv would otherwise try to build the environment anew in each worker.
 prepare_ray_environment()
+# Where PYTHONDONTWRITEBYTECODE is set, each of a hundred processes would compile torch, Ray and vLLM anew; and
+# so would each worker of pytest, before its first test.
+keep_bytecode(Path(__file__).resolve().parents[1] / ".pytest_cache" / "bytecode")
 # A machine that is busy with other tests is slower than any limit that fits an idle one.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+# As many threads as the machine has cores, in each of two processes, wait for one another most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Ray's workers run at nice 15, so whatever else is busy on the machine starves them: tests would run out of time.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
@@ -35,8 +46,46 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's own caches and registry out of the tests."""
     os.environ["AUTOMMLAB_HOME"] = str(tmp_path_factory.mktemp("autommlab-home"))
-    keep_bytecode(tmp_path_factory.mktemp("bytecode"))
     os.environ.pop("RAY_ADDRESS", None)
+
+
+#: Files that ask the same service, in the order in which they do; the last one kills it.
+_OF_ONE_SERVICE = (
+    "serve/test_service.py",
+    "serve/test_response_cache.py",
+    "searchers/test_llm_contract.py",
+    "searchers/test_llm_real_faults.py",
+)
+#: What takes longest comes first: a file of minutes that begins last leaves the other worker without work.
+_FIRST = (
+    "understanding/test_understanding_service.py",
+    "cli/test_run_cli.py",
+    *_OF_ONE_SERVICE,
+    "cluster/test_node_failure.py",
+    "deployment/test_deploy.py",
+    "jobs/test_submit.py",
+    "training/test_study.py",
+    "training_data_gen/test_trials_run.py",
+    "compare/test_compare_cli.py",
+    "test_code_quality.py",
+    "training_data_gen/test_bench_hpo.py",
+    "models/test_config.py",
+)
+_TESTS = Path(__file__).parent
+
+
+class _ByFile(LoadFileScheduling):
+    """The tests of a file go to one worker; so do those of all files that share a service."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return _OF_ONE_SERVICE[0] if file.removeprefix("tests/") in _OF_ONE_SERVICE else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """How the tests are spread over the workers."""
+    return _ByFile(config, log)
 
 
 _SESSION = pytest.StashKey[pytest.Session]()
@@ -66,7 +115,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip GPU tests with a reason where there is no GPU."""
+    """Put long files first; skip GPU tests with a reason where there is no GPU."""
+    ranks = {_TESTS / file: rank for rank, file in enumerate(_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return
@@ -75,6 +126,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
+    """Settings of a real service on a tiny model."""
+    return tiny_settings(tmp_path_factory.mktemp("tiny-service"), api_key="test-key")
+
+
+@pytest.fixture(scope="session")
+def adapters(tiny: ServiceSettings) -> dict[str, Path]:
+    """Three untrained adapters for it."""
+    base = Path(tiny.base_model)
+    return {f"voice-{seed}": tiny_adapter(base, base.parent / f"adapter-{seed}", seed) for seed in (1, 2, 3)}
+
+
+_RUNNING: list[ServiceAddress] = []
+_ENDS = contextlib.ExitStack()
+
+
+@pytest.fixture(scope="module")
+def service(tiny: ServiceSettings) -> ServiceAddress:
+    """The tiny service: it starts once, for the files that share it."""
+    if not _RUNNING:
+        _RUNNING.append(_ENDS.enter_context(running_service(tiny)))
+    return _RUNNING[0]
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """The service ends with the tests that ask it: for the rest of the session it would take a fifth of a core."""
+    if nextitem is None or nextitem.path not in [_TESTS / file for file in _OF_ONE_SERVICE]:
+        _RUNNING.clear()
+        _ENDS.close()
 
 
 @pytest.fixture(scope="module")

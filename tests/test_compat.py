@@ -132,6 +132,16 @@ def test_fails_without_the_repair(name: str) -> None:
 
 
 @pytest.mark.slow
+def test_all_work_with_the_repairs() -> None:
+    """In one process, as in a trial; the toolboxes take most of the seconds."""
+    programs = "\n".join(f"exec({case.code!r}, {{}})" for case in CASES.values())
+    repaired = "from autommlab.compat import *\nimport_toolboxes()\napply_repairs('mmdeploy')\n"
+    done = run(repaired + programs)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_works_with_the_repair(name: str) -> None:
     done = run(_REPAIR.format(name=name) + CASES[name].code)

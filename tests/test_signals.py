@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -26,23 +27,15 @@ MARKS = (
 )
 
 
-@pytest.mark.parametrize(
-    "moments",
-    [
-        pytest.param([("training:trial", signal.SIGINT)], id="in training"),
-        pytest.param(
-            [(mark, number) for mark in MARKS for number in (signal.SIGINT, signal.SIGTERM)],
-            id="all", marks=pytest.mark.long,
-        ),
-    ],
-)  # fmt: skip
+@pytest.mark.long
 def test_a_run_ends_and_goes_on_whatever_stage_a_signal_meets(
-    home: Path, shapes: Path, parse: Path, tmp_path: Path, moments: list[tuple[str, signal.Signals]]
+    home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:
+    """In the usual run, `tests/cli/test_run_cli.py` ends a run by each signal once."""
     out = tmp_path / "run"
     asked = ["--parse", parse, "--data", shapes, "--trials", 3, "--concurrent", 1, "--searcher", "random"]
     line: list[object] = ["run", "which material", *asked, "--out", out]
-    for mark, number in moments:
+    for mark, number in itertools.product(MARKS, (signal.SIGINT, signal.SIGTERM)):
         ended = signalled(home, out / "events.jsonl", mark, number, *line)
         require_policy(ended, number, f"Go on with: autommlab run --resume {out}")
         line = ["run", "--resume", out]

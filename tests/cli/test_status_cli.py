@@ -18,7 +18,7 @@ from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.usage import usage_of
-from tests.helpers.program import autommlab
+from tests.helpers.program import autommlab_here
 
 #: Seconds since 1970 at which training began, and that each trial took.
 BEGAN, TRIAL_S = 1_000_000.0, 10.0
@@ -117,11 +117,11 @@ def test_a_finished_run_and_one_that_has_not_begun(half_way: RunFolder, tmp_path
 
 
 def test_as_table_and_as_json(half_way: RunFolder, home: Path) -> None:
-    shown = autommlab(home, "status", half_way.path)
-    assert shown.returncode == 0, shown.stderr
+    shown = autommlab_here("status", half_way.path, home=home)
+    assert shown.code == 0, shown.err
     for words in ("[5/7] training", "3 of 5", "accuracy 0.700", "1 diverged", "LLM service: down"):
-        assert words in shown.stdout
-    told = json.loads(autommlab(home, "status", half_way.path, "--json").stdout)
+        assert words in shown.out
+    told = json.loads(autommlab_here("status", half_way.path, "--json", home=home).out)
     assert told["service"]["state"] == "down"
     assert [run["best"] for run in told["runs"]] == [0.7]
 
@@ -131,7 +131,6 @@ def test_an_address_where_no_ray_is(home: Path, address: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    done = autommlab(home, "status", "--address", address.format(free=free))
-    assert done.returncode == 5
-    assert "HOST:" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = autommlab_here("status", "--address", address.format(free=free), home=home)
+    assert done.code == 5
+    assert "HOST:" in done.err

@@ -22,7 +22,7 @@ from autommlab.common.environment import home, keep_bytecode
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from tests.helpers.fault_in_worker import BROKEN_GPU, SLOW_AND_LATE, environment_with
-from tests.helpers.small_study import HEALTH, Studied, disturbed_study, require_same, study
+from tests.helpers.small_study import HEALTH, TRIALS, Studied, disturbed_study, require_same, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -47,13 +47,15 @@ def nodes() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(nodes: Any, tiny_classification: TrialSetup, tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
-    """The study with two nodes for trials and no disturbance."""
-    second = trainer(nodes)
-    folder = tmp_path_factory.mktemp("undisturbed")
-    studied = study(tiny_classification, folder / "study", nodes.address)
-    nodes.remove_node(second)
-    assert studied.warnings == []
+def beside_a_full_disk(
+    nodes: Any, tiny_classification: TrialSetup, tmp_path_factory: pytest.TempPathFactory
+) -> StudyResult:
+    """The study with a node whose disk fails; other disturbances may not lead to another result."""
+    node = trainer(nodes)
+    for process in processes(node):
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
+    studied = study(tiny_classification, tmp_path_factory.mktemp("full") / "study", nodes.address)
+    require_left(node, studied, "the disk fails (File too large: ", nodes)
     return studied.result
 
 
@@ -113,7 +115,7 @@ def processes(node: Any) -> list[psutil.Process]:
 )
 def test_a_node_that_is_lost_in_mid_trial_loses_no_trial_and_changes_no_result(
     disturb: Callable[[Any, Any], None], tiny_classification: TrialSetup, tmp_path: Path, nodes: Any,
-    undisturbed: StudyResult,
+    beside_a_full_disk: StudyResult,
 ) -> None:  # fmt: skip
     node, folder = trainer(nodes), tmp_path / "study"
     nodes.wait_for_nodes()
@@ -124,34 +126,38 @@ def test_a_node_that_is_lost_in_mid_trial_loses_no_trial_and_changes_no_result(
     finally:
         if node in nodes.list_all_nodes():
             nodes.remove_node(node, allow_graceful=False)
-    require_same(disturbed, undisturbed)
+    require_same(disturbed, beside_a_full_disk)
     assert all("goes on from its last checkpoint" in warning for warning in warnings)
 
 
-def test_a_node_with_a_full_disk_takes_no_more_trials(
-    tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, undisturbed: StudyResult
+def test_a_node_with_a_full_disk_takes_no_more_trials(beside_a_full_disk: StudyResult) -> None:
+    assert [trial.status for trial in beside_a_full_disk.trials] == ["ok"] * TRIALS
+
+
+@pytest.mark.long
+def test_without_any_disturbance_the_result_is_the_same(
+    tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, beside_a_full_disk: StudyResult
 ) -> None:
-    node = trainer(nodes)
-    for process in processes(node):
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
+    second = trainer(nodes)
     studied = study(tiny_classification, tmp_path / "study", nodes.address)
-    require_left(node, studied, "the disk fails (File too large: ", nodes)
-    require_same(studied.result, undisturbed)
+    nodes.remove_node(second)
+    assert studied.warnings == []
+    require_same(beside_a_full_disk, studied.result)
 
 
 @pytest.mark.long
 def test_a_node_with_a_broken_gpu_takes_no_more_trials(
-    tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, undisturbed: StudyResult
+    tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, beside_a_full_disk: StudyResult
 ) -> None:
     node = trainer(nodes, env_vars=environment_with(BROKEN_GPU, tmp_path / "fault"))
     studied = study(tiny_classification, tmp_path / "study", nodes.address)
     require_left(node, studied, "the GPU fails (RuntimeError: CUDA error: uncorrectable ECC error", nodes)
-    require_same(studied.result, undisturbed)
+    require_same(studied.result, beside_a_full_disk)
 
 
 @pytest.mark.long
 def test_a_node_with_a_slow_disk_and_a_late_clock_changes_no_result(
-    tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, undisturbed: StudyResult
+    tiny_classification: TrialSetup, tmp_path: Path, nodes: Any, beside_a_full_disk: StudyResult
 ) -> None:
     node = trainer(nodes, env_vars=environment_with(SLOW_AND_LATE, tmp_path / "fault"))
     try:
@@ -160,7 +166,7 @@ def test_a_node_with_a_slow_disk_and_a_late_clock_changes_no_result(
         assert yesterday, "no trial ran on the node with the late clock"
     finally:
         nodes.remove_node(node, allow_graceful=False)
-    require_same(studied.result, undisturbed)
+    require_same(studied.result, beside_a_full_disk)
 
 
 def require_left(node: Any, studied: Studied, reason: str, nodes: Any) -> None:

@@ -1,4 +1,7 @@
-"""Every layout in its true form goes through: recognised, a bag, a real (two-step) training with validation."""
+"""Every layout in its true form goes through: recognised, a bag, a real (two-step) training with validation.
+
+The bag has one form whatever the layout was: the usual run trains each task once.
+"""
 
 from pathlib import Path
 
@@ -19,6 +22,8 @@ SIZE = (64, 64)
 POINT = Hyperparameters(iterations=2, batch_size=2, optimizer="AdamW", lr=1e-3, weight_decay=1e-4, lr_schedule="PolyLR")
 #: What is asked for where not every class of the layout can have a picture in so small a set.
 OBJECTS = {"pascal-voc": ("dog",), "cityscapes": ("road", "car")}
+#: Layouts of the usual run; Pascal VOC is detection and segmentation.
+USUAL = ("image-folders", "coco-keypoints", "pascal-voc")
 
 
 def built(layout: str, root: Path) -> Path:
@@ -33,7 +38,9 @@ def built(layout: str, root: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", layouts.BUILDERS)
+@pytest.mark.parametrize(
+    "layout", [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in layouts.BUILDERS]
+)
 def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
     from autommlab.tasks import objective
     from autommlab.training.trial import Trial

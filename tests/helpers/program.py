@@ -41,15 +41,22 @@ class Ended(NamedTuple):
     err: str
 
 
-def autommlab_here(*arguments: object) -> Ended:
-    """Run a command in this process, which takes milliseconds; standard output takes UTF-8 only, as a real one does."""
+def autommlab_here(*arguments: object, home: Path | None = None) -> Ended:
+    """Run a command in this process, which takes milliseconds; standard output takes UTF-8 only, as a real one does.
+
+    Args:
+        arguments: of the command.
+        home: the program's own folder; the session's by default.
+    """
     program: Any = importlib.import_module("autommlab.cli.main")  # the package has a function of that name
     kept = {number: signal.getsignal(number) for number in _SIGNALS}
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors) for errors in ("strict", "backslashreplace"))
     words, sys.argv = sys.argv, ["autommlab", *map(str, arguments)]
+    changed = {"AUTOMMLAB_HOME": str(home)} if home else {}
     code: Any = 0
     try:
         with (
+            mock.patch.dict(os.environ, changed),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             mock.patch.object(program, "app", _parser()),

@@ -39,42 +39,54 @@ FAST = {
     Task.SEGMENTATION: ("configs/segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024.py",),
     Task.KEYPOINT: ("configs/body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py",),
 }
+#: One of each kind of head, neck or backbone that is configured in its own way.
 SLOW = {
     Task.CLASSIFICATION: (
-        "configs/shufflenet_v2/shufflenet-v2-1x_16xb64_in1k.py",
         "configs/resnet/resnet18_8xb32_in1k.py",
         "configs/efficientnet/efficientnet-b0_8xb32_in1k.py",
-        "configs/deit/deit-tiny_4xb256_in1k.py",
         "configs/swin_transformer/swin-tiny_16xb64_in1k.py",
-        "configs/mobilevit/mobilevit-xxsmall_8xb128_in1k.py",
-        "configs/resnet/resnet50_8xb256-rsb-a3-100e_in1k.py",
     ),
     Task.DETECTION: (
         "configs/yolox/yolox_tiny_8xb8-300e_coco.py",
         "configs/faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
-        "configs/retinanet/retinanet_r18_fpn_1x_coco.py",
-        "configs/fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py",
         "configs/ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py",
         "configs/detr/detr_r50_8xb2-150e_coco.py",
-        "configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
     ),
     Task.SEGMENTATION: (
-        "configs/bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py",
-        "configs/fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py",
         "configs/pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py",
-        "configs/deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-512x1024.py",
-        "configs/unet/unet-s5-d16_fcn_4xb4-160k_cityscapes-512x1024.py",
         "configs/stdc/stdc1_4xb12-80k_cityscapes-512x1024.py",
         "configs/mask2former/mask2former_r50_8xb2-90k_cityscapes-512x1024.py",
     ),
     Task.KEYPOINT: (
         _COCO + "td-hm_hrnet-w32_8xb64-210e_coco-256x192.py",
-        _COCO + "td-hm_res50_8xb64-210e_coco-256x192.py",
-        _COCO + "td-hm_litehrnet-18_8xb64-210e_coco-256x192.py",
-        _COCO + "td-hm_mobilenetv2_8xb64-210e_coco-256x192.py",
         _COCO + "td-hm_ViTPose-small_8xb64-210e_coco-256x192.py",
         "configs/body_2d_keypoint/simcc/coco/simcc_res50_8xb64-210e_coco-256x192.py",
         "configs/body_2d_keypoint/topdown_regression/coco/td-reg_res50_rle-8xb64-210e_coco-256x192.py",
+    ),
+}
+#: Their relatives.
+MORE = {
+    Task.CLASSIFICATION: (
+        "configs/shufflenet_v2/shufflenet-v2-1x_16xb64_in1k.py",
+        "configs/deit/deit-tiny_4xb256_in1k.py",
+        "configs/mobilevit/mobilevit-xxsmall_8xb128_in1k.py",
+        "configs/resnet/resnet50_8xb256-rsb-a3-100e_in1k.py",
+    ),
+    Task.DETECTION: (
+        "configs/retinanet/retinanet_r18_fpn_1x_coco.py",
+        "configs/fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py",
+        "configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
+    ),
+    Task.SEGMENTATION: (
+        "configs/bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py",
+        "configs/fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py",
+        "configs/deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-512x1024.py",
+        "configs/unet/unet-s5-d16_fcn_4xb4-160k_cityscapes-512x1024.py",
+    ),
+    Task.KEYPOINT: (
+        _COCO + "td-hm_res50_8xb64-210e_coco-256x192.py",
+        _COCO + "td-hm_litehrnet-18_8xb64-210e_coco-256x192.py",
+        _COCO + "td-hm_mobilenetv2_8xb64-210e_coco-256x192.py",
     ),
 }
 
@@ -132,7 +144,13 @@ def test_a_light_model_of_each_task(task: Task, path: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "path"), [(task, path) for task, paths in SLOW.items() for path in paths])
+@pytest.mark.parametrize(
+    ("task", "path"),
+    [
+        *((task, path) for task, paths in SLOW.items() for path in paths),
+        *(pytest.param(task, path, marks=pytest.mark.long) for task, paths in MORE.items() for path in paths),
+    ],
+)
 def test_well_known_models(task: Task, path: str) -> None:
     check_learns_and_predicts(task, path)
 

@@ -19,21 +19,21 @@ from searchers.settings import LlmOptions
 from searchers.space import SearchSpace
 from searchers.testing import SPACE, MakeSearcher, SearcherContract, ask_and_tell, propose, quadratic, report, spaces
 from serve.client import Sampling, ServiceClient
-from serve.settings import KEY_VARIABLE
-from serve.testing import running_service, tiny_adapter, tiny_settings
+from serve.lifecycle import ServiceAddress
+from serve.settings import KEY_VARIABLE, ServiceSettings
+from serve.testing import tiny_adapter
 from tests.helpers.llm_making import CONTEXT, make_llm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(service: ServiceAddress, tiny: ServiceSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a service with an untrained adapter called "hpo", which the searchers find by its name."""
-    tiny = tiny_settings(tmp_path_factory.mktemp("llm"))
-    base = Path(tiny.base_model)
-    adapter = tiny_adapter(base, base.parent / "hpo", seed=1)
-    with running_service(tiny.model_copy(update={"adapters": {"hpo": str(adapter)}})) as address:
-        yield address.url
+    client = service.client(timeout_s=120)
+    client.add_adapter("hpo", tiny_adapter(Path(tiny.base_model), tmp_path_factory.mktemp("llm") / "hpo", seed=1))
+    yield service.url
+    client.remove_adapter("hpo")
 
 
 class _LlmContract(SearcherContract):

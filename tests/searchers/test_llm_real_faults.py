@@ -1,39 +1,29 @@
 """Studies beside the real service (tiny model): its engine stalls, all of it is killed.
 
-A replica alone is killed in `test_run_with_llm_faults.py`, a long test.
+A replica alone is killed in `test_run_with_llm_faults.py`, a long test. The service is that of `tests/serve`; it is
+gone after the last test here.
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from searchers.testing import SPACE, propose, quadratic, report
+from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
 from serve.state import processes_of
-from serve.testing import running_service, tiny_settings
 from tests.helpers.llm_making import make_llm
 from tests.helpers.service_processes import BACK_WITHIN_S, ENGINE, send, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TRIALS, FAULT_AT = 8, 3
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
-    return tiny_settings(tmp_path_factory.mktemp("faulty"))
-
-
-@pytest.fixture(scope="module")
-def url(settings: ServiceSettings) -> Iterator[str]:
-    with running_service(settings) as address:
-        yield address.url
 
 
 def searcher_at(url: str, seed: int) -> Any:
@@ -71,10 +61,10 @@ def goes_back_to_the_llm(searcher: Any) -> bool:
 
 
 def test_a_stalled_engine_is_not_waited_for_and_used_again(
-    url: str, settings: ServiceSettings, caplog: pytest.LogCaptureFixture
+    service: ServiceAddress, tiny: ServiceSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    searcher = searcher_at(url, 1)
-    stalled = wait_for(settings, ENGINE)
+    searcher = searcher_at(service.url, 1)
+    stalled = wait_for(tiny, ENGINE)
     try:
         told = study(searcher, lambda: send(stalled, signal.SIGSTOP))
         fallbacks = [one for one in told if one.get("fallback")]
@@ -86,9 +76,9 @@ def test_a_stalled_engine_is_not_waited_for_and_used_again(
     assert goes_back_to_the_llm(searcher)
 
 
-def test_a_study_outlives_all_of_the_service(url: str, settings: ServiceSettings) -> None:
-    searcher = searcher_at(url, 3)
-    told = study(searcher, lambda: send(processes_of(settings.folder), signal.SIGKILL))
+def test_a_study_outlives_all_of_the_service(service: ServiceAddress, tiny: ServiceSettings) -> None:
+    searcher = searcher_at(service.url, 3)
+    told = study(searcher, lambda: send(processes_of(tiny.folder), signal.SIGKILL))
     lost = told[FAULT_AT:]
     assert all(one["fallback"].startswith("service ") for one in lost)
     assert searcher.usage()["fallbacks"] == len(lost)

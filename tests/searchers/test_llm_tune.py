@@ -1,4 +1,8 @@
-"""LLM searchers inside real Ray Tune runs: killed and restored, and with a service that goes away."""
+"""LLM searchers inside real Ray Tune runs: killed and restored, and with a service that goes away.
+
+Long: in the usual run other searchers are killed in Ray Tune (`test_tune.py`), `autommlab run` asks the real service
+in it (`tests/understanding`), and the service is lost outside of it (`test_llm_faults.py`, `test_llm_real_faults.py`).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ import pytest
 from tests.helpers.llm_fault_server import FaultServer
 from tests.helpers.tune_study import command, environment_with, finished, kill_after, uninterrupted
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture
@@ -32,7 +36,6 @@ def study_environment(server: FaultServer) -> Iterator[dict[str, str]]:
         yield environment_with(folder)
 
 
-@pytest.mark.long
 def test_a_killed_study_goes_on_with_the_same_proposals(tmp_path: Path, study_environment: dict[str, str]) -> None:
     args = command(tmp_path, "llm+tpe", "none", 14, 0.1)
     kill_after(subprocess.Popen(args, env=study_environment), tmp_path, trials=12)

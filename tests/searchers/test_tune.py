@@ -17,7 +17,7 @@ import pytest
 from autommlab.common.errors import UntrustedSnapshot
 from searchers import SearcherError
 from searchers.tune.snapshots import packed, recover
-from tests.helpers.tune_study import REPORTS, command, environment_with, finished, kill_after, reports, uninterrupted
+from tests.helpers.tune_study import command, environment_with, finished, kill_after, reports, uninterrupted
 
 
 @pytest.fixture
@@ -28,26 +28,11 @@ def environment() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_a_study_runs_what_the_searcher_proposes(tmp_path: Path, environment: dict[str, str]) -> None:
-    subprocess.run(command(tmp_path, "random", "none", 5, 0.01), env=environment, check=True)
-    assert [line["config"] for line in finished(tmp_path)] == uninterrupted("random", 5)
-    assert len({line["process"] for line in reports(tmp_path)}) == 1, "the actor was not reused"
-
-
-@pytest.mark.slow
-def test_asha_stops_trials_early(tmp_path: Path, environment: dict[str, str]) -> None:
-    subprocess.run(command(tmp_path, "tpe", "asha", 8, 0.05), env=environment, check=True)
-    lengths = [trial["reports"] for trial in json.loads((tmp_path / "summary.json").read_text())]
-    assert len(lengths) == 8
-    assert min(lengths) < REPORTS
-    assert max(lengths) == REPORTS
-
-
-@pytest.mark.slow
 def test_a_killed_study_goes_on_and_repeats_no_finished_trial(tmp_path: Path, environment: dict[str, str]) -> None:
     args = command(tmp_path, "tpe-few", "none", 8, 0.2)
     kill_after(subprocess.Popen(args, env=environment), tmp_path, trials=5)
     before = [line["trial"] for line in finished(tmp_path)]
+    assert len({line["process"] for line in reports(tmp_path)}) == 1, "the actor was not reused"
     subprocess.run([*args, "restore"], env=environment, check=True)
     after = [line["trial"] for line in finished(tmp_path)][len(before) :]
     assert not set(before[:-1]) & set(after), "a finished trial was repeated"

@@ -10,10 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vllm.lora.layers import LoRAMapping
-from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
-
-from serve.cpu_lora import GroupedLora
 
 SLOTS, WIDE, RANK, VOCABULARY = 3, 12, 4, 20
 SLICES = (WIDE, 3)
@@ -21,6 +17,8 @@ SLICES = (WIDE, 3)
 
 def run(wrapper_class: Any, slots: list[int], *, prefill: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
     """Hidden values and logits after LoRA; a text a token, adapter `slot + 1` in each slot, none for -1."""
+    from vllm.lora.layers import LoRAMapping
+
     wrapper = wrapper_class(max_num_batched_tokens=32, max_batches=32, device="cpu")
     asked = tuple(slot + 1 if slot >= 0 else 0 for slot in slots)
     wrapper.update_metadata(LoRAMapping(asked, asked, is_prefill=prefill), [1, 2, 3], SLOTS + 1, VOCABULARY)
@@ -38,6 +36,10 @@ def run(wrapper_class: Any, slots: list[int], *, prefill: bool = True) -> tuple[
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, SLOTS - 1), min_size=1, max_size=9), st.booleans())
 def test_the_results_are_those_of_vllm(slots: list[int], prefill: bool) -> None:
+    from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
+
+    from serve.cpu_lora import GroupedLora
+
     for theirs, ours in zip(run(PunicaWrapperCPU, slots, prefill=prefill), run(GroupedLora, slots), strict=True):
         assert torch.allclose(theirs, ours, atol=1e-4)
 
@@ -45,6 +47,8 @@ def test_the_results_are_those_of_vllm(slots: list[int], prefill: bool) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(-1, SLOTS - 1), min_size=1, max_size=9))
 def test_tokens_without_an_adapter_stay_as_they_are_and_the_others_are_as_if_alone(slots: list[int]) -> None:
+    from serve.cpu_lora import GroupedLora
+
     everywhere = [max(0, slot) for slot in slots]
     for mixed, whole in zip(run(GroupedLora, slots), run(GroupedLora, everywhere), strict=True):
         for token, slot in enumerate(slots):

@@ -1,4 +1,4 @@
-"""The commands, on the embedded model: two starts at once, a second one, a talk, a crash, the end."""
+"""The commands where no service runs, and where none can start; a running one is in `tests/understanding`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from serve.settings import ServiceSettings
-from serve.shipped import shipped_adapters
 from serve.state import processes_of
 
-MODEL = "smollm2-135m-instruct"
 
-
-def serve(home: Path, *words: str, text: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), env=environment(home), input=text, text=True, capture_output=True,
-                          timeout=timeout)  # fmt: skip
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "autommlab", "serve", *words]
+def serve(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "autommlab", "serve", *words]
+    return subprocess.run(line, env=environment(home), text=True, capture_output=True, timeout=60)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -40,10 +31,6 @@ def status(home: Path) -> dict[str, object]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    # The embedded model is prepared once per session, whoever needs it first.
-    shared = Path(os.environ["AUTOMMLAB_HOME"]) / "base-models"
-    shared.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "base-models").symlink_to(shared)
     yield tmp_path
     serve(tmp_path, "down")
 
@@ -96,40 +83,3 @@ def test_wrong_settings(home: Path) -> None:
     assert failed.returncode == 9
     assert "gpus = 3" in failed.stderr
     assert "gpus_per_replica" in failed.stderr
-
-
-@pytest.mark.slow
-def test_the_life_of_a_service(home: Path) -> None:
-    starting = [
-        subprocess.Popen(command("up", "--port", "0"), env=environment(home), text=True, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]  # fmt: skip
-    for process in starting:
-        printed, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        assert f"models: {MODEL}" in printed
-    running = [p for p in processes_of(home / "serve") if "serve.daemon" in " ".join(p.cmdline())]
-    assert len(running) == 1, "two starts at once made two services"
-
-    shipped = list(shipped_adapters(ServiceSettings()))
-    assert serve(home, "up").returncode == 0
-    found = status(home)
-    assert (found["running"], found["pid"], found["models"]) == (True, running[0].pid, [MODEL, *shipped])
-    other = serve(home, "up", "--base-model", "owner/other")
-    assert other.returncode == 9
-    assert "end it first with `autommlab serve down`" in other.stderr
-
-    talk = serve(home, "chat", "--max-tokens", "24", text="What is the capital of France?\n\n")
-    assert "Paris" in talk.stdout
-    listed = serve(home, "adapters", "list").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == shipped
-
-    before = processes_of(home / "serve")
-    assert len(before) > 5
-    psutil.Process(running[0].pid).kill()
-    gone = status(home)
-    assert gone["running"] is False
-    assert "its process is gone" in serve(home, "status").stdout
-    assert "LLM service ended" in serve(home, "down").stdout
-    assert not [process for process in before if process.is_running()]

@@ -54,6 +54,10 @@ def say(client: ServiceClient, model: str, sampling: Sampling = SHORT) -> Answer
     return client.chat(ASKED, model=model, sampling=sampling)
 
 
+def test_a_model_of_ones_own_starts_with_no_shipped_adapter(client: ServiceClient) -> None:
+    assert not {"ru", "hpo"} & set(client.models())
+
+
 def test_three_adapters_answer_together_each_in_its_own_way(
     client: ServiceClient, service: ServiceAddress, served: dict[str, Path]
 ) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from serve.adapters import CONFIG_FILE, WEIGHTS_FILE, table_of
-from serve.lifecycle import ServiceAddress
 from serve.settings import ServiceSettings
 from serve.shipped import FOLDER, shipped_adapters
 
@@ -36,8 +33,3 @@ def test_those_of_the_embedded_model_can_be_served(tmp_path: Path) -> None:
         assert json.loads((folder / CONFIG_FILE).read_text())["base_model_name_or_path"] == settings.model_name
         assert (folder / "README.md").is_file()
     assert sum(file.stat().st_size for file in FOLDER.rglob(WEIGHTS_FILE)) < MOST_BYTES
-
-
-@pytest.mark.slow
-def test_a_model_of_ones_own_starts_with_none(service: ServiceAddress) -> None:
-    assert "ru" not in service.client(timeout_s=120).models()

@@ -18,7 +18,7 @@ from tests.helpers.tiny_trials import small_space
 pytestmark = pytest.mark.slow
 
 SPACE = small_space(batch_size=(4, 4))
-OPTIONS = StudyOptions(searcher="random", trials=4, max_concurrent=1)
+OPTIONS = StudyOptions(searcher="random", trials=2, max_concurrent=1)
 
 
 @pytest.fixture

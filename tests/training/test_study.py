@@ -108,8 +108,12 @@ def test_a_disk_without_room_for_checkpoints_is_noticed_before_training(
         study(tiny_setups[Task.CLASSIFICATION], tmp_path)
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> None:
-    """The worker of a running trial is killed with -9; the trial goes on elsewhere from its checkpoint."""
+    """The worker of a running trial is killed with -9; the trial goes on elsewhere from its checkpoint.
+
+    In the usual run a whole node is killed (`tests/cluster/test_node_failure.py`), and below three workers.
+    """
     killed: list[int] = []
 
     def kill_one_worker() -> None:
@@ -128,13 +132,13 @@ def test_a_killed_worker_costs_no_trial(tiny_setups: dict, tmp_path: Path) -> No
     result = run_study(
         tiny_setups[Task.CLASSIFICATION],
         small_space((30, 40)),
-        StudyOptions(searcher="random", trials=3),
+        StudyOptions(searcher="random", trials=2),
         folder=tmp_path,
         events=Events(),
     )
     killer.join()
     assert killed, "no worker was found to kill"
-    assert [trial.status for trial in result.trials] == ["ok"] * 3
+    assert [trial.status for trial in result.trials] == ["ok"] * 2
 
 
 def test_a_trial_that_loses_every_worker_is_given_up(tiny_setups: dict, tmp_path: Path) -> None:

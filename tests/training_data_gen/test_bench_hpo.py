@@ -18,7 +18,7 @@ from autommlab.compare.across_tasks import contrasts, joined, mean_curves, overa
 from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.standings import standings
 from autommlab.tasks import Task
-from tests.helpers.program import autommlab
+from tests.helpers.program import autommlab, autommlab_here
 from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.hpo import TRAININGS_FILE, held_out_bags
 from training_data_gen.trials.plan import plan_bags
@@ -282,7 +282,7 @@ def test_a_file_that_is_no_result_is_refused_clearly(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_path: Path) -> None:
-    assert autommlab(home, "data", "add", shapes, "--name", "materials").returncode == 0
+    assert autommlab_here("data", "add", shapes, "--name", "materials", home=home).code == 0
     out = tmp_path / "bench"
     asked = ("bench", "hpo", "--data", "materials", "--tasks", "classification", "--datasets", 1, "--trials", 1)
     first = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out)
@@ -291,13 +291,13 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     trainings = out / "trainings.jsonl"
     (trained,) = read_trials(trainings)
     assert trained.held_out and trained.test is not None
-    more = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", out, "--json")
-    assert more.returncode == 0, more.stderr
-    result = HpoBenchResult.model_validate_json(more.stdout)
+    more = autommlab_here(*asked, "--seeds", 1, "--searchers", "random", "--out", out, "--json", home=home)
+    assert more.code == 0, more.err
+    result = HpoBenchResult.model_validate_json(more.out)
     (study,) = result.comparisons["materials-0"].studies
     assert (study.searcher, study.scores, study.test) == ("random", (trained.score,), trained.test)
     assert {line.searcher for line in result.overall} == {"random"}
-    assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.stdout)
+    assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.out)
     assert (out / "bench-hpo.png").exists()
     moved = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
                       "--known", trainings, "--pack", tmp_path / "packed", "--json")  # fmt: skip
@@ -306,6 +306,6 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     taken = HpoBenchResult.model_validate_json(moved.stdout)
     assert taken.comparisons["materials-0"].studies[0].scores == study.scores
     assert not (tmp_path / "elsewhere" / "trainings.jsonl").exists(), "it was trained again"
-    unknown = autommlab(home, *asked, "--searchers", "tpo", "--out", out)
-    assert unknown.returncode == 2
-    assert "unknown searcher 'tpo'" in unknown.stderr
+    unknown = autommlab_here(*asked, "--searchers", "tpo", "--out", out, home=home)
+    assert unknown.code == 2
+    assert "unknown searcher 'tpo'" in unknown.err

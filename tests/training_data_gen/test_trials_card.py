@@ -8,7 +8,7 @@ import pytest
 
 from autommlab.tasks import Task
 from searchers.transfer.trial_history import load_history
-from tests.helpers.program import autommlab
+from tests.helpers.program import autommlab_here
 from tests.helpers.trial_making import made_up
 from training_data_gen.trials.card import write_trials_card
 from training_data_gen.trials.plan import plan_bags
@@ -81,17 +81,15 @@ def test_the_card_tells_all_of_it_and_has_small_plots(recorded: list[RecordedTri
     assert all(f"plots/{name}" in card for name in plots)
 
 
-def test_the_command_writes_card_history_and_the_packed_file(
-    recorded: list[RecordedTrial], home: Path, tmp_path: Path
-) -> None:
+def test_the_command_writes_card_history_and_the_packed_file(recorded: list[RecordedTrial], tmp_path: Path) -> None:
     TrialsFile(tmp_path / "trials.jsonl").add(recorded)
     packed, learnt = tmp_path / "packed" / "trials.jsonl.gz", tmp_path / "trial_history.jsonl"
-    written = autommlab(home, "trials", "--out", tmp_path, "--pack", packed, "--trial-history", learnt)
-    assert written.returncode == 0, written.stderr
+    written = autommlab_here("trials", "--out", tmp_path, "--pack", packed, "--trial-history", learnt)
+    assert written.code == 0, written.err
     assert len(read_trials(packed)) == len(load_history(learnt)) == len(recorded)
-    card = autommlab(home, "trials", "--card", packed.parent)
-    assert card.returncode == 0, card.stderr
+    card = autommlab_here("trials", "--card", packed.parent)
+    assert card.code == 0, card.err
     assert (packed.parent / "README.md").exists()
-    missing = autommlab(home, "trials", "--card", tmp_path / "nowhere")
-    assert missing.returncode == 3
-    assert "Make some with: autommlab trials" in missing.stderr
+    missing = autommlab_here("trials", "--card", tmp_path / "nowhere")
+    assert missing.code == 3
+    assert "Make some with: autommlab trials" in missing.err

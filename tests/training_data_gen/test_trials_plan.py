@@ -16,7 +16,7 @@ from autommlab.data import registry
 from autommlab.data.match import match_classes
 from autommlab.models import zoo
 from autommlab.tasks import Task
-from tests.helpers.program import autommlab
+from tests.helpers.program import autommlab_here
 from training_data_gen.trials.menus import MENUS
 from training_data_gen.trials.plan import LEFT_OUT_SETS, plan_bags
 from training_data_gen.trials.planned import PlannedBag
@@ -122,14 +122,14 @@ def test_what_cannot_be_added_is_named() -> None:
         plan_bags(datasets=["digitz"])
 
 
-def test_the_command_shows_the_plan(home: Path, tmp_path: Path) -> None:
-    shown = autommlab(home, "trials", "--plan", "--tasks", "detection", "--datasets", 3)
-    assert shown.returncode == 0, shown.stderr
-    assert "3 bags x (20 + 8 configurations)" in shown.stdout
-    assert "detection-02" in shown.stdout
-    listed = json.loads(autommlab(home, "trials", "--plan", "--json").stdout)
+def test_the_command_shows_the_plan(tmp_path: Path) -> None:
+    shown = autommlab_here("trials", "--plan", "--tasks", "detection", "--datasets", 3)
+    assert shown.code == 0, shown.err
+    assert "3 bags x (20 + 8 configurations)" in shown.out
+    assert "detection-02" in shown.out
+    listed = json.loads(autommlab_here("trials", "--plan", "--json").out)
     assert [PlannedBag.model_validate(bag) for bag in listed] == PLAN
-    wrong = autommlab(home, "trials", "--tasks", "detection,keypoin", "--out", tmp_path / "none")
-    assert wrong.returncode == 2
-    assert "unknown task 'keypoin'" in wrong.stderr
+    wrong = autommlab_here("trials", "--tasks", "detection,keypoin", "--out", tmp_path / "none")
+    assert wrong.code == 2
+    assert "unknown task 'keypoin'" in wrong.err
     assert not (tmp_path / "none").exists()

@@ -13,7 +13,7 @@ import pytest
 
 from autommlab.tasks import Task
 from searchers.space import SearchSpace
-from tests.helpers.program import autommlab, command
+from tests.helpers.program import autommlab, autommlab_here, command
 from training_data_gen.trials.menus import MENUS
 from training_data_gen.trials.quasi import near_configs, plan_configs
 from training_data_gen.trials.records import RecordedTrial
@@ -25,8 +25,8 @@ _DEADLINE_S = 240
 
 
 def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path, tmp_path: Path) -> None:
-    added = autommlab(home, "data", "add", shapes, "--name", "materials")
-    assert added.returncode == 0, added.stderr
+    added = autommlab_here("data", "add", shapes, "--name", "materials", home=home)
+    assert added.code == 0, added.err
     out = tmp_path / "recorded"
     asked = ("trials", "--data", "materials", "--tasks", "classification", "--datasets", 1, "--near", 1, "--out", out)
 
@@ -59,13 +59,13 @@ def test_a_killed_run_goes_on_and_trains_nothing_twice(home: Path, shapes: Path,
         assert trial.readback["optimizer"] == trial.config["optimizer"]
 
     before = (out / "trials.jsonl").read_text()
-    again = autommlab(home, *asked, "--per-dataset", 2, "--json")
-    assert json.loads(again.stdout)["recorded"] == 4
+    again = autommlab_here(*asked, "--per-dataset", 2, "--json", home=home)
+    assert json.loads(again.out)["recorded"] == 4
     assert (out / "trials.jsonl").read_text() == before
 
     elsewhere = tmp_path / "elsewhere"
-    moved = autommlab(home, *asked[:-1], elsewhere, "--per-dataset", 2, "--known", out, "--json")
-    assert json.loads(moved.stdout)["studies_done"] == 2, moved.stderr
+    moved = autommlab_here(*asked[:-1], elsewhere, "--per-dataset", 2, "--known", out, "--json", home=home)
+    assert json.loads(moved.out)["studies_done"] == 2, moved.err
     assert {t.key for t in read_trials(elsewhere)} == {t.key for t in recorded}
     assert not list(elsewhere.glob("bags/**/trials.jsonl")), "it was trained again"
 

@@ -1,4 +1,4 @@
-"""Understanding with the real embedded model through the real service, which the first run starts by itself.
+"""Understanding with the real embedded model through the real service, which the first run starts by itself; its life.
 
 The adapter that comes with the package reads plain requests right; of the untuned base model, and of odd texts, the
 tests ask only that whatever comes is a valid answer, a checked request, a question or a clear error.
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
+import psutil
 import pytest
 
 from autommlab.common.errors import RequestError
@@ -24,9 +25,14 @@ from autommlab.understanding.prompt import messages
 from autommlab.understanding.text import clean
 from serve.client import Sampling
 from serve.lifecycle import ServiceAddress, find_service, stop_service
+from serve.settings import ServiceSettings
+from serve.shipped import shipped_adapters
+from serve.state import processes_of
+from tests.helpers.program import autommlab_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(560)]
 
+MODEL = "smollm2-135m-instruct"
 #: The adapter and the base model read this as a classification each time (greedy, float32).
 REQUEST = "Classify pictures of brick, leaf and sky."
 
@@ -58,11 +64,24 @@ HOSTILE = (
 )
 
 
-def autommlab(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "autommlab", *map(str, arguments)]
+
+
+def environment_at(home: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOMMLAB_LLM")}
-    environment["AUTOMMLAB_HOME"] = str(home)
-    line = [sys.executable, "-m", "autommlab", *map(str, arguments)]
-    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL)
+    return {**environment, "AUTOMMLAB_HOME": str(home)}
+
+
+def autommlab(home: Path, *arguments: object, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run it to its end, with `text` on its standard input."""
+    return subprocess.run(
+        command(*arguments), env=environment_at(home), capture_output=True, text=True, timeout=500, input=text
+    )
+
+
+def daemons(home: Path) -> list[psutil.Process]:
+    return [process for process in processes_of(home / "serve") if "serve.daemon" in " ".join(process.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +98,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def first_run(
     home: Path, shapes: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """`autommlab run` without --parse on a machine where no service runs yet."""
+    """`autommlab run` without --parse on a machine where no service runs yet, and `serve up` at the same moment."""
     out = tmp_path_factory.mktemp("run") / "run"
-    done = autommlab(home, "run", REQUEST, "--data", shapes, "--searcher", "hpo-llama", "--trials", 1, "--out", out)
+    by_hand = subprocess.Popen(
+        command("serve", "up"), env=environment_at(home), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    asked = ("run", REQUEST, "--data", shapes, "--searcher", "hpo-llama", "--trials", 1, "--iterations", "20..30")
+    done = autommlab(home, *asked, "--batch", "4..8", "--out", out)
+    printed, errors = by_hand.communicate(timeout=60)
+    assert by_hand.returncode == 0, errors
+    assert f"models: {MODEL}" in printed
     return done, out
 
 
@@ -151,13 +177,13 @@ def test_a_file_of_requests_and_its_second_half(service: ServiceAddress, home: P
     lines = [json.dumps({"id": number, "request": text}) for number, text in enumerate(REQUESTS[:4])]
     lines.insert(2, "not json")
     source.write_text("\n".join(lines[:3]) + "\n")
-    first = autommlab(home, "understand", "--in", source, "--out", out)
-    assert first.returncode == 0, first.stderr
+    first = autommlab_here("understand", "--in", source, "--out", out, home=home)
+    assert first.code == 0, first.err
     written = out.read_text()
     source.write_text("\n".join(lines) + "\n")
-    second = autommlab(home, "understand", "--in", source, "--out", out, "--url", service.url)
-    assert second.returncode == 0, second.stderr
-    assert "3 were there before" in second.stderr
+    second = autommlab_here("understand", "--in", source, "--out", out, "--url", service.url, home=home)
+    assert second.code == 0, second.err
+    assert "3 were there before" in second.err
     assert out.read_text().startswith(written)
     results = [json.loads(line) for line in out.read_text().splitlines()]
     assert [result["id"] for result in results] == [0, 1, "line-3", 2, 3]
@@ -181,9 +207,41 @@ def test_the_shipped_adapter_reads_plain_requests_right(service: ServiceAddress)
 
 
 def test_one_request_as_a_table_and_as_json(service: ServiceAddress, home: Path) -> None:
-    table = autommlab(home, "understand", REQUEST)
-    assert table.returncode == 0, table.stderr
-    assert "classification" in table.stdout
-    assert "read by the base model" not in table.stderr
-    as_json = autommlab(home, "understand", REQUEST, "--json", "--url", service.url)
-    assert json.loads(as_json.stdout)["model"]["task"] == "classification"
+    table = autommlab_here("understand", REQUEST, home=home)
+    assert table.code == 0, table.err
+    assert "classification" in table.out
+    assert "read by the base model" not in table.err
+    as_json = autommlab_here("understand", REQUEST, "--json", "--url", service.url, home=home)
+    assert json.loads(as_json.out)["model"]["task"] == "classification"
+
+
+def test_two_starts_at_once_made_one_service_and_a_third_finds_it(service: ServiceAddress, home: Path) -> None:
+    (daemon,) = daemons(home)
+    again = autommlab(home, "serve", "up")
+    assert again.returncode == 0, again.stderr
+    found = json.loads(autommlab(home, "serve", "status", "--json").stdout)
+    shipped = list(shipped_adapters(ServiceSettings()))
+    assert (found["running"], found["pid"], found["models"]) == (True, daemon.pid, [MODEL, *shipped])
+    listed = autommlab(home, "serve", "adapters", "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == shipped
+    other = autommlab(home, "serve", "up", "--base-model", "owner/other")
+    assert other.returncode == 9
+    assert "end it first with `autommlab serve down`" in other.stderr
+
+
+def test_it_talks(service: ServiceAddress, home: Path) -> None:
+    talk = autommlab(home, "serve", "chat", "--max-tokens", "24", text="What is the capital of France?\n\n")
+    assert "Paris" in talk.stdout
+
+
+def test_after_a_crash_nothing_of_it_stays(service: ServiceAddress, home: Path) -> None:
+    """The last test: the service is gone after it."""
+    before = processes_of(home / "serve")
+    assert len(before) > 5
+    (daemon,) = daemons(home)
+    daemon.kill()
+    told = autommlab(home, "serve", "status")
+    assert told.returncode == 1
+    assert "its process is gone" in told.stdout
+    assert "LLM service ended" in autommlab(home, "serve", "down").stdout
+    assert not [process for process in before if process.is_running()]
