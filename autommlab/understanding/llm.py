@@ -18,6 +18,7 @@ from autommlab.understanding.copying import phrases, shared_nouns
 from autommlab.understanding.outcome import Effort, Unclear, Understood
 from autommlab.understanding.prompt import Message, messages, retry
 from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.reverse_check.check import doubts, not_used
 from autommlab.understanding.text import clean, with_lower_ends
 
 if TYPE_CHECKING:
@@ -196,9 +197,16 @@ def _outcome(text: str, read: _Read, effort: Effort, *, needs_object: bool) -> U
     request = described(repaired(read.request, problems), text)
     lacking = questions.essentials(request, problems, needs_object=needs_object)
     if lacking is not None:
-        return Unclear(text=text, missing=lacking[0], question=lacking[1], effort=effort)
+        return Unclear(text=text, missing=lacking[0], question=lacking[1], effort=effort, request=request)
     notes = tuple(f"left out of the parse: {problem.says}" for problem in problems)
-    return Understood(text=text, request=request, effort=effort, notes=notes)
+    return with_doubts(Understood(text=text, request=request, effort=effort, notes=notes))
+
+
+def with_doubts(outcome: Understood) -> Understood:
+    """The outcome with what its text asks for and its request does not hold."""
+    doubted = doubts(outcome.text, outcome.request)
+    unused = not_used(outcome.text, outcome.request, doubted)
+    return outcome.model_copy(update={"doubts": doubted, "unused": unused})
 
 
 def tidy(request: ModelRequest) -> ModelRequest:

@@ -8,6 +8,7 @@ from autommlab.common.errors import RequestError
 from autommlab.common.wording import duration
 from autommlab.tasks import Task
 from autommlab.understanding.checks import Finding
+from autommlab.understanding.doubts import Doubt
 from autommlab.understanding.request import ModelRequest
 
 
@@ -46,6 +47,8 @@ class Understood(BaseModel):
         request: what it asks for.
         effort: None where the parse came from a file.
         notes: what of the LLM's parse was left out or is doubtful, a sentence each.
+        doubts: what a person should look at, with their answers where they were asked.
+        unused: amounts and names of the text that no field of the request holds, as written, apart from the doubts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,15 +57,33 @@ class Understood(BaseModel):
     request: ModelRequest
     effort: Effort | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def open_doubts(self) -> tuple[Doubt, ...]:
+        """Those that nobody has answered."""
+        return tuple(doubt for doubt in self.doubts if doubt.is_open)
+
+    def without_doubts(self, fields: set[str]) -> Understood:
+        """The same where these fields are decided elsewhere."""
+        return self.model_copy(update={"doubts": tuple(doubt for doubt in self.doubts if doubt.field not in fields)})
+
+    def remarks(self) -> tuple[str, ...]:
+        """Everything that is told beside the request itself, with the person's answers, a sentence each."""
+        answered = [f"asked: {doubt.says}; answer: {doubt.answer}" for doubt in self.doubts if not doubt.is_open]
+        unused = [f"not used of the text: {', '.join(self.unused)}"] if self.unused else []
+        return (*self.warnings(), *answered, *unused)
 
     def warnings(self) -> tuple[str, ...]:
         """What a person should look at before anything is built on the parse."""
+        looked_at = (*self.notes, *(f"uncertain: {doubt.says}" for doubt in self.open_doubts))
         if self.effort is None or self.effort.tuned:
-            return self.notes
+            return looked_at
         return (
             "the service has no adapter for understanding requests; the untuned base model reads them poorly: "
             "check what was understood, or give the parse with --parse FILE",
-            *self.notes,
+            *looked_at,
         )
 
 
@@ -74,6 +95,7 @@ class Unclear(BaseModel):
         missing: "task", "object", or "task or metric" for a contradiction between the two.
         question: to the person.
         effort: what it took to find out.
+        request: what was understood so far, which a correction completes; None where no task was.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +104,7 @@ class Unclear(BaseModel):
     missing: tuple[str, ...]
     question: str
     effort: Effort
+    request: ModelRequest | None = None
 
 
 class UnclearRequest(RequestError):

@@ -74,4 +74,4 @@ def test_a_question_reaches_the_person_at_a_terminal_and_nobody_else() -> None:
         os.close(terminal)
     assert heard == b"heard cats and dogs\n"
     assert "Which things?" in shown
-    assert "empty to stop" in shown
+    assert "Your answer" in shown
