@@ -41,6 +41,8 @@ def understand_command(
     if in_ is None or out is None:
         _one(request, url, as_json=as_json, strict=strict)
         return
+    if strict:
+        raise RequestError("--strict is for one request; the lines of --out have the doubts of each")
     if request:
         raise RequestError("give either a request or --in FILE, not both")
     if in_.resolve() == out.resolve():

@@ -15,7 +15,7 @@ from autommlab.pipeline import run_pipeline
 from autommlab.progress.events import Event, Events
 from autommlab.understanding import understand as seam
 from autommlab.understanding.answer import answer_text
-from autommlab.understanding.corrections import FIELDS, corrected, field_named, value_of
+from autommlab.understanding.corrections import corrected, field_named, value_of
 from autommlab.understanding.doubts import Doubt
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import Metric, ModelRequest

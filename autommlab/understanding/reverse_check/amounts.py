@@ -52,7 +52,7 @@ def doubts(text: str, request: ModelRequest, found: Sequence[Mention]) -> Iterat
 
 def is_used(mention: Mention, request: ModelRequest) -> bool:
     """Whether the request holds the amount."""
-    limit = {
+    limits: dict[str, Limit] = {
         "speed": request.model.speed, "flops": request.model.flops, "parameters": request.model.parameters,
     }.get(mention.field)  # fmt: skip
     return limit is not None and _is_same(mention, limit)

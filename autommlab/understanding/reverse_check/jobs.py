@@ -89,7 +89,8 @@ def doubts(text: str, request: ModelRequest) -> Iterator[Doubt]:
     yield from _other_jobs(text, request)
     yield from _several_tasks(text, request)
     yield from _other_task(text, request)
-    yield from _language(text)
+    if hint := other_language(text):
+        yield Doubt(field="object", says=hint)
 
 
 def _unsaid_task(text: str, request: ModelRequest) -> Iterator[Doubt]:
@@ -133,15 +134,16 @@ def _other_task(text: str, request: ModelRequest) -> Iterator[Doubt]:
         yield Doubt(field="task", about=said, says=says, choices=(tasks.pop().value,))
 
 
-def _language(text: str) -> Iterator[Doubt]:
+def other_language(text: str) -> str:
+    """That a text is not in English, in words; "" where it looks like English."""
     words = re.findall(r"[^\W\d_]+", text.casefold())
     counts = {name: len(set(small.split()) & set(words)) for name, small in _SMALL_WORDS.items()}
     name, count = max(counts.items(), key=lambda item: item[1])
     is_other_script = 2 * len(_OTHER_SCRIPT.findall(text)) > sum(map(len, words))
     if is_other_script or (count >= _FEWEST_SMALL_WORDS and count > len(set(_ENGLISH.split()) & set(words))):
         looks = "is in another script" if is_other_script else f"looks like {name}"
-        says = f"the text {looks}; requests are understood in English, and classes are found by English names"
-        yield Doubt(field="object", says=says)
+        return f"the text {looks}; requests are understood in English, and classes are found by English names"
+    return ""
 
 
 def _task_words(text: str) -> list[re.Match[str]]:
