@@ -1,4 +1,4 @@
-"""What comes out of understanding a text: a request, or what to ask the person, and how."""
+"""What comes out of understanding a text: a request and what is doubtful of it, or what to ask the person, and how."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from autommlab.common.errors import RequestError
 from autommlab.common.wording import duration
 from autommlab.tasks import Task
 from autommlab.understanding.checks import Finding
-from autommlab.understanding.doubts import Doubt
 from autommlab.understanding.request import ModelRequest
 
 
@@ -37,6 +36,32 @@ class Effort(BaseModel):
         who = f"the adapter {self.model!r}" if self.tuned else f"the base model {self.model!r}"
         tries = "" if self.calls <= 1 else f", asked {self.calls} times"
         return f"read by {who} in {duration(self.seconds)}, {self.prompt_tokens} + {self.tokens} tokens{tries}"
+
+
+class Doubt(BaseModel):
+    """One field of a parse that is uncertain, or words of the text that it does not use.
+
+    Attributes:
+        field: as a correction names it, see `corrections.FIELDS`.
+        about: words of the text, "" where it is about none.
+        says: one sentence.
+        choices: other values that the field may have, the likeliest first.
+        answer: of the person: a correction such as "object: horse", "kept" where the parse is right as it is; "" where
+            nobody has answered.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    about: str = ""
+    says: str
+    choices: tuple[str, ...] = ()
+    answer: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has answered."""
+        return not self.answer
 
 
 class Understood(BaseModel):

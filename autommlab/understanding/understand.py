@@ -10,9 +10,8 @@ from autommlab.common.errors import RequestError
 from autommlab.llm_service import connect, service_errors
 from autommlab.tasks import Task
 from autommlab.understanding.corrections import corrected, field_named
-from autommlab.understanding.doubts import Doubt
 from autommlab.understanding.llm import Understander, with_doubts
-from autommlab.understanding.outcome import Unclear, UnclearRequest, Understood, essentials
+from autommlab.understanding.outcome import Doubt, Unclear, UnclearRequest, Understood, essentials
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.text import clean
 

@@ -4,12 +4,23 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from autommlab.understanding.doubts import Doubt
-from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.corrections import FIELDS
+from autommlab.understanding.outcome import Doubt
+from autommlab.understanding.request import Metric, ModelRequest
 from autommlab.understanding.reverse_check.check import doubts, not_used
 from autommlab.understanding.text import clean
+from tests.helpers.request_strategies import requests
 from training_data_gen.benchmarks.doubts import alarms, development, found, handwritten
+
+any_request = requests(
+    st.text(min_size=1, max_size=10).filter(str.strip),
+    st.text(max_size=10),
+    st.floats(min_value=1e-9, max_value=1e12),
+    st.builds(Metric, name=st.sampled_from(["accuracy", "mAP", "NME"]), value=st.floats(0, 1)),
+)
 
 
 def parsed(*things: str, task: str = "detection", deploy: dict[str, Any] | None = None, **model: Any) -> ModelRequest:
@@ -207,12 +218,29 @@ def test_likely_answers_are_offered() -> None:
     assert doubted("Detect the dogs and segment the cats", parsed("dog"))["task"].choices == ("segmentation",)
 
 
+@given(st.text(max_size=80), any_request)
+def test_any_text_is_taken(text: str, request_: ModelRequest) -> None:
+    told = doubts(text, request_)
+    assert all(doubt.says and doubt.field in FIELDS for doubt in told)
+    assert isinstance(not_used(text, request_, told), tuple)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["half a ", "parameters : = ", "one hundred ", "1,", "1 ", "9", "accuracy of ", "resnet1", "ms 5 "],
+)
+def test_no_pattern_runs_away_on_what_repeats(part: str) -> None:
+    text = (part * 4000)[:3999] + "\u00e9"
+    doubts(text, parsed("cat"))
+    not_used(text, parsed("cat"))
+
+
 def test_few_of_the_requests_labelled_by_hand_are_doubted() -> None:
     counted = alarms([*development(), *handwritten()[::10]])
     assert counted["doubted"] / counted["requests"] < 0.03, counted
 
 
 def test_most_faults_of_amounts_and_names_are_found() -> None:
-    counted = found(handwritten()[::120])
+    counted = found(handwritten()[::240])
     for kind in ("parameters: another unit", "flops / 1000", "speed: another unit", "device invented: gpu"):
         assert counted[kind]["either"] >= 0.6 * counted[kind]["made"] > 0, counted[kind]

@@ -16,8 +16,7 @@ from autommlab.progress.events import Event, Events
 from autommlab.understanding import understand as seam
 from autommlab.understanding.answer import answer_text
 from autommlab.understanding.corrections import corrected, field_named, value_of
-from autommlab.understanding.doubts import Doubt
-from autommlab.understanding.outcome import Understood
+from autommlab.understanding.outcome import Doubt, Understood
 from autommlab.understanding.request import Metric, ModelRequest
 from autommlab.understanding.said_back import said_back
 from autommlab.understanding.settle import KEPT, UncertainRequest, settled

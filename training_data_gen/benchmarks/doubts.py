@@ -25,7 +25,7 @@ from training_data_gen.requests.corpus import corpus
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "doubts.json"
 COMMAND = "python -m training_data_gen.benchmarks.doubts"
 #: Of the handwritten requests, every so manieth gets faults; alarms are counted on all.
-_EVERY = 4
+_EVERY = 10
 _UNITS = {
     "speed": ("ms", "s", "min", "fps"),
     "flops": ("MFLOPs", "GFLOPs", "TFLOPs"),

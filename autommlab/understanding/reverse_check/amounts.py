@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from autommlab.understanding.doubts import Doubt
+from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import (
     Flops,
     FlopsUnit,
@@ -54,7 +54,8 @@ def is_used(mention: Mention, request: ModelRequest) -> bool:
     """Whether the request holds the amount."""
     limits: dict[str, Limit] = {
         "speed": request.model.speed, "flops": request.model.flops, "parameters": request.model.parameters,
-    }.get(mention.field)  # fmt: skip
+    }  # fmt: skip
+    limit = limits.get(mention.field)
     return limit is not None and _is_same(mention, limit)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from autommlab.understanding.doubts import Doubt
+from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.reverse_check import amounts, jobs, names, scores
 from autommlab.understanding.reverse_check.mentions import Mention, mentions, numbers

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from autommlab.tasks import Task
-from autommlab.understanding.doubts import Doubt
+from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import ModelRequest
 
 #: Characters on both sides of words that ask for a job, in which they may be taken back.

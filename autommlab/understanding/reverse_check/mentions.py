@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +28,8 @@ class Mention:
         words: as written.
         start, end: of `words` in the text.
         values: the numbers that the words may mean, the likeliest first; empty for names.
-        unit: as the request writes it; "" where the words name none, the metric for a score.
-        name: of an engine, device or data set, as the request writes it.
+        unit: of an amount, as the request writes it, "" where the words name none; of a score its metric; of an engine
+            or a device its value in the request, "" where there is none.
     """
 
     field: str
@@ -38,7 +38,6 @@ class Mention:
     end: int
     values: tuple[float, ...] = ()
     unit: str = ""
-    name: str = ""
 
     def before(self, text: str) -> str:
         """The end of the same clause before the words, in lower case."""
@@ -49,20 +48,20 @@ class Mention:
         return re.split(r"[.;!?](?:\s|$)|\n", text[self.end : self.end + _NEAR].casefold())[0]
 
 
-_SPOKEN = "|".join(sorted((*VALUES, "hundred", "half an?", "half", "and", "point", "an?"), key=len, reverse=True))
+_SPOKEN = "|".join(sorted((*VALUES, "hundred", "half", "and", "point", "an?"), key=len, reverse=True))
 _DIGITS = r"(?:\d{1,3}(?:[,.'\u2019 ]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]\d+)"
 #: A number in digits, or a run of number words.
 _AMOUNT = (
     rf"(?<![\w.,])(?P<amount>{_DIGITS}|(?:an?\s+)?(?:third|quarter|fifth|eighth|tenth) of an?|"
-    rf"(?:(?:{_SPOKEN})[\s-]+)*(?:{'|'.join(VALUES)}|hundred|half(?: an?)?))"
+    rf"(?:(?:{_SPOKEN})[\s-]+){{0,8}}(?:{'|'.join(VALUES)}|hundred|half(?: an?)?))"
 )
 _SIZES = r"(?P<size>k|thousand|m|mio|mn|mln|mil|millions?|b|bn|billions?)"
 _COUNTED = r"(?:(?:model|trainable|learnable)\s+)?(?:parameters?|params?|weights)\b"
 _PARAMETERS = (
     re.compile(rf"{_AMOUNT}\s*-?(?:{_SIZES}(?![a-z]))?\s*-?(?:of\s+)?{_COUNTED}", re.IGNORECASE),
     re.compile(
-        rf"\b(?:parameters?|params?)\b\s*(?:[:=<>\u2264-]+|(?:count|budget|limit|max(?:imum)?|below|under|up to|"
-        rf"at most|at least|less than|no more than|is|are|of)\b[\s:=]*)*{_AMOUNT}\s*(?:{_SIZES}(?![a-z]))",
+        rf"\b(?:parameters?|params?)\b\s*(?:(?:[:=<>\u2264-]|(?:count|budget|limit|max(?:imum)?|below|under|up to|"
+        rf"at most|at least|less than|no more than|is|are|of)\b)\s*)*{_AMOUNT}\s*(?:{_SIZES}(?![a-z]))",
         re.IGNORECASE,
     ),
 )
@@ -110,10 +109,8 @@ _SCORES = (
 )
 
 _ENGINES = {
-    "ONNX Runtime": (Engine.ONNXRUNTIME, r"onnx(?:[\s_-]?runtime)?|ort"),
-    "ncnn": (Engine.NCNN, r"ncnn"),
-    "OpenVINO": (Engine.OPENVINO, r"open\s?vino"),
-}
+    Engine.ONNXRUNTIME: r"onnx(?:[\s_-]?runtime)?|ort", Engine.NCNN: r"ncnn", Engine.OPENVINO: r"open\s?vino"
+}  # fmt: skip
 #: Engines that nothing here delivers for.
 _OTHER_ENGINES = (
     r"tensor\s?rt|tf[\s-]?lite(?:\s+micro)?|tensorflow[\s-]?lite|core\s?ml|mnn|tvm|executorch|torchscript|rknn|snpe|"
@@ -134,7 +131,18 @@ _MODELS = (
     r"(?:efficient|mobile|res|dense|squeeze|shuffle|ghost|reg|seg|google|hr|u|conv)-?\s?net\+*|resnext|convnext|"
     r"swin(?:[- ]transformer)?|vit|deit|repvgg|vgg|inception|xception|yolo\w*|ssd(?:lite)?|"
     r"(?:faster|cascade|mask)[- ]?r-?cnn|retina-?net|fcos|(?:deformable |rt-?)?detr|rtmdet|center-?net|atss|tood|"
-    r"deep-?lab(?:v3)?\+?|psp-?net|segformer|bisenet|fcn|upernet|pidnet|ddrnet|stdc|fast-?scnn|rtmpose|vitpose|hourglass|simple-?baseline|lite-?hrnet|open-?pose|higherhrnet"
+    r"deep-?lab(?:v3)?\+?|psp-?net|segformer|bisenet|fcn|upernet|pidnet|ddrnet|stdc|fast-?scnn|rtmpose|vitpose|"
+    r"hourglass|simple-?baseline|lite-?hrnet|open-?pose|higherhrnet"
+)
+#: What follows a model's name: "50", "V2", "-tiny", "-R50-FPN" only in part.
+_VARIANT = r"(?:[- ]?(?:v\d\w{0,5}|[a-z]?\d{1,4}|tiny|small|nano|large|[nsmlx])){0,3}"
+#: (field, names, value in a request), apart from models.
+_NAMES = (
+    *(("engine", names, engine.value) for engine, names in _ENGINES.items()),
+    ("engine", _OTHER_ENGINES, ""),
+    ("device", _GPU, "gpu"),
+    ("device", _CPU, "cpu"),
+    ("specific", _DATA_SETS, ""),
 )
 
 
@@ -167,38 +175,31 @@ def quantity(field: str, text: str) -> tuple[float, str] | None:
 
 def _all(text: str) -> Iterator[Mention]:
     for pattern in _PARAMETERS:
-        for found in pattern.finditer(text):
-            yield _amount("parameters", found, _parameters_unit(found["size"]))
-    for found in _FLOPS.finditer(text):
-        yield _amount("flops", found, _flops_unit(found["size"]))
+        yield from _amounts("parameters", pattern, text, lambda found: _parameters_unit(found["size"]))
+    yield from _amounts("flops", _FLOPS, text, lambda found: _flops_unit(found["size"]))
     for unit, pattern in _SPEED_PATTERNS:
-        for found in pattern.finditer(text):
-            yield _amount("speed", found, unit)
-    for found in _STORED.finditer(text):
-        yield _amount("size", found, found["size"])
+        yield from _amounts("speed", pattern, text, lambda _, unit=unit: unit)
+    yield from _amounts("size", _STORED, text, lambda found: found["size"])
     for pattern in _SCORES:
-        for found in pattern.finditer(text):
-            yield _amount("metrics", found, canonical_metric(found["name"]))
-    for name, (engine, pattern_text) in _ENGINES.items():
-        yield from _named("engine", rf"(?<!\w)(?:{pattern_text})(?!\w)", text, engine.value, name)
-    yield from _named("engine", rf"(?<!\w)(?:{_OTHER_ENGINES})(?!\w)", text)
-    yield from _named("device", rf"(?<!\w)(?:{_GPU})(?!\w)", text, "gpu")
-    yield from _named("device", rf"(?<!\w)(?:{_CPU})(?!\w)", text, "cpu")
-    yield from _named(
-        "model", rf"(?<![\w-])(?:{_MODELS})(?:[- ]?(?:v\d\w*|[a-z]?\d+|tiny|small|nano|large|[nsmlx]))*(?!\w)", text
-    )
-    yield from _named("specific", rf"(?<!\w)(?:{_DATA_SETS})(?!\w)", text)
+        yield from _amounts("metrics", pattern, text, lambda found: canonical_metric(found["name"]))
+    for field, names, value in _NAMES:
+        yield from _named(field, rf"(?<!\w)(?:{names})(?!\w)", text, value)
+    yield from _named("model", rf"(?<![\w-])(?:{_MODELS}){_VARIANT}(?!\w)", text)
 
 
-def _amount(field: str, found: re.Match[str], unit: str) -> Mention:
-    words = found.group().strip()
-    start = found.start() + found.group().index(words)
-    return Mention(field, words, start, start + len(words), readings(found["amount"]), unit)
+def _amounts(
+    field: str, pattern: re.Pattern[str], text: str, unit: Callable[[re.Match[str]], str]
+) -> Iterator[Mention]:
+    for found in pattern.finditer(text):
+        words, values = found.group().strip(), readings(found["amount"])
+        start = found.start() + found.group().index(words)
+        if values:  # none where the digits are more than a number holds
+            yield Mention(field, words, start, start + len(words), values, unit(found))
 
 
-def _named(field: str, pattern: str, text: str, unit: str = "", name: str = "") -> Iterator[Mention]:
+def _named(field: str, pattern: str, text: str, value: str = "") -> Iterator[Mention]:
     for found in re.finditer(pattern, text, re.IGNORECASE):
-        yield Mention(field, found.group(), found.start(), found.end(), unit=unit, name=name or found.group())
+        yield Mention(field, found.group(), found.start(), found.end(), unit=value)
 
 
 def readings(amount: str) -> tuple[float, ...]:

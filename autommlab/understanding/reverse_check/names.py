@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from autommlab.understanding.doubts import Doubt
+from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import Device, Engine, ModelRequest
 from autommlab.understanding.reverse_check.contexts import around, is_lacking, is_other_device, is_turned_down
 from autommlab.understanding.reverse_check.mentions import Mention

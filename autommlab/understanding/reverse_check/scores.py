@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from autommlab.tasks import measured_metric
-from autommlab.understanding.doubts import Doubt
+from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import Metric, ModelRequest
 from autommlab.understanding.reverse_check.contexts import is_aside
 from autommlab.understanding.reverse_check.mentions import Mention, free_amounts
