@@ -149,6 +149,13 @@ def doubted(text: str, request: ModelRequest) -> dict[str, Doubt]:
         ),
         ("Detect cats, mAP over 0.5", parsed("cat"), "metric", '"mAP over 0.5" is not used'),
         ("Detect cats with RetinaNet", parsed("cat"), "model", '"RetinaNet" is not used'),
+        (
+            "crossvein gone or there, wing picture",
+            parsed("wing", task="classification", specific_model="crossvein"),
+            "model",
+            "does not look like one",
+        ),
+        ("Detect cats on a Raspberry Pi", parsed("cat"), "device", '"Raspberry Pi" is named, and the device is none'),
         ("Detect cats, train on COCO", parsed("cat"), "data set", '"COCO" is not used'),
         ("Segmentation of cats", parsed("cat"), "task", '"Segmentation" became the task detection'),
     ],

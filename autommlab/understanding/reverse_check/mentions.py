@@ -134,6 +134,7 @@ _MODELS = (
     r"deep-?lab(?:v3)?\+?|psp-?net|segformer|bisenet|fcn|upernet|pidnet|ddrnet|stdc|fast-?scnn|rtmpose|vitpose|"
     r"hourglass|simple-?baseline|lite-?hrnet|open-?pose|higherhrnet"
 )
+_MODEL_PARTS = r"net(?:\b|[-_ \dv])|former|cnn|seg|pose|baseline|dino"
 #: What follows a model's name: "50", "V2", "-tiny", "-R50-FPN" only in part.
 _VARIANT = r"(?:[- ]?(?:v\d\w{0,5}|[a-z]?\d{1,4}|tiny|small|nano|large|[nsmlx])){0,3}"
 #: (field, names, value in a request), apart from models.
@@ -158,6 +159,12 @@ def mentions(text: str) -> tuple[Mention, ...]:
         if all(mention.end <= other.start or other.end <= mention.start for other in kept):
             kept.append(mention)
     return tuple(sorted(kept, key=lambda mention: mention.start))
+
+
+def is_like_model(name: str) -> bool:
+    """Whether a name looks like a model's: a known beginning or part, or the capitals and digits of a product."""
+    known = re.search(rf"\b(?:{_MODELS})|{_MODEL_PARTS}", name, re.IGNORECASE)
+    return known is not None or re.search(r"[A-Z].*[A-Z]|[A-Za-z][ -]?\d", name) is not None
 
 
 def quantity(field: str, text: str) -> tuple[float, str] | None:

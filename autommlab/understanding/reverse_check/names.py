@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import Device, Engine, ModelRequest
 from autommlab.understanding.reverse_check.contexts import around, is_lacking, is_other_device, is_turned_down
-from autommlab.understanding.reverse_check.mentions import Mention
+from autommlab.understanding.reverse_check.mentions import Mention, is_like_model
 
 #: Cards by their number alone, and other words for one.
 _CARD = re.compile(
@@ -24,6 +24,8 @@ _SMALL_MACHINE = re.compile(
     r"rock ?pi|orange pi|beaglebone|\bn100\b|\bj\d{4}\b",
     re.IGNORECASE,
 )
+#: Boards and PCs without a GPU by their names.
+_BOARD = re.compile(r"\b(?:raspberry pi|rpi|pi [345]|(?:intel )?nuc|celeron)\b", re.IGNORECASE)
 #: Field of a mention -> of a correction.
 _CORRECTED_AS = {"model": "model", "specific": "data set"}
 
@@ -34,6 +36,10 @@ def doubts(text: str, request: ModelRequest, found: Sequence[Mention]) -> Iterat
     for field, is_held in held.items():
         if not is_held:
             yield from _named(text, [mention for mention in found if mention.field == field])
+    if held["model"] and not is_like_model(request.model.specific_model):
+        named = request.model.specific_model
+        says = f'"{named}" was taken for the model asked for; it does not look like one'
+        yield Doubt(field="model", about=named, says=says, choices=("none",))
     yield from _device(text, request.deploy.gpu, [mention for mention in found if mention.field == "device"])
     if request.deploy.inference_engine is Engine.NONE:
         yield from _engine(text, [mention for mention in found if mention.field == "engine"])
@@ -77,6 +83,9 @@ def _device(text: str, device: Device, own: list[Mention]) -> Iterator[Doubt]:
         (kind,) = kinds
         became = "is not used" if device is Device.NONE else f"is named, and the device is {device}"
         yield Doubt(field="device", about=wanted[-1].words, says=f'"{wanted[-1].words}" {became}', choices=(kind,))
+    elif device is Device.NONE and not own and (board := _BOARD.search(text)):
+        says = f'"{board.group()}" is named, and the device is none'
+        yield Doubt(field="device", about=board.group(), says=says, choices=("cpu", "gpu"))
     elif _is_invented(text, device, own):
         said = f"the device became {device}, and the text names none"
         yield Doubt(field="device", says=said, choices=("none", "cpu" if device is Device.GPU else "gpu"))
