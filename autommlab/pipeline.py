@@ -29,7 +29,9 @@ from autommlab.storage.run_folder import RunFolder, before
 from autommlab.storage.run_target import HERE, Where
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
-from autommlab.understanding.understand import Ask, Lent, understand
+from autommlab.understanding.said_back import said_back
+from autommlab.understanding.settle import settled
+from autommlab.understanding.understand import NOBODY, Lent, understand
 
 if TYPE_CHECKING:
     from autommlab.planning.again import Earlier
@@ -94,7 +96,7 @@ def run_pipeline(
     events: Events,
     *,
     where: Where = HERE,
-    ask: Ask | None = None,
+    person: Lent = NOBODY,
     keep_typos: bool = False,
 ) -> RunOutcome:
     """From a sentence to a verified model, or on from where an earlier call was interrupted.
@@ -104,7 +106,7 @@ def run_pipeline(
         out: run folder; created, or continued if it holds the same run.
         events: who is told.
         where: the cluster, and the run folder's copy on a storage, which is kept up to date.
-        ask: puts a question about an unclear request to the person; None where nobody can answer.
+        person: how they are asked about an unclear request.
         keep_typos: keep the folder of a new run that fails by what was asked, before there is data.
 
     Raises:
@@ -126,7 +128,7 @@ def run_pipeline(
             folder,
             options,
             events,
-            ask,
+            person,
             data_ready=lambda: _start_service_ahead(options, folder, events),
             images=_images(options),
         )
@@ -219,13 +221,13 @@ def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
     return typo and not (folder.path / "bag.json").exists()
 
 
-def plan(options: RunOptions, scratch: Path, events: Events, *, where: Where = HERE, ask: Ask | None = None) -> RunPlan:
+def plan(options: RunOptions, scratch: Path, events: Events, *, where: Where = HERE, person: Lent = NOBODY) -> RunPlan:
     """The stages before training only (`--dry-run`), in a folder that the caller throws away."""
     clock = RunClock()
     folder = RunFolder(scratch)
     folder.open(options)
     try:
-        plan = plan_in(folder, options, events, ask, images=_images(options))
+        plan = plan_in(folder, options, events, person, images=_images(options))
         return _with_time(plan, options, folder, events, where, clock)
     finally:
         folder.close()
@@ -248,14 +250,14 @@ def plan_in(
     folder: RunFolder,
     options: RunOptions,
     events: Events,
-    ask: Ask | None = None,
+    person: Lent = NOBODY,
     data_ready: Callable[[], None] = lambda: None,
     images: Images | None = None,
 ) -> RunPlan:
     """Stages 1 to 3 in an opened run folder; records that are there are read, not made again.
 
     Args:
-        folder, options, events, ask: as for `run_pipeline`.
+        folder, options, events, person: as for `run_pipeline`.
         data_ready: called once the request is understood and there is data for it.
         images: most pictures of train, val and test where the person names none; None = the profile's.
     """
@@ -278,8 +280,9 @@ def plan_in(
         return _overridden(choice, request, bag, options)
 
     request = _recorded(
-        "understanding", "request", ModelRequest, folder, events, lambda: _understand(options, folder, events, ask)
+        "understanding", "request", ModelRequest, folder, events, lambda: _understand(options, folder, events, person)
     )
+    events.emit("note", "understanding", said_back(request))
     bag = _recorded("data", "bag", Bag, folder, events, select_data)
     if words := of_drawings(bag):
         events.emit("warning", "data", words)
@@ -319,7 +322,7 @@ def study_inputs(options: RunOptions, plan: RunPlan) -> StudyInputs:
     return search_inputs(options, plan.bag, plan.choice, search, requirements=request.metrics)
 
 
-def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask | None) -> ModelRequest:
+def _understand(options: RunOptions, folder: RunFolder, events: Events, person: Lent) -> ModelRequest:
     from autommlab.data.overrides import known_set, with_overrides
     from autommlab.foreseen import foreseen
 
@@ -333,20 +336,23 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, ask: Ask
         import_toolboxes(Task.CLASSIFICATION)
 
     known = known_set(options)
+    lent = replace(person, tell=lambda doing: events.emit("progress", "understanding", doing), meanwhile=meanwhile)
     outcome = understand(
         options.text,
         parse=options.parse,
         needs_object=options.data is None and not options.classes,
         task=known.task,
-        lent=Lent(ask=ask, tell=lambda doing: events.emit("progress", "understanding", doing), meanwhile=meanwhile),
+        lent=lent,
     )
-    outcome = with_overrides(outcome, options, known)
+    outcome = settled(with_overrides(outcome, options, known), lent)
     folder.write("understanding", outcome)
     if outcome.effort is not None:
         effort = outcome.effort
         events.emit("note", "understanding", effort.in_words(), **effort.model_dump(mode="json"))
     for warning in (*outcome.warnings(), *foreseen(outcome.request, data=options.data)):
         events.emit("warning", "understanding", warning)
+    if outcome.unused:
+        events.emit("note", "understanding", f"not used of the text: {', '.join(outcome.unused)}")
     return outcome.request
 
 

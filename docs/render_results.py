@@ -274,6 +274,29 @@ def fields() -> str:
     return table(["field", "right, all requests", "right where the person says it"], rows)
 
 
+def doubt_alarms() -> str:
+    """Parses made by hand that are doubted."""
+    sets = read("doubts.json")["alarms"]
+    names = sorted({field for found in sets.values() for field in found["by field"]})
+    rows = [
+        [
+            words, str(found["requests"]), f"{100 * found['doubted'] / found['requests']:.1f}",
+            *(str(found["by field"].get(name, 0)) for name in names),
+        ]
+        for words, found in sets.items()
+    ]  # fmt: skip
+    return table(["set", "requests", "doubted, %", *names], rows)
+
+
+def doubt_faults() -> str:
+    """Faults that are found, by kind."""
+    rows = [
+        [kind, str(found["made"]), *(f"{100 * found[by] / found['made']:.0f}" for by in ("doubts", "checks", "either"))]
+        for kind, found in read("doubts.json")["faults"].items()
+    ]
+    return table(["fault", "made", "doubted, %", "found by the older checks, %", "either, %"], rows)
+
+
 def end_to_end() -> str:
     """One line per request."""
     stored = read("e2e_hpo_llama.json")
@@ -322,6 +345,8 @@ WRITERS: dict[str, Callable[[], str]] = {
     "hours": hours,
     "understanding": understanding,
     "understanding-fields": fields,
+    "doubt-alarms": doubt_alarms,
+    "doubt-faults": doubt_faults,
     "end-to-end": end_to_end,
 }
 

@@ -42,7 +42,7 @@ HEADINGS = {
     ),
     "Search": ("searcher", "scheduler"),
     "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial", "acceleration"),
-    "Output": ("out", "resume", "require", "dry_run", "as_json"),
+    "Output": ("out", "resume", "require", "strict", "dry_run", "as_json"),
 }
 #: Set by Ray for what a job runs.
 _JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from autommlab.pipeline import RunOutcome
     from autommlab.progress.events import Events
     from autommlab.storage.run_target import RunTarget, Where
+    from autommlab.understanding.understand import Lent
 
 
 def run(
@@ -127,6 +128,9 @@ def run(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before training and show the plan.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with an error where something of the request stays uncertain.")
+    ] = False,
     submitted_as: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Turn one sentence into a trained, tuned, exported and verified vision model."""
@@ -148,15 +152,15 @@ def run(
     options = _options(given, known)
     # A run that goes on has its text and files read already; they may be gone.
     check_options(options if known is None else _changeable(options), address, problems)
-    display, ask = _display(as_json)
+    display, person = _display(as_json, strict=strict)
     events = Events(display)
     if dry_run:
-        _show_plan(options, events, ask, Where(address, priority=priority), as_json=as_json)
+        _show_plan(options, events, person, Where(address, priority=priority), as_json=as_json)
         return
     target = known or run_target(out or str(default_folder(options.text)))
     with going_on(_again(target.name), kept=(target.folder / "options.json").exists):
         where = Where(address, target.mirror, priority)
-        outcome = pipeline.run_pipeline(options, target.folder, events, where=where, ask=ask)
+        outcome = pipeline.run_pipeline(options, target.folder, events, where=where, person=person)
     if not as_json:
         _tell_outcome(outcome, target.name)
         if target.mirror is not None:
@@ -221,24 +225,28 @@ def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.expanduser().resolve()
 
 
-def _display(as_json: bool) -> tuple[Any, Any]:
-    """(who shows the events, who asks the person or None)."""
+def _display(as_json: bool, *, strict: bool) -> tuple[Any, Lent]:
+    """(who shows the events, how the person is asked)."""
+    from autommlab.cli.parse_table import show_parse
     from autommlab.cli.shared import asker
     from autommlab.progress.display import Display, JsonLines
+    from autommlab.understanding.understand import Lent
 
     if as_json:
-        return JsonLines(), None
+        return JsonLines(), Lent(strict=strict)
     display = Display()
-    return display, asker(display.close)
+    return display, Lent(
+        ask=asker(display.close), show=lambda outcome: show_parse(outcome, display.close, error=True), strict=strict
+    )
 
 
-def _show_plan(options: RunOptions, events: Events, ask: Any, where: Where, *, as_json: bool) -> None:
+def _show_plan(options: RunOptions, events: Events, person: Lent, where: Where, *, as_json: bool) -> None:
     import tempfile
 
     from autommlab import pipeline
 
     with tempfile.TemporaryDirectory(prefix="autommlab-plan-") as scratch:
-        plan = pipeline.plan(options, Path(scratch), events, where=where, ask=ask)
+        plan = pipeline.plan(options, Path(scratch), events, where=where, person=person)
     if as_json:
         print(plan.model_dump_json(by_alias=True))
         return

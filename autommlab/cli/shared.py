@@ -109,7 +109,7 @@ def say(text: str, *, error: bool = False) -> None:
     print(terminal(text), file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def print_table(table: Table) -> None:
+def print_table(table: Table, *, error: bool = False) -> None:
     """As wide as the terminal; elsewhere as wide as the table, instead of broken at 80 columns.
 
     A cell that is a string is text, whatever stands in it; one with colours is a `rich.text.Text`.
@@ -118,8 +118,8 @@ def print_table(table: Table) -> None:
 
     for column in table.columns:
         column._cells[:] = [rich_text(cell) if isinstance(cell, str) else cell for cell in column._cells]
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH_OF_A_LOG)).print(table)
+    console = Console(stderr=error)
+    (console if console.is_terminal else Console(width=_WIDTH_OF_A_LOG, stderr=error)).print(table)
 
 
 def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] | None:
@@ -134,7 +134,7 @@ def asker(make_room: Callable[[], None] = lambda: None) -> Callable[[str], str] 
     def ask(question: str) -> str:
         make_room()
         # Not typer.prompt: it writes to standard output too, which is for results.
-        typer.echo(f"{question}\nYour answer (empty to stop): ", nl=False, err=True)
+        typer.echo(f"{question}\nYour answer: ", nl=False, err=True)
         return sys.stdin.readline().strip()
 
     return ask

@@ -12,11 +12,9 @@ import typer
 
 from autommlab import settings
 from autommlab.common.errors import RequestError
-from autommlab.common.escaping import terminal
 
 if TYPE_CHECKING:
     from autommlab.understanding.batch import BatchOutcome
-    from autommlab.understanding.outcome import Understood
 
 
 def understand_command(
@@ -33,13 +31,18 @@ def understand_command(
         int, typer.Option(min=1, max=256, help="Requests of a file at once.")
     ] = settings.UNDERSTANDING_CONCURRENT,
     as_json: Annotated[bool, typer.Option("--json", help="The parse as JSON on standard output.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with an error where something of the request stays uncertain.")
+    ] = False,
 ) -> None:
     """Show how a request is understood, without building anything."""
     if (in_ is None) != (out is None):
         raise RequestError("--in and --out belong together: --in REQUESTS.jsonl --out PARSES.jsonl")
     if in_ is None or out is None:
-        _one(request, url, as_json=as_json)
+        _one(request, url, as_json=as_json, strict=strict)
         return
+    if strict:
+        raise RequestError("--strict is for one request; the lines of --out have the doubts of each")
     if request:
         raise RequestError("give either a request or --in FILE, not both")
     if in_.resolve() == out.resolve():
@@ -47,33 +50,31 @@ def understand_command(
     _many(in_, out, url, concurrent)
 
 
-def _one(request: str, url: str | None, *, as_json: bool) -> None:
-    from autommlab.cli.shared import asker
+def _one(request: str, url: str | None, *, as_json: bool, strict: bool) -> None:
+    from autommlab.cli.parse_table import show_parse
+    from autommlab.cli.shared import asker, say
+    from autommlab.understanding.said_back import said_back
+    from autommlab.understanding.settle import settled
     from autommlab.understanding.understand import Lent, understand
 
     with _telling() as (tell, make_room):
-        lent = Lent(ask=None if as_json else asker(make_room), tell=tell, meanwhile=_starting)
-        outcome = understand(request, url=url, lent=lent)
+        lent = Lent(
+            ask=None if as_json else asker(make_room),
+            tell=tell,
+            meanwhile=_starting,
+            show=lambda outcome: show_parse(outcome, make_room, error=True),
+            strict=strict,
+        )
+        outcome = settled(understand(request, url=url, lent=lent), lent)
     for warning in outcome.warnings():
         typer.echo(f"warning: {warning}", err=True)
     if as_json:
         typer.echo(json.dumps(outcome.request.to_dict(), ensure_ascii=False, indent=1))
     else:
-        _show(outcome)
-
-
-def _show(outcome: Understood) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from autommlab.cli.shared import print_table
-
-    table = Table("asked for", "understood")
-    for name, value in outcome.request.rows():
-        table.add_row(name, Text(terminal(value) if value else "-", style="" if value else "dim"))
-    print_table(table)
-    if outcome.effort is not None:
-        typer.echo(outcome.effort.in_words(), err=True)
+        show_parse(outcome)
+        say(said_back(outcome.request))
+        if outcome.effort is not None:
+            typer.echo(outcome.effort.in_words(), err=True)
 
 
 def _many(source: Path, target: Path, url: str | None, concurrent: int) -> None:

@@ -243,5 +243,7 @@ def _nothing(objects: Sequence[str], choices: Sequence[Choice], task: Task, *, c
             f"Sets are not merged for {task}: the images of one have no annotation for the classes of the other. "
             "Ask for the objects in separate runs, or annotate one set with all of them."
         )
-    lines.append(f"Name one of these classes instead, or: {_ADD[0].lower()}{_ADD[1:]}")
+    lines.append(
+        f"Name one of these classes instead (classes are found by their English names), or: {_ADD[0].lower()}{_ADD[1:]}"
+    )
     return "\n".join(lines)

@@ -67,7 +67,20 @@ def with_overrides(outcome: Understood, options: RunOptions, known: Known) -> Un
             }
         )
         request = request.model_copy(update={"deploy": deploy})
-    return outcome.model_copy(update={"request": request, "notes": tuple(notes)})
+    decided = {name for name, is_known in _decided(options, known).items() if is_known}
+    return outcome.without_doubts(decided).model_copy(update={"request": request, "notes": tuple(notes)})
+
+
+def _decided(options: RunOptions, known: Known) -> dict[str, bool]:
+    """Fields of a correction -> whether the command line says them."""
+    return {
+        "task": known.task is not None,
+        "object": bool(options.classes) or known.spec is not None,
+        "data set": options.data is not None,
+        "model": options.model is not None,
+        "device": options.device is not None,
+        "engine": options.engine is not None,
+    }
 
 
 def _narrowed(request: ModelRequest, spec: DatasetSpec, notes: list[str]) -> ModelRequest:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from autommlab.settings import Profile
     from autommlab.training.objective import Objective
     from autommlab.training.records import StudyResult, TrialRecord
+    from autommlab.understanding.outcome import Understood
     from autommlab.understanding.request import ModelRequest
 
 
@@ -65,6 +66,7 @@ class ReportContent:
 
     text: str
     request: ModelRequest | None = None
+    understood: Understood | None = None
     bag: Bag | None = None
     sample_images: tuple[Picture, ...] = ()
     choice: ModelChoice | None = None

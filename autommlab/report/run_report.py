@@ -19,6 +19,7 @@ from autommlab.report.content import Picture, ReportContent
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures
 from autommlab.training.records import StudyResult
+from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
+        understood=folder.read("understanding", Understood),
         bag=bag,
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),

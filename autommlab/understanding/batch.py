@@ -80,7 +80,7 @@ def understand_lines(
 ) -> Iterator[BatchOutcome]:
     """Append a result for each line that has none in `target`, in the order of `lines`; tells the state after each.
 
-    A result is {"id", "parse"} or {"id", "error"}.
+    A result is {"id", "parse"}, with "doubts" where a person should look at it, or {"id", "error"}.
 
     Raises:
         RequestError: `target` holds something else.
@@ -110,7 +110,9 @@ def _results(lines: list[Line], understander: Understander, concurrent: int) -> 
         outcome = next(outcomes)
         match outcome:
             case Understood():
-                yield {"id": line.id, "parse": outcome.request.to_dict()}
+                doubted = [doubt.says for doubt in outcome.doubts]
+                result = {"id": line.id, "parse": outcome.request.to_dict()}
+                yield {**result, "doubts": doubted} if doubted else result
             case Unclear():
                 yield {"id": line.id, "error": outcome.question}
             case _:

@@ -18,6 +18,8 @@ from autommlab.understanding.copying import phrases, shared_nouns
 from autommlab.understanding.outcome import Effort, Unclear, Understood
 from autommlab.understanding.prompt import Message, messages, retry
 from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.reverse_check.check import doubts, not_used
+from autommlab.understanding.reverse_check.jobs import other_language
 from autommlab.understanding.text import clean, with_lower_ends
 
 if TYPE_CHECKING:
@@ -186,7 +188,7 @@ def _outcome(text: str, read: _Read, effort: Effort, *, needs_object: bool) -> U
     problems = list(read.problems)
     if read.no_task:
         missing, question = questions.no_task()
-        return Unclear(text=text, missing=missing, question=question, effort=effort)
+        return Unclear(text=text, missing=missing, question=_in_english(text, question), effort=effort)
     if read.request is None:
         raise RequestError(
             f"the LLM ({effort.model}) gave no usable answer in {effort.calls} tries: "
@@ -196,9 +198,22 @@ def _outcome(text: str, read: _Read, effort: Effort, *, needs_object: bool) -> U
     request = described(repaired(read.request, problems), text)
     lacking = questions.essentials(request, problems, needs_object=needs_object)
     if lacking is not None:
-        return Unclear(text=text, missing=lacking[0], question=lacking[1], effort=effort)
+        question = _in_english(text, lacking[1])
+        return Unclear(text=text, missing=lacking[0], question=question, effort=effort, request=request)
     notes = tuple(f"left out of the parse: {problem.says}" for problem in problems)
-    return Understood(text=text, request=request, effort=effort, notes=notes)
+    return with_doubts(Understood(text=text, request=request, effort=effort, notes=notes))
+
+
+def _in_english(text: str, question: str) -> str:
+    hint = other_language(text)
+    return f"{hint[:1].upper()}{hint[1:]}. {question}" if hint else question
+
+
+def with_doubts(outcome: Understood) -> Understood:
+    """The outcome with what its text asks for and its request does not hold."""
+    doubted = doubts(outcome.text, outcome.request)
+    unused = not_used(outcome.text, outcome.request, doubted)
+    return outcome.model_copy(update={"doubts": doubted, "unused": unused})
 
 
 def tidy(request: ModelRequest) -> ModelRequest:

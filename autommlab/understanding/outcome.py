@@ -1,4 +1,4 @@
-"""What comes out of understanding a text: a request, or what to ask the person, and how."""
+"""What comes out of understanding a text: a request and what is doubtful of it, or what to ask the person, and how."""
 
 from __future__ import annotations
 
@@ -38,6 +38,32 @@ class Effort(BaseModel):
         return f"read by {who} in {duration(self.seconds)}, {self.prompt_tokens} + {self.tokens} tokens{tries}"
 
 
+class Doubt(BaseModel):
+    """One field of a parse that is uncertain, or words of the text that it does not use.
+
+    Attributes:
+        field: as a correction names it, see `corrections.FIELDS`.
+        about: words of the text, "" where it is about none.
+        says: one sentence.
+        choices: other values that the field may have, the likeliest first.
+        answer: of the person: a correction such as "object: horse", "kept" where the parse is right as it is; "" where
+            nobody has answered.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    about: str = ""
+    says: str
+    choices: tuple[str, ...] = ()
+    answer: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has answered."""
+        return not self.answer
+
+
 class Understood(BaseModel):
     """A text that was understood; stored as `understanding.json` in a run folder.
 
@@ -46,6 +72,8 @@ class Understood(BaseModel):
         request: what it asks for.
         effort: None where the parse came from a file.
         notes: what of the LLM's parse was left out or is doubtful, a sentence each.
+        doubts: what a person should look at, with their answers where they were asked.
+        unused: amounts and names of the text that no field of the request holds, as written, apart from the doubts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,15 +82,33 @@ class Understood(BaseModel):
     request: ModelRequest
     effort: Effort | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def open_doubts(self) -> tuple[Doubt, ...]:
+        """Those that nobody has answered."""
+        return tuple(doubt for doubt in self.doubts if doubt.is_open)
+
+    def without_doubts(self, fields: set[str]) -> Understood:
+        """The same where these fields are decided elsewhere."""
+        return self.model_copy(update={"doubts": tuple(doubt for doubt in self.doubts if doubt.field not in fields)})
+
+    def remarks(self) -> tuple[str, ...]:
+        """Everything that is told beside the request itself, with the person's answers, a sentence each."""
+        answered = [f"asked: {doubt.says}; answer: {doubt.answer}" for doubt in self.doubts if not doubt.is_open]
+        unused = [f"not used of the text: {', '.join(self.unused)}"] if self.unused else []
+        return (*self.warnings(), *answered, *unused)
 
     def warnings(self) -> tuple[str, ...]:
         """What a person should look at before anything is built on the parse."""
+        looked_at = (*self.notes, *(f"uncertain: {doubt.says}" for doubt in self.open_doubts))
         if self.effort is None or self.effort.tuned:
-            return self.notes
+            return looked_at
         return (
             "the service has no adapter for understanding requests; the untuned base model reads them poorly: "
             "check what was understood, or give the parse with --parse FILE",
-            *self.notes,
+            *looked_at,
         )
 
 
@@ -74,6 +120,7 @@ class Unclear(BaseModel):
         missing: "task", "object", or "task or metric" for a contradiction between the two.
         question: to the person.
         effort: what it took to find out.
+        request: what was understood so far, which a correction completes; None where no task was.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +129,7 @@ class Unclear(BaseModel):
     missing: tuple[str, ...]
     question: str
     effort: Effort
+    request: ModelRequest | None = None
 
 
 class UnclearRequest(RequestError):

@@ -43,7 +43,7 @@ def named_numbers(text: str) -> set[float]:
     "nine out of ten" gives 9, 10 and 0.9; "2,500" gives 2500 (and 2.5, as half of the world writes it);
     "three and a half million" gives 3, 3.5 and a million among others.
     """
-    found = _figures(text) | _words(text)
+    found = {value for value in _figures(text) | _words(text) if math.isfinite(value)}
     words = _lower_words(text)
     if _TIMES & set(words):
         found.add(1.0)

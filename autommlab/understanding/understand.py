@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autommlab.common.errors import RequestError
 from autommlab.llm_service import connect, service_errors
 from autommlab.tasks import Task
-from autommlab.understanding.llm import Understander
-from autommlab.understanding.outcome import Unclear, UnclearRequest, Understood
+from autommlab.understanding.corrections import corrected, field_named
+from autommlab.understanding.llm import Understander, with_doubts
+from autommlab.understanding.outcome import Doubt, Unclear, UnclearRequest, Understood, essentials
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.text import clean
 
@@ -27,11 +29,18 @@ class Lent:
         ask: None where there is nobody to ask.
         tell: shows what is being done, a few words.
         meanwhile: useful work for the time that the service takes to start.
+        show: shows the parse as a table before its doubts are asked about.
+        strict: stop where a doubt stays open.
     """
 
     ask: Ask | None = None
     tell: Callable[[str], None] | None = None
     meanwhile: Callable[[], None] | None = None
+    show: Callable[[Understood], None] | None = None
+    strict: bool = False
+
+
+NOBODY = Lent()
 
 
 def understand(
@@ -41,7 +50,7 @@ def understand(
     url: str | None = None,
     needs_object: bool = True,
     task: Task | None = None,
-    lent: Lent = Lent(),
+    lent: Lent = NOBODY,
 ) -> Understood:
     """The request behind `text`.
 
@@ -69,7 +78,11 @@ def understand(
         for _ in range(MOST_QUESTIONS):
             if isinstance(outcome, Understood):
                 break
-            text = f"{text.rstrip(' .')}. {_answer(outcome, lent.ask)}"
+            answer = _answer(outcome, lent.ask)
+            if outcome.request is not None and field_named(answer):
+                outcome = _completed(outcome, outcome.request, answer, needs_object=needs_object)
+                continue
+            text = f"{text.rstrip(' .')}. {answer}"
             outcome = understander.understand(text, needs_object=needs_object, task=task)
     if isinstance(outcome, Unclear):
         raise UnclearRequest(outcome)
@@ -77,7 +90,22 @@ def understand(
 
 
 def _answer(unclear: Unclear, ask: Ask | None) -> str:
-    answer = ask(unclear.question).strip() if ask is not None else ""
+    answer = ask(f"{unclear.question}\n(Empty to stop.)").strip() if ask is not None else ""
     if not answer:
         raise UnclearRequest(unclear)
     return answer
+
+
+def _completed(unclear: Unclear, request: ModelRequest, line: str, *, needs_object: bool) -> Understood | Unclear:
+    """The outcome once a correction has said what was missing; the LLM is not asked again."""
+    try:
+        request = corrected(request, line)
+    except RequestError as error:
+        return unclear.model_copy(update={"question": f"{error}\n{unclear.question}"})
+    lacking = essentials(request, [], needs_object=needs_object)
+    if lacking is not None:
+        return unclear.model_copy(update={"missing": lacking[0], "question": lacking[1], "request": request})
+    understood = with_doubts(Understood(text=unclear.text, request=request, effort=unclear.effort))
+    answered = Doubt(field=field_named(line), says=unclear.question, answer=line)
+    kept = understood.without_doubts({answered.field}).doubts
+    return understood.model_copy(update={"doubts": (answered, *kept)})

@@ -42,13 +42,13 @@ def test_each_line_has_its_result_in_order_and_bad_ones_their_error(tmp_path: Pa
         {"request": "find cats"},
         {"id": "a", "request": "find dogs"},
         {"id": "c", "request": "  "},
-        {"id": "d", "request": "find a cat"},
+        {"id": "d", "request": "find a cat with TensorRT"},
     )
     out = tmp_path / "out.jsonl"
     last = run(source, out, FaultyLLM(CAT, no_task_answer(), CAT))
     written = results(out)
     assert [result["id"] for result in written] == ["a", "line-2", 7, "b", "line-6", "line-7", "c", "d"]
-    assert [set(result) - {"id"} for result in written] == [{"parse"}, *[{"error"}] * 6, {"parse"}]
+    assert [set(result) - {"id"} for result in written] == [{"parse"}, *[{"error"}] * 6, {"parse", "doubts"}]
     assert ModelRequest.parse(written[0]["parse"]).data.object == ("cat",)
     assert "not valid JSON" in written[1]["error"]
     assert "What should the model tell" in written[2]["error"]
@@ -56,6 +56,7 @@ def test_each_line_has_its_result_in_order_and_bad_ones_their_error(tmp_path: Pa
     assert "no id" in written[4]["error"]
     assert "is line 1's already" in written[5]["error"]
     assert "is empty" in written[6]["error"]
+    assert "TensorRT" in written[7]["doubts"][0]
     assert (last.parsed, last.errors, last.skipped) == (2, 6, 0)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autommlab.common.errors import RequestError
-from autommlab.understanding.text import clean
+from autommlab.understanding.text import clean, names_number
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,7 @@ def test_no_special_token_of_the_embedded_model_survives() -> None:
     assert "<|im_end|>" in marks
     tokens = tokenizer(clean("detect cats " + " ".join(marks)))["input_ids"]
     assert not set(tokens) & set(tokenizer.all_special_ids)
+
+
+def test_number_words_without_end_are_no_number() -> None:
+    assert not names_number("one hundred " * 300, 0.5)

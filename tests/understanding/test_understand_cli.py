@@ -47,6 +47,7 @@ def test_options_that_do_not_go_together_are_explained(tmp_path: Path) -> None:
         (("--in", source), "--in and --out belong together"),
         (("--in", source, "--out", source), "are the same file"),
         (("detect cats", "--in", source, "--out", tmp_path / "out.jsonl"), "not both"),
+        (("--in", source, "--out", tmp_path / "out.jsonl", "--strict"), "--strict is for one request"),
         (("--in", tmp_path / "none.jsonl", "--out", tmp_path / "out.jsonl"), "cannot read the requests"),
         (("x" * 50_000,), "has 50,000 characters, at most 4,000"),
     ):
@@ -74,4 +75,4 @@ def test_a_question_reaches_the_person_at_a_terminal_and_nobody_else() -> None:
         os.close(terminal)
     assert heard == b"heard cats and dogs\n"
     assert "Which things?" in shown
-    assert "empty to stop" in shown
+    assert "Your answer" in shown

@@ -180,3 +180,9 @@ def test_an_outage_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(LLMServiceError, match=r"127\.0\.0\.1:1 cannot be reached[\s\S]*--parse FILE"):
         seam.understand(TEXT)
+
+
+def test_a_text_in_another_language_is_told_with_the_question() -> None:
+    outcome = Understander(FaultyLLM(no_task_answer())).understand("Was ist das und wie geht es dir")
+    assert isinstance(outcome, Unclear)
+    assert outcome.question.startswith("The text looks like German; requests are understood in English")

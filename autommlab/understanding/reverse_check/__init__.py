@@ -1,0 +1,1 @@
+"""The reverse of `checks`: is everything that a text asks for in its parse?"""
