@@ -36,7 +36,8 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's own caches and registry out of the tests."""
     os.environ["AUTOMMLAB_HOME"] = str(tmp_path_factory.mktemp("autommlab-home"))
     keep_bytecode(tmp_path_factory.mktemp("bytecode"))
-    os.environ.pop("RAY_ADDRESS", None)
+    for name in ("RAY_ADDRESS", "UV_RUN_RECURSION_DEPTH"):  # under `uv run pytest` printed commands would be uv's
+        os.environ.pop(name, None)
 
 
 _SESSION = pytest.StashKey[pytest.Session]()
