@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,11 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
     if foreign := images.foreign(root, root, files.walk(root)):
         what = "; ".join(problem.what for problem in foreign)
         return f"{root}: {what}, and no other images make a data set; {foreign[0].remedy}."
+    if kinds := _kinds_without_images(root):
+        return (
+            f"{root}: no image that is read lies there, only {kinds}. Images end in "
+            f"{', '.join(sorted(files.IMAGE_SUFFIXES))}; convert others to JPEG or PNG."
+        )
     known = "\n".join(
         f"  {reader.layout}: {reader.summary}"
         for reader in readers.READERS.values()
@@ -113,6 +119,14 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
         f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. "
         f"Arrange the files as one of these, or force one with --layout:\n{known}"
     )
+
+
+def _kinds_without_images(root: Path) -> str:
+    """The commonest kinds of files below a folder without any image, in words; "" where it has some, or no file."""
+    kinds = Counter(path.suffix.lower() or "no suffix" for path in files.walk(root))
+    if not kinds or kinds.keys() & files.IMAGE_SUFFIXES:
+        return ""
+    return ", ".join(f"{count} file(s) of {files.readable(kind)}" for kind, count in kinds.most_common(3))
 
 
 def _notes(root: Path) -> dict[str, str]:
