@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from autommlab.common.errors import JobError, TrainingError
+from autommlab.common.errors import AutoMMLabError, DataError, JobError, TrainingError
 from autommlab.common.wording import typed_here
 from autommlab.jobs.client import Jobs
 from autommlab.options import RunOptions
 from autommlab.storage.run_folder import RunFolder
-from tests.helpers.program import autommlab_here
+from tests.helpers.program import Ended, autommlab_here
 
 UNDER_UV = "UV_RUN_RECURSION_DEPTH"
 
@@ -43,20 +43,32 @@ def test_every_line_for_a_person_is_such_a_text(shapes: Path, monkeypatch: pytes
     assert " autommlab data " not in f"{refused.err}".replace("cpu autommlab", "").replace("gpu autommlab", "")
 
 
+def ended_by(error: AutoMMLabError, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ended:
+    """A run that has begun and ends so."""
+
+    def breaks(options: RunOptions, folder: Path, *_: Any, **__: Any) -> Any:
+        RunFolder(folder).open(options)
+        raise error
+
+    monkeypatch.setattr("autommlab.pipeline.run_pipeline", breaks)
+    return autommlab_here("run", "find cats", "--searcher", "random", "--out", folder)
+
+
 @pytest.mark.parametrize(("job", "command"), [("", "run"), ("{}", "submit")])
 def test_inside_a_job_another_job_goes_on(
     job: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(options: RunOptions, folder: Path, *_: Any, **__: Any) -> Any:
-        RunFolder(folder).open(options)
-        raise TrainingError("a node is gone")
-
     if job:
         monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", job)
-    monkeypatch.setattr("autommlab.pipeline.run_pipeline", breaks)
-    done = autommlab_here("run", "find cats", "--searcher", "random", "--out", tmp_path / "run")
+    done = ended_by(TrainingError("a node is gone"), tmp_path / "run", monkeypatch)
     assert done.code == TrainingError.exit_code
     assert f"Go on with: autommlab {command} --resume {tmp_path / 'run'}" in done.err
+
+
+def test_where_going_on_repeats_the_error_nobody_is_sent_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = ended_by(DataError("no image of cats"), tmp_path / "run", monkeypatch)
+    assert done.code == DataError.exit_code
+    assert "Go on with" not in done.err
 
 
 def test_several_rays_are_told_with_their_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

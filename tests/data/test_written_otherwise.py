@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -216,3 +217,14 @@ def test_more_classes_than_a_mask_can_tell_are_refused(names: int, layout: str, 
 def write_classes(root: Path, names: Iterable[str]) -> None:
     (root / "meta.json").unlink(missing_ok=True)
     (root / "classes.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+@pytest.mark.parametrize("codec", ["latin-1", "cp437"])
+@pytest.mark.parametrize("layout", COCO)
+def test_a_picture_out_of_an_old_archive_is_told_as_what_it_is(layout: str, codec: str, tmp_path: Path) -> None:
+    root = layouts.BUILDERS[layout](tmp_path / "set")
+    path = min(path for path in root.rglob("*.jpg"))
+    path.rename(Path(os.fsdecode(os.fsencode(path.parent) + b"/" + "café.jpg".encode(codec))))
+    for file in (root / "annotations").glob("*.json"):
+        file.write_text(file.read_text().replace(path.name, "caf\\u00e9.jpg"))
+    assert "bad-name" in {problem.kind for problem in load(root).unreadable}
