@@ -105,28 +105,25 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
     if foreign := images.foreign(root, root, files.walk(root)):
         what = "; ".join(problem.what for problem in foreign)
         return f"{root}: {what}, and no other images make a data set; {foreign[0].remedy}."
-    if kinds := _kinds_without_images(root):
-        return (
-            f"{root}: no image that is read lies there, only {kinds}. Images end in "
-            f"{', '.join(sorted(files.IMAGE_SUFFIXES))}; convert others to JPEG or PNG."
-        )
     known = "\n".join(
         f"  {reader.layout}: {reader.summary}"
         for reader in readers.READERS.values()
         if task is None or task in reader.tasks
     )
     return (
-        f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. "
+        f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. {_without_images(root)}"
         f"Arrange the files as one of these, or force one with --layout:\n{known}"
     )
 
 
-def _kinds_without_images(root: Path) -> str:
-    """The commonest kinds of files below a folder without any image, in words; "" where it has some, or no file."""
+def _without_images(root: Path) -> str:
+    """What lies below a folder that has files but no image among them; "" for any other."""
     kinds = Counter(path.suffix.lower() or "no suffix" for path in files.walk(root))
     if not kinds or kinds.keys() & files.IMAGE_SUFFIXES:
         return ""
-    return ", ".join(f"{count} file(s) of {files.readable(kind)}" for kind, count in kinds.most_common(3))
+    told = ", ".join(f"{count} file(s) of {files.readable(kind)}" for kind, count in kinds.most_common(3))
+    suffixes = ", ".join(sorted(files.IMAGE_SUFFIXES))
+    return f"No image that is read lies there, only {told}; images end in {suffixes}, convert others. "
 
 
 def _notes(root: Path) -> dict[str, str]:
