@@ -271,7 +271,10 @@ def plan_in(
         budget = profile.tasks[request.model.task]
         if images is not None and options.fixed(request.model.task).images is None:
             budget = budget.model_copy(update={"images": images})
-        return select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
+        bag = select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
+        for note in () if of_drawings(bag) else bag.notes:  # what became of a person's own pictures
+            events.emit("note", "data", note)
+        return bag
 
     def select_model() -> ModelChoice:
         from autommlab.models.select import select_model as select

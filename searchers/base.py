@@ -24,6 +24,7 @@ Every random number comes from a generator made from `seed`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -37,7 +38,9 @@ from autommlab.common.files import replacing
 from searchers.context import StudySettings
 from searchers.space import Configuration, SearchSpace
 
-_FORMAT = "autommlab.searcher"
+_FORMAT = "autommlab.searcher/2"
+#: Of files without a digest, which studies begun with version 1 hold.
+_OLD_FORMAT = "autommlab.searcher"
 
 
 class BaseSearcher(Searcher, ABC):
@@ -108,9 +111,14 @@ class BaseSearcher(Searcher, ABC):
         """Go on from a file of `save`, made by a searcher with the same settings.
 
         Raises:
-            SearcherError: the file is no such state or was made with other settings.
+            SearcherError: the file is no such state, is damaged, or was made with other settings.
         """
-        self.set_state(_read_state(Path(checkpoint_path), self.settings()))
+        source = Path(checkpoint_path)
+        state = _read_state(source, self.settings())
+        try:
+            self.set_state(state)
+        except Exception as error:  # a searcher of somebody else may fail in any way on what it did not write
+            raise _no_state(source, error) from error
 
     def settings(self) -> dict[str, Any]:
         """What must be equal between the searcher that saves and the one that restores (JSON values)."""
@@ -126,7 +134,7 @@ class BaseSearcher(Searcher, ABC):
 
 def _write_state(target: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
     """Write `settings` and `state`, swapped in as a whole."""
-    content = {"format": _FORMAT, "settings": settings, "state": state}
+    content = {"format": _FORMAT, "digest": _digest(settings, state), "settings": settings, "state": state}
     with replacing(target) as draft:
         draft.write_text(json.dumps(content, allow_nan=False))
 
@@ -139,16 +147,26 @@ def _read_state(source: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
-        if content["format"] != _FORMAT:
-            raise KeyError(f"format {content['format']!r} instead of {_FORMAT!r}")
+        if content["format"] not in (_FORMAT, _OLD_FORMAT):
+            raise ValueError(f"format {str(content['format'])[:40]!r} instead of {_FORMAT!r}")
         saved, state = dict(content["settings"]), dict(content["state"])
+        if content["format"] == _FORMAT and content["digest"] != _digest(saved, state):
+            raise ValueError("it was changed after it was written")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SearcherError(
-            f"{source} is not a searcher state ({error!r}); restore an older one or start the study anew"
-        ) from error
+        raise _no_state(source, error) from error
     mine = json.loads(json.dumps(settings))
     changed = [key for key in sorted({*mine, *saved}) if mine.get(key) != saved.get(key)]
     if changed:
         diff = "; ".join(f"{key}: saved {saved.get(key)!r}, now {mine.get(key)!r}" for key in changed)
         raise SearcherError(f"{source} belongs to other settings ({diff}); resume with the saved ones")
     return state
+
+
+def _digest(settings: dict[str, Any], state: dict[str, Any]) -> str:
+    """Of what was saved: a state that is damaged in a single value would misguide the study in silence."""
+    return hashlib.sha256(json.dumps([settings, state], sort_keys=True).encode()).hexdigest()
+
+
+def _no_state(source: Path, error: Exception) -> SearcherError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return SearcherError(f"{source} is not a searcher state ({reason}); restore an older one or start the study anew")

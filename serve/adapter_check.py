@@ -71,7 +71,7 @@ def _sizes(base: Path) -> Callable[[str], tuple[int | None, int | None]] | None:
         width = config.get("head_dim") or hidden // heads
         queries, keys = heads * width, config.get("num_key_value_heads", heads) * width
         layers = config["num_hidden_layers"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     known = {
         "q_proj": (hidden, queries), "k_proj": (hidden, keys), "v_proj": (hidden, keys), "o_proj": (queries, hidden),

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from autommlab.common.files import replacing
 from serve.adapter_check import check_weights
@@ -31,6 +31,8 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 TABLE_FILE = "table.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASH_CHARACTERS = 16
+#: No layer of a language model is wider.
+_LARGEST_RANK = 2**16
 
 
 class Adapter(BaseModel):
@@ -45,10 +47,10 @@ class Adapter(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
+    name: str = Field(pattern=f"^{_NAME.pattern}$")
     path: Path
     source: Path
-    rank: int
+    rank: int = Field(ge=1, le=_LARGEST_RANK)
 
 
 _ROWS = TypeAdapter(list[Adapter])

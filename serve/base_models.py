@@ -149,7 +149,7 @@ def _is_whole(folder: Path) -> bool:
     try:
         hashes = json.loads((folder / MANIFEST).read_text())
         return all(_sha256(folder / name) == value for name, value in hashes.items())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False
 
 

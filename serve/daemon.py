@@ -1,7 +1,7 @@
 """The process behind `serve up`: holds a private Ray with the application, or deploys on a cluster and ends.
 
 `python -m serve.daemon up FOLDER` takes its settings from FOLDER/started.json;
-`python -m serve.daemon down FOLDER` deletes the application from the cluster.
+`python -m serve.daemon down ADDRESS` deletes the application from the cluster.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from autommlab.common.errors import AutoMMLabError
 from autommlab.common.placement import resources_of_node
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
 from autommlab.common.ray_address import send_token_if_asked
+from autommlab.common.stored import record_of
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
@@ -66,16 +67,24 @@ while True:
 
 def main() -> None:
     """Run the subcommand of the command line."""
-    action, folder = sys.argv[1], Path(sys.argv[2])
+    action, place = sys.argv[1:3]
     prepare_ray_environment()
-    settings = ServiceSettings.model_validate_json((folder / SETTINGS_FILE).read_text())
     if action == "down":
-        _delete(settings)
+        _delete(place)
         return
+    settings = _settings(Path(place) / SETTINGS_FILE)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     with guarded_session():
         _Start(settings).run()
+
+
+def _settings(stored: Path) -> ServiceSettings:
+    """What the service is to be started with; ends the process where that cannot be read."""
+    try:
+        return record_of(ServiceSettings, stored.read_bytes())
+    except (OSError, ValueError) as error:
+        sys.exit(f"{stored} cannot be read ({error}): start the service with `autommlab serve up`, which writes it")
 
 
 class _Start:
@@ -241,12 +250,12 @@ def _connect(address: str) -> None:
         raise ServiceStartError(f"cannot connect to Ray at {address}: {error}") from error
 
 
-def _delete(settings: ServiceSettings) -> None:
+def _delete(address: str) -> None:
     from ray import serve
 
     from serve.app import APP_NAME
 
-    _connect(str(settings.ray_address))
+    _connect(address)
     serve.delete(APP_NAME)
 
 

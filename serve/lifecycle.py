@@ -144,7 +144,7 @@ def stop_service(folder: Path | None = None) -> bool:
     folder = folder or service_folder()
     state = read_state(folder)
     if state is not None and state.ray_address is not None:
-        _delete_from_cluster(folder)
+        _delete_from_cluster(state.ray_address)
     elif state is not None and state.pid is not None and state.alive:
         with contextlib.suppress(psutil.Error):
             end_processes([psutil.Process(state.pid)], STOP_TIMEOUT_S)
@@ -241,9 +241,9 @@ def _await_end(state: ServiceState) -> None:
             psutil.wait_procs([psutil.Process(state.pid)], timeout=STOP_TIMEOUT_S)
 
 
-def _delete_from_cluster(folder: Path) -> None:
+def _delete_from_cluster(address: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "serve.daemon", "down", str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "serve.daemon", "down", address], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise ServiceStartError(f"cannot take the service down from its cluster:\n{done.stderr.strip()[-500:]}")

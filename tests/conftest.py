@@ -46,7 +46,8 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's own caches and registry out of the tests."""
     os.environ["AUTOMMLAB_HOME"] = str(tmp_path_factory.mktemp("autommlab-home"))
-    os.environ.pop("RAY_ADDRESS", None)
+    for name in ("RAY_ADDRESS", "UV_RUN_RECURSION_DEPTH"):  # under `uv run pytest` printed commands would be uv's
+        os.environ.pop(name, None)
 
 
 #: Files that ask the same service, in the order in which they do; the last one kills it.

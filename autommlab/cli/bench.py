@@ -124,19 +124,18 @@ def zoo_command(
     """Popular models of the zoo: measured, loaded, one step, exported, run in ONNX Runtime."""
     from autommlab.common.errors import RequestError
     from autommlab.common.files import write_text
-    from autommlab.speed.zoo_check import POPULAR, check_models
+    from autommlab.speed.zoo_check import POPULAR, check_models, read_lines
 
     tasks = task or list(Task)
     if models and len(tasks) != 1:
         raise RequestError("--models are of one task: name it with --task")
-    known = json.loads(out.read_text(encoding="utf-8")) if out is not None and out.is_file() else []
+    known = read_lines(out) if out is not None and out.is_file() else []
     for one in tasks:
         for line in check_models(one, tuple(names_with_commas(models)) if models else POPULAR[one], _tell):
             print(f"{line.name}: {f'{line.failed}: {line.reason}' if line.failed else 'all steps'} ({line.seconds} s)")
-            kept = [old for old in known if (old["task"], old["name"]) != (line.task, line.name)]
-            known = [*kept, line.model_dump(mode="json")]
+            known = [*(old for old in known if (old.task, old.name) != (line.task, line.name)), line]
             if out is not None:
-                write_text(out, json.dumps(known, indent=1) + "\n")
+                write_text(out, json.dumps([each.model_dump(mode="json") for each in known], indent=1) + "\n")
 
 
 @bench_app.command()

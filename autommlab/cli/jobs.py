@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autommlab.cli.shared import print_table
+from autommlab.cli.shared import print_table, say
 from autommlab.common.escaping import terminal
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def submit(
         _tell_commands(jobs, plan.job_id)
         return
     _watch(jobs, plan.job_id)
-    print(f"Results: {plan.out}. Bring them here: {jobs.again('fetch', plan.job_id)}")
+    say(f"Results: {plan.out}. Bring them here: {jobs.again('fetch', plan.job_id)}")
 
 
 def _check(parameters: dict[str, Any]) -> None:
@@ -121,7 +122,7 @@ def fetch(
     names = fetch_run(out, target, everything=everything)
     print(f"{len(names)} files in {target}")
     if "bundle/bundle.json" in names:
-        print(f"Try it: autommlab predict {target / 'bundle'} IMAGE")
+        say(f"Try it: autommlab predict {shlex.quote(str(target / 'bundle'))} IMAGE")
 
 
 def _watch(jobs: Jobs, job_id: str) -> None:
@@ -130,10 +131,10 @@ def _watch(jobs: Jobs, job_id: str) -> None:
     from autommlab.jobs.following import follow
 
     try:
-        job = follow(jobs, job_id, _show, lambda words: print(words, file=sys.stderr))
+        job = follow(jobs, job_id, _show, lambda words: say(words, error=True))
     except KeyboardInterrupt:
-        print(f"\nThe job goes on. End it with: {jobs.again('stop', job_id)}", file=sys.stderr)
-        _tell_commands(jobs, job_id, file=sys.stderr)
+        say(f"\nThe job goes on. End it with: {jobs.again('stop', job_id)}", error=True)
+        _tell_commands(jobs, job_id, error=True)
         raise
     if str(job.status) != "SUCCEEDED":
         print(f"Error: {job_id} {str(job.status).lower()}: {_reason(job.message)}", file=sys.stderr)
@@ -149,5 +150,5 @@ def _reason(message: str | None) -> str:
     return (message or "no reason given").strip().splitlines()[0]
 
 
-def _tell_commands(jobs: Jobs, job_id: str, file: Any = None) -> None:
-    print(f"Look again with: {jobs.again('logs', job_id, '--follow')}", file=file)
+def _tell_commands(jobs: Jobs, job_id: str, *, error: bool = False) -> None:
+    say(f"Look again with: {jobs.again('logs', job_id, '--follow')}", error=error)

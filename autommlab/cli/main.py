@@ -20,12 +20,11 @@ from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
 from autommlab.cli.run import HEADINGS, run
 from autommlab.cli.serve import serve_app
-from autommlab.cli.shared import grouped_command
+from autommlab.cli.shared import grouped_command, say
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import AutoMMLabError, LLMServiceError, RequestError, StorageError, tell_renamed
-from autommlab.common.escaping import terminal
 from autommlab.common.files import STORAGE_ERRNOS
 from autommlab.common.stopping import obey_signals, stopped
 from autommlab.common.storage import refuse_secrets
@@ -173,4 +172,4 @@ def one_a_word(arguments: list[str]) -> list[str]:
 
 
 def _complain(message: str) -> None:
-    print(f"Error: {terminal(message)}", file=sys.stderr)
+    say(f"Error: {message}", error=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autommlab.cli.shared import say
 from autommlab.common.errors import LLMServiceError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def status(as_json: JsonOption = False) -> None:
         print(f"LLM service ready at {service.url}/v1")
         print(f"  models: {', '.join(service.models)}")
     elif state is None:
-        print(_NOT_RUNNING)
+        say(_NOT_RUNNING)
     else:
         reason = state.error or ("its process is gone" if not state.alive else f"last known: {state.phase}")
         print(f"the LLM service does not answer: {reason}")
@@ -137,7 +138,7 @@ def list_adapters(as_json: JsonOption = False) -> None:
     for name, folder in found.items():
         print(f"{name}  {folder}")
     if not found:
-        print("no adapters; `autommlab serve adapters add NAME FOLDER` adds one")
+        say("no adapters; `autommlab serve adapters add NAME FOLDER` adds one")
 
 
 @adapters_app.command("add")

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from autommlab.common.escaping import rich_text, terminal
+from autommlab.common.wording import typed_here
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +68,7 @@ def going_on(command: str = "", *, kept: Callable[[], bool] = lambda: True) -> I
         yield
     except BaseException as error:
         if _may_pass(error) and kept():
-            print(f"Everything finished so far is kept. Go on with: {command or command_line()}", file=sys.stderr)
+            say(f"Everything finished so far is kept. Go on with: {command or command_line()}", error=True)
         raise
 
 
@@ -105,8 +106,8 @@ def searchers_named(text: str) -> tuple[str, ...]:
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print a line that may hold names of classes or files: what a terminal would obey is shown as text."""
-    print(terminal(text), file=sys.stderr if error else sys.stdout, flush=True)
+    """Print a line for a person: what a terminal would obey is shown as text, and commands can be typed."""
+    print(terminal(typed_here(text)), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def print_table(table: Table, *, error: bool = False) -> None:

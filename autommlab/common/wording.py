@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -32,6 +35,28 @@ def hyperparameters_line(values: Mapping[str, Any]) -> str:
     words |= {"iterations": "{} iterations", "optimizer": "{}", "lr_schedule": "{}"}
     order = ("optimizer", "lr", "weight_decay", "batch_size", "iterations", "lr_schedule")
     return " · ".join(words[name].format(values[name]) for name in order if name in values)
+
+
+#: A command of ours inside a sentence; a command begins with a small letter, and prose goes on with "is", "has" ...
+_COMMAND = re.compile(
+    r"(?<![\w./-])autommlab (?=(?:run|compare|submit|jobs|logs|stop|fetch|understand|predict|status|searchers|profiles|"
+    r"version|data|models|serve|bench|trials|tune)\b)"
+)
+#: Set by `uv run` for what it runs.
+_UNDER_UV = "UV_RUN_RECURSION_DEPTH"
+
+
+def typed_here(text: str) -> str:
+    """A text whose commands of ours can be typed as they stand: under `uv run` nothing of ours is on PATH."""
+    if _UNDER_UV not in os.environ:
+        return text
+    return _COMMAND.sub(f"uv run --extra {_extra()} autommlab ", text)
+
+
+@functools.cache
+def _extra() -> str:
+    """The one of pyproject.toml's that is installed."""
+    return "gpu" if any(importlib.metadata.distributions(name="vllm")) else "cpu"
 
 
 #: Goes into a prompt as it stands: letters, digits and a few signs, on one line.

@@ -4,6 +4,7 @@ No meanings here; these are in `autommlab.data.senses`.
 """
 
 import re
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,11 @@ _IMAGENET_ID = re.compile(r"^(n\d{8})(?![0-9a-zA-Z])[\s_:,-]*")
 
 
 def clean_name(name: str) -> str:
-    """A name as it is written everywhere: no line break or other control character, single spaces at these places."""
+    """A name as it is written everywhere: no line break or other control character, single spaces at these places.
+
+    Its letters are whole ones, however a Mac has written their accents.
+    """
+    name = unicodedata.normalize("NFC", name)
     if _CONTROL.search(name) is None:
         return name.strip()
     spaced = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", name)

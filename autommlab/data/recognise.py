@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,19 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
         if task is None or task in reader.tasks
     )
     return (
-        f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. "
+        f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. {_without_images(root)}"
         f"Arrange the files as one of these, or force one with --layout:\n{known}"
     )
+
+
+def _without_images(root: Path) -> str:
+    """What lies below a folder that has files but no image among them; "" for any other."""
+    kinds = Counter(path.suffix.lower() or "no suffix" for path in files.walk(root))
+    if not kinds or kinds.keys() & files.IMAGE_SUFFIXES:
+        return ""
+    told = ", ".join(f"{count} file(s) of {files.readable(kind)}" for kind, count in kinds.most_common(3))
+    suffixes = ", ".join(sorted(files.IMAGE_SUFFIXES))
+    return f"No image that is read lies there, only {told}; images end in {suffixes}, convert others. "
 
 
 def _notes(root: Path) -> dict[str, str]:

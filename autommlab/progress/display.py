@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from autommlab.common.escaping import one_line
-from autommlab.common.wording import duration
+from autommlab.common.wording import duration, typed_here
 from autommlab.progress.state import Watched, products, stage_label, trial_line
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Display:
 
     def _write(self, event: Event) -> None:
         for line in _plain_lines(event, self._watched):
-            self._console.file.write(one_line(line) + "\n")
+            self._console.file.write(one_line(typed_here(line)) + "\n")
         self._console.file.flush()
 
     def _draw(self, event: Event) -> None:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autommlab.common.wording import duration
+from autommlab.common.wording import duration, typed_here
 from autommlab.progress.state import STAGES, Watched, products, stage_label
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ _BARS = "▁▂▃▄▅▆▇█"
 def permanent(event: Event, watched: Watched) -> RenderableType | None:
     """What the event leaves on the terminal for good, None if nothing."""
     if event.kind == "note":
-        return Padding(Text(event.message, style="dim"), (0, 0, 0, 4))
+        return Padding(Text(typed_here(event.message), style="dim"), (0, 0, 0, 4))
     if event.kind == "warning":
-        return Padding(Text(f"! {event.message}", style="yellow"), (0, 0, 0, 2))
+        return Padding(Text(f"! {typed_here(event.message)}", style="yellow"), (0, 0, 0, 2))
     if event.kind == "stage-finished":
         return _stage_row("✓", "green", event, duration(watched.seconds(event)))
     if event.kind == "stage-skipped":

@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, cluster_share, require_resources, trial_slots
-from autommlab.common.errors import NoResultError, ResumeError, StorageError, TrainingError
+from autommlab.common.errors import (
+    NoResultError,
+    ResumeError,
+    SearcherError,
+    StorageError,
+    TrainingError,
+    UntrustedSnapshot,
+)
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
@@ -190,7 +197,7 @@ def _go_on(
     from autommlab.training.search_space import study_context
 
     setup, options = study.setup, study.options
-    resume = _goes_on(study.folder, study.state, options)
+    resume = _goes_on(study)
     earlier = [] if resume else study.ledger.records
     first = _first(options, default_configuration)
     context = study_context(setup, default_configuration)
@@ -243,18 +250,27 @@ def _require_scored_alike(ledger: Ledger, objective: Objective, folder: Path) ->
         )
 
 
-def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
+def _goes_on(study: _Study) -> bool:
     """Whether Ray Tune goes on from its own state.
 
     One of another budget, searcher or other resources is dropped, and one of a folder that was moved: its trials know
-    their place by absolute paths. The ledger has all that is finished.
+    their place by absolute paths. So is a broken one. The ledger has all that is finished.
+
+    Raises:
+        ResumeError: the state is not one that we wrote.
     """
+    state, options = study.state, study.options
     asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
-    stored = folder / SEARCH_FILE
+    stored = study.folder / SEARCH_FILE
     if stored.exists() and stored.read_bytes() != asked.encode():
         state.delete()
     write_text(stored, asked)
-    return _recovered(state)
+    try:
+        return _recovered(state)
+    except SearcherError as error:
+        state.delete()
+        study.events.emit("warning", options.stage, f"{error}: the finished trials are taken from {LEDGER_FILE}")
+        return False
 
 
 def _searcher(
@@ -388,8 +404,8 @@ def _recovered(state: StudyState) -> bool:
 
     Raises:
         ResumeError: it is not.
+        SearcherError: it is broken.
     """
-    from autommlab.common.errors import UntrustedSnapshot
     from searchers.tune.snapshots import recover
 
     try:

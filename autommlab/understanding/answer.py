@@ -82,7 +82,7 @@ def parse_answer(text: str) -> ModelRequest:
     """
     try:
         given = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a depth without end
         raise RequestError(f"the answer is not valid JSON: {error}") from error
     if not isinstance(given, dict) or set(given) != set(_FIELDS):
         got = sorted(given) if isinstance(given, dict) else type(given).__name__

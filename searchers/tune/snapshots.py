@@ -28,7 +28,6 @@ import json
 import posixpath
 import statistics
 import zipfile
-import zlib
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,17 +187,15 @@ def _unpacked(stored: bytes, source: str, key: bytes | None) -> dict[str, bytes]
     try:
         with zipfile.ZipFile(io.BytesIO(stored)) as pack:  # checks each file's CRC
             bundle = {name: pack.read(name) for name in pack.namelist()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise SearcherError(f"{source} cannot be read ({error}); start the study anew") from error
+    except Exception as error:  # damage ends in errors of any type
+        raise SearcherError(f"{source} is broken ({error})") from error
     manifest = bundle.pop(_MANIFEST, b"")
     if key is not None and not hmac.compare_digest(manifest, _manifest(bundle, key)):
         raise UntrustedSnapshot(f"{source} was not written by this installation, or was changed since")
     if not all(_is_state(name) and "/" not in name for name in bundle):
         raise SearcherError(f"{source} holds other files than a study's state ({', '.join(bundle)})")
     if len(bundle) != len(_TEMPLATES):
-        raise SearcherError(
-            f"{source} holds {len(bundle)} of {len(_TEMPLATES)} files ({', '.join(bundle)}); start the study anew"
-        )
+        raise SearcherError(f"{source} holds {len(bundle)} of {len(_TEMPLATES)} files ({', '.join(bundle)})")
     return bundle
 
 

@@ -168,7 +168,7 @@ _ID = st.one_of(st.integers(-3, 3), st.integers(-3, 3).map(str), st.integers(-3,
 
 @given(st.lists(_ID))
 def test_a_table_tells_its_entries_apart_by_all_that_its_ids_say(values: list[Any]) -> None:
-    ids = Ids(values)
+    ids = Ids({"id": value} for value in values)
     both = {str(int(v)) for v in values if not isinstance(v, str)} & {v for v in values if isinstance(v, str)}
     for one in values:
         for other in values:

@@ -16,6 +16,7 @@ from autommlab.data.check import check_dataset
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
 from tests.helpers import layouts
+from tests.helpers.damage import EXAMPLES
 
 #: Layout -> files of its builder that hold annotations; a file that is not there is one that people add.
 ANNOTATIONS: dict[str, tuple[str, ...]] = {
@@ -152,7 +153,7 @@ def sound(root: Path, file: str) -> bytes | None:
 
 
 _QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-_LONG = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+_LONG = settings(max_examples=6 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 _EMPTY = {
     ".json": b'{"classes": ["a", "b"], "keypoints": [], "flip_pairs": [[0, 1]], "sigmas": [0.1]}',
     ".txt": b"a\nb\n",

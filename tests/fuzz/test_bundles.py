@@ -13,7 +13,7 @@ import pytest
 
 from autommlab.bundle_runtime import BundleError, Predictor
 from autommlab.common.errors import DataError, DeploymentError
-from tests.helpers.damage import Damage, byte_damages, damages, try_examples
+from tests.helpers.damage import EXAMPLES, Damage, byte_damages, damages, try_examples
 from tests.helpers.program import autommlab_here
 from tests.helpers.tiny_bundles import CLASSES, KINDS, make_bundle, make_picture
 
@@ -74,7 +74,7 @@ def test_some_damaged_bundles(tmp_path: Path) -> None:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_damaged_bundles(kind: str, tmp_path: Path) -> None:
-    damage_bundles(tmp_path, [kind], 600)
+    damage_bundles(tmp_path, [kind], 5 * EXAMPLES)
 
 
 @pytest.mark.parametrize("kind", KINDS[:4])

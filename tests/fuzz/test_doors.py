@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from serve.gate import ROUTES, Gate
 from serve.settings import ServiceSettings
 from serve.testing import running_service, tiny_settings
-from tests.helpers.damage import TEXTS, VALUES, as_json, damages, try_examples
+from tests.helpers.damage import EXAMPLES, TEXTS, VALUES, as_json, damages, try_examples
 
 KEY = "the-right-key"
 CHAT = "/v1/chat/completions"
@@ -122,7 +122,7 @@ def test_some_hostile_requests() -> None:
 
 @pytest.mark.long
 def test_many_hostile_requests() -> None:
-    knocks(4000)
+    knocks(60 * EXAMPLES)
 
 
 def test_a_length_of_thousands_of_digits_is_too_large() -> None:
@@ -153,6 +153,6 @@ def test_the_real_service_answers_after_any_request(tmp_path: Path) -> None:
                 if answered.status_code != 200:
                     assert answered.json()["error"]
 
-            try_examples(st.tuples(routes, st.one_of(_BODIES, adapters)), lambda asked: ask(*asked), 300)
+            try_examples(st.tuples(routes, st.one_of(_BODIES, adapters)), lambda asked: ask(*asked), 5 * EXAMPLES)
             sound = json.loads(_SOUND) | {"model": service.models[0]}
             assert client.post(CHAT, json=sound).json()["choices"]

@@ -20,14 +20,16 @@ from autommlab.common.errors import (
 )
 from autommlab.common.private_folder import make_private_folder, token_of
 from autommlab.common.wording import duration
+from autommlab.data.embedded.blocks import INDEX, Block, read_block
 from autommlab.data.remote import fetch_dataset
 from autommlab.jobs.entrypoint import SUBMITTED_FILE, require_shared
 from autommlab.progress.events import read_event
+from autommlab.understanding.answer import parse_answer
 from autommlab.understanding.batch import done_ids, read_requests
 from autommlab.understanding.request import ModelRequest
 from searchers.transfer.trial_history import load_history
 from serve.state import STATE_FILE, read_state
-from tests.helpers.program import EXAMPLES
+from tests.helpers.program import EXAMPLES, autommlab_here
 from tests.helpers.trial_making import made_up
 from training_data_gen.adapters.state import read_start
 from training_data_gen.adapters.tune_on_gpu import FACTS_FILE, HELD_OUT_FILE, TRAIN_FILE, read_examples
@@ -189,3 +191,27 @@ def test_a_mark_of_another_disk_is_told(tmp_path: Path) -> None:
     (tmp_path / SUBMITTED_FILE).write_bytes(b"\xff")
     with pytest.raises(StorageError, match="is not the folder of the machine that submitted the job"):
         require_shared(tmp_path, "job")
+
+
+@pytest.mark.parametrize("content", NO_JSON)
+def test_an_answer_that_cannot_be_read_is_told(content: bytes) -> None:
+    with pytest.raises(RequestError, match=r"the answer (is not valid JSON|must be an object)"):
+        parse_answer(content.decode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize("content", [*NO_JSON[:4], b'[{"task": "detection"}]', b"{}"])
+def test_lines_of_the_zoo_are_not_added_to_another_file(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "zoo.json"
+    file.write_bytes(content)
+    done = autommlab_here("bench", "zoo", "--task", "detection", "--models", "x", "--out", file)
+    assert done.code == DataError.exit_code, done.err
+    assert "holds no lines of bench zoo" in done.err
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", NO_JSON)
+def test_a_damaged_list_of_drawings_is_drawn_anew(content: bytes, tmp_path: Path) -> None:
+    block = Block(tmp_path, "cat", ("cat",), ".png")
+    block.folder.mkdir()
+    (block.folder / INDEX).write_bytes(content)
+    assert read_block(block) is None

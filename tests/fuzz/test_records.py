@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,9 @@ import pytest
 from autommlab.common.errors import AutoMMLabError, DeploymentError, TrainingError
 from autommlab.report.samples import predicted_pictures, training_pictures
 from serve.errors import ServiceError
-from tests.helpers.damage import Damage, byte_damages, damages, try_examples
+from tests.helpers.damage import EXAMPLES, Damage, byte_damages, damages, try_examples
 from tests.helpers.record_table import RECORDS, StoredRecord
 
-EXAMPLES = int(os.environ.get("AUTOMMLAB_FUZZ_EXAMPLES", "60"))
 #: Read in milliseconds, and of each kind one.
 QUICK = (
     "run/bag.json", "half a run/trials.jsonl, appended to", "comparison/study.json", "a file of parses",

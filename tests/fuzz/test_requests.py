@@ -17,6 +17,7 @@ from autommlab.understanding.llm import Understander
 from autommlab.understanding.outcome import Unclear, Understood
 from autommlab.understanding.request import ModelRequest
 from serve.client import GREEDY, Answer, Generation, Message, Sampling
+from tests.helpers.damage import EXAMPLES as EACH
 from tests.helpers.damage import TEXTS, VALUES, Damage, as_json, damages, try_examples
 from tests.helpers.faulty_llm import FaultyLLM
 from tests.helpers.program import EXAMPLES, autommlab_here
@@ -117,4 +118,4 @@ def test_some_odd_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_many_odd_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_through(tmp_path, monkeypatch, 1500)
+    go_through(tmp_path, monkeypatch, 25 * EACH)

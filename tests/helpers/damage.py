@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+#: Of each record in a long run; other long fuzz tests draw multiples of it, as theirs take milliseconds.
+EXAMPLES = int(os.environ.get("AUTOMMLAB_FUZZ_EXAMPLES", "60"))
 #: Turns the sound content of a file into a damaged one.
 Damage = Callable[[bytes], bytes]
 

@@ -25,10 +25,24 @@ from autommlab.storage.run_folder import RunFolder, read_record
 from autommlab.tasks import Task, objective
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.study import SEARCH_FILE
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
+from serve.daemon import SETTINGS_FILE
 from tests.helpers import report_records
 from tests.helpers.program import EXAMPLES, autommlab_here
+from tests.helpers.state_records import (
+    adapter_table,
+    fine_tuning,
+    go_on_with_fine_tuning,
+    go_on_with_study,
+    half_a_study,
+    restored_searcher,
+    saved_searcher,
+    start_service,
+    started_service,
+    use_adapters,
+)
 from tests.helpers.tiny_bundles import make_bundle, make_picture
 from tests.helpers.tiny_trials import make_setup, point
 from tests.helpers.trial_making import made_up
@@ -199,6 +213,12 @@ _RUNS = (
         for how, read in (("", resumed_and_looked_at), (", appended to", opened_ledger))
     ),
     StoredRecord("half a run/test.json", unfinished_run, "study/best/test.json", resumed, kept="anew"),
+    StoredRecord("half a study/search.json", half_a_study, SEARCH_FILE, go_on_with_study, kept="anew"),
+    StoredRecord("half a study/snapshot.zip", half_a_study, "ray/snapshot.zip", go_on_with_study, "bytes", "anew"),
+    *(
+        StoredRecord(f"state of {name}", partial(saved_searcher, name), "state.json", partial(restored_searcher, name))
+        for name in ("random", "tpe-few", "surrogate")
+    ),
 )  # fmt: skip
 
 
@@ -457,6 +477,9 @@ _HOME = (
     StoredRecord("SHA256SUMS", fetched_set, "shapes/SHA256SUMS", fetched_again, "bytes"),
     StoredRecord("the service's state", service_files, "home/serve/service.json", service_looked_at, kept="anew"),
     StoredRecord("the service's settings", service_files, "home/serve/settings.yaml", settings_used, "bytes"),
+    StoredRecord("what the service is started with", started_service, SETTINGS_FILE, start_service),
+    StoredRecord("the table of adapters", adapter_table, "home/serve/adapters/table.json", use_adapters, kept="anew"),
+    StoredRecord("state of a fine-tuning", fine_tuning, "resume/state.pt", go_on_with_fine_tuning, "bytes"),
     StoredRecord("a private Ray", service_files, "home/ray/1-x/record.json", service_looked_at, kept="anew"),
     StoredRecord("the key of this user's runs", signed_file, "home/run.key", signed_read, "bytes"),
     StoredRecord("a signed config", signed_file, "config.py", signed_read, "bytes"),

@@ -232,9 +232,33 @@ def test_state_is_versioned_json_with_plain_values(tmp_path: Path) -> None:
     propose(searcher, "a")
     searcher.save(str(tmp_path / "state.json"))
     saved = json.loads((tmp_path / "state.json").read_text())
-    assert saved["format"] == "autommlab.searcher"
+    assert saved["format"] == "autommlab.searcher/2"
     assert saved["settings"]["version"] == 1
     assert list(saved["state"]["attempts"]) == ["a"]
+
+
+def test_a_state_in_which_one_value_was_changed_is_refused(tmp_path: Path) -> None:
+    searcher, state = make("random"), tmp_path / "state.json"
+    propose(searcher, "a")
+    searcher.save(str(state))
+    state.write_text(state.read_text().replace('"a"', '"b"', 1))
+    with pytest.raises(SearcherError, match=r"is not a searcher state \(it was changed after it was written\)"):
+        make("random").restore(str(state))
+
+
+def test_a_state_of_before_the_digest_is_read(tmp_path: Path) -> None:
+    searcher, state = make("random"), tmp_path / "state.json"
+    configuration = propose(searcher, "a")
+    searcher.save(str(state))
+    saved = json.loads(state.read_text())
+    del saved["digest"]
+    state.write_text(json.dumps(saved | {"format": "autommlab.searcher"}))
+    restored = make("random")
+    restored.restore(str(state))
+    assert propose(restored, "a") == configuration
+    state.write_text(json.dumps(saved | {"format": "autommlab.searcher", "state": {"attempts": [1]}}))
+    with pytest.raises(SearcherError, match="is not a searcher state"):
+        make("random").restore(str(state))
 
 
 def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

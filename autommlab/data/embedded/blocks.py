@@ -60,7 +60,7 @@ def read_block(block: Block) -> list[Sample] | None:
             return None
         samples = [_sample(block.folder, row) for row in index["images"]]
         present = {entry.name for entry in os.scandir(block.folder)}
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
     named = {path.name for sample in samples for path in (sample.image, sample.mask) if path}
     return samples if samples and named <= present else None

@@ -160,7 +160,7 @@ class Annotations:
         if given is None:
             what = "has neither bbox nor a polygon, mask or labelled point that a box follows from"
         else:
-            what = f"bbox {_shown(given)} is not four finite numbers"
+            what = f"bbox {_shown(given)} is not four finite numbers below 1e9"
         raise _BrokenError("bad-annotation", what, "write [x, y, width, height] in pixels")
 
     def _points(self, entry: dict[str, Any], layout: KeypointLayout) -> Points:

@@ -46,6 +46,7 @@ def mentions(path: Path, key: str) -> bool:
     """Whether a JSON file names `key` near its start or end, without parsing hundreds of megabytes."""
     if not files.is_regular(path) or not path.stat().st_size:
         return False
-    wanted = f'"{key}"'.encode()
+    wanted = [f'"{key}"'.encode(codec) for codec in ("utf-8", "utf-16-le", "utf-16-be")]
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(wanted, 0, _PEEK) >= 0 or content.find(wanted, max(0, len(content) - _PEEK)) >= 0
+        starts = ((0, _PEEK), (max(0, len(content) - _PEEK), len(content)))
+        return any(content.find(each, *place) >= 0 for each in wanted for place in starts)

@@ -14,7 +14,7 @@ from autommlab.data.names import clean_name
 from autommlab.data.readers import boxes, files, images, keypoint_layouts
 from autommlab.data.readers.coco_annotations import Annotations, Fractions
 from autommlab.data.readers.fitting import Annotated, sizes_meant
-from autommlab.data.readers.ids import Ids, is_id
+from autommlab.data.readers.ids import Ids, is_id, names_of_category, names_of_image
 from autommlab.data.readers.lookup import Finder
 from autommlab.data.records import Instance, KeypointLayout, Problem, Sample, Split
 
@@ -80,8 +80,8 @@ class CocoSet:
         """
         tables = _tables(file.path, content)
         name = files.shown(self.root, file.path)
-        category_ids = Ids(entry.get("id") for entry in tables["categories"] if isinstance(entry, dict))
-        image_ids = Ids(entry.get("id") for entry in tables["images"] if isinstance(entry, dict))
+        category_ids = Ids(tables["categories"], names_of_category)
+        image_ids = Ids(tables["images"], names_of_image)
         labels = self._labels(name, tables["categories"], category_ids)
         pictures = self._images(name, file, tables["images"], image_ids)
         found: dict[Any, list[tuple[int, Any, Instance]]] = {key: [] for key in pictures}

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +59,22 @@ def split_folders(parent: Path) -> dict[Path, Split]:
         if split:
             found[folder] = split
     return found
+
+
+def beside_splits(root: Path, parent: Path, splits: Collection[Path]) -> list[Problem]:
+    """The notes on folders of images beside split folders whose name is no split's: nobody reads them."""
+    found = [folder for folder in subfolders(parent) if folder not in splits] if splits else []
+    return [
+        Problem(
+            "no-split",
+            shown(root, folder),
+            f"{count} picture(s) of this folder belong to no split; left out",
+            "name the folder train, val or test, or delete it",
+            "warning",
+        )
+        for folder in found
+        if (count := sum(map(is_image, walk(folder))))
+    ]
 
 
 def subfolders(parent: Path) -> list[Path]:

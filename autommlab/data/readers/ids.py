@@ -1,6 +1,11 @@
-"""Ids of COCO entries: 7, 7.0 and "7" are one id, as tools that pass through tables and strings write them."""
+"""Ids of COCO entries: 7, 7.0 and "7" are one id, as tools that pass through tables and strings write them.
 
-from collections.abc import Iterable
+Some tools write the name of an image or of a category, or "007" for 7, where its id belongs: that counts where the
+table has no such id, and only one entry that it can mean.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 
@@ -11,26 +16,54 @@ def is_id(value: Any) -> bool:
     return isinstance(value, int | str) or (isinstance(value, float) and value.is_integer())
 
 
+def names_of_image(entry: dict[str, Any]) -> Iterable[str]:
+    """What an annotation may call an image instead of its id: its file name, without folders, without suffix."""
+    if not isinstance(written := entry.get("file_name"), str):
+        return ()
+    path = PurePosixPath(written.replace("\\", "/"))
+    return {written, path.name, path.stem}
+
+
+def names_of_category(entry: dict[str, Any]) -> Iterable[str]:
+    """What an annotation may call a category instead of its id."""
+    return {entry["name"]} if isinstance(entry.get("name"), str) else ()
+
+
 class Ids:
     """The ids of one table of a file.
 
     A table that holds both 7 and "7" means two entries; then ids are compared as they stand.
+
+    Args:
+        entries: of the table.
+        names: other names of an entry.
     """
 
-    def __init__(self, values: Iterable[Any]) -> None:
+    def __init__(self, entries: Iterable[Any], names: Callable[[dict[str, Any]], Iterable[str]] = lambda _: ()) -> None:
+        usable = [entry for entry in entries if isinstance(entry, dict) and is_id(entry.get("id"))]
         kinds: dict[int | str, set[bool]] = {}
-        for value in values:
-            if is_id(value):
-                kinds.setdefault(_plain(value), set()).add(isinstance(value, str))
+        for entry in usable:
+            kinds.setdefault(_plain(entry["id"]), set()).add(isinstance(entry["id"], str))
         self._exact = any(len(kind) > 1 for kind in kinds.values())
+        self._known = {self._key(entry["id"]) for entry in usable}
+        meant: dict[str, set[int | str]] = {}
+        for entry in usable:
+            for name in (*names(entry), _unpadded(str(self._key(entry["id"])))):
+                meant.setdefault(name, set()).add(self._key(entry["id"]))
+        self._by_name = {name: keys.pop() for name, keys in meant.items() if len(keys) == 1}
 
     def key(self, value: Any) -> int | str | None:
         """What an id is looked up by; None for a value that is no id."""
         if not is_id(value):
             return None
-        if self._exact and isinstance(value, str):
-            return value
-        return _plain(value)
+        key = self._key(value)
+        if key in self._known:
+            return key
+        text = str(key).strip()
+        return self._by_name.get(text, self._by_name.get(_unpadded(text), key))
+
+    def _key(self, value: int | float | str) -> int | str:
+        return value if self._exact and isinstance(value, str) else _plain(value)
 
 
 def _plain(value: int | float | str) -> int | str:
@@ -38,7 +71,12 @@ def _plain(value: int | float | str) -> int | str:
         return int(value)
     if isinstance(value, str):
         whole = value.strip().removesuffix(".0")
-        # "007" stays text: in another table of the file it may stand beside "7".
+        # "007" stays text: it may stand beside "7".
         if len(whole) < 20 and whole.removeprefix("-").isascii() and whole.removeprefix("-").isdigit():
             return int(whole) if str(int(whole)) == whole else value
     return value
+
+
+def _unpadded(text: str) -> str:
+    """Digits without the zeros before them; other text as it stands."""
+    return text.lstrip("0") or "0" if text.isascii() and text.isdigit() else text

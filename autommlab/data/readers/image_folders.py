@@ -4,7 +4,9 @@
 as torchvision's and mmpretrain's readers number them, unless a class list orders them.
 """
 
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -30,12 +32,15 @@ def read(spec: DatasetSpec) -> LoadedDataset:
     splits = _splits(spec.root)
     tops: dict[Path, Split | Literal[""]] = dict(splits) if splits else {spec.root: ""}
     problems: list[Problem] = []
-    names = _class_names(spec.root, list(tops), problems)
+    found = {top: _class_folders(top) for top in tops}
+    names = _class_names(spec.root, found.values(), problems)
     entries: list[tuple[Path, int, Split | Literal[""]]] = []
     for top, split in tops.items():
         for label, name in enumerate(names):
-            entries += [(path, label, split) for path in _images(spec.root, top / name, problems)]
+            for folder in found[top].get(name, ()):
+                entries += [(path, label, split) for path in _images(spec.root, folder, problems)]
         _note_loose(spec.root, top, split, problems)
+    problems += files.beside_splits(spec.root, spec.root, splits)
     measured = images.sizes(spec.root, [path for path, _, _ in entries], problems)
     samples = [
         Sample(image=path, width=size[0], height=size[1], split=split, label=label)
@@ -55,8 +60,16 @@ def _splits(root: Path) -> dict[Path, Split]:
     return {} if classes and alike else splits
 
 
-def _class_names(root: Path, tops: list[Path], problems: list[Problem]) -> list[str]:
-    found = {folder.name: folder for top in tops for folder in files.subfolders(top)}
+def _class_folders(top: Path) -> dict[str, list[Path]]:
+    """Class -> its folders: two where one name is there with its accents written in both ways."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for folder in files.subfolders(top):
+        found[unicodedata.normalize("NFC", folder.name)].append(folder)
+    return found
+
+
+def _class_names(root: Path, tops: Iterable[dict[str, list[Path]]], problems: list[Problem]) -> list[str]:
+    found = {name: folders[0] for top in tops for name, folders in top.items()}
     if not found:
         raise DataError(f"{root}: no class folders. Expected {READER.summary}.")
     for name in [name for name in found if not files.is_writable_name(name)]:

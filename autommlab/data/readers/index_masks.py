@@ -6,6 +6,7 @@ unlabelled; in masks of 0 and 255 alone, 255 is the object. Names come from `met
 `reduce_zero_label`) or `classes.txt`.
 """
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,6 +58,8 @@ def read(spec: DatasetSpec) -> LoadedDataset:
         raise DataError(f"{spec.root}: no folder of images with a folder of masks. Expected {READER.summary}.")
     problems: list[Problem] = []
     found = [pair for part in parts for pair in _pair(spec.root, part, problems)]
+    for parent in dict.fromkeys(top.parent for top, _, split in parts if split):
+        problems += files.beside_splits(spec.root, parent, [top for top, *_ in parts])
     classes, mask_map = _classes(spec.root, [mask for _, mask, _ in found])
     measured = images.sizes(spec.root, [image for image, _, _ in found], problems)
     samples = [
@@ -70,7 +73,7 @@ def read(spec: DatasetSpec) -> LoadedDataset:
 
 def _pair(root: Path, part: Part, problems: list[Problem]) -> list[Part]:
     pictures, masks, split = part
-    unpaired = {p.relative_to(masks).with_suffix(""): p for p in files.walk(masks) if _is_mask(p)}
+    unpaired = {_name(p, masks): p for p in files.walk(masks) if _is_mask(p)}
     by_stem = _alone(unpaired)
     pairs: list[Part] = []
     lying = list(files.walk(pictures))
@@ -80,13 +83,14 @@ def _pair(root: Path, part: Part, problems: list[Problem]) -> list[Part]:
         what = f"have no mask in {files.shown(root, masks)}"
         problems.append(files.unlabelled(split, files.shown(root, pictures), len(shown), what))
         return []
-    alone = _alone(image.relative_to(pictures).with_suffix("") for image in shown)
+    alone = _alone(_name(image, pictures) for image in shown)
     for image in shown:
-        names = [image.stem + end for end in _MASK_ENDS] + [image.name]
-        below = image.parent.relative_to(pictures)
+        named = _name(image, pictures)
+        below, stem = named.parent, named.name
+        names = [stem + end for end in _MASK_ENDS] + [stem + image.suffix]
         # The same folder below both; a name that occurs once in each may lie anywhere.
         options = [below / name for name in names]
-        options += [by_stem[name] for name in names if name in by_stem and image.stem in alone]
+        options += [by_stem[name] for name in names if name in by_stem and stem in alone]
         mask = unpaired.pop(next((option for option in options if option in unpaired), _NOWHERE), None)
         if mask is None:
             what = f"no mask {image.stem}.png in {files.shown(root, masks)}; image left out"
@@ -97,6 +101,11 @@ def _pair(root: Path, part: Part, problems: list[Problem]) -> list[Part]:
         what = f"no image of this name in {files.shown(root, pictures)}; mask left out"
         problems.append(Problem("missing-image", files.shown(root, mask), what, "add the image or delete the mask"))
     return pairs
+
+
+def _name(path: Path, top: Path) -> Path:
+    """Where a file lies below `top`, without its suffix and however its accents are written."""
+    return Path(unicodedata.normalize("NFC", str(path.relative_to(top).with_suffix(""))))
 
 
 def _alone(paths: Iterable[Path]) -> dict[str, Path]:
@@ -111,6 +120,7 @@ def _classes(root: Path, masks: list[Path]) -> tuple[tuple[str, ...], tuple[tupl
     """Names in index order, and the map of raw values where they are not the index themselves."""
     if names := files.named_classes(root):
         if files.read_meta(root).get("reduce_zero_label") is True:
+            mask_values.require_few(names)
             return names, ((0, UNLABELLED), *((i + 1, i) for i in range(len(names))))
         return mask_values.named(names, masks)
     values = mask_values.values_of(masks)

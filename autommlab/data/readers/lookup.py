@@ -19,6 +19,8 @@ from autommlab.data.readers import files
 from autommlab.data.records import Problem
 
 _DRIVE = re.compile(r"^[a-zA-Z]:(?=[\\/])")
+#: Codecs of file names in archives from Windows and DOS.
+_OF_ARCHIVES = ("latin-1", "cp437")
 #: A letter by its number, as web addresses have it.
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 
@@ -88,7 +90,8 @@ class Finder:
             names: dict[str, list[str]] = defaultdict(list)
             with contextlib.suppress(OSError, ValueError):
                 for name in os.listdir(folder):  # noqa: PTH208 - names, not paths
-                    names[_folded(name)].append(name)
+                    for known in _decodings(name):
+                        names[_folded(known)].append(name)
             self._names[folder] = names
         return self._names[folder]
 
@@ -96,6 +99,13 @@ class Finder:
         if self.folders[0] != folder:
             self.folders.remove(folder)
             self.folders.insert(0, folder)
+
+
+def _decodings(name: str) -> set[str]:
+    """The name; of one that is no UTF-8, what it says in the codecs of old archives."""
+    if files.is_writable_name(name):
+        return {name}
+    return {os.fsencode(name).decode(codec) for codec in _OF_ARCHIVES}
 
 
 def _folded(name: str) -> str:

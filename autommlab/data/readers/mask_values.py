@@ -36,9 +36,23 @@ def named(names: Classes, masks: Sequence[Path]) -> tuple[Classes, MaskMap]:
     name is that of the object; what is not the object is the background.
     """
     if len(names) > 2:
+        require_few(names)
         return names, ()
     values = values_of(masks)
     pair = names if len(names) == 2 else ("background", *names)
     if values <= {0, UNLABELLED} and UNLABELLED in values:
         return pair, ((0, 0), (UNLABELLED, 1))
     return (pair, ()) if 1 in values else (names, ())
+
+
+def require_few(names: Classes) -> None:
+    """Refuse more classes than an 8-bit mask has values for.
+
+    Raises:
+        DataError: there are more.
+    """
+    if len(names) > UNLABELLED:
+        raise DataError(
+            f"{len(names)} classes are named; a mask tells {UNLABELLED} at most, by the values 0 to {UNLABELLED - 1} "
+            f"({UNLABELLED} = unlabelled). Leave out of classes.txt or meta.json those that no mask shows."
+        )

@@ -5,6 +5,7 @@ where no `train` is listed. Class names of a set of one's own: those in the XML;
 or VOC's twenty.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -100,6 +101,7 @@ def _members(root: Path, lists: str, annotated: dict[str, Path], problems: list[
 
 def _named(line: str, annotated: dict[str, Path]) -> str:
     """The image that a line of a list names: "2007_000027", "field 3 (2)", "dog -1" or "JPEGImages/a.jpg"."""
+    line = unicodedata.normalize("NFC", line)
     bare, _, last = line.rpartition(" ")
     options = [line, bare.rstrip()] if last in _PRESENCE and bare.strip() else [line]
     stems = [Path(option.replace("\\", "/")).name for option in options]
@@ -109,7 +111,7 @@ def _named(line: str, annotated: dict[str, Path]) -> str:
 
 def _annotated(root: Path, folder: str, *suffixes: str) -> dict[str, Path]:
     """Name -> annotation file."""
-    return {path.stem: path for path in files.listed(root / folder, *suffixes)}
+    return {unicodedata.normalize("NFC", path.stem): path for path in files.listed(root / folder, *suffixes)}
 
 
 def _image(finder: Finder, where: str, name: str, file_name: str = "") -> Path | Problem:
@@ -138,7 +140,8 @@ def _read_boxes(spec: DatasetSpec) -> LoadedDataset:
         else:
             entries.append(_Entry(image, split, read.size, read.boxes(where, problems)))
     if not entries:
-        raise DataError(f"{root}: no annotation of ImageSets/Main could be read. Expected {READER.summary}.")
+        first = f" First problem: {problems[0].where}: {problems[0].what}." if problems else ""
+        raise DataError(f"{root}: no annotation of ImageSets/Main could be read.{first} Expected {READER.summary}.")
     return _boxes_dataset(spec, entries, problems)
 
 

@@ -91,11 +91,12 @@ def read_xml(path: Path) -> VocFile:
 
 
 def _parsed(content: bytes) -> ET.Element:
-    declared = _DECLARED.match(content)
+    content = content.lstrip()
+    declared = _DECLARED.match(content.removeprefix(codecs.BOM_UTF8))
     if declared is None:
         return ET.fromstring(content)  # noqa: S314 - see the note at the imports
     # Expat knows no codec of several bytes a character; Python has those of Chinese, Japanese and Korean tools.
-    name = declared[1].decode()
+    name = "utf-8" if content.startswith(codecs.BOM_UTF8) else declared[1].decode()  # the mark knows better
     try:
         text = content.decode(_codec(name))
     except LookupError as error:
