@@ -21,7 +21,7 @@ from autommlab.common.errors import NoResultError, ResumeError, StorageError, Tr
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
-from autommlab.common.trial_status import SCORE, is_scored
+from autommlab.common.trial_status import SCORE, WORST_SCORE, is_scored
 from autommlab.progress.events import Events
 from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, read_test, trial_key
 from autommlab.training.memory import require_gpu_part
@@ -274,7 +274,10 @@ def _searcher(
     from searchers.finalists import FinalistSearch
 
     if options.finalists:
-        return FinalistSearch(space, StudySettings(metric=SCORE, seed=seed, first_configs=options.finalists))
+        settings = StudySettings(
+            metric=SCORE, seed=seed, first_configs=options.finalists, worst_score=WORST_SCORE
+        )
+        return FinalistSearch(space, settings)
     return searchers.create(
         options.searcher,
         space,
@@ -284,6 +287,7 @@ def _searcher(
         first_configs=first,
         context=context,
         service=service,
+        worst_score=WORST_SCORE,
     )
 
 
