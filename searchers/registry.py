@@ -163,6 +163,31 @@ def read_options(name: str, texts: Sequence[str]) -> dict[str, Any]:
     return _options.from_texts(base, _factory(base), texts)
 
 
+def own_options(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Those of the NAME=VALUE texts, meant for several searchers, of which the one called `name` has the option.
+
+    Raises:
+        SearcherError: unknown name, or a text that is no NAME=VALUE.
+    """
+    known = options_of(name)
+    return tuple(text for text in texts if known is None or _options.read_text(text)[0] in known)
+
+
+def require_options(names: Sequence[str], texts: Sequence[str]) -> None:
+    """Refuse NAME=VALUE texts, meant for all these searchers, that none of them can do with.
+
+    Raises:
+        SearcherError: an option that none has, or a value that is not allowed.
+    """
+    taken = {text for name in names for text in own_options(name, texts)}
+    for name in names:
+        read_options(name, own_options(name, texts))
+    for text in texts:
+        if text not in taken:
+            known = sorted({option for name in names for option in options_of(name) or ()})
+            raise SearcherError(unknown(f"option of {', '.join(names)}", _options.read_text(text)[0], known))
+
+
 def create(
     name: str,
     space: SearchSpace | Mapping[str, Any] | None = None,
@@ -210,6 +235,10 @@ def create(
         return make(space, settings, context)
     from searchers.converted_search import ConvertedSearch
 
+    if base in _NEED_SERVICE:  # the searcher is made later, and would say so then
+        from searchers.llm.hpo_llama import service_client
+
+        service_client(base, service, timeout_s=1.0)
     return ConvertedSearch(
         base, make, space, metric=metric, mode=mode, seed=seed, worst_score=worst_score, first_configs=first_configs,
         context=context,

@@ -70,6 +70,7 @@ class StudyOptions(BaseModel):
 
     Attributes:
         searcher, scheduler: names known to `searchers`.
+        searcher_options: the searcher's own, "NAME=VALUE" each.
         trials: budget in trials, failed ones included.
         time_budget_s: seconds after which running trials are stopped, None = no limit.
         max_concurrent: trials at once, 0 = as many as the cluster has room for.
@@ -90,6 +91,7 @@ class StudyOptions(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     searcher: str
+    searcher_options: tuple[str, ...] = ()
     scheduler: str = "none"
     trials: int
     time_budget_s: float | None = None
@@ -249,7 +251,10 @@ def _goes_on(folder: Path, state: StudyState, options: StudyOptions) -> bool:
     One of another budget, searcher or other resources is dropped, and one of a folder that was moved: its trials know
     their place by absolute paths. The ledger has all that is finished.
     """
-    asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
+    own = {"searcher_options": options.searcher_options} if options.searcher_options else {}
+    asked = json.dumps(
+        {**options.model_dump(mode="json", include=_IN_STATE), **own, "state": state.ray}, ensure_ascii=False
+    )
     stored = folder / SEARCH_FILE
     if stored.exists() and stored.read_bytes() != asked.encode():
         state.delete()
@@ -288,6 +293,7 @@ def _searcher(
         context=context,
         service=service,
         worst_score=WORST_SCORE,
+        **searchers.read_options(options.searcher, options.searcher_options),
     )
 
 
