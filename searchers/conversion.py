@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autommlab.common.errors import SearcherError, invalid, shown_value, unknown
+from autommlab.common.errors import SearcherError, invalid, shown_value
 from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, Parameter, SearchSpace
 
 _WHAT_A_SPACE_IS = (
@@ -56,7 +56,7 @@ class ConvertedSpace:
         return found
 
     def converted(self, given: Mapping[str, Any]) -> Configuration:
-        """A configuration of the other's as a searcher sees it; its keys may be nested or paths, constants may be there.
+        """A configuration of the other's as a searcher sees it; keys may be nested or paths, constants may be there.
 
         Raises:
             SearcherError: it leaves the space, lacks a parameter, or has another one.

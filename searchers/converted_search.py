@@ -37,9 +37,8 @@ class ConvertedSearch(BaseSearcher):
         name: of the searcher.
         make: makes it.
         given: space in Ray Tune's terms; None = Ray Tune hands it over.
-        metric: key of the objective in a result; None = Ray Tune hands it over.
-        mode: "max" or "min"; None = Ray Tune hands it over, or "max".
-        seed, worst_score: see `StudySettings`.
+        study: without first configurations; without a metric if Ray Tune hands it over.
+        mode_is_open: Ray Tune's mode takes the place of that of `study`, if it hands one over.
         first_configs: in the study's terms.
         context: what the study is about, its default configuration in the study's terms.
 
@@ -52,17 +51,14 @@ class ConvertedSearch(BaseSearcher):
         name: str,
         make: Maker,
         given: Mapping[str, Any] | None,
+        study: StudySettings,
         *,
-        metric: str | None,
-        mode: str | None,
-        seed: int,
-        worst_score: float | None,
-        first_configs: Sequence[Mapping[str, Any]],
-        context: StudyContext | None,
+        mode_is_open: bool = False,
+        first_configs: Sequence[Mapping[str, Any]] = (),
+        context: StudyContext | None = None,
     ) -> None:
-        study = StudySettings(metric=metric, mode=mode or "max", seed=seed, worst_score=worst_score)
         super().__init__(SearchSpace(parameters=()), study, name=name)
-        self._make, self._study, self._mode_is_open = make, study, mode is None
+        self._make, self._study, self._mode_is_open = make, study, mode_is_open
         self._first, self._context = list(first_configs), context
         self._converted: ConvertedSpace | None = None
         self._inner: Any = None

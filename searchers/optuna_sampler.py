@@ -25,7 +25,6 @@ from searchers.optuna_search import distributions
 from searchers.registry import create, needs_first_configs
 from searchers.space import Parameter, SearchSpace
 
-
 #: Of a trial in the study: who chose its parameters, as `TrackingSearcher.proposal_details` tells it.
 ATTRIBUTE = "searchers:proposal"
 _FIXED = "fixed_params"

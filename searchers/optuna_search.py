@@ -37,7 +37,6 @@ from searchers.tracking import TrackingSearcher
 from searchers.transfer.ranked_tpe import RankedTPESampler
 from searchers.transfer.transfer_surrogate import TransferSurrogate
 
-
 #: Finished trials before a sampler's model takes over.
 Startup = Annotated[int, Field(ge=1)]
 

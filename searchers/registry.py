@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
@@ -188,7 +189,7 @@ def require_options(names: Sequence[str], texts: Sequence[str]) -> None:
             raise SearcherError(unknown(f"option of {', '.join(names)}", _options.read_text(text)[0], known))
 
 
-def create(
+def create(  # noqa: PLR0913 - all that can be told of a study
     name: str,
     space: SearchSpace | Mapping[str, Any] | None = None,
     *,
@@ -229,10 +230,9 @@ def create(
     base = name.removesuffix(DEFAULT_SUFFIX)
     _options.require_options(base, _factory(base), options)
     make = partial(_made, base, service, options)
+    study = StudySettings(metric=metric, mode=mode or "max", seed=seed, worst_score=worst_score)
     if isinstance(space, SearchSpace):
-        first = [dict(config) for config in first_configs]
-        settings = StudySettings(metric, mode or "max", seed, first, worst_score)
-        return make(space, settings, context)
+        return make(space, replace(study, first_configs=[dict(config) for config in first_configs]), context)
     from searchers.converted_search import ConvertedSearch
 
     if base in _NEED_SERVICE:  # the searcher is made later, and would say so then
@@ -240,9 +240,8 @@ def create(
 
         service_client(base, service, timeout_s=1.0)
     return ConvertedSearch(
-        base, make, space, metric=metric, mode=mode, seed=seed, worst_score=worst_score, first_configs=first_configs,
-        context=context,
-    )  # fmt: skip
+        base, make, space, study, mode_is_open=mode is None, first_configs=first_configs, context=context
+    )
 
 
 def _made(

@@ -71,7 +71,7 @@ _PAIRS, _PAIR = "--cfg-options", re.compile(r"\w+(\.\w+)+=")
 
 @app.command()
 def searchers() -> None:
-    """List the searchers that `run --searcher` takes: a line of explanation each, and the options with their defaults."""
+    """List the searchers that `run --searcher` takes: a line each, and the options with their defaults."""
     import textwrap
 
     from searchers import options_of, summaries

@@ -25,7 +25,13 @@ from autommlab.cli.shared import going_on, names_with_commas, say
 from autommlab.common.errors import RequestError
 
 #: Names of options that differ from those of the fields.
-_FIELDS = {"request": "text", "time": "time_min", "budget": "budget_file", "batch": "batch_size", "searcher_option": "searcher_options"}
+_FIELDS = {
+    "request": "text",
+    "time": "time_min",
+    "budget": "budget_file",
+    "batch": "batch_size",
+    "searcher_option": "searcher_options",
+}
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "cfg_options", "engine", "device"),

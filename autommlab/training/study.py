@@ -279,9 +279,7 @@ def _searcher(
     from searchers.finalists import FinalistSearch
 
     if options.finalists:
-        settings = StudySettings(
-            metric=SCORE, seed=seed, first_configs=options.finalists, worst_score=WORST_SCORE
-        )
+        settings = StudySettings(metric=SCORE, seed=seed, first_configs=options.finalists, worst_score=WORST_SCORE)
         return FinalistSearch(space, settings)
     return searchers.create(
         options.searcher,

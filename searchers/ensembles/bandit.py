@@ -18,9 +18,9 @@ from autommlab.common.errors import SearcherError, unknown
 from searchers.context import StudyContext, StudySettings
 from searchers.ensembles.ensemble import Ensemble, member_settings
 from searchers.llm.hpo_llama import HpoLlama, has_service, service_client
+from searchers.options import takes_options_of
 from searchers.optuna_search import cmaes, gp, tpe, tpe_few
 from searchers.random_search import RandomSearch
-from searchers.options import takes_options_of
 from searchers.registry import today
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import SearchSpace

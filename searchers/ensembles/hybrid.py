@@ -16,8 +16,8 @@ from searchers.candidates import Ranker
 from searchers.context import StudyContext, StudySettings
 from searchers.ensembles.ensemble import Ensemble, member_settings
 from searchers.llm.hpo_llama import HpoLlama, service_client
-from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.options import takes_options_of
+from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher

@@ -1,9 +1,11 @@
 """What earlier studies have found, one trial a line, and the same in terms of the present study.
 
-The shipped trials are of vision models. Parameters of quite another problem may be called `lr` and `weight_decay` too,
-so these trials are used only in a study that says what it is about and resembles one of theirs
-(`why_not_applied`). A history that somebody names is theirs to judge. Values go over as they are where the bounds are the same, else by their place within the bounds:
+Values go over as they are where the bounds are the same, else by their place within the bounds:
 a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80.
+
+The shipped trials are of vision models, and parameters of quite another problem may be called `lr` and `weight_decay`
+too. So they are used only in a study that says what it is about and resembles one of theirs (`why_not_applied`). A
+history that somebody names is theirs to judge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""On the project's own space, with its context and seeds, the searchers propose what published figures were made with."""
+"""On the project's own space and context the searchers propose what the published figures were made with."""
 
 from __future__ import annotations
 
@@ -52,7 +52,5 @@ def digest(configs: list[Configuration]) -> str:
 def test_proposals_are_those_of_the_published_figures(name: str, expected: str) -> None:
     space = search_space(settings.profile("laptop").tasks[Task.CLASSIFICATION])
     first = [DEFAULT] if name.endswith("default") else []
-    searcher = create(
-        name, space, metric=METRIC, seed=3, first_configs=first, context=CONTEXT, worst_score=WORST_SCORE
-    )
+    searcher = create(name, space, metric=METRIC, seed=3, first_configs=first, context=CONTEXT, worst_score=WORST_SCORE)
     assert digest(ask_and_tell(searcher, TRIALS)) == expected
