@@ -50,7 +50,7 @@ PARSE = EXAMPLES / "classify_animals.json"
         ("searcher_options", ("llm_frist=3",), RequestError, "Did you mean 'llm_first'"),
         ("searcher_options", ("llm_first=many",), RequestError, "option llm_first='many' of searcher 'llm+tpe'"),
         ("searcher_options", ("llm_first=-1",), RequestError, "greater than or equal to 0"),
-        ("searcher_options", ("samples=0",), RequestError, "samples='0'"),
+        ("searcher_options", ("samples=0",), RequestError, "samples = 0"),
         ("searcher_options", ("llm_first",), RequestError, "is no NAME=VALUE"),
         ("searcher_options", ("llm_first=1", "llm_first=2"), RequestError, "is given twice"),
         ("scheduler", "ahsa", RequestError, "Did you mean 'asha'"),
@@ -112,9 +112,7 @@ def test_in_a_comparison_an_option_is_for_each_searcher_that_has_it() -> None:
     compared("startup_trials=3", "size=2")
     assert own_options("tpe", ("startup_trials=3", "size=2")) == ("startup_trials=3",)
     assert own_options("random", ("startup_trials=3", "size=2")) == ()
-    with pytest.raises(
-        RequestError, match=r"unknown option of random, tpe, zero-shot 'startup'.*Did you mean 'startup_t"
-    ):
+    with pytest.raises(RequestError, match=r"unknown option of random, tpe, zero-shot 'startup'.*mean 'startup_t"):
         compared("startup=3")
     with pytest.raises(RequestError, match=r"option size='x' of searcher 'zero-shot'"):
         compared("size=x")
