@@ -38,7 +38,7 @@ class ConvertedSearch(BaseSearcher):
         make: makes it.
         given: space in Ray Tune's terms; None = Ray Tune hands it over.
         study: without first configurations; without a metric if Ray Tune hands it over.
-        mode_is_open: Ray Tune's mode takes the place of that of `study`, if it hands one over.
+        mode_is_open: Ray Tune hands over the mode, in place of that of `study`.
         first_configs: in the study's terms.
         context: what the study is about, its default configuration in the study's terms.
 
@@ -80,8 +80,13 @@ class ConvertedSearch(BaseSearcher):
         """The searcher.
 
         Raises:
-            SearcherError: the space is still unknown.
+            SearcherError: the space or the mode is still unknown.
         """
+        if self._inner is None and self._converted is not None and self._mode_is_open:
+            raise SearcherError(
+                f'the searcher {self.name!r} has no mode: give mode="min" or "max" to searchers.create, or to '
+                "tune.TuneConfig beside a param_space"
+            )
         if self._inner is None:
             if self._converted is None:
                 raise SearcherError(
@@ -110,7 +115,14 @@ class ConvertedSearch(BaseSearcher):
         super().set_search_properties(metric, mode, {}, **spec)
         if brings_space:
             self._take(config)
+        if self._inner is not None:
+            self._inner.set_search_properties(metric, mode, {}, **spec)
         return True
+
+    @property
+    def _is_known(self) -> bool:
+        """All that the searcher is made of is there."""
+        return self._converted is not None and not self._mode_is_open
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override] # another's terms
         """See `BaseSearcher.suggest`; the configuration is in the study's terms."""
@@ -161,24 +173,24 @@ class ConvertedSearch(BaseSearcher):
 
     def save(self, checkpoint_path: str) -> None:
         """The searcher's own state; an empty one while there is no searcher."""
-        if self._converted is None:
-            super().save(checkpoint_path)
-        else:
+        if self._is_known:
             self._made().save(checkpoint_path)
+        else:
+            super().save(checkpoint_path)
 
     def restore(self, checkpoint_path: str) -> None:
         """See `BaseSearcher.restore`."""
-        if self._converted is None:
-            super().restore(checkpoint_path)
-        else:
+        if self._is_known:
             self._made().restore(checkpoint_path)
+        else:
+            super().restore(checkpoint_path)
 
     def get_state(self) -> dict[str, Any]:
         """Of the searcher."""
-        state: dict[str, Any] = {} if self._converted is None else self._made().get_state()
+        state: dict[str, Any] = self._made().get_state() if self._is_known else {}
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
         """See `BaseSearcher.set_state`."""
-        if self._converted is not None:
+        if self._is_known:
             self._made().set_state(state)

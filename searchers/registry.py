@@ -209,7 +209,7 @@ def create(  # noqa: PLR0913 - all that can be told of a study
         space: what may be proposed: a `SearchSpace`, a dict of Ray Tune's domains (nested, with constants; then
             configurations are nested like it), or None, and Ray Tune hands over its `param_space`.
         metric: key of the objective in a result; None lets Ray Tune give it later.
-        mode: "max" or "min"; None = "max", with a dict or no space what Ray Tune gives later.
+        mode: "max" or "min"; None = "max" with a `SearchSpace`, else what Ray Tune gives later.
         seed: whole number from which all randomness comes.
         first_configs: proposed before anything else, whatever the name; the names for which
             `needs_first_configs` holds cannot do without.

@@ -78,6 +78,8 @@ class TrackingSearcher(BaseSearcher):
         self._first_configs = [dict(config) for config in study.first_configs]
         self._first_origin = first_origin
         self._attempts: dict[str, Attempt] = {}
+        #: The lowest and the highest score so far, empty before there is one.
+        self._reached: tuple[float, float] | tuple[()] = ()
         self._no_past_trials = ""
 
     @abstractmethod
@@ -152,22 +154,26 @@ class TrackingSearcher(BaseSearcher):
         attempt.failed = score is None
         attempt.score = self._worst() if score is None else score
         self._learn(trial_id, attempt.score)
-        if not attempt.failed:
-            self._count_failures_anew()
+        if score is not None:
+            self._reach(score)
 
     def _worst(self) -> float:
         """What a failed trial counts as now."""
         sign = 1.0 if self._mode == "max" else -1.0
-        reached = [sign * a.score for a in self._attempts.values() if a.score is not None and not a.failed]
+        reached = sorted(sign * score for score in self._reached)
         if self.worst_score is not None:
             return sign * min([sign * self.worst_score, *reached])
         if not reached:
             return 0.0
-        worst = min(reached)
-        margin = (max(reached) - worst) or abs(worst) or 1.0
-        return sign * max(worst - margin, -sys.float_info.max)
+        margin = (reached[-1] - reached[0]) or abs(reached[0]) or 1.0
+        return sign * max(reached[0] - margin, -sys.float_info.max)
 
-    def _count_failures_anew(self) -> None:
+    def _reach(self, score: float) -> None:
+        """Count failures anew where a score lies outside all before."""
+        reached = [*self._reached, score]
+        if len(reached) > 1 and (min(reached), max(reached)) == self._reached:
+            return
+        self._reached = (min(reached), max(reached))
         worst = self._worst()
         for trial_id, attempt in self._attempts.items():
             if attempt.failed and attempt.score != worst:
@@ -257,6 +263,8 @@ class TrackingSearcher(BaseSearcher):
     def set_state(self, state: dict[str, Any]) -> None:
         """See `BaseSearcher.set_state`."""
         self._attempts = {trial_id: Attempt(**saved) for trial_id, saved in state["attempts"].items()}
+        reached = [a.score for a in self._attempts.values() if a.score is not None and not a.failed]
+        self._reached = (min(reached), max(reached)) if reached else ()
 
     def settings(self) -> dict[str, Any]:
         """See `BaseSearcher.settings`."""

@@ -98,7 +98,7 @@ def test_each_domain_becomes_a_parameter_with_its_bounds() -> None:
 def test_first_configurations_are_in_the_studys_terms() -> None:
     flat = {**{k: v for k, v in FIRST.items() if k != "optimizer"}, "optimizer/name": "adam", "optimizer/lr": 0.01}
     for given in (FIRST, flat):
-        searcher: Any = create("tpe+default", foreign_space(), metric="loss", first_configs=[given])
+        searcher: Any = create("tpe+default", foreign_space(), metric="loss", mode="min", first_configs=[given])
         config = searcher.suggest("a")
         require_inside(config)
         assert {**config, "optimizer": {**config["optimizer"], "momentum": None}} == {
@@ -148,6 +148,8 @@ def test_space_metric_and_mode_come_once() -> None:
         searcher.set_search_properties("loss", "max", {})
     with pytest.raises(SearcherError, match=r"'tpe' has no search space: give one to searchers.create"):
         create("tpe", metric="loss").suggest("a")
+    with pytest.raises(SearcherError, match=r"'tpe' has no mode: give mode=\"min\" or \"max\" to searchers.create"):
+        create("tpe", foreign_space(), metric="loss").suggest("a")
     late = create("tpe")
     assert late.set_search_properties("loss", "min", foreign_space())
     with pytest.raises(SearcherError, match=r"mode='min', Tune was given mode='max'"):
@@ -167,7 +169,7 @@ def test_a_fine_grid_is_thinned_for_an_answer_and_stays_a_grid() -> None:
 
 
 def converted(name: str, space: SearchSpace, seed: int) -> Any:
-    return create(name, as_domains(space), metric=METRIC, seed=seed)
+    return create(name, as_domains(space), metric=METRIC, mode="max", seed=seed)
 
 
 class TestConverted(SearcherContract):
