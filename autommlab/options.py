@@ -27,7 +27,17 @@ SearcherName = Annotated[str, AfterValidator(today)]
 
 #: What only extends a study, or spreads it otherwise over machines and searchers; the rest decides what is learnt.
 MAY_CHANGE = frozenset(
-    {"searcher", "scheduler", "trials", "time_min", "concurrent", "cpus_per_trial", "gpus_per_trial", "acceleration"}
+    {
+        "searcher",
+        "searcher_options",
+        "scheduler",
+        "trials",
+        "time_min",
+        "concurrent",
+        "cpus_per_trial",
+        "gpus_per_trial",
+        "acceleration",
+    }
 )
 
 
@@ -46,6 +56,7 @@ class RunOptions(BaseModel):
         budget_file: what `--budget` named, read; its own path is not compared.
         input_size, images, iterations, batch_size: as typed ("224x224", "500", "20..80"), over the file's.
         searcher, scheduler: names known to `searchers`.
+        searcher_options: the searcher's own, "NAME=VALUE" each, see `searchers.read_options`.
         trials: None = the budget's number.
         time_min: minutes for training, None = no limit.
         concurrent: trials at once, 0 = as many as fit.
@@ -74,6 +85,7 @@ class RunOptions(BaseModel):
     iterations: IterationsText | None = None
     batch_size: BatchText | None = None
     searcher: SearcherName = "llm+grid"
+    searcher_options: tuple[str, ...] = ()
     scheduler: str = "none"
     trials: int | None = None
     time_min: float | None = None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import tomllib
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import typer
 from blocks import ROOT, escaped, main, text_table
 
+import searchers
 from autommlab.cli.main import app
 from autommlab.data import embedded, readers
 from autommlab.settings import PROFILES
 from autommlab.tasks import TASK_METRICS
+from searchers.settings import LlmOptions
 
 
 def section(path: str, command: Any) -> str:
@@ -110,6 +113,25 @@ def layers() -> str:
     return "\n".join(f"{number}. `{layer.replace(' | ', '`, `')}`" for number, layer in enumerate(found, start=1))
 
 
+def example(name: str) -> str:
+    """A script of `searchers/examples/`."""
+    content = (ROOT / "searchers" / "examples" / f"{name}.py").read_text(encoding="utf-8")
+    return f"```python\n{content}```"
+
+
+def searcher_options() -> str:
+    """Each searcher's own options; those of the LLM once."""
+    rows, of_llm = [], LlmOptions.model_fields
+    for name in searchers.summaries():
+        known = searchers.options_of(name) or {}
+        asks_llm = of_llm.keys() <= known.keys()
+        own = [f"`{option}`" for key, option in known.items() if not (asks_llm and key in of_llm)]
+        if known:
+            rows.append([f"`{name}`", ", ".join([*own, *(["those of the LLM"] if asks_llm else [])])])
+    shared = ", ".join(f"`{name}`" for name in of_llm)
+    return text_table(["searcher", "options and defaults"], rows) + f"\n\nThose of the LLM: {shared}."
+
+
 WRITERS = {
     "layers": layers,
     "commands": every_command,
@@ -117,6 +139,10 @@ WRITERS = {
     "metrics": metrics,
     "layouts": layouts,
     "embedded-sets": embedded_sets,
+    "searcher-options": searcher_options,
+    "example-plain-loop": functools.partial(example, "plain_loop"),
+    "example-ray-tune": functools.partial(example, "ray_tune"),
+    "example-optuna-study": functools.partial(example, "optuna_study"),
 }
 
 if __name__ == "__main__":

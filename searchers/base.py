@@ -10,8 +10,9 @@ Who calls what: Ray Tune's controller, in the driver process, in one thread.
 `on_trial_complete(trial_id, result, error)`: once a trial, after its last report.
     `error=True` comes without a result; a trial stopped by a scheduler comes with
     its last one. The metric may be missing, NaN or infinite: all of that is a
-    failed trial, scored `worst_score`, as is a result whose "status" is there and
-    neither "ok" nor "stopped" ("reason" may say more). It must never raise: an exception
+    failed trial, as is a result whose "status" is there and neither "ok" nor "stopped"
+    ("reason" may say more); it counts as worse than every score that a trial reached,
+    whatever the scale and sign. It must never raise: an exception
     here ends the whole study. It may come for a trial that was never suggested
     (restarted after a crash) or twice: both are to be ignored.
 `get_state()` / `set_state(state)`: after each change of the study's snapshot
@@ -48,24 +49,20 @@ class BaseSearcher(Searcher, ABC):
 
     Args:
         space: what may be proposed.
-        study: metric, mode and seed.
+        study: metric, mode, seed and what a failed trial counts as.
         name: how the searcher is called in records; part of the saved state.
-        worst_score: what a failed trial counts as; None: 0 for "max", 1 for "min",
-            the worst of a figure that is a fraction.
     """
 
     #: Raise it when the meaning of the state changes; older files are then refused by name.
     STATE_VERSION = 1
     CKPT_FILE_TMPL = "searcher-state-{}.json"
 
-    def __init__(
-        self, space: SearchSpace, study: StudySettings, *, name: str, worst_score: float | None = None
-    ) -> None:
+    def __init__(self, space: SearchSpace, study: StudySettings, *, name: str) -> None:
         super().__init__(metric=study.metric, mode=study.mode)
         self.space = space
         self.seed = study.seed
         self.name = name
-        self.worst_score = worst_score if worst_score is not None else {"max": 0.0, "min": 1.0}[study.mode]
+        self.worst_score = study.worst_score
 
     @abstractmethod
     def suggest(self, trial_id: str) -> Configuration | str | None:  # type: ignore[override] # Ray forgot FINISHED

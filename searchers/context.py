@@ -24,19 +24,24 @@ class StudySettings:
         mode: "max" or "min".
         seed: whole number from which all randomness comes.
         first_configs: complete configurations inside the space, tried in this order before anything else.
+        worst_score: what a failed trial counts as, unless a trial did worse; None: always worse than every score of the
+            study, see `TrackingSearcher`.
 
     Raises:
-        SearcherError: `mode` is neither "max" nor "min".
+        SearcherError: `mode` is neither "max" nor "min", or `worst_score` is not finite.
     """
 
     metric: str | None = None
     mode: str = "max"
     seed: int = 0
     first_configs: Sequence[Configuration] = ()
+    worst_score: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("max", "min"):
             raise SearcherError(f"mode must be 'max' or 'min', got {self.mode!r}")
+        if self.worst_score is not None and not math.isfinite(self.worst_score):
+            raise SearcherError(f"worst_score must be a finite number, got {self.worst_score!r}")
 
 
 class StudyContext(BaseModel):

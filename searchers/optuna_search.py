@@ -3,7 +3,7 @@
 `OptunaSearch` is delegated to, not subclassed, because on its own it raises on a
 result without the metric, marks a trial without one as pruned, and gives Optuna no
 value for a failed trial, so that no sampler learns to stay away. Here a failed
-trial is told to Optuna as complete with the worst score.
+trial is told to Optuna as complete, with what it counts as (`TrackingSearcher`).
 
 Intermediate reports are not passed on: these samplers read them only from pruned
 trials, and a trial that a scheduler stopped is told with its last score as complete.
@@ -19,22 +19,26 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from pydantic import Field
 from ray.tune.search.optuna import OptunaSearch
 
 from autommlab.common.errors import SearcherError
 from autommlab.common.trial_status import SCORE
 from searchers.context import StudySettings
-from searchers.space import Configuration, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.ranked_tpe import RankedTPESampler
 from searchers.transfer.transfer_surrogate import TransferSurrogate
+
+#: Finished trials before a sampler's model takes over.
+Startup = Annotated[int, Field(ge=1)]
 
 
 class OptunaSearcher(TrackingSearcher):
@@ -56,7 +60,7 @@ class OptunaSearcher(TrackingSearcher):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._startup_trials = startup_trials
         self._delegate = OptunaSearch(
-            space=OptunaSearch.convert_search_space(space.to_tune()),
+            space=distributions(space),
             metric=SCORE,
             mode=self._mode,
             sampler=sampler,
@@ -66,8 +70,10 @@ class OptunaSearcher(TrackingSearcher):
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
         finished = sum(attempt.score is not None for attempt in self._attempts.values())
         origin = self.name if finished >= self._startup_trials else f"{self.name}:start-up"
+        delegate: Any = self._delegate
+        delegate.suggest(trial_id)  # what it returns is nested at each "/" of a name
         # exp(log(x)) may miss a bound by one unit in the last place.
-        return self.space.clip(dict(self._delegate.suggest(trial_id) or {})), origin
+        return self.space.clip(delegate._ot_trials[trial_id].params), origin
 
     def _adopt(self, trial_id: str, config: Configuration) -> None:
         self._delegate.suggest(trial_id)
@@ -81,6 +87,14 @@ class OptunaSearcher(TrackingSearcher):
 
     def _learn(self, trial_id: str, score: float) -> None:
         self._delegate.on_trial_complete(trial_id, result={SCORE: score})
+
+    def _relearn(self, trial_id: str, score: float) -> None:
+        # Optuna lets nobody change a finished trial. Its in-memory storage, which nobody else sees, hands out its own
+        # records; the samplers read them anew at each proposal.
+        delegate: Any = self._delegate
+        open_or_number = delegate._ot_trials[trial_id]
+        number = open_or_number if isinstance(open_or_number, int) else open_or_number.number
+        delegate._ot_study.get_trials(deepcopy=False)[number].value = score
 
     def get_state(self) -> dict[str, Any]:
         """The ledger and Ray's own file of the Optuna study, in base64."""
@@ -108,7 +122,21 @@ class OptunaSearcher(TrackingSearcher):
         return {**super().settings(), "startup_trials": self._startup_trials}
 
 
-def tpe(space: SearchSpace, study: StudySettings, *, startup_trials: int = 10) -> OptunaSearcher:
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """The space in Optuna's terms. Optuna has no steps in a logarithmic range; `SearchSpace.clip` takes those."""
+    return {parameter.name: _distribution(parameter) for parameter in space.parameters}
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    if isinstance(parameter, ChoiceParameter):
+        return CategoricalDistribution(parameter.choices)
+    step: Any = None if parameter.log else parameter.step
+    if isinstance(parameter, IntParameter):
+        return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=step or 1)
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=step)
+
+
+def tpe(space: SearchSpace, study: StudySettings, *, startup_trials: Startup = 10) -> OptunaSearcher:
     """Tree-structured Parzen estimator, all parameters jointly (multivariate).
 
     Choices are modelled as categorical kernels within the joint density; open
@@ -121,7 +149,7 @@ def tpe(space: SearchSpace, study: StudySettings, *, startup_trials: int = 10) -
     return _tpe("tpe", TPESampler, space, study, startup_trials)
 
 
-def tpe_few(space: SearchSpace, study: StudySettings, *, startup_trials: int = 3) -> OptunaSearcher:
+def tpe_few(space: SearchSpace, study: StudySettings, *, startup_trials: Startup = 3) -> OptunaSearcher:
     """`tpe` that starts modelling after 3 trials: the fair rival at small budgets."""
     return _tpe("tpe-few", TPESampler, space, study, startup_trials)
 
@@ -133,7 +161,7 @@ def tpe_ranked(
     return _tpe("tpe-ranked", partial(RankedTPESampler, space, score), space, study, startup_trials)
 
 
-def gp(space: SearchSpace, study: StudySettings, *, startup_trials: int = 10) -> OptunaSearcher:
+def gp(space: SearchSpace, study: StudySettings, *, startup_trials: Startup = 10) -> OptunaSearcher:
     """Gaussian process with log expected improvement; choices enter by Hamming distance.
 
     Imports torch. A proposal takes about 0.4 s at 40 trials on one core.
@@ -145,7 +173,7 @@ def gp(space: SearchSpace, study: StudySettings, *, startup_trials: int = 10) ->
     return _searcher("gp", OneThreadGPSampler, space, study, startup_trials)
 
 
-def cmaes(space: SearchSpace, study: StudySettings, *, startup_trials: int = 1) -> OptunaSearcher:
+def cmaes(space: SearchSpace, study: StudySettings, *, startup_trials: Startup = 1) -> OptunaSearcher:
     """CMA-ES over the numeric parameters; choices are drawn at random beside it.
 
     With fewer than two numeric parameters Optuna draws everything at random.

@@ -14,7 +14,7 @@ from functools import lru_cache
 from autommlab.common.errors import SearcherError
 from searchers.context import StudySettings
 from searchers.distance import from_unit_value
-from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace
+from searchers.space import ChoiceParameter, Configuration, IntParameter, Parameter, SearchSpace, nth_step, steps
 from searchers.tracking import TrackingSearcher
 
 #: Fewest configurations drawn at once; a power of two, as Sobol's sequence is balanced over such blocks.
@@ -86,6 +86,8 @@ def _unit_points(dimensions: int, count: int, seed: int) -> list[tuple[float, ..
 def _value(parameter: Parameter, fraction: float) -> float | str:
     if isinstance(parameter, ChoiceParameter):
         return parameter.choices[min(int(fraction * len(parameter.choices)), len(parameter.choices) - 1)]
+    if (last := steps(parameter)) is not None and not parameter.log:
+        return nth_step(parameter, min(int(fraction * (last + 1)), last))
     if not isinstance(parameter, IntParameter):
         return from_unit_value(parameter, fraction)
     # Half a step beyond both ends, so that the bounds are as likely as what lies between.

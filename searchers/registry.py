@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autommlab.common.errors import SearcherError, tell_renamed, unknown
+from searchers import options as _options
 from searchers.context import StudyContext, StudySettings
-from searchers.space import Configuration, SearchSpace
+from searchers.options import SearcherOption
+from searchers.space import SearchSpace
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -66,8 +70,6 @@ _OPTION_ALIASES = {"experience": "trial_history"}
 _NEED_SERVICE = {"hpo-llama", "llm+grid", "llm+tpe", "llm+gp"}
 #: What remains of those that mix the LLM's proposals with others, without it.
 _WITHOUT_SERVICE = {"llm+grid": "surrogate-grid"}
-#: Parameters of a factory that are no options of its searcher.
-_SHARED = {"space", "study", "context", "service"}
 _registered: dict[str, Factory] = {}
 
 
@@ -143,34 +145,81 @@ def takes_service(name: str) -> bool:
     return _takes(_factory(_known(name).removesuffix(DEFAULT_SUFFIX)), "service")
 
 
-def create(
+def options_of(name: str) -> dict[str, SearcherOption] | None:
+    """Option -> what it is, of the searcher called `name`; None if it takes any and does not say which.
+
+    Raises:
+        SearcherError: unknown name.
+    """
+    return _options.options_of(_factory(_known(name).removesuffix(DEFAULT_SUFFIX)))
+
+
+def read_options(name: str, texts: Sequence[str]) -> dict[str, Any]:
+    """What `create` takes as options, from NAME=VALUE texts of a command line, checked.
+
+    Raises:
+        SearcherError: unknown name or option, or a value that is not allowed.
+    """
+    base = _known(name).removesuffix(DEFAULT_SUFFIX)
+    return _options.from_texts(base, _factory(base), texts)
+
+
+def own_options(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Those of the NAME=VALUE texts, meant for several searchers, of which the one called `name` has the option.
+
+    Raises:
+        SearcherError: unknown name, or a text that is no NAME=VALUE.
+    """
+    known = options_of(name)
+    return tuple(text for text in texts if known is None or _options.read_text(text)[0] in known)
+
+
+def require_options(names: Sequence[str], texts: Sequence[str]) -> None:
+    """Refuse NAME=VALUE texts, meant for all these searchers, that none of them can do with.
+
+    Raises:
+        SearcherError: an option that none has, or a value that is not allowed.
+    """
+    taken = {text for name in names for text in own_options(name, texts)}
+    for name in names:
+        read_options(name, own_options(name, texts))
+    for text in texts:
+        if text not in taken:
+            known = sorted({option for name in names for option in options_of(name) or ()})
+            raise SearcherError(unknown(f"option of {', '.join(names)}", _options.read_text(text)[0], known))
+
+
+def create(  # noqa: PLR0913 - all that can be told of a study
     name: str,
-    space: SearchSpace,
+    space: SearchSpace | Mapping[str, Any] | None = None,
     *,
-    metric: str | None,
-    mode: str = "max",
-    seed: int,
-    first_configs: Sequence[Configuration] = (),
+    metric: str | None = None,
+    mode: str | None = None,
+    seed: int = 0,
+    first_configs: Sequence[Mapping[str, Any]] = (),
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
+    worst_score: float | None = None,
     **options: Any,
 ) -> Searcher:
     """The searcher called `name`, ready for `tune.TuneConfig(search_alg=...)`.
 
     Args:
         name: one of `names()`.
-        space: what may be proposed.
-        metric: key of the objective in a result.
-        mode: "max" or "min".
+        space: what may be proposed: a `SearchSpace`, a dict of Ray Tune's domains (nested, with constants; then
+            configurations are nested like it), or None, and Ray Tune hands over its `param_space`.
+        metric: key of the objective in a result; None lets Ray Tune give it later.
+        mode: "max" or "min"; None = "max" with a `SearchSpace`, else what Ray Tune gives later.
         seed: whole number from which all randomness comes.
         first_configs: proposed before anything else, whatever the name; the names for which
             `needs_first_configs` holds cannot do without.
         context: what the study is about, handed to those that take it.
         service: LLM service, handed to those that take it; None = what AUTOMMLAB_LLM_URL names.
-        options: the searcher's own, e.g. `startup_trials` of "tpe".
+        worst_score: what a failed trial counts as; None = worse than every score of the study.
+        options: the searcher's own, e.g. `startup_trials` of "tpe"; see `options_of`.
 
     Raises:
-        SearcherError: unknown name or option, missing or illegal first configurations.
+        SearcherError: unknown name or option, a space that cannot be searched, missing or illegal first configurations.
     """
     name = _known(name)
     if needs_first_configs(name) and not first_configs:
@@ -179,13 +228,35 @@ def create(
         tell_renamed("option", old, _OPTION_ALIASES[old])
         options[_OPTION_ALIASES[old]] = options.pop(old)
     base = name.removesuffix(DEFAULT_SUFFIX)
-    factory = _factory(base)
-    _check_options(base, factory, options)
+    _options.require_options(base, _factory(base), options)
+    make = partial(_made, base, service, options)
+    study = StudySettings(metric=metric, mode=mode or "max", seed=seed, worst_score=worst_score)
+    if isinstance(space, SearchSpace):
+        return make(space, replace(study, first_configs=[dict(config) for config in first_configs]), context)
+    from searchers.converted_search import ConvertedSearch
+
+    if base in _NEED_SERVICE:  # the searcher is made later, and would say so then
+        from searchers.llm.hpo_llama import service_client
+
+        service_client(base, service, timeout_s=1.0)
+    return ConvertedSearch(
+        base, make, space, study, mode_is_open=mode is None, first_configs=first_configs, context=context
+    )
+
+
+def _made(
+    base: str,
+    service: str | ServiceClient | None,
+    options: Mapping[str, Any],
+    space: SearchSpace,
+    study: StudySettings,
+    context: StudyContext | None,
+) -> Searcher:
+    factory, own = _factory(base), dict(options)
     for extra, value in (("context", context), ("service", service)):
         if value is not None and _takes(factory, extra):
-            options[extra] = value
-    study = StudySettings(metric=metric, mode=mode, seed=seed, first_configs=first_configs)
-    return _checked(base, factory(space, study, **options))
+            own[extra] = value
+    return _checked(base, factory(space, study, **own))
 
 
 def _known(name: str) -> str:
@@ -218,16 +289,6 @@ def _factory(name: str) -> Factory:
     except (ImportError, AttributeError) as error:
         raise SearcherError(f"searcher {name!r} ({point.value}) cannot be imported: {error}") from error
     return factory
-
-
-def _check_options(name: str, factory: Factory, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(factory).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return
-    allowed = sorted(set(parameters) - _SHARED)
-    for option in options:
-        if option not in allowed:
-            raise SearcherError(unknown(f"option of searcher {name!r}", option, allowed))
 
 
 def _checked(name: str, searcher: Any) -> Searcher:

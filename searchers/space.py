@@ -1,19 +1,23 @@
 """The search space as searchers see it: a few bounded parameters, nothing of vision.
 
-One conversion into Ray Tune's domains serves every searcher. Suggestions are
-plain Python values inside the bounds.
+Suggestions are plain Python values inside the bounds and on the grid of their step. Spaces written
+for Ray Tune or Optuna come and go through `searchers.conversion`.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 #: A proposed configuration: parameter name -> plain int, float or str.
 Configuration = dict[str, int | float | str]
+
+#: How far a value may lie beside its grid, in steps: rounding.
+_OFF_GRID = 1e-6
 
 
 class _Parameter(BaseModel):
@@ -22,31 +26,41 @@ class _Parameter(BaseModel):
     name: str
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class IntParameter(_Parameter):
-    """Whole numbers from `low` to `high`, both included; `log` draws evenly in the logarithm."""
+    """Whole numbers from `low` to `high`, both included; `log` draws evenly in the logarithm.
+
+    With a `step` only `low`, `low + step`, ... up to `high`, which is one of them.
+    """
 
     kind: Literal["int"] = "int"
     low: int
     high: int
     log: bool = False
+    # Left out of what is stored where there is none, as in all older records.
+    step: int | None = Field(default=None, gt=0, exclude_if=_is_none)
 
     @model_validator(mode="after")
     def _bounds(self) -> IntParameter:
-        _check_bounds(self.name, self.low, self.high, self.log)
+        _check_bounds(self)
         return self
 
 
 class FloatParameter(_Parameter):
-    """Real numbers from `low` to `high`; `log` draws evenly in the logarithm."""
+    """Real numbers from `low` to `high`; `log` draws evenly in the logarithm, `step` is as in `IntParameter`."""
 
     kind: Literal["float"] = "float"
     low: float
     high: float
     log: bool = False
+    step: float | None = Field(default=None, gt=0, exclude_if=_is_none)
 
     @model_validator(mode="after")
     def _bounds(self) -> FloatParameter:
-        _check_bounds(self.name, self.low, self.high, self.log)
+        _check_bounds(self)
         return self
 
 
@@ -92,16 +106,27 @@ class SearchSpace(BaseModel):
         """One uniformly (or log-uniformly) random configuration."""
         return {p.name: _sample(p, rng) for p in self.parameters}
 
-    def to_tune(self) -> dict[str, Any]:
-        """The same space as Ray Tune domains (imports Ray)."""
-        return {p.name: _to_tune(p) for p in self.parameters}
+
+def steps(parameter: IntParameter | FloatParameter) -> int | None:
+    """How many steps lead from `low` to `high`; None if there is no grid."""
+    return None if parameter.step is None else round((parameter.high - parameter.low) / parameter.step)
 
 
-def _check_bounds(name: str, low: float, high: float, log: bool) -> None:
+def nth_step(parameter: IntParameter | FloatParameter, number: int) -> int | float:
+    """The value after `number` steps; 0.1 three times is 0.3, not 0.30000000000000004."""
+    if isinstance(parameter, IntParameter):
+        return parameter.low + number * (parameter.step or 1)
+    return float(Decimal(repr(parameter.low)) + number * Decimal(repr(parameter.step or 0.0)))
+
+
+def _check_bounds(parameter: IntParameter | FloatParameter) -> None:
+    name, low, high, step = parameter.name, parameter.low, parameter.high, parameter.step
     if not low <= high:
         raise ValueError(f"{name}: low must not exceed high, got low={low}, high={high}")
-    if log and low <= 0:
+    if parameter.log and low <= 0:
         raise ValueError(f"{name}: a logarithmic range must be above 0, got low={low}")
+    if step is not None and not math.isclose(round((high - low) / step) * step, high - low, abs_tol=_OFF_GRID * step):
+        raise ValueError(f"{name}: high must be low plus whole steps, got low={low}, high={high}, step={step}")
 
 
 def _violation(parameter: Parameter, value: object) -> list[str]:
@@ -114,19 +139,29 @@ def _violation(parameter: Parameter, value: object) -> list[str]:
         return [f"{parameter.name}={value!r} is not a {parameter.kind}"]
     if not parameter.low <= value <= parameter.high:
         return [f"{parameter.name}={value!r} is outside {parameter.low}..{parameter.high}"]
+    if parameter.step is not None and abs(_on_grid(parameter, value) - value) > _OFF_GRID * parameter.step:
+        return [f"{parameter.name}={value!r} is not {parameter.low} plus whole steps of {parameter.step}"]
     return []
+
+
+def _on_grid(parameter: IntParameter | FloatParameter, value: float) -> int | float:
+    return nth_step(parameter, round((value - parameter.low) / (parameter.step or 1)))
 
 
 def _clip(parameter: Parameter, value: Any) -> int | float | str:
     if isinstance(parameter, ChoiceParameter):
         return value if value in parameter.choices else parameter.choices[0]
     bounded = min(max(value, parameter.low), parameter.high)
+    if parameter.step is not None:
+        bounded = min(max(_on_grid(parameter, bounded), parameter.low), parameter.high)
     return round(bounded) if isinstance(parameter, IntParameter) else float(bounded)
 
 
 def _sample(parameter: Parameter, rng: random.Random) -> int | float | str:
     if isinstance(parameter, ChoiceParameter):
         return rng.choice(parameter.choices)
+    if (last := steps(parameter)) is not None and not parameter.log:
+        return nth_step(parameter, rng.randint(0, last))
     if isinstance(parameter, IntParameter):
         if not parameter.log:
             return rng.randint(parameter.low, parameter.high)
@@ -136,14 +171,3 @@ def _sample(parameter: Parameter, rng: random.Random) -> int | float | str:
         return float(_clip(parameter, rng.uniform(parameter.low, parameter.high)))
     drawn = math.exp(rng.uniform(math.log(parameter.low), math.log(parameter.high)))
     return float(_clip(parameter, drawn))
-
-
-def _to_tune(parameter: Parameter) -> Any:
-    from ray import tune
-
-    if isinstance(parameter, ChoiceParameter):
-        return tune.choice(list(parameter.choices))
-    if isinstance(parameter, IntParameter):  # Ray excludes the upper bound of integers
-        draw = tune.lograndint if parameter.log else tune.randint
-        return draw(parameter.low, parameter.high + 1)
-    return (tune.loguniform if parameter.log else tune.uniform)(parameter.low, parameter.high)

@@ -199,6 +199,20 @@ class SearcherContract:
             assert propose(searcher, f"t{number}") in SPACE
             searcher.on_trial_complete(f"t{number}", result=None, error=number % 2 == 0)
 
+    @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e3, -1e4), (1e-4, 5.0)])
+    def test_a_failed_trial_is_worse_than_every_score(
+        self, make_searcher: MakeSearcher, scale: float, shift: float
+    ) -> None:
+        """Whatever their scale and sign, also one that failed before there was a score."""
+        searcher: Any = make_searcher(SPACE, 0)
+        for number in range(self.some_trials):
+            config, failed = propose(searcher, f"t{number}"), number % 4 == 0
+            value = scale * quadratic(config) + shift
+            searcher.on_trial_complete(f"t{number}", None if failed else report(value), error=failed)
+        ledger = searcher.attempts().values() if hasattr(searcher, "attempts") else ()
+        reached = [attempt.score for attempt in ledger if not attempt.failed]
+        assert all(attempt.score < min(reached) for attempt in ledger if attempt.failed)
+
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None, "high"])
     def test_survives_unusable_scores(self, make_searcher: MakeSearcher, value: Any) -> None:
         """In every other trial, in reports and at the end."""

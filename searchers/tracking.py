@@ -11,6 +11,7 @@ import copy
 import logging
 import math
 import numbers
+import sys
 from abc import abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ class Attempt:
     Attributes:
         config: what was proposed.
         origin: who chose it, e.g. "random", "tpe", "tpe:start-up", "first configuration".
-        score: finite objective; the worst score if `failed`; None while the trial runs.
+        score: finite objective; None while the trial runs. Of a `failed` one what it counts as, which gets worse as
+            worse scores are reached.
         failed: the trial gave no usable score.
         reason: why it failed, for a prompt or a person.
         details: how the proposal came about, plain JSON values; empty for most searchers.
@@ -48,6 +50,10 @@ class Attempt:
 
 class TrackingSearcher(BaseSearcher):
     """Keeps the ledger of proposals.
+
+    A failed trial counts as `StudySettings.worst_score` where that was given and no trial did worse. Else it counts as
+    worse than the worst score by the range of all scores so far (by its size, or by 1, where there is no range), and
+    is counted anew whenever a score changes that: a crash before the first score is no record of any kind.
 
     Args:
         space: what may be proposed.
@@ -72,6 +78,9 @@ class TrackingSearcher(BaseSearcher):
         self._first_configs = [dict(config) for config in study.first_configs]
         self._first_origin = first_origin
         self._attempts: dict[str, Attempt] = {}
+        #: The lowest and the highest score so far, empty before there is one.
+        self._reached: tuple[float, float] | tuple[()] = ()
+        self._no_past_trials = ""
 
     @abstractmethod
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
@@ -86,7 +95,10 @@ class TrackingSearcher(BaseSearcher):
         """
 
     def _learn(self, trial_id: str, score: float) -> None:
-        """A finite score for an open trial; the worst score if it failed."""
+        """A finite score for an open trial; what it counts as if it failed."""
+
+    def _relearn(self, trial_id: str, score: float) -> None:
+        """A failed trial, learned already, counts as another score from now on."""
 
     def _explain(self) -> dict[str, Any]:
         """How the configuration that `_propose` has just given came about, as plain JSON values."""
@@ -132,7 +144,7 @@ class TrackingSearcher(BaseSearcher):
             self._entered(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Score the trial once; everything unusable is the worst score. See `BaseSearcher`."""
+        """Score the trial once; everything unusable is a failure. See `BaseSearcher`."""
         attempt = self._attempts.get(trial_id)
         if attempt is None or attempt.score is not None:
             state = "was never suggested here" if attempt is None else "has already finished"
@@ -142,11 +154,31 @@ class TrackingSearcher(BaseSearcher):
         attempt.failed = score is None
         attempt.score = self._worst() if score is None else score
         self._learn(trial_id, attempt.score)
+        if score is not None:
+            self._reach(score)
 
     def _worst(self) -> float:
-        """Never better than a score that was really reached, should the figure leave 0..1."""
-        reached = [a.score for a in self._attempts.values() if a.score is not None]
-        return (min if self._mode == "max" else max)([self.worst_score, *reached])
+        """What a failed trial counts as now."""
+        sign = 1.0 if self._mode == "max" else -1.0
+        reached = sorted(sign * score for score in self._reached)
+        if self.worst_score is not None:
+            return sign * min([sign * self.worst_score, *reached])
+        if not reached:
+            return 0.0
+        margin = (reached[-1] - reached[0]) or abs(reached[0]) or 1.0
+        return sign * max(reached[0] - margin, -sys.float_info.max)
+
+    def _reach(self, score: float) -> None:
+        """Count failures anew where a score lies outside all before."""
+        reached = [*self._reached, score]
+        if len(reached) > 1 and (min(reached), max(reached)) == self._reached:
+            return
+        self._reached = (min(reached), max(reached))
+        worst = self._worst()
+        for trial_id, attempt in self._attempts.items():
+            if attempt.failed and attempt.score != worst:
+                attempt.score = worst
+                self._relearn(trial_id, worst)
 
     def _judge(self, trial_id: str, result: dict[str, Any], error: bool) -> tuple[float | None, str]:
         """The score, or None and why there is none."""
@@ -183,14 +215,29 @@ class TrackingSearcher(BaseSearcher):
         Raises:
             SearcherError: the trial was not suggested by this searcher.
         """
-        return {"proposed_by": self.proposed_by(trial_id), **copy.deepcopy(self._attempts[trial_id].details)}
+        unused = {"past_trials": f"not used: {self._no_past_trials}"} if self._no_past_trials else {}
+        return {"proposed_by": self.proposed_by(trial_id), **unused, **copy.deepcopy(self._attempts[trial_id].details)}
+
+    def without_past_trials(self, reason: str, consequence: str) -> None:
+        """This searcher learns from earlier studies, of which none applies here: say so in the log and in records.
+
+        Args:
+            reason: see `why_not_applied`; "" = they apply, and nothing is said.
+            consequence: what it does instead.
+        """
+        self._no_past_trials = reason
+        if reason:
+            message = "%s uses no trials of earlier studies (%s); %s. If some apply, say what the study is about by "
+            message += "context=StudyContext(...), or name a file of them by trial_history=FILE"
+            logger.warning(message, self.name, reason, consequence)
 
     def usage(self) -> dict[str, Any]:
         """What the study should be told about its proposals, as plain JSON values.
 
         Returns:
             "proposals", "by_origin" (origin -> count), "fallbacks" and "fallback_reasons" (kind of
-            reason -> count) of proposals that are not the method's own; a searcher with costs adds them.
+            reason -> count) of proposals that are not the method's own; "past_trials" if it learns from earlier
+            studies and none applies; a searcher with costs adds them.
         """
         reasons = [
             a.details["fallback"].partition(": ")[0] for a in self._attempts.values() if a.details.get("fallback")
@@ -200,6 +247,7 @@ class TrackingSearcher(BaseSearcher):
             "by_origin": dict(Counter(a.origin for a in self._attempts.values())),
             "fallbacks": len(reasons),
             "fallback_reasons": dict(Counter(reasons)),
+            **({"past_trials": f"not used: {self._no_past_trials}"} if self._no_past_trials else {}),
         }
 
     def attempts(self) -> dict[str, Attempt]:
@@ -215,6 +263,8 @@ class TrackingSearcher(BaseSearcher):
     def set_state(self, state: dict[str, Any]) -> None:
         """See `BaseSearcher.set_state`."""
         self._attempts = {trial_id: Attempt(**saved) for trial_id, saved in state["attempts"].items()}
+        reached = [a.score for a in self._attempts.values() if a.score is not None and not a.failed]
+        self._reached = (min(reached), max(reached)) if reached else ()
 
     def settings(self) -> dict[str, Any]:
         """See `BaseSearcher.settings`."""

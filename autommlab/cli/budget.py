@@ -41,6 +41,13 @@ CfgOption = Annotated[
         "--cfg-options", help="KEY=VALUE in the toolbox's config, as model.head.loss.loss_weight=0.5; repeatable."
     ),
 ]
+SearcherOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--searcher-option",
+        help="NAME=VALUE of the searcher, as llm_first=3; repeatable. `autommlab searchers` lists them.",
+    ),
+]
 
 
 def with_budget_file(given: dict[str, Any]) -> list[AutoMMLabError]:

@@ -14,6 +14,7 @@ from autommlab.cli.budget import (
     ImagesOption,
     InputSizeOption,
     IterationsOption,
+    SearcherOption,
     with_budget_file,
 )
 from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
@@ -24,6 +25,7 @@ def compare(
     searchers: Annotated[
         str, typer.Option(help="Names with commas; the others are tested against the first.")
     ] = "random,default,tpe,tpe+default",
+    searcher_option: SearcherOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Paired seeds; 5 or more for a claim, 8 if trials are cheap.")] = 5,
     trials: Annotated[int | None, typer.Option(help="Trials of each study. [default: the profile's]")] = None,
     parse: Annotated[Path | None, typer.Option(help="JSON file with the finished parse of the request.")] = None,
@@ -70,6 +72,7 @@ def compare(
         images=images,
         iterations=iterations,
         batch_size=batch,
+        searcher_options=tuple(searcher_option or ()),
         scheduler=scheduler,
         trials=trials,
         concurrent=concurrent,
@@ -77,7 +80,7 @@ def compare(
     options = CompareOptions(run=run, searchers=asked, seeds=seeds)
     command = command_line()
     events = Events() if as_json else Events(Display())
-    check_options(run, address, problems)
+    check_options(run, address, problems, asked)
     with going_on():
         result = run_compare(options, out.resolve(), events, address=address, command=command)
     plot = draw_comparison(result, out / PLOT_FILE)

@@ -70,12 +70,21 @@ _PAIRS, _PAIR = "--cfg-options", re.compile(r"\w+(\.\w+)+=")
 
 @app.command()
 def searchers() -> None:
-    """List the searchers that `run --searcher` takes, with a line of explanation each."""
-    from searchers import summaries
+    """List the searchers that `run --searcher` takes: a line each, and the options with their defaults."""
+    import textwrap
+
+    from searchers import options_of, summaries
 
     explained = summaries()
+    width = max(map(len, explained))
     for name, summary in explained.items():
-        print(f"{name:{max(map(len, explained))}}  {summary}")
+        print(f"{name:{width}}  {summary}")
+        options = options_of(name)
+        told = ", ".join(map(str, options.values())) if options is not None else "not told by this searcher"
+        if told:
+            indent = " " * (width + 4)
+            print(textwrap.fill(f"options: {told}", 110, initial_indent=indent, subsequent_indent=indent + " " * 9))
+    print("\nAn option is given by --searcher-option NAME=VALUE; one without a value here is left to the searcher.")
     print('\nEach of them, "default" apart, also as NAME+default: the default configuration is tried first.')
 
 

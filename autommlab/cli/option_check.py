@@ -19,13 +19,19 @@ from autommlab.understanding.text import clean
 LARGEST_SEED = 2**32 - 1
 
 
-def check_options(options: RunOptions, address: str | None = None, problems: Sequence[AutoMMLabError] = ()) -> None:
+def check_options(
+    options: RunOptions,
+    address: str | None = None,
+    problems: Sequence[AutoMMLabError] = (),
+    searchers: Sequence[str] = (),
+) -> None:
     """Refuse what cannot work.
 
     Args:
         options: of a run.
         address: of the Ray cluster that was named, if one was.
         problems: what is known to be wrong already.
+        searchers: those that share the searcher's options, in a comparison; none = the run's.
 
     Raises:
         AutoMMLabError: the only problem, or a RequestError that lists all of them.
@@ -41,6 +47,7 @@ def check_options(options: RunOptions, address: str | None = None, problems: Seq
     all_problems = [
         *problems,
         *_names(options),
+        *_searcher_options(options, searchers),
         *_numbers(options),
         *_bounds(options),
         *_overrides(options),
@@ -76,6 +83,18 @@ def _names(options: RunOptions) -> Iterator[AutoMMLabError]:
     for what, name, allowed in known:
         if name is not None and name not in allowed:
             yield RequestError(unknown(what, name, allowed))
+
+
+def _searcher_options(options: RunOptions, searchers: Sequence[str]) -> Iterator[AutoMMLabError]:
+    from searchers import names, read_options, require_options
+
+    try:
+        if searchers:
+            require_options(searchers, options.searcher_options)
+        elif options.searcher in names():
+            read_options(options.searcher, options.searcher_options)
+    except AutoMMLabError as error:
+        yield RequestError(f"--searcher-option: {error}")
 
 
 def _numbers(options: RunOptions) -> Iterator[AutoMMLabError]:

@@ -18,13 +18,20 @@ from autommlab.cli.budget import (
     ImagesOption,
     InputSizeOption,
     IterationsOption,
+    SearcherOption,
     with_budget_file,
 )
 from autommlab.cli.shared import going_on, names_with_commas, say
 from autommlab.common.errors import RequestError
 
 #: Names of options that differ from those of the fields.
-_FIELDS = {"request": "text", "time": "time_min", "budget": "budget_file", "batch": "batch_size"}
+_FIELDS = {
+    "request": "text",
+    "time": "time_min",
+    "budget": "budget_file",
+    "batch": "batch_size",
+    "searcher_option": "searcher_options",
+}
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "cfg_options", "engine", "device"),
@@ -40,7 +47,7 @@ HEADINGS = {
         "concurrent",
         "seed",
     ),
-    "Search": ("searcher", "scheduler"),
+    "Search": ("searcher", "searcher_option", "scheduler"),
     "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial", "acceleration"),
     "Output": ("out", "resume", "require", "strict", "dry_run", "as_json"),
 }
@@ -80,6 +87,7 @@ def run(
     searcher: Annotated[
         str | None, typer.Option(help="Who proposes hyperparameters; see `autommlab searchers`. [default: llm+grid]")
     ] = None,
+    searcher_option: SearcherOption = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")
     ] = None,
@@ -114,7 +122,7 @@ def run(
         str | None,
         typer.Option(
             help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
-            "--scheduler, --concurrent, --acceleration, CPUs and GPUs take the place of its own."
+            "--searcher-option, --scheduler, --concurrent, --acceleration, CPUs and GPUs take the place of its own."
         ),
     ] = None,
     address: Annotated[
@@ -181,7 +189,8 @@ def given_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
         values["acceleration"] = Acceleration.parse(values["acceleration"])
     values |= {"text": values["text"] or None, "parse": _absolute(values["parse"])}
     values["weights"] = _absolute(values["weights"])
-    values["cfg_options"] = tuple(values["cfg_options"] or ()) or None
+    for repeated in ("cfg_options", "searcher_options"):
+        values[repeated] = tuple(values[repeated] or ()) or None
     return {name: values[name] for name in RunOptions.model_fields if values[name] is not None}
 
 
@@ -206,6 +215,8 @@ def _options(given: dict[str, Any], known: RunTarget | None) -> RunOptions:
         return RunOptions.model_validate(given)
     require_no_comparison(known.folder)
     stored = RunFolder(known.folder).options()
+    if given.get("searcher", stored.searcher) != stored.searcher:
+        given = {"searcher_options": (), **given}  # the other's options are its own
     options = RunOptions.model_validate({**dict(stored), **given})
     refused = stored.differences(options).refused
     if refused:

@@ -6,6 +6,8 @@ from typing import Literal
 
 #: Key of the objective in a result, whatever the figure is called.
 SCORE = "score"
+#: What a failed trial of ours has there: scores are fractions.
+WORST_SCORE = 0.0
 #: How a trial ended. Only "ok" and "stopped" (early, by a scheduler) carry a score that the model reached.
 TrialStatus = Literal["ok", "stopped", "diverged", "out-of-memory", "failed", "worker-died"]
 

@@ -22,6 +22,7 @@ from autommlab.tasks import Task
 from autommlab.training.objective import Objective
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
+from searchers import own_options
 from serve.client import ServiceClient
 
 RESULT_FILE, SUMMARY_FILE = "comparison.json", "study.json"
@@ -91,7 +92,9 @@ def run_one(
     result = run_study(
         inputs.setup.model_copy(update={"seed": seed}),
         inputs.space,
-        inputs.options.model_copy(update={"searcher": searcher}),
+        inputs.options.model_copy(
+            update={"searcher": searcher, "searcher_options": own_options(searcher, inputs.options.searcher_options)}
+        ),
         folder=folder,
         events=events,
         default_configuration=inputs.default_configuration,

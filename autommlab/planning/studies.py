@@ -113,6 +113,7 @@ def search_inputs(
     )
     study = StudyOptions(
         searcher=options.searcher,
+        searcher_options=options.searcher_options,
         scheduler=options.scheduler,
         trials=search.trials,
         trial_s=search.trial_s,

@@ -23,7 +23,7 @@ from autommlab.storage.run_target import Where
 from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from autommlab.understanding.request import Metric
-from searchers import without_service
+from searchers import own_options, without_service
 from serve.client import ServiceClient
 
 
@@ -55,13 +55,16 @@ class PlannedTraining:
         """Run, or go on with, the search; its winner sees TEST only where no finalists follow."""
         searcher, service = self._searcher()
         inputs = self._within(fidelity)
+        own = own_options(searcher, inputs.options.searcher_options)
         if words := recipe_in_words(self.choice.entry, space=inputs.space):
             self.events.emit("note", "training", words)
         self._connect()
         return run_study(
             inputs.setup,
             inputs.space,
-            inputs.options.model_copy(update={"searcher": searcher, "test": self.plan.full is None}),
+            inputs.options.model_copy(
+                update={"searcher": searcher, "searcher_options": own, "test": self.plan.full is None}
+            ),
             folder=self.folder.study,
             events=self.events,
             default_configuration=inputs.default_configuration,

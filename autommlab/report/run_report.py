@@ -90,13 +90,17 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     )
 
 
+#: Fields whose option is given once for each of their values.
+_REPEATED = {"cfg_options": "--cfg-options", "searcher_options": "--searcher-option"}
+
+
 def run_command(options: RunOptions) -> str:
     """The command that starts a run with these options; defaults are left out."""
     words = ["autommlab", "run", *([options.text] if options.text else [])]
     for name, info in type(options).model_fields.items():
         value = getattr(options, name)
-        if name == "cfg_options":
-            words += [word for text in value for word in ("--cfg-options", text)]
+        if name in _REPEATED:
+            words += [word for text in value for word in (_REPEATED[name], text)]
         elif name != "text" and value != info.default:
             shown = ",".join(value) if isinstance(value, tuple) else str(getattr(value, "file", value))
             words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
@@ -125,7 +129,7 @@ def _settings(options: RunOptions, bag: Bag | None, trials: int) -> dict[str, st
     chosen = {
         "Budget": options.budget.name,
         **(_bounds(options.budget.tasks[bag.task]) if bag and asked is None else {}),
-        "Searcher": options.searcher,
+        "Searcher": ", ".join([options.searcher, *options.searcher_options]),
         "Scheduler": options.scheduler,
         "Trials": str(trials),
         "Time": "no limit" if asked is None else duration(asked),

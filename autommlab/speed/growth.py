@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab import settings
 from autommlab.common.trial_status import SCORE
+from autommlab.speed.suggestions import CONTEXT
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
 from searchers import create
@@ -61,7 +62,7 @@ def measure_growth(
     with tempfile.TemporaryDirectory(prefix="autommlab-bench-") as folder:
         for name in searchers:
             tell(name)
-            searcher: Any = create(name, space, metric=SCORE, seed=0)
+            searcher: Any = create(name, space, metric=SCORE, seed=0, context=CONTEXT)
             file, began, done = Path(folder) / "state.json", time.monotonic(), 0
             for size in sizes:
                 while done < size and time.monotonic() - began < seconds:

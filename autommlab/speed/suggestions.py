@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from serve.lifecycle import ServiceAddress
 
 ASKERS = (1, 4, 16)
-_CONTEXT = StudyContext(
+CONTEXT = StudyContext(
     facts={"task": "classification", "model": "EfficientNet-Lite0", "params M": 3.38, "classes": 4, "train images": 640}
 )
 _MAX_TOKENS = 96
@@ -135,7 +135,7 @@ def _slot_use(
 
     start_private_ray(num_cpus=slots)
     try:
-        searcher: Any = create(name, space, metric=SCORE, seed=0, context=_CONTEXT, service=address.client())
+        searcher: Any = create(name, space, metric=SCORE, seed=0, context=CONTEXT, service=address.client())
         with tempfile.TemporaryDirectory(prefix="autommlab-bench-") as folder:
             done = tune.run(
                 tune.with_parameters(SleepingTrial, seconds=trial_s),
@@ -160,7 +160,7 @@ def _slot_use(
 def _service_rate(address: ServiceAddress, space: SearchSpace, askers: int) -> float:
     """Schema-constrained suggestions a second with so many asking at once, after one to warm up."""
     client, schema = address.client(timeout_s=300), proposal_schema(space)
-    messages = proposal_messages(_CONTEXT, space, [])
+    messages = proposal_messages(CONTEXT, space, [])
 
     def ask(seed: int) -> None:
         sampling = Sampling(temperature=1.0, seed=seed, max_tokens=_MAX_TOKENS)
@@ -181,7 +181,7 @@ def _transformers_rate(base: Path, space: SearchSpace, asked: int = 4) -> float:
 
     tokenizer = AutoTokenizer.from_pretrained(base)
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
-    messages = proposal_messages(_CONTEXT, space, [])
+    messages = proposal_messages(CONTEXT, space, [])
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False)
     length = len(tokenizer('{"iterations":60,"batch_size":16,"optimizer":"AdamW","lr":1.0e-3}')["input_ids"])

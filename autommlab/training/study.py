@@ -28,7 +28,7 @@ from autommlab.common.errors import (
 from autommlab.common.files import STORAGE_ERRNOS, storage_error, storage_errors, write_text
 from autommlab.common.placement import resource_request
 from autommlab.common.signing import HOW_TO_TRUST, run_key, trusts_all
-from autommlab.common.trial_status import SCORE, is_scored
+from autommlab.common.trial_status import SCORE, WORST_SCORE, is_scored
 from autommlab.progress.events import Events
 from autommlab.training.ledger import TEST_FILE, Ledger, best_record, lead_of, read_test, trial_key
 from autommlab.training.memory import require_gpu_part
@@ -77,6 +77,7 @@ class StudyOptions(BaseModel):
 
     Attributes:
         searcher, scheduler: names known to `searchers`.
+        searcher_options: the searcher's own, "NAME=VALUE" each.
         trials: budget in trials, failed ones included.
         time_budget_s: seconds after which running trials are stopped, None = no limit.
         max_concurrent: trials at once, 0 = as many as the cluster has room for.
@@ -97,6 +98,7 @@ class StudyOptions(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     searcher: str
+    searcher_options: tuple[str, ...] = ()
     scheduler: str = "none"
     trials: int
     time_budget_s: float | None = None
@@ -260,7 +262,10 @@ def _goes_on(study: _Study) -> bool:
         ResumeError: the state is not one that we wrote.
     """
     state, options = study.state, study.options
-    asked = json.dumps({**options.model_dump(mode="json", include=_IN_STATE), "state": state.ray}, ensure_ascii=False)
+    own = {"searcher_options": options.searcher_options} if options.searcher_options else {}
+    asked = json.dumps(
+        {**options.model_dump(mode="json", include=_IN_STATE), **own, "state": state.ray}, ensure_ascii=False
+    )
     stored = study.folder / SEARCH_FILE
     if stored.exists() and stored.read_bytes() != asked.encode():
         state.delete()
@@ -290,7 +295,8 @@ def _searcher(
     from searchers.finalists import FinalistSearch
 
     if options.finalists:
-        return FinalistSearch(space, StudySettings(metric=SCORE, seed=seed, first_configs=options.finalists))
+        settings = StudySettings(metric=SCORE, seed=seed, first_configs=options.finalists, worst_score=WORST_SCORE)
+        return FinalistSearch(space, settings)
     return searchers.create(
         options.searcher,
         space,
@@ -300,6 +306,8 @@ def _searcher(
         first_configs=first,
         context=context,
         service=service,
+        worst_score=WORST_SCORE,
+        **searchers.read_options(options.searcher, options.searcher_options),
     )
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from autommlab.common.files import write_stream
-from autommlab.common.trial_status import SCORE, TrialStatus, is_scored
+from autommlab.common.trial_status import SCORE, WORST_SCORE, TrialStatus, is_scored
 from autommlab.progress.events import Events
 from autommlab.training.config_file import write_config
 from autommlab.training.failures import WorkerLostError
 from autommlab.training.ledger import TEST_FILE, Ledger, best_record
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.study_metrics import StudyMetrics
-from autommlab.training.trainable import COMPLETE, CONFIG_FILE, WORST_SCORE
+from autommlab.training.trainable import COMPLETE, CONFIG_FILE
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial

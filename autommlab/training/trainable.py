@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
-from autommlab.common.trial_status import SCORE, TrialStatus
+from autommlab.common.trial_status import SCORE, WORST_SCORE, TrialStatus
 from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
 from autommlab.training.records import Hyperparameters, TrialRecord
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from autommlab.common.storage import Place
     from autommlab.training.runner_config import TrialSetup
 
-#: The finite worst score, of a failed trial.
-WORST_SCORE = 0.0
 #: Key under which a trial says that it has ended by itself; Tune sets "done" for one that a scheduler stops, too.
 COMPLETE = "complete"
 CONFIG_FILE = "config.py"

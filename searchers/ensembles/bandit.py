@@ -18,10 +18,11 @@ from autommlab.common.errors import SearcherError, unknown
 from searchers.context import StudyContext, StudySettings
 from searchers.ensembles.ensemble import Ensemble, member_settings
 from searchers.llm.hpo_llama import HpoLlama, has_service, service_client
+from searchers.options import takes_options_of
 from searchers.optuna_search import cmaes, gp, tpe, tpe_few
 from searchers.random_search import RandomSearch
 from searchers.registry import today
-from searchers.settings import llm_options
+from searchers.settings import LlmOptions, llm_options
 from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.zero_shot import zero_shot
@@ -113,12 +114,14 @@ class Bandit(Ensemble):
         self._ended = list(state["ended"])
 
 
+@takes_options_of(LlmOptions)
 def bandit(
     space: SearchSpace,
     study: StudySettings,
     *,
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
+    members: Sequence[str] | None = None,
     **options: Any,
 ) -> Bandit:
     """The members that can take part: "hpo-llama" with a service, the others always.
@@ -126,28 +129,29 @@ def bandit(
     Args:
         space, study: see `TrackingSearcher`.
         context, service: see `hpo_llama`.
-        **options: members (names; hpo-llama, zero-shot, tpe-few, random), and those of `hpo_llama`.
+        members: names; None = hpo-llama, zero-shot, tpe-few, random.
+        **options: those of `hpo_llama`.
 
     Raises:
         SearcherError: a member that does not exist, one that was asked for and cannot take part, or
             an option that is unknown or not allowed.
     """
-    names = [today(name) for name in options.pop("members", None) or _available(service)]
+    names = [today(name) for name in members or _available(service)]
     checked = llm_options("bandit", options, "members")
     for name in names:
         if name not in _MEMBERS:
             raise SearcherError(unknown("member of searcher 'bandit'", name, _MEMBERS))
     own = member_settings(study)
-    members: dict[str, TrackingSearcher] = {}
+    made: dict[str, TrackingSearcher] = {}
     for name in names:
         if name == _LLM:
             client = service_client("bandit", service, checked.timeout_s)
-            members[name] = HpoLlama(space, own, client=client, context=context, options=checked, asks_ahead=False)
+            made[name] = HpoLlama(space, own, client=client, context=context, options=checked, asks_ahead=False)
         elif name == _ZERO_SHOT:
-            members[name] = zero_shot(space, own, context=context, trial_history=checked.trial_history)
+            made[name] = zero_shot(space, own, context=context, trial_history=checked.trial_history)
         else:
-            members[name] = _PLAIN[name](space, own)
-    return Bandit(space, study, members=members)
+            made[name] = _PLAIN[name](space, own)
+    return Bandit(space, study, members=made)
 
 
 def _available(service: str | ServiceClient | None) -> list[str]:

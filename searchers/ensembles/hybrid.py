@@ -7,15 +7,18 @@ there are some (SLLMBO, LLAMBO, arXiv 2603.24647). Both see all configurations a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from autommlab.common.errors import SearcherError
 from searchers.candidates import Ranker
 from searchers.context import StudyContext, StudySettings
 from searchers.ensembles.ensemble import Ensemble, member_settings
 from searchers.llm.hpo_llama import HpoLlama, service_client
+from searchers.options import takes_options_of
 from searchers.optuna_search import OptunaSearcher, gp, tpe_few, tpe_ranked
-from searchers.settings import llm_options
+from searchers.settings import LlmOptions, llm_options
 from searchers.space import SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.transfer_surrogate import TransferSurrogate, ranker_for
@@ -24,7 +27,7 @@ from serve.client import ServiceClient
 _LLM, _OPTUNA = "llm", "optuna"
 #: Optuna's samplers draw their first 10 at random. With 3 for the LLM, TPE's trials 4 and 5 lost what it never made
 #: up for (8 held-out tasks, 2026-11-27).
-_TURNS = {"llm_first": 10, "llm_every": 4}
+_LLM_FIRST, _LLM_EVERY = 10, 4
 
 
 class Hybrid(Ensemble):
@@ -78,36 +81,45 @@ class Hybrid(Ensemble):
         return {**super().settings(), "llm_first": self._llm_first, "llm_every": self._llm_every}
 
 
+@takes_options_of(LlmOptions)
 def llm_tpe(
     space: SearchSpace,
     study: StudySettings,
     *,
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
+    llm_first: Annotated[int, Field(ge=0)] = _LLM_FIRST,
+    llm_every: Annotated[int, Field(ge=1)] = _LLM_EVERY,
     **options: Any,
 ) -> Hybrid:
     """The LLM and TPE, the candidates of both ranked by past trials, TPE's also by this study's (see `ranked_tpe`).
 
     Args:
         space, study, context, service: see `hpo_llama`.
-        **options: llm_first (10), llm_every (4), and those of `hpo_llama`.
+        llm_first, llm_every: see `Hybrid`.
+        **options: those of `hpo_llama`.
 
     Raises:
         SearcherError: no service, or an option that is unknown or not allowed.
     """
-    return _hybrid("llm+tpe", _tpe, space, study, context, service, options)
+    turns = {"llm_first": llm_first, "llm_every": llm_every}
+    return _hybrid("llm+tpe", _tpe, space, study, context, service, turns, options)
 
 
+@takes_options_of(LlmOptions)
 def llm_gp(
     space: SearchSpace,
     study: StudySettings,
     *,
     context: StudyContext | None = None,
     service: str | ServiceClient | None = None,
+    llm_first: Annotated[int, Field(ge=0)] = _LLM_FIRST,
+    llm_every: Annotated[int, Field(ge=1)] = _LLM_EVERY,
     **options: Any,
 ) -> Hybrid:
     """The LLM and a Gaussian process (modelling from 3 results on); arguments as in `llm_tpe`."""
-    return _hybrid("llm+gp", _gp, space, study, context, service, options)
+    turns = {"llm_first": llm_first, "llm_every": llm_every}
+    return _hybrid("llm+gp", _gp, space, study, context, service, turns, options)
 
 
 def _tpe(space: SearchSpace, study: StudySettings, ranker: Ranker) -> OptunaSearcher:
@@ -127,9 +139,9 @@ def _hybrid(
     study: StudySettings,
     context: StudyContext | None,
     service: str | ServiceClient | None,
+    turns: dict[str, int],
     options: dict[str, Any],
 ) -> Hybrid:
-    turns = {key: options.pop(key, default) for key, default in _TURNS.items()}
     checked = llm_options(name, options, *turns)
     client = service_client(name, service, checked.timeout_s)
     ranker = ranker_for(space, context or StudyContext(), checked, study.mode)

@@ -15,7 +15,16 @@ from typing import Any
 
 from autommlab.common.errors import SearcherError
 from autommlab.common.wording import number_text
-from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter, Parameter, SearchSpace
+from searchers.space import (
+    ChoiceParameter,
+    Configuration,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    SearchSpace,
+    nth_step,
+    steps,
+)
 
 #: IEC 60063: 24 values a decade, each about a tenth above the one before.
 _E24 = (10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91)
@@ -33,6 +42,18 @@ def grid(parameter: Parameter) -> tuple[int | float | str, ...]:
     """Every value that an answer may give, ascending; the bounds are among them."""
     if isinstance(parameter, ChoiceParameter):
         return parameter.choices
+    last = steps(parameter)
+    if last is None:
+        return _grid_of_range(parameter)
+    if last < _MOST_VALUES + 4:
+        return tuple(nth_step(parameter, number) for number in range(last + 1))
+    # The space's own grid is finer than an answer's.
+    range_only = parameter.model_copy(update={"step": None})
+    on_both = SearchSpace(parameters=(parameter,))
+    return tuple(sorted({on_both.clip({parameter.name: v})[parameter.name] for v in _grid_of_range(range_only)}))
+
+
+def _grid_of_range(parameter: IntParameter | FloatParameter) -> tuple[int | float, ...]:
     low, high = parameter.low, parameter.high
     if isinstance(parameter, IntParameter) and high - low < _MOST_VALUES + 4:
         return tuple(range(int(low), int(high) + 1))

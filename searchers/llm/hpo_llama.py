@@ -16,11 +16,12 @@ from searchers.llm.answer_schema import grid_size, snap
 from searchers.llm.asking import Asker, Reply, Request
 from searchers.llm.prompt import PromptLimits, Round, proposal_messages
 from searchers.llm.proposal_buffer import Progress, ProposalBuffer
+from searchers.options import takes_options_of
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.transfer_surrogate import ranker_for
-from searchers.transfer.trial_history import history_file, load_history
+from searchers.transfer.trial_history import history_file, load_history, why_not_applied
 from searchers.transfer.zero_shot import zero_shot_configs
 from serve.client import ServiceClient, known_key
 from serve.errors import ServiceSettingsError
@@ -62,6 +63,9 @@ class HpoLlama(TrackingSearcher):
         ranker = ranker or ranker_for(space, self._context, self._options, study.mode)
         asker = Asker(client, space, self._context, self._options, seed=self.seed, ranker=ranker)
         self._buffer = ProposalBuffer(asker, space, self._options, self._messages)
+        if self._options.rank_by == "past trials":
+            missing = why_not_applied(self._options.trial_history, space, self._context, study.mode)
+            self.without_past_trials(missing, "the model's likeliest candidate is tried first")
         self._asks_ahead = asks_ahead
         file = history_file(self._options.trial_history)
         self._zero_shot = zero_shot_configs(space, self._context, load_history(file), mode=study.mode) if file else []
@@ -184,6 +188,7 @@ def service_client(name: str, service: str | ServiceClient | None, timeout_s: fl
         raise SearcherError(f"the searcher {name!r} cannot ask the LLM service: {error}") from error
 
 
+@takes_options_of(LlmOptions)
 def hpo_llama(
     space: SearchSpace,
     study: StudySettings,

@@ -8,7 +8,8 @@ from typing import Any
 from searchers.candidates import Candidate
 from searchers.context import StudyContext, StudySettings
 from searchers.llm.hpo_llama import HpoLlama, service_client
-from searchers.settings import llm_options
+from searchers.options import takes_options_of
+from searchers.settings import LlmOptions, llm_options
 from searchers.space import Configuration, SearchSpace
 from searchers.transfer.prospects import Prospect, Prospects
 from searchers.transfer.transfer_surrogate import TransferSurrogate, ranker_for
@@ -70,6 +71,7 @@ class LlmGrid(HpoLlama):
             super().prepare()
 
 
+@takes_options_of(LlmOptions)
 def llm_grid(
     space: SearchSpace,
     study: StudySettings,

@@ -61,8 +61,8 @@ class RankedTPESampler(TPESampler):
         sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
         self._running = []
         for trial in study.get_trials(deepcopy=False):
-            config = {**self._fixed, **trial.params}
-            if trial.number not in self._results and trial.value is not None:
+            config, known = {**self._fixed, **trial.params}, self._results.get(trial.number)
+            if trial.value is not None and (known is None or known.value != sign * trial.value):
                 self._results[trial.number] = Result(config, sign * trial.value, *self._score.values([config]))
             elif trial.params and not trial.state.is_finished():  # one that is being asked for has none yet
                 self._running.append(config)

@@ -11,8 +11,7 @@ from searchers.distance import is_near
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
 from searchers.transfer.prospects import Prospects
-from searchers.transfer.transfer_surrogate import TransferSurrogate, surrogate_from
-from searchers.transfer.trial_history import history_or_shipped
+from searchers.transfer.transfer_surrogate import TransferSurrogate, surrogate_for
 
 #: Random configurations of which a proposal is the best.
 _DRAWS = 512
@@ -72,14 +71,16 @@ def surrogate(
 
     Args:
         space, study: see `TrackingSearcher`.
-        context: what the study is about; without it all earlier studies count alike.
+        context: what the study is about; without it no shipped trials are used, and all studies of a file count alike.
         trial_history: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_TRIAL_HISTORY, else that of this package.
 
     Raises:
         SearcherError: the file cannot be used.
     """
-    score = surrogate_from(history_or_shipped(trial_history), space, context or StudyContext(), study.mode)
-    return SurrogateSearch(space, study, score=score)
+    score, missing = surrogate_for(trial_history, space, context or StudyContext(), study.mode)
+    searcher = SurrogateSearch(space, study, score=score)
+    searcher.without_past_trials(missing, "it draws at random")
+    return searcher
 
 
 def surrogate_grid(
@@ -90,6 +91,8 @@ def surrogate_grid(
     Without a default configuration in the context there is no grid, and the first trial is random.
     """
     known = context or StudyContext()
-    score = surrogate_from(history_or_shipped(trial_history), space, known, study.mode)
+    score, missing = surrogate_for(trial_history, space, known, study.mode)
     prospects = Prospects(space, score, study.mode, known.default) if score else None
-    return SurrogateGridSearch(space, study, prospects=prospects)
+    searcher = SurrogateGridSearch(space, study, prospects=prospects)
+    searcher.without_past_trials(missing, "it draws at random")
+    return searcher

@@ -23,7 +23,14 @@ from searchers.context import Fact, StudyContext
 from searchers.distance import unit_value
 from searchers.settings import LlmOptions
 from searchers.space import ChoiceParameter, Configuration, SearchSpace
-from searchers.transfer.trial_history import PastStudy, PastTrial, history_or_shipped, load_history, past_studies
+from searchers.transfer.trial_history import (
+    PastStudy,
+    PastTrial,
+    history_or_shipped,
+    load_history,
+    past_studies,
+    why_not_applied,
+)
 
 _TREES = 100
 #: Fraction of the features that a split looks at.
@@ -152,12 +159,24 @@ def _fitted(
     return fit_surrogate(space, StudyContext(facts=dict(facts)), load_history(path), mode)
 
 
-def ranker_for(space: SearchSpace, context: StudyContext, options: LlmOptions, mode: str) -> Ranker:
-    """The ranker that the options ask for.
+def surrogate_for(
+    given: str | None, space: SearchSpace, context: StudyContext, mode: str
+) -> tuple[TransferSurrogate | None, str]:
+    """The surrogate of a study, or None and why past trials do not apply to it; arguments as in `why_not_applied`.
 
     Raises:
         SearcherError: the file of past trials cannot be used.
     """
-    if options.rank_by == "likelihood":
+    reason = why_not_applied(given, space, context, mode)
+    return (None if reason else surrogate_from(history_or_shipped(given), space, context, mode)), reason
+
+
+def ranker_for(space: SearchSpace, context: StudyContext, options: LlmOptions, mode: str) -> Ranker:
+    """The ranker that the options ask for; by likelihood where no past trials apply.
+
+    Raises:
+        SearcherError: the file of past trials cannot be used.
+    """
+    if options.rank_by == "likelihood" or why_not_applied(options.trial_history, space, context, mode):
         return by_likelihood
     return surrogate_from(history_or_shipped(options.trial_history), space, context, mode) or by_likelihood

@@ -2,6 +2,10 @@
 
 Values go over as they are where the bounds are the same, else by their place within the bounds:
 a quarter of 2000 to 7000 iterations becomes a quarter of 20 to 80.
+
+The shipped trials are of vision models, and parameters of quite another problem may be called `lr` and `weight_decay`
+too. So they are used only in a study that says what it is about and resembles one of theirs (`why_not_applied`). A
+history that somebody names is theirs to judge.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +32,11 @@ from searchers.space import ChoiceParameter, Configuration, Parameter, SearchSpa
 
 _OLD_VARIABLE = "AUTOMMLAB_EXPERIENCE"
 SHIPPED = Path(__file__).with_name("trial_history.jsonl.gz")
+#: Most distance of a study's context from that of the nearest shipped study, see `context_distance`: that of a study
+#: with the same kinds of facts and one of them equal. A study that tells nothing about itself has a distance of 1.
+MOST_DISTANCE = 0.9
+#: Least fraction of a shipped study's hyperparameters that are searched.
+LEAST_SHARED = 0.5
 
 
 class PastTrial(BaseModel):
@@ -70,6 +80,43 @@ def history_or_shipped(given: str | None) -> Path:
     Those are `autommlab trials`' own, without its held-out tasks (`training_data_gen/trials`).
     """
     return history_file(given) or SHIPPED
+
+
+def why_not_applied(given: str | None, space: SearchSpace, context: StudyContext, mode: str) -> str:
+    """Why past trials tell nothing of a study; "" if they do.
+
+    Args:
+        given: the history that was named, see `history_file`; None or "" = that of the environment, else the shipped
+            one.
+        space, context, mode: of the study.
+
+    Raises:
+        SearcherError: the file cannot be used.
+    """
+    named = history_file(given)
+    path = named or SHIPPED
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    return _why_not_applied(path, changed, space, tuple(context.facts.items()), mode, named is None)
+
+
+@lru_cache(maxsize=8)
+def _why_not_applied(
+    path: Path, _changed: int, space: SearchSpace, facts: tuple[tuple[str, Fact], ...], mode: str, shipped: bool
+) -> str:
+    context, history = StudyContext(facts=dict(facts)), load_history(path)
+    studies = past_studies(space, context, history, mode)
+    if not studies:
+        return f"no earlier study has these parameters and mode={mode!r}"
+    if not shipped:
+        return ""
+    if not facts:
+        return "the study has no context that says what it is about"
+    if studies[0].distance > MOST_DISTANCE:
+        return (
+            f"the context of the nearest earlier study is {studies[0].distance:.2f} away, {MOST_DISTANCE} is the most"
+        )
+    shared = len(space.parameters) / max(len(trial.parameters) for trial in history)
+    return "" if shared >= LEAST_SHARED else "too few of their hyperparameters are searched here"
 
 
 def load_history(path: Path) -> list[PastTrial]:

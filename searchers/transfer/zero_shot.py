@@ -12,13 +12,22 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from searchers.context import StudyContext, StudySettings
 from searchers.distance import gaps, is_near
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
-from searchers.transfer.trial_history import PastStudy, PastTrial, history_or_shipped, load_history, past_studies
+from searchers.transfer.trial_history import (
+    PastStudy,
+    PastTrial,
+    history_or_shipped,
+    load_history,
+    past_studies,
+    why_not_applied,
+)
 
 #: Studies that are looked at, and configurations of each that may be picked.
 _NEIGHBOURS, _POINTS_EACH = 5, 12
@@ -125,19 +134,24 @@ def zero_shot(
     *,
     context: StudyContext | None = None,
     trial_history: str | None = None,
-    size: int = 10,
+    size: Annotated[int, Field(ge=1)] = 10,
 ) -> ZeroShotSearch:
     """`ZeroShotSearch` over a trial history.
 
     Args:
         space, study: see `TrackingSearcher`.
-        context: what the study is about; without it all earlier studies are equally near.
+        context: what the study is about; without it no shipped trials are used, and all studies of a file are equally
+            near.
         trial_history: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_TRIAL_HISTORY, else that of this package.
         size: most configurations before it draws at random.
 
     Raises:
         SearcherError: the file cannot be used.
     """
-    known = load_history(history_or_shipped(trial_history))
-    configs = zero_shot_configs(space, context or StudyContext(), known, mode=study.mode, size=size)
-    return ZeroShotSearch(space, study, configs=configs)
+    about = context or StudyContext()
+    missing = why_not_applied(trial_history, space, about, study.mode)
+    known = [] if missing else load_history(history_or_shipped(trial_history))
+    configs = zero_shot_configs(space, about, known, mode=study.mode, size=size)
+    searcher = ZeroShotSearch(space, study, configs=configs)
+    searcher.without_past_trials(missing, "it draws at random")
+    return searcher

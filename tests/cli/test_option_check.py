@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from autommlab.cli.main import app
 from autommlab.cli.option_check import check_options
+from autommlab.cli.run import _options
 from autommlab.common.errors import (
     AutoMMLabError,
     DataError,
@@ -22,6 +24,9 @@ from autommlab.common.errors import (
 )
 from autommlab.common.ray_address import require_job_server, require_ray
 from autommlab.options import RunOptions
+from autommlab.report.run_report import run_command
+from autommlab.storage.run_folder import RunFolder
+from searchers import own_options
 from tests.helpers.program import EXAMPLES
 
 PARSE = EXAMPLES / "classify_animals.json"
@@ -42,6 +47,12 @@ PARSE = EXAMPLES / "classify_animals.json"
         ("workers_per_trial", 0, RequestError, "--workers-per-trial"),
         ("profile", "leptop", RequestError, "Did you mean 'laptop'"),
         ("searcher", "optunna", RequestError, "unknown searcher"),
+        ("searcher_options", ("llm_frist=3",), RequestError, "Did you mean 'llm_first'"),
+        ("searcher_options", ("llm_first=many",), RequestError, "option llm_first='many' of searcher 'llm+tpe'"),
+        ("searcher_options", ("llm_first=-1",), RequestError, "greater than or equal to 0"),
+        ("searcher_options", ("samples=0",), RequestError, "samples = 0"),
+        ("searcher_options", ("llm_first",), RequestError, "is no NAME=VALUE"),
+        ("searcher_options", ("llm_first=1", "llm_first=2"), RequestError, "is given twice"),
         ("scheduler", "ahsa", RequestError, "Did you mean 'asha'"),
         ("task", "pose", RequestError, "unknown task 'pose'"),
         ("engine", "onnx", RequestError, "Did you mean 'onnxruntime'"),
@@ -57,6 +68,8 @@ PARSE = EXAMPLES / "classify_animals.json"
 )
 def test_an_option_that_cannot_work_is_named(option: str, value: Any, kind: type[Exception], message: str) -> None:
     good = {"text": "find cats", **({} if option == "text" else {"parse": PARSE})}
+    if option == "searcher_options":
+        good["searcher"] = "llm+tpe"
     with pytest.raises(kind) as caught:
         check_options(RunOptions(**{**good, option: value}))
     assert message in str(caught.value)
@@ -66,6 +79,43 @@ def test_good_options_pass() -> None:
     largest = 2**32 - 1
     check_options(RunOptions(text="find cats", seed=largest, trials=1, time_min=0.1, gpus_per_trial=0, data="digits"))
     check_options(RunOptions(parse=PARSE, task="detection", classes=("cat",), engine="ncnn", device="cpu"), "auto")
+
+
+def test_options_of_a_searcher_pass() -> None:
+    for searcher, options in (
+        ("llm+tpe+default", ("llm_first=3", "temperatures=0.5,1", "fresh=yes", "rank_by=likelihood")),
+        ("bandit", ("members=tpe,random",)),
+        ("zero-shot", ("size=3", "trial_history=past.jsonl")),
+    ):
+        check_options(RunOptions(text="find cats", searcher=searcher, searcher_options=options))
+
+
+def test_a_run_goes_on_with_the_options_of_its_searcher(tmp_path: Path) -> None:
+    stored = RunOptions(text="find cats", searcher="llm+tpe", searcher_options=("llm_first=3",))
+    folder = RunFolder(tmp_path)
+    folder.write("options", stored)
+    known: Any = SimpleNamespace(folder=tmp_path, name=str(tmp_path))
+    assert _options({"trials": 9}, known).searcher_options == ("llm_first=3",)
+    assert _options({"searcher": "llm+tpe"}, known).searcher_options == ("llm_first=3",)
+    assert _options({"searcher": "random"}, known).searcher_options == ()
+    other = _options({"searcher": "tpe", "searcher_options": ("startup_trials=3",)}, known)
+    assert other.searcher_options == ("startup_trials=3",)
+    assert stored.differences(other).refused == []
+    assert "--searcher-option llm_first=3" in run_command(stored)
+
+
+def test_in_a_comparison_an_option_is_for_each_searcher_that_has_it() -> None:
+    def compared(*options: str) -> None:
+        run = RunOptions(text="find cats", searcher_options=options)
+        check_options(run, searchers=("random", "tpe", "zero-shot"))
+
+    compared("startup_trials=3", "size=2")
+    assert own_options("tpe", ("startup_trials=3", "size=2")) == ("startup_trials=3",)
+    assert own_options("random", ("startup_trials=3", "size=2")) == ()
+    with pytest.raises(RequestError, match=r"unknown option of random, tpe, zero-shot 'startup'.*mean 'startup_t"):
+        compared("startup=3")
+    with pytest.raises(RequestError, match=r"option size='x' of searcher 'zero-shot'"):
+        compared("size=x")
 
 
 def test_a_model_of_any_task_passes_while_the_task_is_not_known() -> None:

@@ -202,12 +202,14 @@ def test_a_failure_is_learned_as_the_worst_score() -> None:
     assert {a.score for a in searcher.attempts().values() if a.failed} == {0.0}
 
 
-def test_a_failure_never_beats_a_real_score() -> None:
-    searcher: Any = create("random", SPACE, metric="loss", mode="min", seed=0)
-    for trial_id, loss in (("a", 7.5), ("b", math.nan)):
+def test_a_failure_never_beats_a_real_score_whatever_was_given_as_worst() -> None:
+    searcher: Any = create("random", SPACE, metric="loss", mode="min", worst_score=1.0)
+    for trial_id, loss in (("a", math.nan), ("b", 7.5), ("c", math.nan)):
         propose(searcher, trial_id)
         searcher.on_trial_complete(trial_id, {"loss": loss})
-    assert searcher.attempts()["b"].score == 7.5
+    assert [attempt.score for attempt in searcher.attempts().values()] == [7.5, 7.5, 7.5]
+    with pytest.raises(SearcherError, match=r"worst_score must be a finite number, got nan"):
+        make("random", worst_score=math.nan)
 
 
 def test_ignored_results_are_logged(caplog: pytest.LogCaptureFixture) -> None:

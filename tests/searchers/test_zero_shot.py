@@ -90,7 +90,7 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("AUTOMMLAB_TRIAL_HISTORY")
     assert propose(create("zero-shot", SPACE, metric=METRIC, seed=0), "a") == GOOD
     monkeypatch.delenv("AUTOMMLAB_EXPERIENCE")
-    shipped: Any = create("zero-shot", SPACE, metric=METRIC, seed=0)
+    shipped: Any = create("zero-shot", SPACE, metric=METRIC, seed=0, context=CONTEXT)
     assert propose(shipped, "a") != GOOD
     assert shipped.proposed_by("a") == "zero-shot"
 

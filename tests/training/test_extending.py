@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -
         assert point not in points, number
         points.append(point)
         second.on_trial_complete(f"new{number}", {"score": 0.5})
+
+
+def test_options_of_the_searcher_reach_it(tmp_path: Path) -> None:
+    context = study_context(make_setup(Task.CLASSIFICATION, tmp_path))
+    options = StudyOptions(searcher="tpe", searcher_options=("startup_trials=1",), trials=4)
+    searcher: Any = _searcher(SPACE, options, [], context, None, seed=0)
+    for number in range(2):
+        propose(searcher, f"t{number}")
+        searcher.on_trial_complete(f"t{number}", {"score": 0.5})
+    assert [searcher.proposed_by(f"t{number}") for number in range(2)] == ["tpe:start-up", "tpe"]
 
 
 def test_the_state_of_another_search_is_dropped_and_that_of_the_same_kept(tmp_path: Path) -> None:

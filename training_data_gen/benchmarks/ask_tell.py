@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab.common.llm_usage import LlmUsage
-from autommlab.common.trial_status import SCORE
+from autommlab.common.trial_status import SCORE, WORST_SCORE
 from autommlab.compare.records import StudySummary
 from searchers import create, needs_first_configs, takes_service
 from searchers.context import StudyContext
@@ -100,6 +100,7 @@ def ask_tell_study(
         first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
         context=problem.context.model_copy(update={"default": problem.default_configuration}),
         service=service,
+        worst_score=WORST_SCORE,
         **(_PATIENCE if takes_service(name) else {}),
     )
     values = trial_values(searcher, black_box, trials, at_once)

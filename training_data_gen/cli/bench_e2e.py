@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab import settings
+from autommlab.cli.budget import SearcherOption
 from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
 from autommlab.common.provenance import shown_from
 
@@ -23,6 +24,7 @@ def bench_e2e(
         str, typer.Option("--set", help="e2e, or a file of lines with id, task, request and parse.")
     ] = "e2e",
     searcher: Annotated[str, typer.Option(help="Who proposes hyperparameters in every run.")] = "tpe+default",
+    searcher_option: SearcherOption = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of each run. [default: the profile's]")] = None,
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
     seed: Annotated[int, typer.Option(help="Of every run.")] = settings.DEFAULT_SEED,
@@ -36,6 +38,7 @@ def bench_e2e(
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events
+    from searchers import read_options
     from training_data_gen.benchmarks.e2e import RESULT_FILE, read_end_to_end, run_e2e
     from training_data_gen.benchmarks.request_sets import read_set
 
@@ -44,12 +47,19 @@ def bench_e2e(
             _print(read_end_to_end(show.expanduser()), show, as_json)
         return
     examples = read_set(set_)
-    (named,) = searchers_named(searcher)
+    (named,), own = searchers_named(searcher), tuple(searcher_option or ())
+    read_options(named, own)
     folder = out.expanduser().resolve()
     with going_on():
         result = run_e2e(
             examples,
-            RunOptions(searcher=named, trials=trials or settings.profile(profile).trials, profile=profile, seed=seed),
+            RunOptions(
+                searcher=named,
+                searcher_options=own,
+                trials=trials or settings.profile(profile).trials,
+                profile=profile,
+                seed=seed,
+            ),
             folder,
             Events() if as_json else Events(Display()),
             labelled=labelled,
