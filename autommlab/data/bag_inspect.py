@@ -14,7 +14,7 @@ from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
 from autommlab.data.bag_items import IGNORED, Item, by_rarest
 from autommlab.data.readers.fitting import resized
-from autommlab.data.readers.masks import Misfit, fitted, mapped, misfit, raw_mask
+from autommlab.data.readers.masks import Misfit, fitted, mapped, mapped_values, misfit, present, raw_mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,15 +102,24 @@ def _mask_misfit(mask: Path, picture: Facts) -> Misfit | None:
 
 
 def _with_labels(item: Item) -> Item:
-    import numpy as np
-
     try:
-        counts = np.bincount(remapped_mask(item).ravel(), minlength=IGNORED + 1)
+        values = present(remapped_mask(item)) if item.facts else mapped_values(_values(item), item.pixels)
     except PictureError as error:
         raise _Unusable(f"{item.sample.mask}: {error.what}") from error
     except DataError as error:
         raise _Unusable(str(error)) from error
-    labels = tuple(int(label) for label in np.flatnonzero(counts[:IGNORED]))
+    labels = tuple(value for value in values if value < IGNORED)
     if not labels:
         raise _Unusable(f"{item.sample.mask}: no pixel of any class")
     return replace(item, labels=labels)
+
+
+def _values(item: Item) -> list[int]:
+    """The raw values of the mask.
+
+    Raises:
+        DataError, PictureError: see `remapped_mask`.
+    """
+    if item.sample.mask is None:
+        raise DataError("no mask")
+    return present(raw_mask(item.sample.mask))

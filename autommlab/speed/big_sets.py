@@ -33,7 +33,7 @@ _OBJECTS, _OUTLINE = 7, 22
 _SIZE = (640, 480)
 _MASK_SIZE = (2048, 1024)
 #: Different masks; the others are links to these.
-_MASKS = 16
+_MASKS = 6
 _SIDE = 64
 
 
@@ -164,5 +164,11 @@ def _other_content(picture: bytes, number: int) -> bytes:
 
 
 def _mask(size: tuple[int, int], number: int) -> Image.Image:
-    coarse = np.random.default_rng(number).integers(0, _MASK_CLASSES, (16, 32), np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.NEAREST)
+    """Regions with curved outlines, which compress as those of street scenes do."""
+    coarse = np.random.default_rng(number).uniform(0, 1, (_MASK_CLASSES, 24, 48)).astype(np.float32)
+    best, mask = np.zeros(size[::-1], np.float32), np.zeros(size[::-1], np.uint8)
+    for label, heights in enumerate(coarse):
+        smooth = np.asarray(Image.fromarray(heights).resize(size, Image.Resampling.BICUBIC))
+        mask[smooth > best] = label
+        best = np.maximum(best, smooth)
+    return Image.fromarray(mask)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autommlab.common.errors import DataError
 from autommlab.data.readers import images
-from autommlab.data.readers.masks import UNLABELLED, raw_mask
+from autommlab.data.readers.masks import UNLABELLED, present, raw_mask
 
 _THREADS = 8
 
@@ -16,11 +16,10 @@ MaskMap = tuple[tuple[int, int], ...]
 
 def values_of(masks: Sequence[Path]) -> set[int]:
     """All values that occur in the masks that can be read."""
-    import numpy as np
 
     def values(path: Path) -> set[int]:
         try:
-            return set(np.unique(raw_mask(path)).tolist())
+            return set(present(raw_mask(path)))
         except (DataError, *images.BROKEN_IMAGE):
             # `data check` reports the file; the other masks still tell the classes.
             return set()
