@@ -30,7 +30,7 @@ def main(step: Step, root: Path, task: Task, out: Path) -> None:
         from autommlab.training.trial import prepare_toolbox
 
         prepare_toolbox(task)
-    imports = _peak_mb(resource.RUSAGE_SELF)
+    imports = _peak_mb()
     taken: dict[Step, Callable[[], object]] = {
         "add": lambda: registry.add_dataset(root),
         "check": lambda: check.check_dataset(_loaded(root)),
@@ -44,9 +44,9 @@ def main(step: Step, root: Path, task: Task, out: Path) -> None:
     cost = Taken(
         seconds=round(time.monotonic() - began, 2),
         cpu_s=round(_cpu_s() - cpu, 2),
-        memory_mb=_peak_mb(resource.RUSAGE_SELF),
+        memory_mb=_peak_mb(),
         imports_mb=imports,
-        workers_mb=_peak_mb(resource.RUSAGE_CHILDREN),
+        workers_mb=round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3),
     )
     write_text(out, cost.model_dump_json())
 
@@ -56,8 +56,10 @@ def _cpu_s() -> float:
     return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
-def _peak_mb(whose: int) -> float:
-    return round(resource.getrusage(whose).ru_maxrss / 1e3)  # Linux counts kilobytes
+def _peak_mb() -> float:
+    """Of this process alone: `ru_maxrss` begins with that of the process it was forked from."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1e3)  # Linux counts kilobytes
 
 
 def _loaded(root: Path) -> registry.LoadedDataset:
