@@ -8,13 +8,13 @@ import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.bundle_runtime import pictures
 from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
+from autommlab.data.at_work import on_threads
 from autommlab.data.bag_trial import try_bag
 from autommlab.data.readers import boxes
 from autommlab.data.readers.files import readable, shown
@@ -43,8 +43,7 @@ def check_dataset(dataset: LoadedDataset) -> list[Problem]:
     Decodes each image and mask once, on several threads.
     """
     root = dataset.spec.root
-    with ThreadPoolExecutor(_THREADS) as pool:
-        findings = list(pool.map(lambda sample: _look(dataset, sample), dataset.samples))
+    findings = on_threads(lambda sample: _look(dataset, sample), dataset.samples, "pictures checked", _THREADS)
     problems = list(dataset.unreadable)
     problems += [problem for finding in findings for problem in finding.problems]
     problems += _repeated(root, dataset.samples)

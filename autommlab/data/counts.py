@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from autommlab.data.at_work import on_threads
 from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset, Sample
 from autommlab.tasks import Task
 
@@ -67,8 +67,7 @@ def _labels(dataset: LoadedDataset) -> list[tuple[Sample, list[int] | None]]:
 
 def mask_labels(samples: Sequence[Sample]) -> list[list[int] | None]:
     """The class indexes that the mask of each sample shows, ascending; None where it cannot be read."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(_mask_labels, samples))
+    return on_threads(_mask_labels, samples, "masks read", _THREADS)
 
 
 def _mask_labels(sample: Sample) -> list[int] | None:

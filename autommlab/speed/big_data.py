@@ -99,9 +99,7 @@ def measure_data(
             make_set(root, task, count)
             size = sum(file.stat().st_size for file in root.glob("annotations/*.json")) / 1e6
             time.sleep(_SETTLE_S)
-            for step in STEPS[: 1 + max(map(STEPS.index, steps))]:
-                if step not in steps and step not in ("add", "select"):
-                    continue
+            for step in _taken_steps(steps):
                 tell(f"{step}, {task} with {count} pictures")
                 taken = _taken(step, root, task)
                 cost = Cost(
@@ -109,6 +107,12 @@ def measure_data(
                 )
                 found += [cost] if step in steps else []
     return tuple(found)
+
+
+def _taken_steps(wanted: Sequence[Step]) -> list[Step]:
+    """The steps with those that they need: a set is added first, and one that is loaded selected."""
+    needed = {*wanted, "add", *(["select"] if "load" in wanted else [])}
+    return [step for step in STEPS if step in needed]
 
 
 def _taken(step: Step, root: Path, task: Task) -> Taken:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from autommlab.data.at_work import Pace
 from autommlab.data.readers import files
 from autommlab.data.readers.coco_entries import Annotation, Entries, EntriesBuilder
 
@@ -82,7 +83,10 @@ def _table(key: str, raw: memoryview, with_points: bool) -> Any:
 
 def _annotations(raw: memoryview, with_points: bool) -> Entries:
     builder = EntriesBuilder(with_points)
+    pace, done = Pace(len(raw) >> 20, "MB of annotations read"), 0
     for part in _parts(raw):
+        done += len(part)
+        pace.at(done >> 20)
         try:
             builder.add_parsed(msgspec.json.decode(part, type=list[Annotation]))
         except msgspec.ValidationError:  # an entry that is no object

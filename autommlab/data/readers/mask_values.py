@@ -1,10 +1,10 @@
 """Which classes the raw values of index masks stand for."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autommlab.common.errors import DataError
+from autommlab.data.at_work import on_threads
 from autommlab.data.readers import images
 from autommlab.data.readers.masks import UNLABELLED, present, raw_mask
 
@@ -24,8 +24,7 @@ def values_of(masks: Sequence[Path]) -> set[int]:
             # `data check` reports the file; the other masks still tell the classes.
             return set()
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return set[int]().union(*pool.map(values, masks))
+    return set[int]().union(*on_threads(values, masks, "masks read", _THREADS))
 
 
 def named(names: Classes, masks: Sequence[Path]) -> tuple[Classes, MaskMap]:
