@@ -266,12 +266,14 @@ def plan_in(
     profile = options.budget
 
     def select_data() -> Bag:
+        from autommlab.data.at_work import telling
         from autommlab.data.bag import select_bag
 
         budget = profile.tasks[request.model.task]
         if images is not None and options.fixed(request.model.task).images is None:
             budget = budget.model_copy(update={"images": images})
-        bag = select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
+        with telling(lambda words: events.emit("progress", "data", words)):
+            bag = select_bag(request, budget=budget, folder=folder.bag, seed=options.seed, data=options.data)
         for note in () if of_drawings(bag) else bag.notes:  # what became of a person's own pictures
             events.emit("note", "data", note)
         return bag

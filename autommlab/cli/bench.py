@@ -163,6 +163,31 @@ def growth(
 
 
 @bench_app.command()
+def data(
+    task: Annotated[list[Task] | None, typer.Option(help="Only sets of this task; may be repeated.")] = None,
+    images: Annotated[int | None, typer.Option(min=10, help="Pictures at scale 1. [default: of each task]")] = None,
+    scale: Annotated[str, typer.Option(help="Sizes, times the pictures at scale 1, with commas.")] = "1,10",
+    steps: Annotated[str, typer.Option(help="Steps with commas: add,check,preview,select,select-few,load.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where the sets are made. [default: a temporary one]")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file that the figures are added to.")] = None,
+) -> None:
+    """What large data sets cost: seconds and memory of add, check, preview, selection, and loading in a trial."""
+    from autommlab.common.files import write_text
+    from autommlab.speed.big_data import measure_data, steps_named, with_older
+
+    wanted, scales = steps_named(names_with_commas(steps)), counts_with_commas(scale)
+    for one in task or list(Task):
+        found = measure_data(one, scales, images=images, steps=wanted, folder=folder, tell=_tell)
+        for cost in found:
+            print(
+                f"{cost.task:14} {cost.images:7} pictures  {cost.step:10} {cost.seconds:8.2f} s "
+                f"{cost.cpu_s:8.2f} s of CPU {cost.memory_mb:6.0f} MB ({cost.imports_mb:.0f} MB of them imports)"
+            )
+        if out is not None:
+            write_text(out, with_older(out, found))
+
+
+@bench_app.command()
 def workers(
     parse: Annotated[Path, typer.Option(help="JSON file with the parse of a request: task, data and model.")],
     workers_per_trial: Annotated[int, typer.Option(min=2, help="Processes that train one trial together.")] = 2,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.measure import Measurement
-from rich.status import Status
 from rich.table import Table
 
 from autommlab.cli.shared import say
@@ -160,9 +160,23 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a set you added.")]
     say(f"forgot {spec.name}; its files stay in {spec.root}")
 
 
-def _busy(text: str) -> Status:
-    """A spinner on the error stream, so that output stays clean."""
-    return Console(stderr=True).status(rich_text(f"{text} ..."))
+@contextlib.contextmanager
+def _busy(text: str) -> Iterator[None]:
+    """What is done, on the error stream, so that output stays clean: a spinner, or a line now and then in a log."""
+    from autommlab.data.at_work import telling
+
+    console = Console(stderr=True)
+    with console.status(rich_text(f"{text} ...")) as status:
+        spinning = console.is_terminal
+
+        def tell(words: str) -> None:
+            if spinning:
+                status.update(rich_text(f"{text}: {words} ..."))
+            else:
+                console.print(rich_text(f"{text}: {words}"), soft_wrap=True)
+
+        with telling(tell):
+            yield
 
 
 def _found(spec: DatasetSpec) -> bool:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING
 from autommlab.bundle_runtime import pictures
 from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
+from autommlab.data.at_work import on_threads
 from autommlab.data.bag_items import IGNORED, Item, by_rarest
 from autommlab.data.readers.fitting import resized
-from autommlab.data.readers.masks import Misfit, fitted, mapped, misfit, raw_mask
+from autommlab.data.readers.masks import Misfit, fitted, mapped, mapped_values, misfit, present, raw_mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ def inspected(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
     Returns:
         (usable items in the same order, "FILE: reason" for each left out).
     """
-    return _each(items, _with_image)
+    return _each(items, _with_image, "pictures read")
 
 
 def with_mask_labels(items: Iterable[Item], *, background: bool) -> tuple[list[Item], list[str]]:
@@ -41,7 +41,7 @@ def with_mask_labels(items: Iterable[Item], *, background: bool) -> tuple[list[I
     Args:
         background: label 0 is the background; an image with nothing else gets no labels at all.
     """
-    usable, left_out = _each(items, _with_labels)
+    usable, left_out = _each(items, _with_labels, "masks read")
     if background:
         usable = [replace(item, labels=()) if item.labels == (0,) else item for item in usable]
     return by_rarest(usable), left_out
@@ -64,15 +64,14 @@ def threads() -> int:
     return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
-def _each(items: Iterable[Item], look: Callable[[Item], Item]) -> tuple[list[Item], list[str]]:
+def _each(items: Iterable[Item], look: Callable[[Item], Item], doing: str) -> tuple[list[Item], list[str]]:
     def attempt(item: Item) -> Item | str:
         try:
             return look(item)
         except _Unusable as error:
             return str(error)
 
-    with ThreadPoolExecutor(threads()) as pool:
-        results = list(pool.map(attempt, items))
+    results = on_threads(attempt, list(items), doing, threads())
     return [r for r in results if isinstance(r, Item)], [r for r in results if isinstance(r, str)]
 
 
@@ -102,15 +101,24 @@ def _mask_misfit(mask: Path, picture: Facts) -> Misfit | None:
 
 
 def _with_labels(item: Item) -> Item:
-    import numpy as np
-
     try:
-        counts = np.bincount(remapped_mask(item).ravel(), minlength=IGNORED + 1)
+        values = present(remapped_mask(item)) if item.facts else mapped_values(_values(item), item.pixels)
     except PictureError as error:
         raise _Unusable(f"{item.sample.mask}: {error.what}") from error
     except DataError as error:
         raise _Unusable(str(error)) from error
-    labels = tuple(int(label) for label in np.flatnonzero(counts[:IGNORED]))
+    labels = tuple(value for value in values if value < IGNORED)
     if not labels:
         raise _Unusable(f"{item.sample.mask}: no pixel of any class")
     return replace(item, labels=labels)
+
+
+def _values(item: Item) -> list[int]:
+    """The raw values of the mask.
+
+    Raises:
+        DataError, PictureError: see `remapped_mask`.
+    """
+    if item.sample.mask is None:
+        raise DataError("no mask")
+    return present(raw_mask(item.sample.mask))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import is_
 from pathlib import Path
 
 from autommlab.bundle_runtime.pictures import Facts
@@ -75,19 +76,21 @@ def _labelled(loaded: LoadedDataset, to_bag: dict[int, int]) -> Iterator[Item]:
     for sample in loaded.samples:
         if sample.label in to_bag:
             label = to_bag[sample.label]
-            yield _item(loaded, replace(sample, label=label), (label,), group=loaded.classes[sample.label])
+            labelled = sample if sample.label == label else replace(sample, label=label)
+            yield _item(loaded, labelled, (label,), group=loaded.classes[sample.label])
 
 
 def _with_instances(loaded: LoadedDataset, to_bag: dict[int, int], *, keypoints: bool) -> Iterator[Item]:
     for sample in loaded.samples:
         kept = tuple(
-            replace(instance, label=to_bag[instance.label])
+            instance if instance.label == to_bag[instance.label] else replace(instance, label=to_bag[instance.label])
             for instance in sample.instances
             if instance.label in to_bag and (not keypoints or _has_points(instance))
         )
         labels = tuple(sorted({i.label for i in kept if not i.is_crowd}))
         if labels or not keypoints:
-            yield _item(loaded, replace(sample, instances=kept), labels)
+            same = len(kept) == len(sample.instances) and all(map(is_, kept, sample.instances))
+            yield _item(loaded, sample if same else replace(sample, instances=kept), labels)
 
 
 def _has_points(instance: Instance) -> bool:

@@ -8,20 +8,19 @@ import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.bundle_runtime import pictures
 from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
-from autommlab.data import counts
+from autommlab.data.at_work import on_threads
 from autommlab.data.bag_trial import try_bag
 from autommlab.data.readers import boxes
 from autommlab.data.readers.files import readable, shown
 from autommlab.data.readers.fitting import resized, size_mismatch
 from autommlab.data.readers.images import unreadable
-from autommlab.data.readers.masks import UNLABELLED, mapped, misfit, raw_mask
+from autommlab.data.readers.masks import UNLABELLED, mapped_values, misfit, present, raw_mask
 from autommlab.data.records import LoadedDataset, Problem, Sample
 from autommlab.tasks import Task
 
@@ -44,8 +43,7 @@ def check_dataset(dataset: LoadedDataset) -> list[Problem]:
     Decodes each image and mask once, on several threads.
     """
     root = dataset.spec.root
-    with ThreadPoolExecutor(_THREADS) as pool:
-        findings = list(pool.map(lambda sample: _look(dataset, sample), dataset.samples))
+    findings = on_threads(lambda sample: _look(dataset, sample), dataset.samples, "pictures checked", _THREADS)
     problems = list(dataset.unreadable)
     problems += [problem for finding in findings for problem in finding.problems]
     problems += _repeated(root, dataset.samples)
@@ -120,13 +118,12 @@ def _mask(dataset: LoadedDataset, sample: Sample, where: str, picture: Facts | N
         what = f"{wrong.what}; {done}"
         problems.append(Problem("bad-mask", place, what, remedy, "warning" if wrong.mended else "error"))
     allowed = {value for value, _ in sample.mask_map} or set(range(len(dataset.classes)))
-    # Wider integers are rare; their values fit a set as well as bytes fit a count.
-    values = set(counts.present(raw)) if raw.dtype.itemsize == 1 else set(raw.ravel().tolist())
-    if strange := sorted(values - allowed - {UNLABELLED}):
+    values = present(raw)
+    if strange := sorted(set(values) - allowed - {UNLABELLED}):
         text = ", ".join(map(str, strange[:_LISTED])) + (" ..." if len(strange) > _LISTED else "")
         what = f"pixel values without a class: {text}; the set has {len(dataset.classes)} classes"
         problems.append(Problem("bad-mask", place, what, "add the classes, or set these pixels to 255 (unlabelled)"))
-    return problems, counts.present(mapped(raw, sample.mask_map))
+    return problems, mapped_values(values, sample.mask_map)
 
 
 def _of_no_use(dataset: LoadedDataset, findings: list[_Finding]) -> Iterable[Problem]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from autommlab.data.at_work import on_threads
 from autommlab.data.records import SPLITS, DatasetSpec, LoadedDataset, Sample
 from autommlab.tasks import Task
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _THREADS = 8
 
@@ -65,24 +62,20 @@ def planned(spec: DatasetSpec) -> Counts:
 def _labels(dataset: LoadedDataset) -> list[tuple[Sample, list[int] | None]]:
     if dataset.spec.task is not Task.SEGMENTATION:
         return [(s, [s.label] if s.label is not None else [i.label for i in s.instances]) for s in dataset.samples]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(zip(dataset.samples, pool.map(_mask_labels, dataset.samples), strict=True))
+    return list(zip(dataset.samples, mask_labels(dataset.samples), strict=True))
+
+
+def mask_labels(samples: Sequence[Sample]) -> list[list[int] | None]:
+    """The class indexes that the mask of each sample shows, ascending; None where it cannot be read."""
+    return on_threads(_mask_labels, samples, "masks read", _THREADS)
 
 
 def _mask_labels(sample: Sample) -> list[int] | None:
     from autommlab.bundle_runtime.pictures import PictureError
     from autommlab.common.errors import DataError
-    from autommlab.data.readers.masks import class_mask
+    from autommlab.data.readers.masks import mapped_values, present, raw_mask
 
     try:
-        return present(class_mask(sample))
+        return mapped_values(present(raw_mask(sample.mask)), sample.mask_map) if sample.mask else None
     except (DataError, PictureError):
         return None
-
-
-def present(mask: np.ndarray) -> list[int]:
-    """The values that occur in a uint8 mask (height, width), ascending."""
-    import numpy as np
-
-    # Counting bytes is ten times faster than np.unique, which sorts.
-    return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()

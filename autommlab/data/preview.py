@@ -87,14 +87,14 @@ def _choose(
     shuffled = random.Random(seed).sample(pool, len(pool))  # noqa: S311 - draws samples of a preview, not secrets
     if dataset.spec.task is Task.SEGMENTATION:
         shuffled = shuffled[:_MASKS_LOOKED_AT]
-    labels = {id(sample): _shown(dataset, sample) for sample in shuffled}
-    queues = [[s for s in shuffled if name in labels[id(s)]] for name in wanted]
+    queues = [iter(queue) for queue in _queues(dataset, shuffled, wanted)]
     chosen: dict[int, Sample] = {}
-    while any(queues) and len(chosen) < count:
-        for queue in queues:
-            fresh = next((s for s in queue if id(s) not in chosen), None)
-            queue[:] = queue[queue.index(fresh) + 1 :] if fresh else []
-            if fresh and len(chosen) < count:
+    while queues and len(chosen) < count:
+        for queue in list(queues):
+            fresh = next((sample for sample in queue if id(sample) not in chosen), None)
+            if fresh is None:
+                queues.remove(queue)
+            elif len(chosen) < count:
                 chosen[id(fresh)] = fresh
     if not only_wanted:
         for sample in shuffled:
@@ -105,15 +105,28 @@ def _choose(
     return sorted(chosen.values(), key=lambda s: order.index(s.split))
 
 
-def _shown(dataset: LoadedDataset, sample: Sample) -> list[str]:
-    """Names of the classes a sample shows, most frequent first for objects."""
-    if sample.label is not None:
-        labels = [sample.label]
-    elif dataset.spec.task is Task.SEGMENTATION:
-        mask = _mask(sample)
-        labels = [] if mask is None else counts.present(mask)
-    else:
-        labels = [item.label for item in sample.instances]
+def _queues(dataset: LoadedDataset, samples: list[Sample], wanted: list[str]) -> list[list[Sample]]:
+    """For each wanted class the samples that show it, in their order."""
+    found: dict[str, list[Sample]] = {name: [] for name in wanted}
+    for sample, names in zip(samples, _shown(dataset, samples), strict=True):
+        for name in names:
+            if name in found:
+                found[name].append(sample)
+    return [found[name] for name in wanted]
+
+
+def _shown(dataset: LoadedDataset, samples: list[Sample]) -> list[list[str]]:
+    """Names of the classes that each sample shows, most frequent first for objects."""
+    masks = dataset.spec.task is Task.SEGMENTATION
+    labels = counts.mask_labels(samples) if masks else map(_labels, samples)
+    return [_names(dataset, each or []) for each in labels]
+
+
+def _labels(sample: Sample) -> list[int]:
+    return [sample.label] if sample.label is not None else [item.label for item in sample.instances]
+
+
+def _names(dataset: LoadedDataset, labels: list[int]) -> list[str]:
     return [dataset.classes[label] for label in dict.fromkeys(labels) if 0 <= label < len(dataset.classes)]
 
 
@@ -152,7 +165,7 @@ def _sheet(dataset: LoadedDataset, chosen: list[Sample], title: str) -> Image.Im
 
 def _caption(dataset: LoadedDataset, sample: Sample) -> str:
     masks = dataset.spec.task is Task.SEGMENTATION
-    names = [name for name in _shown(dataset, sample) if not (masks and draw.is_background(name))]
+    names = [name for name in _shown(dataset, [sample])[0] if not (masks and draw.is_background(name))]
     if not sample.instances:
         return ", ".join(names) or "no label"
     labels = [dataset.classes[i.label] for i in sample.instances if 0 <= i.label < len(dataset.classes)]

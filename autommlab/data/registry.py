@@ -19,7 +19,7 @@ from autommlab.common.files import write_text
 from autommlab.common.jsonl import reason_in_words
 from autommlab.common.storage import is_uri
 from autommlab.common.stored import record_of
-from autommlab.data import embedded, readers, remote
+from autommlab.data import embedded, index, readers, remote
 from autommlab.data.recognise import check_name, recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
@@ -106,7 +106,7 @@ def load_dataset(spec: DatasetSpec, classes: Collection[str] | None = None, allo
             f"data set {spec.name!r}: its folder {spec.root} is not there. Mount or restore it, or forget the "
             f"set with: autommlab data remove {spec.name}"
         )
-    loaded = readers.get(spec.layout).read(spec)
+    loaded = index.read_indexed(spec)
     if not loaded.samples and not allow_empty:
         first = f" First problem: {loaded.unreadable[0].what}." if loaded.unreadable else ""
         raise DataError(
@@ -162,6 +162,7 @@ def remove_dataset(name: str) -> DatasetSpec:
         if len(left) == len(known):
             raise DataError(f"{name!r} is not registered, so there is nothing to remove.")
         _write(_Register(datasets=left))
+    index.forget(spec)
     return spec
 
 

@@ -13,6 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import filelock
@@ -28,6 +29,8 @@ from autommlab.storage.run_folder import LOCK_FILE
 #: What was copied last, on both sides.
 LIST_FILE = "mirror.json"
 _CHUNK_BYTES = 8 * 2**20
+#: Files that are copied at once, as a dataset of masks has thousands.
+_AT_ONCE = 8
 #: What Ray writes to the storage itself.
 _NOT_OURS = (PurePosixPath("study/ray"), PurePosixPath("final/ray"))
 #: Files that say that something is finished.
@@ -118,7 +121,10 @@ class Mirror:
         with place_errors(self.place, "write", kept=self.folder):
             self._require_ours()
             files = dict(self._known.files)
-            for name in changed:
+            data = [name for name in changed if not _is_record(name)]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                files.update(zip(data, pool.map(self._send, data), strict=True))
+            for name in changed[len(data) :]:
                 files[name] = self._send(name)
             fresh = MirrorList(version=uuid.uuid4().hex, folder=str(self.folder), files=files)
             with open_whole(self.place.files, self.place.inside(LIST_FILE)) as stream:

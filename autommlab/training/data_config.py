@@ -69,7 +69,7 @@ def dataset_config(bag: Bag, split: Split, pipeline: list[Config], *, training: 
             return {"type": "CustomDataset", "metainfo": {"classes": list(bag.classes)}, **shared}
         case Task.DETECTION:
             # Without mmdet's filter of images that show no object: the data set has as many of them as it should.
-            return {"metainfo": {"classes": tuple(bag.classes)}, **coco}
+            return {"metainfo": {"classes": tuple(bag.classes)}, **coco, "type": "BagDetectionDataset"}
         case Task.SEGMENTATION:
             meta = {"classes": list(bag.classes), "palette": mask_palette(len(bag.classes))}
             return {"type": "BagSegmentationDataset", "metainfo": meta, **shared}

@@ -163,7 +163,7 @@ def prepare_toolbox(task: Task) -> None:
     from autommlab.training import stepped, transforms  # noqa: F401  registers our loop, hook and transforms
 
     if task is Task.DETECTION:
-        from autommlab.training import detection_transforms  # noqa: F401  registers our resize
+        from autommlab.training import detection_data, detection_transforms  # noqa: F401  registers ours
     if task is Task.SEGMENTATION:
         from autommlab.training import datasets  # noqa: F401  registers our data set
 

@@ -158,3 +158,10 @@ def test_names_stand_whole_in_a_narrow_terminal(tmp_path: Path, monkeypatch: pyt
     assert long in run("show", root.name).stdout
     told = run("check", root.name, code=3).stdout
     assert f"train/{long}/{'x' * 90}.jpg" in told
+
+
+def test_a_long_check_tells_in_a_log_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autommlab.data.at_work.EVERY_S", 0)
+    told = run("check", layouts.image_folders(tmp_path / "set"))
+    assert "pictures checked" in told.stderr
+    assert "pictures checked" not in told.stdout

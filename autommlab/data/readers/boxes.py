@@ -10,8 +10,8 @@ from autommlab.data.records import Problem
 TOLERANCE_PX = 1.0
 #: A side of fewer pixels is dropped by the toolboxes.
 SMALLEST_PX = 1.0
-#: What rounding adds to a fraction of 1.
-_ROUNDING = 0.02
+#: Coordinates beyond these are no fractions of the image, whatever rounding adds.
+LEAST_FRACTION, MOST_FRACTION = -0.02, 1.02
 #: Room around the points of an object: as a fraction of their longer side, and of the image's where they hardly spread.
 _MARGIN, _LEAST_MARGIN = 0.1, 0.02
 
@@ -83,7 +83,7 @@ def are_fractions(numbers: Iterable[float]) -> bool:
     for number in numbers:
         highest, lowest = max(highest, number), min(lowest, number)
         broken = max(broken, abs(number - round(number)))
-        if highest > 1 + _ROUNDING or lowest < -_ROUNDING:
+        if highest > MOST_FRACTION or lowest < LEAST_FRACTION:
             return False
     return broken > 0
 

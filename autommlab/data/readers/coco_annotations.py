@@ -1,37 +1,19 @@
 """The entries of a COCO file's `annotations`: each an object, or a problem."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from autommlab.data.readers import boxes, coco_shapes, fitting
 from autommlab.data.readers.boxes import Box, Points
+from autommlab.data.readers.coco_entries import Fractions
 from autommlab.data.readers.files import readable
-from autommlab.data.readers.ids import Ids, is_id
+from autommlab.data.readers.ids import Ids
 from autommlab.data.records import Instance, KeypointLayout, Problem, Severity
 
 
 class _BrokenError(Exception):
     """An entry that must be left out: kind, what and remedy of its problem."""
-
-
-class Fractions(NamedTuple):
-    """Which coordinates of a file are fractions of the image: tools mix them with pixels."""
-
-    boxes: bool = False
-    outlines: bool = False
-    points: bool = False
-
-    @classmethod
-    def of(cls, entries: Iterable[Any]) -> "Fractions":
-        """Of the entries of a file."""
-        found = [entry for entry in entries if isinstance(entry, dict)]
-        return cls(
-            boxes.are_fractions(n for entry in found for n in coco_shapes.box_coordinates(entry)),
-            boxes.are_fractions(n for entry in found for n in coco_shapes.outline_coordinates(entry)),
-            boxes.are_fractions(n for entry in found for n in coco_shapes.point_coordinates(entry)),
-        )
 
 
 @dataclass(slots=True)
@@ -46,6 +28,7 @@ class Annotations:
         layout: the points of each object; None reads boxes alone.
         fractions: which coordinates are fractions of the image instead of pixels.
         problems: receives what is wrong.
+        repeated: positions of entries whose id an earlier one has.
     """
 
     name: str
@@ -56,7 +39,7 @@ class Annotations:
     layout: KeypointLayout | None
     fractions: Fractions
     problems: list[Problem]
-    _seen: set[Any] = field(default_factory=set)
+    repeated: frozenset[int] = frozenset()
 
     def read(self, number: int, entry: Any) -> tuple[int | str, Instance] | None:
         """Image id and object of the entry at position `number`; None where it is broken or has no labelled point.
@@ -183,15 +166,11 @@ class Annotations:
         return tuple((x * across, y * down, v) for x, y, v in points)
 
     def _note_repeated_id(self, number: int, entry: Any) -> None:
-        key = entry.get("id") if isinstance(entry, dict) else None
-        if not is_id(key):
-            return
-        if key in self._seen:
-            what = f"the annotation id {_shown(key)} is used twice (both are kept)"
+        if number in self.repeated:
+            what = f"the annotation id {_shown(entry['id'])} is used twice (both are kept)"
             self.problems.append(
                 Problem("duplicate-id", self._where(number, entry), what, "number them anew", "warning")
             )
-        self._seen.add(key)
 
     def _where(self, number: int, entry: Any) -> str:
         if not isinstance(entry, dict):

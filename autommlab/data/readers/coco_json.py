@@ -4,16 +4,21 @@ Broken entries are stepped over and recorded; only a file without images, or wit
 categories, is given up.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from autommlab.common.errors import DataError
 from autommlab.data.names import clean_name
 from autommlab.data.readers import boxes, files, images, keypoint_layouts
-from autommlab.data.readers.coco_annotations import Annotations, Fractions
-from autommlab.data.readers.fitting import Annotated, sizes_meant
+from autommlab.data.readers.coco_annotations import Annotations
+from autommlab.data.readers.coco_entries import Entries, EntriesBuilder
+from autommlab.data.readers.coco_plain import PlainObjects, plain_objects
+from autommlab.data.readers.coco_tables import read_tables
+from autommlab.data.readers.fitting import Annotated, Size, sizes_meant
 from autommlab.data.readers.ids import Ids, is_id, names_of_category, names_of_image
 from autommlab.data.readers.lookup import Finder
 from autommlab.data.records import Instance, KeypointLayout, Problem, Sample, Split
@@ -60,7 +65,7 @@ class CocoSet:
         """
         foreign: list[CocoFile] = []
         for file in found:
-            content = files.read_json(file.path)
+            content = read_tables(file.path, with_points=self.with_keypoints)
             if file.split or _has_any_table(content):
                 self.read(file, content)
             else:
@@ -84,27 +89,49 @@ class CocoSet:
         image_ids = Ids(tables["images"], names_of_image)
         labels = self._labels(name, tables["categories"], category_ids)
         pictures = self._images(name, file, tables["images"], image_ids)
-        found: dict[Any, list[tuple[int, Any, Instance]]] = {key: [] for key in pictures}
-        entries = tables["annotations"]
-        fractions = Fractions.of(entries)
-        if any(fractions):
+        entries: Entries = tables["annotations"]
+        if any(entries.fractions):
             self.problems.append(boxes.fractions_note(name))
         reader = Annotations(
-            name, labels, pictures, image_ids, category_ids, self.layout, fractions, self.problems
+            name, labels, pictures, image_ids, category_ids, self.layout, entries.fractions, self.problems,
+            entries.repeated(),
         )  # fmt: skip
-        for number, entry in enumerate(entries):
-            if read := reader.read(number, entry):
-                found[read[0]].append((number, entry, read[1]))
+        points = len(self.layout.names) if self.layout else None
+        plain = plain_objects(entries, labels, pictures, points, reader.repeated)
+        single = self._looked_at(entries, plain, reader)
+        numbers = np.flatnonzero(plain.kept & ~np.isin(plain.rows, list(single)))
+        self._objects.update(dict(zip(self.classes, plain.counts(numbers, len(self.classes)), strict=True)))
+        numbers = numbers[np.argsort(plain.rows[numbers], kind="stable")]
+        objects = plain.of(numbers)
+        ends = np.searchsorted(plain.rows[numbers], np.arange(len(pictures) + 1)).tolist()
+        for row, (path, width, height) in enumerate(pictures.values()):
+            size, kept = single[row] if row in single else ((width, height), objects[ends[row] : ends[row + 1]])
+            self.samples.append(Sample(path, *size, file.split, instances=tuple(kept)))
+
+    def _looked_at(
+        self, entries: Entries, plain: PlainObjects, reader: Annotations
+    ) -> dict[int, tuple[Size, list[Instance]]]:
+        """The size and objects of each image of which an entry is not plain, by its position."""
+        position = {key: row for row, key in enumerate(reader.pictures)}
+        found: dict[int, dict[int, Instance]] = defaultdict(dict)
+        for number in np.flatnonzero(~plain.sound).tolist():
+            if read := reader.read(number, entries[number]):
+                found[position[read[0]]][number] = read[1]
+        for number in np.flatnonzero(plain.kept & np.isin(plain.rows, list(found))).tolist():
+            if read := reader.read(number, entries[number]):
+                found[position[read[0]]][number] = read[1]
+        pictures, rows = list(reader.pictures.values()), sorted(found)
+        items = [sorted(found[row].items()) for row in rows]
         annotated = [
-            Annotated(path, (width, height), [item.bbox for *_, item in found[key]])
-            for key, (path, width, height) in pictures.items()
+            Annotated(pictures[row][0], pictures[row][1:], [item.bbox for _, item in each])
+            for row, each in zip(rows, items, strict=True)
         ]
-        sizes = sizes_meant(self.root, annotated, self.problems)
-        for one, size, items in zip(annotated, sizes, found.values(), strict=True):
-            fitted = [reader.fitted(number, entry, item, size) for number, entry, item in items]
-            kept = tuple(item for item in fitted if item)
-            self._objects.update(self.classes[item.label] for item in kept)
-            self.samples.append(Sample(one.image, *size, file.split, instances=kept))
+        single = {}
+        for row, size, each in zip(rows, sizes_meant(self.root, annotated, self.problems), items, strict=True):
+            fitted = [reader.fitted(number, entries[number], item, size) for number, item in each]
+            single[row] = (size, [item for item in fitted if item])
+            self._objects.update(self.classes[item.label] for item in single[row][1])
+        return single
 
     def _leave_out_parents(self) -> None:
         """Take out classes without an object that only name the kind of others, as Roboflow's exports have one."""
@@ -207,25 +234,27 @@ class CocoSet:
 
 
 def _has_any_table(content: Any) -> bool:
-    return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in ("images", "annotations"))
+    return isinstance(content, dict) and any(
+        isinstance(content.get(key), list | Entries) for key in ("images", "annotations")
+    )
 
 
-def _tables(path: Path, content: Any) -> dict[str, list[Any]]:
+def _tables(path: Path, content: Any) -> dict[str, Any]:
     """The lists of a file; one of images alone, as COCO's own `image_info_test2017.json`, has no annotations."""
     given = content if isinstance(content, dict) else {}
     tables = {key: given.get(key) for key in ("images", "annotations", "categories")}
     if tables["annotations"] is None:
-        tables["annotations"] = []
+        tables["annotations"] = EntriesBuilder(with_points=False).built()
     if tables["categories"] is None and not tables["annotations"]:
         tables["categories"] = []
     for key, table in tables.items():
         needed = key == "images" or (key == "categories" and bool(tables["annotations"]))
-        if not isinstance(table, list) or (needed and not table):
+        if not isinstance(table, list | Entries) or (needed and not table):
             raise DataError(
                 f"{path}: no list {key!r}, or an empty one; a COCO annotation has images, annotations and "
                 "categories. Export the annotations again, as COCO JSON."
             )
-    return {key: table for key, table in tables.items() if isinstance(table, list)}
+    return tables
 
 
 def _is_category(entry: Any) -> bool:

@@ -200,8 +200,9 @@ def inside(root: Path, folder: Path, name: str) -> Path | None:
 
     Links are not followed: a user may link images from another disk, an annotation may not point there.
     """
-    path = Path(os.path.normpath(folder / name))
-    return path if path.is_relative_to(root) else None
+    # As text: `Path` would take a third of the time of reading a large annotation.
+    path, top = os.path.normpath(os.path.join(folder, name)), str(root)  # noqa: PTH118
+    return Path(path) if path == top or path.startswith(os.path.join(top, "")) else None  # noqa: PTH118
 
 
 def shown(root: Path, path: Path) -> str:

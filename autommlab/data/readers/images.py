@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autommlab.bundle_runtime import pictures
 from autommlab.bundle_runtime.pictures import PictureError
+from autommlab.data.at_work import on_threads
 from autommlab.data.readers.files import shown
 from autommlab.data.records import Problem
 
@@ -29,15 +29,13 @@ def sizes(root: Path, paths: Sequence[Path], problems: list[Problem]) -> list[tu
         except PictureError as error:
             return unreadable(root, path, error)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results: Iterable[tuple[int, int] | Problem] = pool.map(measure, paths)
-        found: list[tuple[int, int] | None] = []
-        for result in results:
-            if isinstance(result, Problem):
-                problems.append(result)
-                found.append(None)
-            else:
-                found.append(result)
+    found: list[tuple[int, int] | None] = []
+    for result in on_threads(measure, paths, "pictures measured", _THREADS):
+        if isinstance(result, Problem):
+            problems.append(result)
+            found.append(None)
+        else:
+            found.append(result)
     return found
 
 

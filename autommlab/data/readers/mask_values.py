@@ -1,12 +1,12 @@
 """Which classes the raw values of index masks stand for."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autommlab.common.errors import DataError
+from autommlab.data.at_work import on_threads
 from autommlab.data.readers import images
-from autommlab.data.readers.masks import UNLABELLED, raw_mask
+from autommlab.data.readers.masks import UNLABELLED, present, raw_mask
 
 _THREADS = 8
 
@@ -16,17 +16,15 @@ MaskMap = tuple[tuple[int, int], ...]
 
 def values_of(masks: Sequence[Path]) -> set[int]:
     """All values that occur in the masks that can be read."""
-    import numpy as np
 
     def values(path: Path) -> set[int]:
         try:
-            return set(np.unique(raw_mask(path)).tolist())
+            return set(present(raw_mask(path)))
         except (DataError, *images.BROKEN_IMAGE):
             # `data check` reports the file; the other masks still tell the classes.
             return set()
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return set[int]().union(*pool.map(values, masks))
+    return set[int]().union(*on_threads(values, masks, "masks read", _THREADS))
 
 
 def named(names: Classes, masks: Sequence[Path]) -> tuple[Classes, MaskMap]:

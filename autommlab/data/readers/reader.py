@@ -1,6 +1,8 @@
 """What a reader of a layout is."""
 
-from collections.abc import Callable
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,4 +37,17 @@ class Reader:
         Raises:
             DataError: nothing can be read.
         """
-        return tidied(self.parse(spec))
+        with uncollected():
+            return tidied(self.parse(spec))
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Without garbage collection: that goes through all objects again and again while millions are made."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
