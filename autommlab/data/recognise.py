@@ -77,7 +77,11 @@ def _choose(root: Path, task: Task | None, layout: str | None) -> tuple[Reader, 
         tasks = reader.detect(root) or reader.tasks
         fitting = [(reader, t) for t in (reader.tasks if task else tasks) if task in (None, t)]
     else:
-        fitting = [(r, t) for r, t in readers.candidates(root) if task in (None, t)]
+        found = readers.candidates(root)
+        fitting = [(r, t) for r, t in found if task in (None, t)]
+        if not fitting and task is not None:
+            # A layout may serve a task that it does not show at a glance: the polygons of COCO's boxes are masks.
+            fitting = [(reader, task) for reader in dict(found) if task in reader.tasks]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import DataError, StorageError
-from autommlab.data import registry
+from autommlab.data import readers, registry
 from autommlab.tasks import Task
 from tests.helpers import layouts
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("layout", layouts.BUILDERS)
 def test_a_set_of_each_layout_is_added_found_and_loaded(layout: str, tmp_path: Path) -> None:
     root = layouts.BUILDERS[layout](tmp_path / "my set")
-    task = Task.SEGMENTATION if layout == "pascal-voc" else None
+    task = readers.candidates(root)[0][1]
     added = registry.add_dataset(root, task=task)
     assert (added.name, added.layout, added.root) == ("my set", layout, root)
     assert added.classes

@@ -94,6 +94,8 @@ def coco(
                 "area": 170.0,
                 "iscrowd": 0,
             }
+            x, y, w, h = entry["bbox"]
+            entry["segmentation"] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
             if points:
                 entry["keypoints"] = [v for i in range(points) for v in (3 + i % 8 + 9 * order, 4 + i, 1 + i % 2)]
                 entry["num_keypoints"] = points
@@ -211,6 +213,97 @@ def index_masks(root: Path) -> Path:
     return root
 
 
+def yolo_line(label: int, box: tuple[float, float, float, float], *, outline: bool = False) -> str:
+    """A line of a YOLO label for a box (x, y, width, height) in pixels; as four corners where `outline` is on."""
+    x, y, w, h = box
+    if outline:
+        corners = ((x, y), (x + w, y), (x + w, y + h), (x, y + h))
+        return f"{label} " + " ".join(f"{a / WIDTH:.9g} {b / HEIGHT:.9g}" for a, b in corners)
+    return f"{label} {(x + w / 2) / WIDTH:.9g} {(y + h / 2) / HEIGHT:.9g} {w / WIDTH:.9g} {h / HEIGHT:.9g}"
+
+
+YOLO_BOXES = ((2.0, 3.0, 10.0, 20.0), (20.0, 5.0, 12.0, 15.0))
+SPLIT_COUNTS = (("train", 4), ("val", 2), ("test", 2))
+
+
+def yolo(root: Path, *, outline: bool = True) -> Path:
+    """Ultralytics' folders with data.yaml; two objects a picture, as outlines unless `outline` is off."""
+    for split, count in SPLIT_COUNTS:
+        for number in range(count):
+            image(root / "images" / split / f"{number}.jpg")
+            lines = [yolo_line(label, box, outline=outline) for label, box in enumerate(YOLO_BOXES)]
+            write_lines(root / "labels" / split / f"{number}.txt", lines)
+    named = "names:\n  0: cat\n  1: no\n"
+    (root / "data.yaml").write_text(
+        f"path: ../datasets/set\ntrain: images/train\nval: images/val\ntest: images/test\n{named}"
+    )
+    return root
+
+
+def yolo_roboflow(root: Path) -> Path:
+    """Roboflow's export: a folder for each split, paths that lead out of the set."""
+    for split in ("train", "valid", "test"):
+        for number in range(2):
+            image(root / split / "images" / f"{number}.jpg")
+            lines = [yolo_line(label, box) for label, box in enumerate(YOLO_BOXES)]
+            write_lines(root / split / "labels" / f"{number}.txt", lines)
+    paths = "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n"
+    (root / "data.yaml").write_text(f"{paths}\nnc: 2\nnames: ['cat', 'no']\n")
+    return root
+
+
+def yolo_darknet(root: Path) -> Path:
+    """CVAT's "YOLO 1.1": obj.data, obj.names, lists whose paths begin with a folder that the archive lacks."""
+    for split, folder in (("train", "obj_train_data"), ("valid", "obj_valid_data")):
+        for number in range(2):
+            image(root / folder / f"{number}.jpg")
+            write_lines(root / folder / f"{number}.txt", [yolo_line(i, box) for i, box in enumerate(YOLO_BOXES)])
+        write_lines(root / f"{split}.txt", [f"data/{folder}/{number}.jpg" for number in range(2)])
+    write_lines(root / "obj.names", ["cat", "no"])
+    keys = ["classes = 2", "train = data/train.txt", "valid = data/valid.txt", "names = data/obj.names"]
+    write_lines(root / "obj.data", [*keys, "backup = backup/"])
+    return root
+
+
+def yolo_classes_txt(root: Path) -> Path:
+    """Label Studio's YOLO export: images, labels and classes.txt."""
+    for number in range(4):
+        image(root / "images" / f"{number}.jpg")
+        write_lines(root / "labels" / f"{number}.txt", [yolo_line(i, box) for i, box in enumerate(YOLO_BOXES)])
+    write_lines(root / "classes.txt", ["cat", "no"])
+    write(root / "notes.json", {"categories": [{"id": 0, "name": "cat"}], "info": {"year": 2026}})
+    return root
+
+
+def yolo_beside(root: Path) -> Path:
+    """labelImg's: labels and classes.txt beside the images."""
+    for number in range(4):
+        image(root / f"{number}.jpg")
+        write_lines(root / f"{number}.txt", [yolo_line(i, box) for i, box in enumerate(YOLO_BOXES)])
+    write_lines(root / "classes.txt", ["cat", "no"])
+    return root
+
+
+def write_lines(path: Path, lines: list[str]) -> Path:
+    """Write text lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def yolo_pose(root: Path) -> Path:
+    """YOLO-pose with four points of three numbers."""
+    points = [(4, 5, 2), (10, 5, 1), (4, 20, 2), (10, 20, 2)]
+    posed = " ".join(f"{x / WIDTH:.9g} {y / HEIGHT:.9g} {v}" for x, y, v in points)
+    for split, count in SPLIT_COUNTS:
+        for number in range(count):
+            image(root / "images" / split / f"{number}.jpg")
+            write_lines(root / "labels" / split / f"{number}.txt", [f"{yolo_line(0, YOLO_BOXES[0])} {posed}"])
+    keys = "kpt_shape: [4, 3]\nflip_idx: [1, 0, 3, 2]\nnames: [mouse]\n"
+    (root / "data.yaml").write_text(f"train: images/train\nval: images/val\ntest: images/test\n{keys}")
+    return root
+
+
 #: Layout -> builder of a set that `autommlab.data.readers` must recognise and read.
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "image-folders": image_folders,
@@ -221,4 +314,6 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "cityscapes": cityscapes,
     "pascal-voc": pascal_voc,
     "index-masks": index_masks,
+    "yolo": yolo,
+    "yolo-pose": yolo_pose,
 }

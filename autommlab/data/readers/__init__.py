@@ -12,6 +12,8 @@ from autommlab.data.readers import (
     imagenet_lists,
     index_masks,
     pascal_voc,
+    yolo,
+    yolo_pose,
 )
 from autommlab.data.readers.reader import Reader
 from autommlab.tasks import Task
@@ -28,6 +30,8 @@ READERS: dict[str, Reader] = {
         cityscapes.READER,
         pascal_voc.READER,
         index_masks.READER,
+        yolo.READER,
+        yolo_pose.READER,
     )
 }
 

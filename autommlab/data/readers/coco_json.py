@@ -66,7 +66,7 @@ class CocoSet:
             else:
                 foreign.append(file)
         if foreign and not self.samples:
-            _tables(foreign[0].path, None)
+            tables_of(foreign[0].path, None)
         for file in foreign:
             what, where = "is no COCO annotation; passed over", files.shown(self.root, file.path)
             self.problems.append(Problem("not-an-annotation", where, what, "move it elsewhere", "warning"))
@@ -78,7 +78,7 @@ class CocoSet:
         Raises:
             DataError: the file is no COCO annotation at all.
         """
-        tables = _tables(file.path, content)
+        tables = tables_of(file.path, content)
         name = files.shown(self.root, file.path)
         category_ids = Ids(entry.get("id") for entry in tables["categories"] if isinstance(entry, dict))
         image_ids = Ids(entry.get("id") for entry in tables["images"] if isinstance(entry, dict))
@@ -210,7 +210,7 @@ def _has_any_table(content: Any) -> bool:
     return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in ("images", "annotations"))
 
 
-def _tables(path: Path, content: Any) -> dict[str, list[Any]]:
+def tables_of(path: Path, content: Any) -> dict[str, list[Any]]:
     """The lists of a file; one of images alone, as COCO's own `image_info_test2017.json`, has no annotations."""
     given = content if isinstance(content, dict) else {}
     tables = {key: given.get(key) for key in ("images", "annotations", "categories")}
