@@ -91,6 +91,15 @@ def packed_runs(runs: Iterable[float]) -> bytes:
     return np.array(list(runs), np.uint32).tobytes()
 
 
+def packed_mask(mask: np.ndarray) -> bytes:
+    """Run lengths for `Region` of a mask (height, width) of 0 and 1."""
+    import numpy as np
+
+    flat = mask.T.ravel()
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], flat])))
+    return np.diff(np.concatenate([[0], ends, [flat.size]])).astype(np.uint32).tobytes()
+
+
 def _rows(points: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
     """First row and end of the rows whose centres each edge crosses."""
     import numpy as np

@@ -33,6 +33,8 @@ ANNOTATIONS: dict[str, tuple[str, ...]] = {
     ),
     "index-masks": ("meta.json", "classes.txt", "ann_dir/train/0.png"),
     "yolo": ("data.yaml", "labels/train/0.txt"),
+    "labelme": ("train/0.json", "meta.json"),
+    "cvat": ("annotations.xml", "meta.json"),
     "yolo-pose": ("data.yaml", "labels/train/0.txt", "meta.json"),
 }
 TARGETS = [

@@ -1,5 +1,6 @@
 """Formats of annotation tools: the same objects come out of every way to write them, and a broken one says why."""
 
+import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -46,6 +47,8 @@ BOX_SETS: dict[str, tuple[Callable[[Path], Path], set[str], str]] = {
     "darknet": (layouts.yolo_darknet, {"train", "val"}, "yolo"),
     "classes.txt": (layouts.yolo_classes_txt, {""}, "yolo"),
     "labels beside": (layouts.yolo_beside, {""}, "yolo"),
+    "labelme": (layouts.labelme, {"train", "val", "test"}, "labelme"),
+    "cvat": (layouts.cvat, {"train", "val", "test"}, "cvat"),
 }
 
 
@@ -109,6 +112,8 @@ def coco_outlines(root: Path, write: Callable[[Box], Any], objects: dict[str, Bo
 #: Ways to keep the same outlines.
 MASK_SETS: dict[str, Callable[[Path], Path]] = {
     "ultralytics": layouts.yolo,
+    "labelme": layouts.labelme,
+    "cvat": layouts.cvat,
     **{
         f"coco {kind}": lambda root, write=write: coco_outlines(root, write)  # type: ignore[misc]
         for kind, write in COCO_OUTLINES.items()
@@ -325,3 +330,106 @@ def test_a_pixel_belongs_to_a_polygon_that_holds_its_centre(corners: list[tuple[
         else:
             assert mask[row, column] == turns % 2
     DrawnMask(Path("a.jpg"), Path("a.json"), (9, 7), (Region(1, (packed_points(corners),)),)).drawn()
+
+
+def shape(**values: Any) -> Callable[[str], str]:
+    """Change the first shape of a LabelMe file; None takes a key out."""
+
+    def edit(text: str) -> str:
+        content = json.loads(text)
+        first = content["shapes"][0] | values
+        content["shapes"][0] = {key: value for key, value in first.items() if value is not None}
+        return json.dumps(content)
+
+    return edit
+
+
+def whole(**values: Any) -> Callable[[str], str]:
+    return lambda text: json.dumps(json.loads(text) | values)
+
+
+def swapped(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new, 1)
+
+
+#: Layout, file, what happens to it, kind of the problem, a part of what is told.
+BROKEN: list[tuple[str, str, Callable[[str], str], str, str]] = [
+    ("labelme", "train/0.json", swapped("{", "["), "bad-annotation", "not valid JSON"),
+    ("labelme", "train/0.json", shape(label=None), "bad-annotation", "has no label"),
+    ("labelme", "train/0.json", shape(points=[[1, "x"], [2, 3]]), "bad-annotation", "not pairs of numbers"),
+    ("labelme", "train/0.json", shape(points=[[1, 2]]), "bad-annotation", "a rectangle of 1 point"),
+    ("labelme", "train/0.json", shape(shape_type="linestrip"), "bad-annotation", "of kind 'linestrip' are not read"),
+    ("labelme", "train/0.json", whole(shapes={}), "not-an-annotation", "no LabelMe annotation"),
+    ("labelme", "train/0.json", shape(points=[[90, 90], [99, 99]]), "box-outside", "wholly outside"),
+    ("cvat", "annotations.xml", swapped('xtl="2.0"', 'xtl="x"'), "bad-annotation", "coordinates are no numbers"),
+    ("cvat", "annotations.xml", swapped('label="cat"', ""), "bad-annotation", "has no label"),
+    ("cvat", "annotations.xml", swapped("<box", "<cuboid"), "bad-annotation", "of kind 'cuboid' are not read"),
+    ("cvat", "annotations.xml", swapped('name="Train0.jpg"', 'name="../../../x.jpg"'), "path-outside", "leaves"),
+    ("cvat", "annotations.xml", swapped('name="Train0.jpg"', 'name="gone.jpg"'), "missing-image", "does not exist"),
+    ("cvat", "annotations.xml", swapped('name="Train0.jpg"', ""), "bad-annotation", "has no name"),
+]
+
+
+@pytest.mark.parametrize(("layout", "file", "edit", "kind", "what"), BROKEN)
+def test_what_is_broken_is_told_and_the_rest_is_read(
+    layout: str, file: str, edit: Callable[[str], str], kind: str, what: str, tmp_path: Path
+) -> None:
+    root = layouts.BUILDERS[layout](tmp_path / "set")
+    before = len(load(root, Task.DETECTION, layout).samples)
+    (root / file).write_text(edit((root / file).read_text()))
+    dataset = load(root, Task.DETECTION, layout)
+    problem = next(problem for problem in dataset.unreadable if problem.kind == kind)
+    assert what in problem.what and problem.remedy
+    assert len(dataset.samples) >= before - 1
+    assert boxes(dataset) >= TWO_OBJECTS
+
+
+def test_a_picture_inside_of_labelme_json_is_not_read(tmp_path: Path) -> None:
+    root = layouts.labelme(tmp_path / "set")
+    path = root / "train" / "0.json"
+    path.write_text(whole(imageData="aGFsbG8=")(path.read_text()))
+    assert load(root, Task.DETECTION).unreadable == []
+    (root / "train" / "0.jpg").unlink()
+    (problem,) = load(root, Task.DETECTION).unreadable
+    assert problem.kind == "missing-image" and "imageData) is not read" in problem.what
+
+
+@pytest.mark.parametrize("layout", ["labelme", "cvat"])
+def test_points_of_a_group_are_a_pose_of_its_object(layout: str, tmp_path: Path) -> None:
+    dataset = load(layouts.BUILDERS[layout](tmp_path / "set"), Task.KEYPOINT)
+    assert dataset.keypoints is not None and dataset.keypoints.names == ("nose", "tail")
+    assert dataset.classes == ({"labelme": "cat", "cvat": "body"}[layout],)
+    (item,) = dataset.samples[0].instances
+    assert item.keypoints == ((5, 6, 2), (9, 20, 2))
+
+
+def test_tags_are_the_classes_of_pictures(tmp_path: Path) -> None:
+    dataset = load(layouts.cvat(tmp_path / "set"), Task.CLASSIFICATION)
+    assert dataset.classes == ("indoors", "outdoors")
+    assert [sample.label for sample in dataset.samples] == [0, 1] * 4
+
+
+def test_cvat_masks_ellipses_and_turned_boxes(tmp_path: Path) -> None:
+    root = layouts.cvat(tmp_path / "set")
+    path = root / "annotations.xml"
+    text = path.read_text()
+    x, y, w, h = map(int, layouts.YOLO_BOXES[0])
+    start, end = text.index("<box"), text.index("/>", text.index("<box")) + 2
+    mask = f'<mask label="cat" rle="0, {w * h}" left="{x}" top="{y}" width="{w}" height="{h}" />'
+    path.write_text(text[:start] + mask + text[end:])
+    dataset = load(root, Task.SEGMENTATION)
+    assert dataset.unreadable == []
+    expected = filled({1: layouts.YOLO_BOXES[0], 2: layouts.YOLO_BOXES[1]})
+    assert (class_mask(dataset.samples[0]) == expected).all()
+    path.write_text(text[:start] + '<ellipse label="cat" cx="7" cy="13" rx="5" ry="10" />' + text[end:])
+    assert ("cat", (2.0, 3.0, 10.0, 20.0)) in boxes(load(root, Task.DETECTION))
+    path.write_text(text.replace('label="cat"', 'rotation="90" label="cat"', 1))
+    assert ("cat", (-0.0, 8.0, 17.0, 10.0)) in boxes(load(root, Task.DETECTION))
+
+
+def test_a_video_of_cvat_says_what_to_export(tmp_path: Path) -> None:
+    root = layouts.cvat(tmp_path / "set")
+    path = root / "annotations.xml"
+    path.write_text(path.read_text().replace("</annotations>", '<track id="0" label="cat"></track></annotations>'))
+    with pytest.raises(DataError, match=r"holds tracks of a video. Export the task as 'CVAT for images 1.1'"):
+        load(root, Task.DETECTION)

@@ -304,6 +304,58 @@ def yolo_pose(root: Path) -> Path:
     return root
 
 
+def _rectangle(label: str, box: tuple[float, float, float, float], group: int | None = None) -> dict[str, Any]:
+    x, y, w, h = box
+    return {"label": label, "points": [[x, y], [x + w, y + h]], "group_id": group, "shape_type": "rectangle"}
+
+
+def _outline(box: tuple[float, float, float, float]) -> list[list[float]]:
+    x, y, w, h = box
+    return [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]
+
+
+def labelme(root: Path) -> Path:
+    """LabelMe's JSON beside the pictures: a rectangle with two points of its group, and a polygon."""
+    for split, count in SPLIT_COUNTS:
+        for number in range(count):
+            image(root / split / f"{number}.jpg")
+            points = [("nose", [5, 6]), ("tail", [9, 20])]
+            shapes = [
+                _rectangle("cat", YOLO_BOXES[0], 1),
+                {"label": "no", "points": _outline(YOLO_BOXES[1]), "shape_type": "polygon", "flags": {}},
+                *({"label": name, "points": [at], "group_id": 1, "shape_type": "point"} for name, at in points),
+            ]
+            content = {"version": "5.8.1", "flags": {}, "shapes": shapes, "imagePath": f"{number}.jpg"}
+            content |= {"imageData": None, "imageHeight": HEIGHT, "imageWidth": WIDTH}
+            write(root / split / f"{number}.json", content)
+    return root
+
+
+def cvat(root: Path) -> Path:
+    """CVAT for images 1.1 with subsets: a box, a polygon, a skeleton and a tag in every picture."""
+    tree = ET.Element("annotations")
+    ET.SubElement(tree, "version").text = "1.1"
+    labels = ET.SubElement(ET.SubElement(ET.SubElement(tree, "meta"), "job"), "labels")
+    for name in ("cat", "no", "body", "indoors", "outdoors"):
+        ET.SubElement(ET.SubElement(labels, "label"), "name").text = name
+    for split, count in (("Train", 4), ("Validation", 2), ("Test", 2)):
+        for number in range(count):
+            name = f"{split}{number}.jpg"
+            image(root / "images" / split / name)
+            sizes = {"width": str(WIDTH), "height": str(HEIGHT)}
+            entry = ET.SubElement(tree, "image", {"id": str(number), "name": name, "subset": split, **sizes})
+            x, y, w, h = YOLO_BOXES[0]
+            ET.SubElement(entry, "box", label="cat", xtl=f"{x}", ytl=f"{y}", xbr=f"{x + w}", ybr=f"{y + h}")
+            points = ";".join(f"{x},{y}" for x, y in _outline(YOLO_BOXES[1]))
+            ET.SubElement(entry, "polygon", label="no", points=points, occluded="0", z_order="0")
+            body = ET.SubElement(entry, "skeleton", label="body")
+            for part, at in (("nose", "5,6"), ("tail", "9,20")):
+                ET.SubElement(body, "points", label=part, points=at, outside="0", occluded="0")
+            ET.SubElement(entry, "tag", label=("indoors", "outdoors")[number % 2])
+    ET.ElementTree(tree).write(root / "annotations.xml", encoding="utf-8", xml_declaration=True)
+    return root
+
+
 #: Layout -> builder of a set that `autommlab.data.readers` must recognise and read.
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "image-folders": image_folders,
@@ -316,4 +368,6 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "index-masks": index_masks,
     "yolo": yolo,
     "yolo-pose": yolo_pose,
+    "labelme": labelme,
+    "cvat": cvat,
 }

@@ -8,9 +8,11 @@ from autommlab.data.readers import (
     cityscapes,
     coco_detection,
     coco_keypoints,
+    cvat,
     image_folders,
     imagenet_lists,
     index_masks,
+    labelme,
     pascal_voc,
     yolo,
     yolo_pose,
@@ -32,6 +34,8 @@ READERS: dict[str, Reader] = {
         index_masks.READER,
         yolo.READER,
         yolo_pose.READER,
+        labelme.READER,
+        cvat.READER,
     )
 }
 

@@ -59,6 +59,9 @@ def shape_set(
         DataError: the annotations hold nothing that the task needs.
     """
     layout = layout if spec.task is Task.KEYPOINT else None
+    if spec.task is not Task.KEYPOINT:
+        for picture in pictures:  # what stands for a pose alone is no object of another task
+            picture.shapes = [shape for shape in picture.shapes if shape.box or shape.outlined]
     _require(spec, pictures, layout)
     classes = _classes(spec.task, pictures, names)
     if spec.task is Task.SEGMENTATION:
@@ -121,10 +124,16 @@ def _without_bare_splits(spec: DatasetSpec, pictures: Sequence[Picture], problem
     return [picture for picture in pictures if picture.split not in empty]
 
 
-def _classes(task: Task, pictures: Sequence[Picture], names: Sequence[str]) -> tuple[str, ...]:
-    found = {shape.label for picture in pictures for shape in picture.shapes}
+def labels_of(task: Task, pictures: Sequence[Picture]) -> set[str]:
+    """The classes that the annotations of a task name."""
     if task is Task.CLASSIFICATION:
-        found = {tag for picture in pictures for tag in picture.tags}
+        return {tag for picture in pictures for tag in picture.tags}
+    shapes = [shape for picture in pictures for shape in picture.shapes]
+    return {s.label for s in shapes if (s.points if task is Task.KEYPOINT else s.box or s.outlined)}
+
+
+def _classes(task: Task, pictures: Sequence[Picture], names: Sequence[str]) -> tuple[str, ...]:
+    found = labels_of(task, pictures)
     ordered = tuple(dict.fromkeys([*names, *sorted(found - set(names))]))
     if task is not Task.SEGMENTATION:
         return ordered
@@ -146,12 +155,12 @@ def _placed(spec: DatasetSpec, pictures: Sequence[Picture], problems: list[Probl
     stated = [
         fitting.Annotated(picture.image, picture.stated, [shape.box for shape in picture.shapes if shape.box])
         for picture, _ in open_ones
-        if picture.stated
+        if picture.stated and picture.in_pixels
     ]
     meant = iter(fitting.sizes_meant(spec.root, stated, problems))
     for picture, real in open_ones:
-        if picture.stated is None:
-            yield _Placed(picture, real, (real[0], real[1]))
+        if not picture.in_pixels or picture.stated is None:
+            yield _Placed(picture, real, (1, 1) if picture.in_pixels else (real[0], real[1]))
         elif placed := _fitted(_Placed(picture, next(meant), (1, 1)), real, spec, problems):
             yield placed
 
@@ -234,7 +243,7 @@ def _mask(placed: _Placed, classes: Sequence[str], problems: list[Problem]) -> D
     # A mask of pixels keeps its own size: whoever reads it scales it as a mask that lies in a file.
     kept = next((shape.runs.size for shape in picture.shapes if shape.runs), None)
     size, scale = (placed.size, placed.scale) if kept is None else (kept, (1.0, 1.0))
-    if kept and picture.stated is None:
+    if kept and not picture.in_pixels:
         scale = (float(kept[0]), float(kept[1]))
     shapes = [shape for shape in picture.shapes if shape.runs is None or shape.runs.size == kept]
     if len(shapes) < len(picture.shapes):

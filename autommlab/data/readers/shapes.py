@@ -1,6 +1,7 @@
 """What annotation tools draw: boxes, outlines, points and tags on a picture, before a task makes samples of them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,7 @@ class Shape:
         runs: its mask; then the box is given too.
         points: (x, y, v) of a pose, in the order of the set's layout.
         ignored: a crowd or a difficult object, which evaluation passes over.
+        group: what the tool binds it to its points by; None for nothing.
     """
 
     label: str
@@ -49,11 +51,23 @@ class Shape:
     runs: Runs | None = None
     points: Points = ()
     ignored: bool = False
+    group: int | str | None = None
 
     @property
     def outlined(self) -> bool:
         """Whether it says which pixels are its own."""
         return bool(self.polygons) or self.runs is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LoosePoint:
+    """A point that the tool draws on its own; points of a group are one object."""
+
+    name: str
+    x: float
+    y: float
+    v: int = 2
+    group: int | str | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +77,9 @@ class Picture:
     Attributes:
         source: its annotation file.
         where: place of the annotation, for messages.
-        stated: size in pixels that the coordinates mean; None = they are fractions of the picture, 0 to 1.
+        stated: size in pixels that the coordinates mean; None = that of the file.
+        in_pixels: False where they are fractions of the picture, 0 to 1.
+        loose: points that `poses.gathered` makes objects of.
         tags: classes of the picture as a whole.
     """
 
@@ -72,7 +88,9 @@ class Picture:
     where: str
     split: AnySplit = ""
     stated: Size | None = None
+    in_pixels: bool = True
     shapes: list[Shape] = field(default_factory=list)
+    loose: list[LoosePoint] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
 
 
@@ -90,3 +108,22 @@ def polygon_of(flat: Sequence[float] | None) -> Polygon | None:
 def outline_points(shape: Shape) -> list[tuple[float, float]]:
     """All corners of an object's polygons."""
     return [point for polygon in shape.polygons for point in polygon]
+
+
+def ellipse(centre: tuple[float, float], across: float, down: float, angle: float = 0) -> Polygon:
+    """An ellipse of two radii as a polygon.
+
+    Args:
+        centre: (x, y).
+        across, down: radii.
+        angle: that it is turned by, in radians.
+    """
+    turns = [2 * math.pi * step / ELLIPSE_CORNERS for step in range(ELLIPSE_CORNERS)]
+    return turned([(centre[0] + across * math.cos(t), centre[1] + down * math.sin(t)) for t in turns], centre, angle)
+
+
+def turned(points: Iterable[tuple[float, float]], about: tuple[float, float], angle: float) -> Polygon:
+    """Points turned by an angle in radians, clockwise as the picture is seen."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    moved = ((x - about[0], y - about[1]) for x, y in points)
+    return tuple((about[0] + x * cos - y * sin, about[1] + x * sin + y * cos) for x, y in moved)

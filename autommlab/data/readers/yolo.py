@@ -70,7 +70,7 @@ def pictures_of(root: Path, found: YoloSet, problems: list[Problem]) -> list[Pic
     for image, split in found.images:
         label = label_of(root, image)
         where = files.shown(root, label or image)
-        picture = Picture(image, label or image, where, split)
+        picture = Picture(image, label or image, where, split, in_pixels=False)
         picture.shapes = _shapes(label, where, found, problems) if label else []
         pictures.append(picture)
     if not found.names:
