@@ -36,17 +36,19 @@ _Row = TypeVar("_Row")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be repeated.")]
-Name = Annotated[str, typer.Argument(help="A data set's name, or a folder, or a URI.")]
+Name = Annotated[str, typer.Argument(help="A data set's name, or a folder, a .zip or a URI.")]
 
 
 @data_app.command()
 def add(
-    path: Annotated[str, typer.Argument(help="The data set's top folder, or its URI (s3://BUCKET/PATH ...).")],
+    path: Annotated[
+        str, typer.Argument(help="The data set's top folder, a .zip of it, or its URI (s3://BUCKET/PATH ...).")
+    ],
     name: Annotated[str | None, typer.Option(help="How requests call it. Default: the folder's name.")] = None,
     task: Annotated[Task | None, typer.Option(help="Needed only where the folder serves several.")] = None,
     layout: Annotated[str | None, typer.Option(help="Needed only where the folder fits several.")] = None,
 ) -> None:
-    """Register a folder of your own; its layout is recognised and its classes are read."""
+    """Register a folder or .zip of your own; its layout is recognised and its classes are read."""
     from autommlab.data import registry
 
     with _busy(f"reading {path}"):

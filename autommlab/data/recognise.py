@@ -31,9 +31,7 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
     root = path.expanduser().resolve()
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise DataError(
-            f"{files.readable(str(root))}: {what}. Give the top folder of the data set (unpack archives first)."
-        )
+        raise DataError(f"{files.readable(str(root))}: {what}. Give the top folder of the data set, or a .zip of it.")
     if files.is_system_folder(root):
         raise DataError(f"{root}: a folder of the system, no data set. Give the top folder of the data set.")
     if not files.is_writable_name(str(root)):
