@@ -35,6 +35,7 @@ ANNOTATIONS: dict[str, tuple[str, ...]] = {
     "yolo": ("data.yaml", "labels/train/0.txt"),
     "labelme": ("train/0.json", "meta.json"),
     "cvat": ("annotations.xml", "meta.json"),
+    "label-studio": ("project-1-at-2026-11-30.json", "meta.json"),
     "yolo-pose": ("data.yaml", "labels/train/0.txt", "meta.json"),
 }
 TARGETS = [

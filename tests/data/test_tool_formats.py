@@ -17,6 +17,7 @@ from autommlab.common.errors import DataError
 from autommlab.data import readers
 from autommlab.data.check import check_dataset
 from autommlab.data.drawn_masks import DrawnMask, Region, packed_points
+from autommlab.data.readers.brush import brush_mask
 from autommlab.data.readers.masks import class_mask, fitted
 from autommlab.data.recognise import recognise
 from autommlab.data.records import LoadedDataset
@@ -49,6 +50,7 @@ BOX_SETS: dict[str, tuple[Callable[[Path], Path], set[str], str]] = {
     "labels beside": (layouts.yolo_beside, {""}, "yolo"),
     "labelme": (layouts.labelme, {"train", "val", "test"}, "labelme"),
     "cvat": (layouts.cvat, {"train", "val", "test"}, "cvat"),
+    "label studio": (layouts.label_studio, {""}, "label-studio"),
 }
 
 
@@ -109,11 +111,33 @@ def coco_outlines(root: Path, write: Callable[[Box], Any], objects: dict[str, Bo
     return root
 
 
+def brushed(root: Path) -> Path:
+    """Turn the rectangles of a Label Studio export into brush masks: a run for each row, the first value by value."""
+    x, y, w, h = map(int, layouts.YOLO_BOXES[0])
+    bits = f"{4 * layouts.WIDTH * layouts.HEIGHT:032b}{7:05b}" + f"{4:04b}{9:04b}{11:04b}{15:04b}"
+    for row in range(layouts.HEIGHT):
+        inside = y <= row < y + h
+        parts = ((x, 0), (w, 255), (layouts.WIDTH - x - w, 0)) if inside else ((layouts.WIDTH, 0),)
+        for length, value in parts:
+            bits += f"100{0:05b}{value:08b}" + f"001{4 * length - 2:010b}" + f"{value:08b}" * (4 * length - 1)
+    stream = list(int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8)))
+    (path,) = root.glob("*.json")
+    content = json.loads(path.read_text())
+    for task in content:
+        result = task["annotations"][0]["result"][0]
+        value = {"format": "rle", "rle": stream, "brushlabels": ["cat"]}
+        result |= {"type": "brushlabels", "value": value}
+    path.write_text(json.dumps(content))
+    return root
+
+
 #: Ways to keep the same outlines.
 MASK_SETS: dict[str, Callable[[Path], Path]] = {
     "ultralytics": layouts.yolo,
     "labelme": layouts.labelme,
     "cvat": layouts.cvat,
+    "label studio": layouts.label_studio,
+    "label studio brush": lambda root: brushed(layouts.label_studio(root)),
     **{
         f"coco {kind}": lambda root, write=write: coco_outlines(root, write)  # type: ignore[misc]
         for kind, write in COCO_OUTLINES.items()
@@ -352,6 +376,7 @@ def swapped(old: str, new: str) -> Callable[[str], str]:
     return lambda text: text.replace(old, new, 1)
 
 
+STUDIO = "project-1-at-2026-11-30.json"
 #: Layout, file, what happens to it, kind of the problem, a part of what is told.
 BROKEN: list[tuple[str, str, Callable[[str], str], str, str]] = [
     ("labelme", "train/0.json", swapped("{", "["), "bad-annotation", "not valid JSON"),
@@ -367,6 +392,24 @@ BROKEN: list[tuple[str, str, Callable[[str], str], str, str]] = [
     ("cvat", "annotations.xml", swapped('name="Train0.jpg"', 'name="../../../x.jpg"'), "path-outside", "leaves"),
     ("cvat", "annotations.xml", swapped('name="Train0.jpg"', 'name="gone.jpg"'), "missing-image", "does not exist"),
     ("cvat", "annotations.xml", swapped('name="Train0.jpg"', ""), "bad-annotation", "has no name"),
+    ("label-studio", STUDIO, swapped('"rectanglelabels": ["cat"]', '"x1": 0'), "bad-annotation", "without a label"),
+    ("label-studio", STUDIO, swapped('"x": 5.0', '"x": "left"'), "bad-annotation", "with broken values"),
+    ("label-studio", STUDIO, swapped('"image_rotation": 0', '"image_rotation": 90'), "bad-annotation", "was turned"),
+    (
+        "label-studio",
+        STUDIO,
+        swapped('"type": "rectanglelabels"', '"type": "video"'),
+        "bad-annotation",
+        "'video' are not",
+    ),
+    (
+        "label-studio",
+        STUDIO,
+        swapped('"was_cancelled": false', '"was_cancelled": 1'),
+        "unlabelled-image",
+        "no finished",
+    ),
+    ("label-studio", STUDIO, swapped("1a2b3c4d-0.jpg", "gone.jpg"), "missing-image", "does not exist"),
 ]
 
 
@@ -394,17 +437,18 @@ def test_a_picture_inside_of_labelme_json_is_not_read(tmp_path: Path) -> None:
     assert problem.kind == "missing-image" and "imageData) is not read" in problem.what
 
 
-@pytest.mark.parametrize("layout", ["labelme", "cvat"])
+@pytest.mark.parametrize("layout", ["labelme", "cvat", "label-studio"])
 def test_points_of_a_group_are_a_pose_of_its_object(layout: str, tmp_path: Path) -> None:
     dataset = load(layouts.BUILDERS[layout](tmp_path / "set"), Task.KEYPOINT)
     assert dataset.keypoints is not None and dataset.keypoints.names == ("nose", "tail")
-    assert dataset.classes == ({"labelme": "cat", "cvat": "body"}[layout],)
+    assert dataset.classes == ("body" if layout == "cvat" else "cat",)
     (item,) = dataset.samples[0].instances
-    assert item.keypoints == ((5, 6, 2), (9, 20, 2))
+    assert [(round(x), round(y), v) for x, y, v in item.keypoints] == [(5, 6, 2), (9, 20, 2)]
 
 
-def test_tags_are_the_classes_of_pictures(tmp_path: Path) -> None:
-    dataset = load(layouts.cvat(tmp_path / "set"), Task.CLASSIFICATION)
+@pytest.mark.parametrize("layout", ["cvat", "label-studio"])
+def test_tags_are_the_classes_of_pictures(layout: str, tmp_path: Path) -> None:
+    dataset = load(layouts.BUILDERS[layout](tmp_path / "set"), Task.CLASSIFICATION)
     assert dataset.classes == ("indoors", "outdoors")
     assert [sample.label for sample in dataset.samples] == [0, 1] * 4
 
@@ -433,3 +477,28 @@ def test_a_video_of_cvat_says_what_to_export(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("</annotations>", '<track id="0" label="cat"></track></annotations>'))
     with pytest.raises(DataError, match=r"holds tracks of a video. Export the task as 'CVAT for images 1.1'"):
         load(root, Task.DETECTION)
+
+
+@pytest.mark.parametrize("stream", [[], [0] * 20, [256] * 20, ["x"] * 20, [0, 0, 18, 192, 57, 4, 155, 255]])
+def test_a_broken_brush_mask_is_told(stream: list[Any], tmp_path: Path) -> None:
+    root = brushed(layouts.label_studio(tmp_path / "set"))
+    content = json.loads((root / STUDIO).read_text())
+    content[0]["annotations"][0]["result"][0]["value"]["rle"] = stream
+    (root / STUDIO).write_text(json.dumps(content))
+    (problem,) = load(root, Task.SEGMENTATION).unreadable
+    assert "brushlabels without a label or with broken values" in problem.what
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_stream_of_a_brush_ends_in_a_mask_or_nothing(content: bytes) -> None:
+    mask = brush_mask(list((4 * 8 * 6).to_bytes(4) + content), (8, 6))
+    assert mask is None or (mask.shape == (6, 8) and mask.max() <= 1)
+
+
+def test_a_turned_rectangle_of_label_studio_turns_about_its_corner(tmp_path: Path) -> None:
+    root = layouts.label_studio(tmp_path / "set")
+    path = root / STUDIO
+    path.write_text(path.read_text().replace('"rotation": 0', '"rotation": 90').replace('"x": 5.0', '"x": 60'))
+    # The corner (24, 3) stays; the 10 pixels of width point down, the 20 of height to the left.
+    assert ("cat", (4.0, 3.0, 20.0, 10.0)) in boxes(load(root, Task.DETECTION))

@@ -356,6 +356,30 @@ def cvat(root: Path) -> Path:
     return root
 
 
+def label_studio(root: Path) -> Path:
+    """Label Studio's JSON export: a rectangle with two points, a polygon and a choice in every task."""
+    tasks = []
+    for number in range(8):
+        image(root / "images" / f"1a2b3c4d-{number}.jpg")
+        x, y, w, h = (100 * a / b for a, b in zip(YOLO_BOXES[0], (WIDTH, HEIGHT) * 2, strict=True))
+        outline = [[100 * a / WIDTH, 100 * b / HEIGHT] for a, b in _outline(YOLO_BOXES[1])]
+        values = {
+            "rectanglelabels": {"x": x, "y": y, "width": w, "height": h, "rotation": 0, "rectanglelabels": ["cat"]},
+            "polygonlabels": {"points": outline, "closed": True, "polygonlabels": ["no"]},
+            "choices": {"choices": [("indoors", "outdoors")[number % 2]]},
+        }
+        common = {"to_name": "image", "original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}
+        results = [common | {"id": kind, "type": kind, "value": value} for kind, value in values.items()]
+        for name, (left, top) in (("nose", (5, 6)), ("tail", (9, 20))):
+            value = {"x": 100 * left / WIDTH, "y": 100 * top / HEIGHT, "width": 0.5, "keypointlabels": [name]}
+            results.append(common | {"type": "keypointlabels", "value": value, "parentID": "rectanglelabels"})
+        data = {"image": f"/data/upload/1/1a2b3c4d-{number}.jpg"}
+        annotations = [{"id": number, "was_cancelled": False, "result": results}]
+        tasks.append({"id": number, "annotations": annotations, "predictions": [], "data": data})
+    (root / "project-1-at-2026-11-30.json").write_text(json.dumps(tasks))
+    return root
+
+
 #: Layout -> builder of a set that `autommlab.data.readers` must recognise and read.
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "image-folders": image_folders,
@@ -370,4 +394,5 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "yolo-pose": yolo_pose,
     "labelme": labelme,
     "cvat": cvat,
+    "label-studio": label_studio,
 }

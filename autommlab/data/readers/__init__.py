@@ -12,6 +12,7 @@ from autommlab.data.readers import (
     image_folders,
     imagenet_lists,
     index_masks,
+    label_studio,
     labelme,
     pascal_voc,
     yolo,
@@ -36,6 +37,7 @@ READERS: dict[str, Reader] = {
         yolo_pose.READER,
         labelme.READER,
         cvat.READER,
+        label_studio.READER,
     )
 }
 
