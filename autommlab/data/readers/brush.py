@@ -1,8 +1,8 @@
 """Label Studio's brush masks: RGBA pixels of the picture as a stream of bits, in runs of equal and of unequal values.
 
-The stream begins with the number of values (32 bits), the bits of a value less one (5) and four lengths in bits less one
-(4 each). Each run then has a bit that says whether its values are equal, two bits that choose one of the lengths, the
-number of its values less one in so many bits, and the one value or all of them.
+The stream begins with the number of values (32 bits), the bits of a value less one (5) and four lengths in bits less
+one (4 each). Each run then has a bit that says whether its values are equal, two bits that choose one of the lengths,
+the number of its values less one in so many bits, and the one value or all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHANNELS, _OPAQUE = 4, 128
 
 
 def brush_mask(stream: Sequence[object], size: tuple[int, int]) -> np.ndarray | None:
-    """(height, width) of 0 and 1 where the brush has drawn on a picture of `size`; None for a stream that does not fit."""
+    """(height, width) of 0 and 1 where the brush drew on a picture of `size`; None for a stream that does not fit."""
     import numpy as np
 
     width, height = size

@@ -125,8 +125,10 @@ class _Export:
         if not names:
             self._note("bad-annotation", where, "names no picture; left out", "export the task again")
             return None
-        bare = [_UPLOADED.sub("", Path(name.partition("?")[0].replace("\\", "/")).name) for name in names]
-        found = self._finder.find(where, *names, *dict.fromkeys(bare))
+        last = [Path(name.partition("?")[0].replace("\\", "/")).name for name in names]
+        relative = [name for name in names if "://" not in name and not name.startswith("/")]
+        options = [*relative, *last, *(_UPLOADED.sub("", name) for name in last), *names]
+        found = self._finder.find(where, *dict.fromkeys(options))
         if isinstance(found, Problem):
             self._problems.append(found)
             return None
