@@ -56,13 +56,13 @@ def unpacked(path: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(target.with_name(f"{target.name}.lock")):
         if not target.is_dir():
-            with storage_errors(target), _draft(target) as folder:
+            with storage_errors(target), drafted(target) as folder:
                 _unpack(source, folder, found.st_size)
     return _without_wrappers(target)
 
 
 @contextmanager
-def _draft(target: Path) -> Iterator[Path]:
+def drafted(target: Path) -> Iterator[Path]:
     """A folder that takes the place of `target` when the block ends without an error."""
     draft = target.with_name(f".{uuid.uuid4().hex}.tmp")
     draft.mkdir(mode=0o700)

@@ -8,7 +8,7 @@ from pathlib import Path
 from autommlab.common.errors import DataError
 from autommlab.common.storage import is_uri
 from autommlab.data import registry
-from autommlab.data.archives import is_archive, unpacked
+from autommlab.data.archives import is_archive
 from autommlab.data.match import Match, SourceClass, closest_classes, match_classes, things
 from autommlab.data.names import plain_name, singular
 from autommlab.data.recognise import recognise
@@ -109,9 +109,7 @@ def set_given(data: str, task: Task | None = None) -> DatasetSpec:
     Raises:
         DataError: unknown set, or a folder with no layout or several.
     """
-    if is_archive(given := Path(data).expanduser()):
-        data = str(unpacked(given))
-    if _is_folder(data):
+    if _is_folder(data) or is_archive(Path(data).expanduser()):
         root = Path(data).expanduser().resolve()
         registered = [s for s in registry.all_specs(task) if s.root == root and not s.embedded]
         return registered[0] if registered else recognise(root, task=task)

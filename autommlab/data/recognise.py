@@ -7,7 +7,9 @@ from typing import Any
 
 from autommlab.common.errors import DataError
 from autommlab.data import readers
+from autommlab.data.archives import is_archive, unpacked
 from autommlab.data.names import clean_name
+from autommlab.data.parquet_sets import parquet_files, unpacked_pictures
 from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec
@@ -23,12 +25,13 @@ _LICENCE = re.compile(r"^\W*licen[cs]e\W*:\s*(?P<text>.+)$", re.IGNORECASE | re.
 
 
 def recognise(path: Path, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
-    """The spec of a folder; `task` and `layout` narrow down what it may be.
+    """The spec of a folder or of a zipped one; `task` and `layout` narrow down what it may be.
 
     Raises:
         DataError: no folder, no known layout, or several that fit.
     """
-    root = path.expanduser().resolve()
+    given = path.expanduser()
+    root = _opened(given)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise DataError(f"{files.readable(str(root))}: {what}. Give the top folder of the data set, or a .zip of it.")
@@ -40,7 +43,8 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
             "lists of images. Rename the folder."
         )
     reader, chosen = _choose(root, task, layout)
-    given_name = (name if name is not None else root.name).strip()
+    own_name = given.stem if is_archive(given) else given.resolve().name
+    given_name = (name if name is not None else own_name).strip()
     if not given_name:
         raise DataError(f"{root}: a data set needs a name. Give one with --name.")
     notes = _notes(root)
@@ -52,6 +56,14 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
         description=notes.get("description", ""),
         licence=notes.get("licence", ""),
     )
+
+
+def _opened(given: Path) -> Path:
+    """The folder of the set: of an archive, and of parquet files with pictures inside, the one they are unpacked to."""
+    root = unpacked(given) if is_archive(given) else given.resolve()
+    inside = parquet_files(root) if root.is_dir() and not files.is_system_folder(root) else []
+    # A table of something else may lie beside a set of another layout.
+    return unpacked_pictures(root, inside) if inside and not readers.candidates(root) else root
 
 
 def check_name(name: str) -> None:

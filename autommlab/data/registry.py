@@ -20,7 +20,7 @@ from autommlab.common.jsonl import reason_in_words
 from autommlab.common.storage import is_uri
 from autommlab.common.stored import record_of
 from autommlab.data import embedded, readers, remote
-from autommlab.data.archives import is_archive, unpacked
+from autommlab.data.archives import is_archive
 from autommlab.data.recognise import check_name, recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
@@ -170,10 +170,7 @@ def remove_dataset(name: str) -> DatasetSpec:
 
 def _recognised(path: str, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
     if not is_uri(path):
-        given = Path(path).expanduser()
-        if is_archive(given):
-            return recognise(unpacked(given), name or given.stem, task, layout)
-        return recognise(given, name, task, layout)
+        return recognise(Path(path), name, task, layout)
     return recognise(remote.fetch_dataset(path), name, task, layout).model_copy(update={"uri": path})
 
 

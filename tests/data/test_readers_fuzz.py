@@ -36,6 +36,7 @@ ANNOTATIONS: dict[str, tuple[str, ...]] = {
     "labelme": ("train/0.json", "meta.json"),
     "cvat": ("annotations.xml", "meta.json"),
     "label-studio": ("project-1-at-2026-11-30.json", "meta.json"),
+    "hf-imagefolder": ("train/metadata.jsonl", "metadata.csv"),
     "yolo-pose": ("data.yaml", "labels/train/0.txt", "meta.json"),
 }
 TARGETS = [
@@ -163,6 +164,7 @@ _LONG = settings(max_examples=400, deadline=None, suppress_health_check=list(Hea
 _EMPTY = {
     ".json": b'{"classes": ["a", "b"], "keypoints": [], "flip_pairs": [[0, 1]], "sigmas": [0.1]}',
     ".txt": b"a\nb\n",
+    ".csv": b"file_name,label\ntrain/pictures/0.jpg,indoors\n",
 }
 
 

@@ -51,6 +51,7 @@ BOX_SETS: dict[str, tuple[Callable[[Path], Path], set[str], str]] = {
     "labelme": (layouts.labelme, {"train", "val", "test"}, "labelme"),
     "cvat": (layouts.cvat, {"train", "val", "test"}, "cvat"),
     "label studio": (layouts.label_studio, {""}, "label-studio"),
+    "hugging face": (layouts.hf_imagefolder, {"train", "val", "test"}, "hf-imagefolder"),
 }
 
 
@@ -409,6 +410,10 @@ BROKEN: list[tuple[str, str, Callable[[str], str], str, str]] = [
         "unlabelled-image",
         "no finished",
     ),
+    ("hf-imagefolder", "train/metadata.jsonl", swapped("{", "["), "bad-annotation", "no row with a file_name"),
+    ("hf-imagefolder", "train/metadata.jsonl", swapped("[2.0,", "[null,"), "bad-annotation", "not four numbers"),
+    ("hf-imagefolder", "train/metadata.jsonl", swapped(', "no"]', "]"), "bad-annotation", "has no category"),
+    ("hf-imagefolder", "train/metadata.jsonl", swapped("pictures/0", "../../x"), "path-outside", "leaves"),
     ("label-studio", STUDIO, swapped("1a2b3c4d-0.jpg", "gone.jpg"), "missing-image", "does not exist"),
 ]
 
@@ -446,7 +451,7 @@ def test_points_of_a_group_are_a_pose_of_its_object(layout: str, tmp_path: Path)
     assert [(round(x), round(y), v) for x, y, v in item.keypoints] == [(5, 6, 2), (9, 20, 2)]
 
 
-@pytest.mark.parametrize("layout", ["cvat", "label-studio"])
+@pytest.mark.parametrize("layout", ["cvat", "label-studio", "hf-imagefolder"])
 def test_tags_are_the_classes_of_pictures(layout: str, tmp_path: Path) -> None:
     dataset = load(layouts.BUILDERS[layout](tmp_path / "set"), Task.CLASSIFICATION)
     assert dataset.classes == ("indoors", "outdoors")

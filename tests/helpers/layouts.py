@@ -380,6 +380,19 @@ def label_studio(root: Path) -> Path:
     return root
 
 
+def hf_imagefolder(root: Path) -> Path:
+    """Hugging Face's imagefolder with metadata.jsonl: objects and a label in every row."""
+    for split, count in (("train", 4), ("validation", 2), ("test", 2)):
+        rows = []
+        for number in range(count):
+            image(root / split / "pictures" / f"{number}.jpg")
+            objects = {"bbox": YOLO_BOXES, "categories": ["cat", "no"]}
+            label = ("indoors", "outdoors")[number % 2]
+            rows.append({"file_name": f"pictures/{number}.jpg", "objects": objects, "label": label})
+        write_lines(root / split / "metadata.jsonl", [json.dumps(row) for row in rows])
+    return root
+
+
 #: Layout -> builder of a set that `autommlab.data.readers` must recognise and read.
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "image-folders": image_folders,
@@ -395,4 +408,5 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "labelme": labelme,
     "cvat": cvat,
     "label-studio": label_studio,
+    "hf-imagefolder": hf_imagefolder,
 }

@@ -9,6 +9,7 @@ from autommlab.data.readers import (
     coco_detection,
     coco_keypoints,
     cvat,
+    hf_imagefolder,
     image_folders,
     imagenet_lists,
     index_masks,
@@ -38,6 +39,7 @@ READERS: dict[str, Reader] = {
         labelme.READER,
         cvat.READER,
         label_studio.READER,
+        hf_imagefolder.READER,
     )
 }
 
