@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -151,6 +151,26 @@ def check(name: Name, class_: Classes = None, as_json: Json = False) -> None:
         _print_problems(dataset, problems)
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(DataError.exit_code)
+
+
+@data_app.command()
+def export(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="New folder to write.")],
+    form: Annotated[
+        Literal["coco", "yolo"], typer.Option("--format", help="YOLO has no crowds and no masks of pixels.")
+    ] = "coco",
+) -> None:
+    """Write a set of boxes, masks or keypoints as COCO or YOLO; pictures are copied."""
+    from autommlab.data import registry
+    from autommlab.data.export import export_dataset
+
+    with _busy(f"writing {folder}"):
+        dataset = registry.load_dataset(registry.find_dataset(name))
+        done = export_dataset(dataset, folder.expanduser(), form)
+    say(f"wrote {done.images} pictures with {done.objects} objects to {folder}")
+    for note in done.notes:
+        say(f"note: {note}")
 
 
 @data_app.command()

@@ -18,6 +18,12 @@ from autommlab.tasks import Task
 _SHOWN = 8
 _LONGEST_NAME = 100
 _NAME = re.compile(r"(?![-~.])[^/\\:\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+#: Exports of annotation tools that are read as they are; `docs/your-data.md` has the same list.
+_TOOLS = (
+    "Exports that are read: of Roboflow COCO, YOLO, Pascal VOC and Semantic Segmentation Masks of index values; of CVAT "
+    "'CVAT for images 1.1', COCO 1.0, COCO Keypoints 1.0, YOLO 1.1, Ultralytics YOLO and PASCAL VOC 1.1; of Label Studio "
+    "JSON, COCO, YOLO and Pascal VOC XML."
+)
 #: Bytes of a readme that are searched for its licence.
 _README_BYTES = 1 << 20
 _NOTES = ("SOURCE.md", "README.md", "README.txt", "readme.txt")
@@ -125,7 +131,7 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
     )
     return (
         f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. "
-        f"Arrange the files as one of these, or force one with --layout:\n{known}"
+        f"{_TOOLS} Arrange the files as one of these, or force one with --layout:\n{known}"
     )
 
 
