@@ -20,9 +20,9 @@ _LONGEST_NAME = 100
 _NAME = re.compile(r"(?![-~.])[^/\\:\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 #: Exports of annotation tools that are read as they are; `docs/your-data.md` has the same list.
 _TOOLS = (
-    "Exports that are read: of Roboflow COCO, YOLO, Pascal VOC and Semantic Segmentation Masks of index values; of CVAT "
-    "'CVAT for images 1.1', COCO 1.0, COCO Keypoints 1.0, YOLO 1.1, Ultralytics YOLO and PASCAL VOC 1.1; of Label Studio "
-    "JSON, COCO, YOLO and Pascal VOC XML."
+    "Exports that are read as they are: COCO and YOLO of Roboflow; 'CVAT for images 1.1', COCO, COCO Keypoints, YOLO, "
+    "Ultralytics YOLO and PASCAL VOC of CVAT; JSON, COCO and YOLO of Label Studio; the files of LabelMe and labelImg; "
+    "imagefolder and parquet of Hugging Face."
 )
 #: Bytes of a readme that are searched for its licence.
 _README_BYTES = 1 << 20

@@ -146,7 +146,10 @@ def test_coco_with_boxes_and_keypoints_is_ambiguous_until_the_task_is_given(tmp_
 def test_no_known_layout_tells_what_was_seen(tmp_path: Path) -> None:
     (tmp_path / "stuff").mkdir()
     (tmp_path / "stuff" / "notes.txt").write_text("x")
-    with pytest.raises(DataError, match=r"(?s)no known layout. Found: notes.txt.*coco-detection: annotations/"):
+    with pytest.raises(
+        DataError,
+        match=r"(?s)no known layout. Found: notes.txt.*COCO and YOLO of Roboflow.*coco-detection: annotations/",
+    ):
         registry.add_dataset(tmp_path / "stuff")
     with pytest.raises(DataError, match=r"does not exist"):
         registry.add_dataset(tmp_path / "none")

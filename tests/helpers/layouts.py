@@ -265,6 +265,56 @@ def yolo_darknet(root: Path) -> Path:
     return root
 
 
+def yolo_cvat(root: Path) -> Path:
+    """CVAT's "Ultralytics YOLO Detection": data.yaml that names lists, whose paths begin with a folder "data"."""
+    for split in ("train", "val"):
+        for number in range(2):
+            image(root / "images" / split / f"{number}.jpg")
+            lines = [yolo_line(label, box) for label, box in enumerate(YOLO_BOXES)]
+            write_lines(root / "labels" / split / f"{number}.txt", lines)
+        write_lines(root / f"{split}.txt", [f"data/images/{split}/{number}.jpg" for number in range(2)])
+    (root / "data.yaml").write_text("names:\n  0: cat\n  1: 'no'\npath: .\ntrain: train.txt\nval: val.txt\n")
+    return root
+
+
+def _two_boxes(folder: Path, prefix: str = "") -> dict[str, Any]:
+    """COCO content of two pictures with the two objects of `YOLO_BOXES`."""
+    content = coco(folder, 2, [])
+    content["categories"] = [{"id": at, "name": name} for at, name in enumerate(("cat", "no"))]
+    for entry in content["images"]:
+        entry["file_name"] = prefix + entry["file_name"]
+        for at, box in enumerate(YOLO_BOXES):
+            found = {"image_id": entry["id"], "category_id": at, "bbox": box, "segmentation": [], "iscrowd": 0}
+            content["annotations"].append(found | {"id": len(content["annotations"])})
+    return content
+
+
+def coco_cvat(root: Path) -> Path:
+    """CVAT's "COCO 1.0"."""
+    write(root / "annotations" / "instances_default.json", _two_boxes(root / "images" / "default"))
+    return root
+
+
+def coco_label_studio(root: Path) -> Path:
+    """Label Studio's COCO export: result.json, whose names begin with the folder of the pictures."""
+    write(root / "result.json", _two_boxes(root / "images", "images\\"))
+    return root
+
+
+def voc_cvat(root: Path) -> Path:
+    """CVAT's "PASCAL VOC 1.1"."""
+    for number in range(2):
+        image(root / "JPEGImages" / f"{number}.jpg")
+        corners = [(x + 1, y + 1, x + w, y + h) for x, y, w, h in YOLO_BOXES]
+        boxes = [
+            (name, (int(a), int(b), int(c), int(d))) for name, (a, b, c, d) in zip(("cat", "no"), corners, strict=True)
+        ]
+        voc_xml(root / "Annotations" / f"{number}.xml", boxes)
+    write_lines(root / "ImageSets" / "Main" / "default.txt", ["0", "1"])
+    write_lines(root / "labelmap.txt", ["# label:color_rgb:parts:actions", "background:0,0,0::", "cat:250,50,83::"])
+    return root
+
+
 def yolo_classes_txt(root: Path) -> Path:
     """Label Studio's YOLO export: images, labels and classes.txt."""
     for number in range(4):
