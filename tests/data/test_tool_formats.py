@@ -511,3 +511,23 @@ def test_a_turned_rectangle_of_label_studio_turns_about_its_corner(tmp_path: Pat
     path.write_text(path.read_text().replace('"rotation": 0', '"rotation": 90').replace('"x": 5.0', '"x": 60'))
     # The corner (24, 3) stays; the 10 pixels of width point down, the 20 of height to the left.
     assert ("cat", (4.0, 3.0, 20.0, 10.0)) in boxes(load(root, Task.DETECTION))
+
+
+def test_voc_masks_in_the_colours_of_a_palette(tmp_path: Path) -> None:
+    root = layouts.pascal_voc(tmp_path / "set")
+    before = [class_mask(sample) for sample in load(root, Task.SEGMENTATION).samples]
+    for path in (root / "SegmentationClass").iterdir():
+        coloured = Image.open(path).convert("L").copy()
+        coloured.putpalette([value for at in range(256) for value in (at * 37 % 256, at * 91 % 256, at * 53 % 256)])
+        assert coloured.mode == "P"
+        coloured.save(path)
+    after = [class_mask(sample) for sample in load(root, Task.SEGMENTATION).samples]
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
+def test_voc_masks_in_colours_of_pixels_say_what_to_do(tmp_path: Path) -> None:
+    root = layouts.pascal_voc(tmp_path / "set")
+    for path in (root / "SegmentationClass").iterdir():
+        Image.merge("RGB", [Image.open(path), *[Image.new("L", (layouts.WIDTH, layouts.HEIGHT), 9)] * 2]).save(path)
+    problem = next(p for p in check_dataset(load(root, Task.SEGMENTATION)) if p.kind == "bad-mask")
+    assert "Convert the colours to class indexes" in problem.what

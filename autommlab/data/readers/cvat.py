@@ -31,9 +31,10 @@ from autommlab.data.readers.voc_xml import parsed_xml
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem
 from autommlab.tasks import Task
 
-#: Largest file that is read; ten thousand pictures with a hundred polygons each have about 200 MB.
-_MOST_BYTES = 256 << 20
-_PEEK_BYTES = 1 << 20
+#: Largest file that is read, which takes ten times its size in memory; ten thousand pictures with fifty polygons each
+#: have about 100 MB.
+_MOST_BYTES = 128 << 20
+_HEAD_BYTES, _PEEK_BYTES = 1 << 12, 1 << 20
 _LONGEST_NAME = 100
 #: Kinds of shapes and the tasks that they serve, the more telling ones first.
 _SERVED = {
@@ -46,19 +47,21 @@ _SERVED = {
 
 def detect(root: Path) -> tuple[Task, ...]:
     """The tasks that the kinds of shapes at the start of the file serve."""
-    starts = [start for path in _annotations(root) if b"<image" in (start := _start(path))]
+    starts = [start for path in _annotations(root) if b"<image" in (start := _start(path, _PEEK_BYTES))]
     return tuple(t for t, marks in _SERVED.items() if any(mark in start for mark in marks for start in starts))
 
 
 def _annotations(root: Path) -> list[Path]:
     """CVAT's files at the top and in split folders."""
     places = [root, *files.split_folders(root), root / "annotations"]
-    return [path for place in places for path in files.listed(place, ".xml") if b"<annotations" in _start(path)]
+    return [
+        path for place in places for path in files.listed(place, ".xml") if b"<annotations" in _start(path, _HEAD_BYTES)
+    ]
 
 
-def _start(path: Path) -> bytes:
+def _start(path: Path, size: int) -> bytes:
     with path.open("rb") as content:
-        return content.read(_PEEK_BYTES)
+        return content.read(size)
 
 
 def read(spec: DatasetSpec) -> LoadedDataset:

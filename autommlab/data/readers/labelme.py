@@ -22,14 +22,14 @@ from autommlab.data.readers.shapes import AnySplit, LoosePoint, Picture, Polygon
 from autommlab.data.records import DatasetSpec, LoadedDataset, Problem
 from autommlab.tasks import Task
 
-#: Files that are looked at to recognise the layout, and JSON of other kinds that may lie before them.
-_LOOKED_AT, _LOOKED_FOR = 20, 200
+#: Files that are looked at to recognise the layout, and files of any kind that may lie before them.
+_LOOKED_AT, _LOOKED_FOR = 20, 50_000
 
 
 def detect(root: Path) -> tuple[Task, ...]:
     """The tasks that the kinds of shapes in the first files serve."""
-    found = islice((path for path, _ in _annotations(root)), _LOOKED_FOR)
-    own = list(islice((path for path in found if _is_labelme(path)), _LOOKED_AT))
+    found = islice(files.walk(root), _LOOKED_FOR)
+    own = list(islice((path for path in found if _is_json(path) and _is_labelme(path)), _LOOKED_AT))
     kinds = {
         kind for kind in ("polygon", "circle", "rectangle", "mask", "point") if any(mentions(p, kind) for p in own)
     }
@@ -42,8 +42,12 @@ def detect(root: Path) -> tuple[Task, ...]:
 def _annotations(root: Path) -> Iterator[tuple[Path, AnySplit]]:
     tops = files.split_folders(root)
     for path in files.walk(root):
-        if path.suffix.lower() == ".json" and path.name != "meta.json":
+        if _is_json(path):
             yield path, next((split for top, split in tops.items() if path.is_relative_to(top)), "")
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and path.name != "meta.json"
 
 
 def _is_labelme(path: Path) -> bool:

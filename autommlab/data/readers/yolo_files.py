@@ -23,8 +23,8 @@ _PREFERRED = ("data.yaml", "data.yml", "dataset.yaml")
 _SPLIT_KEYS: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _NAMES_KEY, _SPLIT_KEY = re.compile(rb"^names\s*:", re.MULTILINE), re.compile(rb"^(train|val|test)\s*:", re.MULTILINE)
 _POINTS_KEY = re.compile(rb"^kpt_shape\s*:", re.MULTILINE)
-#: Images whose labels are looked at to recognise a set.
-_LOOKED_AT = 40
+#: Images whose labels are looked at to recognise a set, and files of any kind that may lie before them.
+_LOOKED_AT, _LOOKED_FOR = 40, 50_000
 
 
 @dataclass(slots=True)
@@ -57,7 +57,8 @@ def has_points(root: Path) -> bool:
 def first_labels(root: Path) -> Iterator[Path]:
     """Label files of some of a folder's images, without reading the whole set."""
     for top, _ in [*_split_tops(root), (root, "")]:
-        found = [label for image in islice(_pictures(top), _LOOKED_AT) if (label := label_of(root, image))]
+        pictures = filter(files.is_image, islice(files.walk(top), _LOOKED_FOR))
+        found = [label for image in islice(pictures, _LOOKED_AT) if (label := label_of(root, image))]
         yield from found
         if found:
             return
