@@ -100,6 +100,15 @@ def packed_mask(mask: np.ndarray) -> bytes:
     return np.diff(np.concatenate([[0], ends, [flat.size]])).astype(np.uint32).tobytes()
 
 
+def mask_box(mask: np.ndarray) -> tuple[float, float, float, float]:
+    """(x, y, width, height) around the pixels of a mask (height, width) that are not 0; it must have one."""
+    import numpy as np
+
+    rows, columns = np.nonzero(mask)
+    left, top = int(columns.min()), int(rows.min())
+    return left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top
+
+
 def _rows(points: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
     """First row and end of the rows whose centres each edge crosses."""
     import numpy as np

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autommlab.common.errors import DataError, StorageError
 from autommlab.common.files import storage_errors, write_text
 from autommlab.data.draw import is_background
-from autommlab.data.drawn_masks import DrawnMask, Region, packed_mask
+from autommlab.data.drawn_masks import DrawnMask, Region, mask_box, packed_mask
 from autommlab.data.readers import files, fitting, images
 from autommlab.data.readers.masks import UNLABELLED, class_mask
 from autommlab.data.records import Instance, KeypointLayout, LoadedDataset, Sample
@@ -198,10 +198,8 @@ def _outline_entry(region: Region) -> dict[str, Any]:
 def _pixel_entry(value: int, pixels: np.ndarray) -> dict[str, Any]:
     import numpy as np
 
-    rows, columns = pixels.any(1).nonzero()[0], pixels.any(0).nonzero()[0]
-    box = (columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0])
     lengths = np.frombuffer(packed_mask(pixels), np.uint32).tolist()
-    entry = _entry(value, box, float(pixels.sum()))
+    entry = _entry(value, mask_box(pixels), float(pixels.sum()))
     return entry | {"segmentation": {"size": list(pixels.shape), "counts": lengths}}
 
 

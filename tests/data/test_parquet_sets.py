@@ -46,7 +46,8 @@ def load(root: Path, task: Task | None = None) -> LoadedDataset:
 
 def test_labels_and_splits(tmp_path: Path, home: Path) -> None:
     for split, count in (("train", 4), ("validation", 2), ("test", 2)):
-        columns = {"image": pictures(tmp_path / "raw" / split, count), "label": [at % 2 for at in range(count)]}
+        labels = [at % 2 for at in range(count)]
+        columns: dict[str, list[Any]] = {"image": pictures(tmp_path / "raw" / split, count), "label": labels}
         parquet(tmp_path / "animals" / "data" / f"{split}-00000-of-00001.parquet", columns, FEATURES)
     dataset = load(tmp_path / "animals")
     assert (dataset.spec.name, dataset.spec.layout, dataset.unreadable) == ("animals", "hf-imagefolder", [])
@@ -60,7 +61,7 @@ def test_labels_and_splits(tmp_path: Path, home: Path) -> None:
 
 def test_objects(tmp_path: Path) -> None:
     found = [{"bbox": [list(box) for box in layouts.YOLO_BOXES], "category": [1, 0]}] * 3
-    columns = {"image": pictures(tmp_path / "raw", 3), "objects": found}
+    columns: dict[str, list[Any]] = {"image": pictures(tmp_path / "raw", 3), "objects": found}
     parquet(tmp_path / "set" / "train.parquet", columns, {"image": {"_type": "Image"}, "objects": OBJECTS})
     dataset = load(tmp_path / "set", Task.DETECTION)
     assert dataset.classes == ("zebra", "ant")

@@ -130,8 +130,8 @@ def brushed(root: Path) -> Path:
     content = json.loads(path.read_text())
     for task in content:
         result = task["annotations"][0]["result"][0]
-        value = {"format": "rle", "rle": stream, "brushlabels": ["cat"]}
-        result |= {"type": "brushlabels", "value": value}
+        brush = {"format": "rle", "rle": stream, "brushlabels": ["cat"]}
+        result |= {"type": "brushlabels", "value": brush}
     path.write_text(json.dumps(content))
     return root
 
@@ -531,3 +531,14 @@ def test_voc_masks_in_colours_of_pixels_say_what_to_do(tmp_path: Path) -> None:
         Image.merge("RGB", [Image.open(path), *[Image.new("L", (layouts.WIDTH, layouts.HEIGHT), 9)] * 2]).save(path)
     problem = next(p for p in check_dataset(load(root, Task.SEGMENTATION)) if p.kind == "bad-mask")
     assert "Convert the colours to class indexes" in problem.what
+
+
+def test_points_without_a_group_belong_to_the_only_object(tmp_path: Path) -> None:
+    root = layouts.labelme(tmp_path / "set")
+    for path in root.rglob("*.json"):
+        content = json.loads(path.read_text())
+        content["shapes"] = [s | {"group_id": None} for s in content["shapes"] if s["label"] != "no"]
+        path.write_text(json.dumps(content))
+    dataset = load(root, Task.KEYPOINT)
+    assert dataset.classes == ("cat",) and dataset.unreadable == []
+    assert dataset.samples[0].instances[0].bbox == layouts.YOLO_BOXES[0]

@@ -375,7 +375,7 @@ def labelme(root: Path) -> Path:
                 {"label": "no", "points": _outline(YOLO_BOXES[1]), "shape_type": "polygon", "flags": {}},
                 *({"label": name, "points": [at], "group_id": 1, "shape_type": "point"} for name, at in points),
             ]
-            content = {"version": "5.8.1", "flags": {}, "shapes": shapes, "imagePath": f"{number}.jpg"}
+            content: dict[str, Any] = {"version": "5.8.1", "flags": {}, "shapes": shapes, "imagePath": f"{number}.jpg"}
             content |= {"imageData": None, "imageHeight": HEIGHT, "imageWidth": WIDTH}
             write(root / split / f"{number}.json", content)
     return root

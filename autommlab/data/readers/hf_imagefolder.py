@@ -109,8 +109,8 @@ def _picture(
         problems.append(found)
         return None
     folders = found.relative_to(finder.root).parts[:-1]
-    by_folder = next((each for folder in folders if (each := files.split_of(folder))), "")
-    return Picture(found, path, where, split or by_folder)
+    named: list[AnySplit] = [split, *map(files.split_of, folders)]
+    return Picture(found, path, where, next(filter(None, named), ""))
 
 
 def _annotate(picture: Picture, row: dict[str, Any], listed: tuple[str, ...], problems: list[Problem]) -> None:
@@ -140,7 +140,7 @@ def _pairs(objects: Any) -> list[tuple[Any, Any]]:
         return [(entry.get("bbox"), next((entry[k] for k in _CATEGORIES if k in entry), None)) for entry in each]
     if not isinstance(objects, dict) or not isinstance(objects.get("bbox"), list):
         return []
-    named = next((objects[key] for key in _CATEGORIES if isinstance(objects.get(key), list)), [])
+    named: list[Any] = next((objects[key] for key in _CATEGORIES if isinstance(objects.get(key), list)), [])
     given = objects["bbox"]
     return list(zip(given, [*named, *[None] * len(given)], strict=False))
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from autommlab.common.errors import DataError
-from autommlab.data.drawn_masks import packed_mask
+from autommlab.data.drawn_masks import mask_box, packed_mask
 from autommlab.data.names import clean_name
 from autommlab.data.readers import boxes, files, poses
 from autommlab.data.readers.brush import brush_mask
@@ -212,9 +212,7 @@ def _brush(picture: Picture, result: dict[str, Any], value: dict[str, Any], labe
     mask = brush_mask(stream, size) if isinstance(stream, list) and size else None
     if mask is None or size is None or not mask.any():
         return False
-    rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
-    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    box = boxes.scaled((left, top, right - left, bottom - top), 1 / size[0], 1 / size[1])
+    box = boxes.scaled(mask_box(mask), 1 / size[0], 1 / size[1])
     picture.shapes.append(Shape(label, box, runs=Runs(size, packed_mask(mask)), group=_id(result, "id")))
     return True
 

@@ -44,7 +44,7 @@ def _gather(picture: Picture, names: Sequence[str], problems: list[Problem]) -> 
     groups: dict[int | str | None, list[LoosePoint]] = defaultdict(list)
     for point in picture.loose:
         groups[point.group].append(point)
-    for group, points in groups.items():
+    for group, points in sorted(groups.items(), key=lambda pair: pair[0] is None):
         placed = [_UNSEEN for _ in names]
         for point in points:
             at = names.index(clean_name(point.name))
@@ -53,7 +53,8 @@ def _gather(picture: Picture, names: Sequence[str], problems: list[Problem]) -> 
                 problems.append(Problem("keypoint-count", picture.where, what, "give each object a group of its own"))
                 continue
             placed[at] = (point.x, point.y, point.v)
-        owners = [at for at, shape in enumerate(picture.shapes) if shape.group == group and not shape.points]
+        bare = [at for at, shape in enumerate(picture.shapes) if not shape.points]
+        owners = bare if group is None else [at for at in bare if picture.shapes[at].group == group]
         if len(owners) == 1:
             picture.shapes[owners[0]] = replace(picture.shapes[owners[0]], points=tuple(placed))
         else:
