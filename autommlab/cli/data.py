@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -36,17 +36,19 @@ _Row = TypeVar("_Row")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Classes = Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be repeated.")]
-Name = Annotated[str, typer.Argument(help="A data set's name, or a folder, or a URI.")]
+Name = Annotated[str, typer.Argument(help="A data set's name, or a folder, a .zip or a URI.")]
 
 
 @data_app.command()
 def add(
-    path: Annotated[str, typer.Argument(help="The data set's top folder, or its URI (s3://BUCKET/PATH ...).")],
+    path: Annotated[
+        str, typer.Argument(help="The data set's top folder, a .zip of it, or its URI (s3://BUCKET/PATH ...).")
+    ],
     name: Annotated[str | None, typer.Option(help="How requests call it. Default: the folder's name.")] = None,
     task: Annotated[Task | None, typer.Option(help="Needed only where the folder serves several.")] = None,
     layout: Annotated[str | None, typer.Option(help="Needed only where the folder fits several.")] = None,
 ) -> None:
-    """Register a folder of your own; its layout is recognised and its classes are read."""
+    """Register a folder or .zip of your own; its layout is recognised and its classes are read."""
     from autommlab.data import registry
 
     with _busy(f"reading {path}"):
@@ -149,6 +151,26 @@ def check(name: Name, class_: Classes = None, as_json: Json = False) -> None:
         _print_problems(dataset, problems)
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(DataError.exit_code)
+
+
+@data_app.command()
+def export(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="New folder to write.")],
+    form: Annotated[
+        Literal["coco", "yolo"], typer.Option("--format", help="YOLO has no crowds and no masks of pixels.")
+    ] = "coco",
+) -> None:
+    """Write a set of boxes, masks or keypoints as COCO or YOLO; pictures are copied."""
+    from autommlab.data import registry
+    from autommlab.data.export import export_dataset
+
+    with _busy(f"writing {folder}"):
+        dataset = registry.load_dataset(registry.find_dataset(name))
+        done = export_dataset(dataset, folder.expanduser(), form)
+    say(f"wrote {done.images} pictures with {done.objects} objects to {folder}")
+    for note in done.notes:
+        say(f"note: {note}")
 
 
 @data_app.command()

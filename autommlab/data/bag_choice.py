@@ -8,6 +8,7 @@ from pathlib import Path
 from autommlab.common.errors import DataError
 from autommlab.common.storage import is_uri
 from autommlab.data import registry
+from autommlab.data.archives import is_archive
 from autommlab.data.match import Match, SourceClass, closest_classes, match_classes, things
 from autommlab.data.names import plain_name, singular
 from autommlab.data.recognise import recognise
@@ -92,7 +93,9 @@ def require_known(data: str) -> None:
     Raises:
         DataError: it does not, with near names.
     """
-    if not is_uri(data) and not _is_folder(data):  # a storage is fetched from when its turn comes
+    if (
+        not is_uri(data) and not _is_folder(data) and not is_archive(Path(data).expanduser())
+    ):  # a storage is fetched from when its turn comes
         registry.find_dataset(data)
 
 
@@ -100,13 +103,13 @@ def set_given(data: str, task: Task | None = None) -> DatasetSpec:
     """The set that `--data` names.
 
     Args:
-        data: name or folder.
+        data: name, folder, or .zip of one.
         task: of several that a folder may serve; None = the only one.
 
     Raises:
         DataError: unknown set, or a folder with no layout or several.
     """
-    if _is_folder(data):
+    if _is_folder(data) or is_archive(Path(data).expanduser()):
         root = Path(data).expanduser().resolve()
         registered = [s for s in registry.all_specs(task) if s.root == root and not s.embedded]
         return registered[0] if registered else recognise(root, task=task)

@@ -13,8 +13,9 @@ from autommlab.bundle_runtime.pictures import Facts, PictureError
 from autommlab.common.errors import DataError
 from autommlab.data.at_work import on_threads
 from autommlab.data.bag_items import IGNORED, Item, by_rarest
+from autommlab.data.drawn_masks import DrawnMask
 from autommlab.data.readers.fitting import resized
-from autommlab.data.readers.masks import Misfit, fitted, mapped, mapped_values, misfit, present, raw_mask
+from autommlab.data.readers.masks import Misfit, fitted, mapped, mapped_values, mask_size, misfit, present, raw_mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ def _with_image(item: Item) -> Item:
         facts = pictures.look(BytesIO(content))
     except PictureError as error:
         raise _Unusable(f"{sample.image}: {error.what}") from error
-    wrong = _mask_misfit(sample.mask, facts) if sample.mask else None
+    wrong = _mask_misfit(sample.mask, facts) if sample.mask is not None else None
     if wrong and not wrong.mended:
         raise _Unusable(f"{sample.mask}: {wrong.what}")
     fitting_sample = resized(sample, facts.size)
@@ -93,9 +94,9 @@ def _with_image(item: Item) -> Item:
     return replace(item, sample=fitting_sample, digest=digest, facts=facts, mask_refitted=wrong is not None)
 
 
-def _mask_misfit(mask: Path, picture: Facts) -> Misfit | None:
+def _mask_misfit(mask: Path | DrawnMask, picture: Facts) -> Misfit | None:
     try:
-        return misfit(pictures.size(mask), picture)
+        return misfit(mask_size(mask), picture)
     except PictureError as error:
         raise _Unusable(f"{mask}: {error.what}") from error
 

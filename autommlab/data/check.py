@@ -20,7 +20,7 @@ from autommlab.data.readers import boxes
 from autommlab.data.readers.files import readable, shown
 from autommlab.data.readers.fitting import resized, size_mismatch
 from autommlab.data.readers.images import unreadable
-from autommlab.data.readers.masks import UNLABELLED, mapped_values, misfit, present, raw_mask
+from autommlab.data.readers.masks import UNLABELLED, mapped_values, mask_place, misfit, present, raw_mask
 from autommlab.data.records import LoadedDataset, Problem, Sample
 from autommlab.tasks import Task
 
@@ -103,7 +103,7 @@ def _annotation(dataset: LoadedDataset, sample: Sample, where: str) -> Iterable[
 def _mask(dataset: LoadedDataset, sample: Sample, where: str, picture: Facts | None) -> tuple[list[Problem], list[int]]:
     if sample.mask is None:
         return [Problem("missing-mask", where, "the image has no mask", "add one or delete the image")], []
-    place = shown(dataset.spec.root, sample.mask)
+    place = mask_place(dataset.spec.root, sample.mask)
     try:
         raw = raw_mask(sample.mask)
     except DataError as error:

@@ -8,7 +8,9 @@ from typing import Any
 
 from autommlab.common.errors import DataError
 from autommlab.data import readers
+from autommlab.data.archives import is_archive, unpacked
 from autommlab.data.names import clean_name
+from autommlab.data.parquet_sets import parquet_files, unpacked_pictures
 from autommlab.data.readers import files, images
 from autommlab.data.readers.reader import Reader
 from autommlab.data.records import DatasetSpec
@@ -17,6 +19,12 @@ from autommlab.tasks import Task
 _SHOWN = 8
 _LONGEST_NAME = 100
 _NAME = re.compile(r"(?![-~.])[^/\\:\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+#: Exports of annotation tools that are read as they are; `docs/your-data.md` has the same list.
+_TOOLS = (
+    "Exports that are read as they are: COCO and YOLO of Roboflow; 'CVAT for images 1.1', COCO, COCO Keypoints, YOLO, "
+    "Ultralytics YOLO and PASCAL VOC of CVAT; JSON, COCO and YOLO of Label Studio; the files of LabelMe and labelImg; "
+    "imagefolder and parquet of Hugging Face."
+)
 #: Bytes of a readme that are searched for its licence.
 _README_BYTES = 1 << 20
 _NOTES = ("SOURCE.md", "README.md", "README.txt", "readme.txt")
@@ -24,17 +32,16 @@ _LICENCE = re.compile(r"^\W*licen[cs]e\W*:\s*(?P<text>.+)$", re.IGNORECASE | re.
 
 
 def recognise(path: Path, name: str | None = None, task: Task | None = None, layout: str | None = None) -> DatasetSpec:
-    """The spec of a folder; `task` and `layout` narrow down what it may be.
+    """The spec of a folder or of a zipped one; `task` and `layout` narrow down what it may be.
 
     Raises:
         DataError: no folder, no known layout, or several that fit.
     """
-    root = path.expanduser().resolve()
+    given = path.expanduser()
+    root = _opened(given)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise DataError(
-            f"{files.readable(str(root))}: {what}. Give the top folder of the data set (unpack archives first)."
-        )
+        raise DataError(f"{files.readable(str(root))}: {what}. Give the top folder of the data set, or a .zip of it.")
     if files.is_system_folder(root):
         raise DataError(f"{root}: a folder of the system, no data set. Give the top folder of the data set.")
     if not files.is_writable_name(str(root)):
@@ -43,7 +50,8 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
             "lists of images. Rename the folder."
         )
     reader, chosen = _choose(root, task, layout)
-    given_name = (name if name is not None else root.name).strip()
+    own_name = given.stem if is_archive(given) else given.resolve().name
+    given_name = (name if name is not None else own_name).strip()
     if not given_name:
         raise DataError(f"{root}: a data set needs a name. Give one with --name.")
     notes = _notes(root)
@@ -55,6 +63,14 @@ def recognise(path: Path, name: str | None = None, task: Task | None = None, lay
         description=notes.get("description", ""),
         licence=notes.get("licence", ""),
     )
+
+
+def _opened(given: Path) -> Path:
+    """The folder of the set: of an archive, and of parquet files with pictures inside, the one they are unpacked to."""
+    root = unpacked(given) if is_archive(given) else given.resolve()
+    inside = parquet_files(root) if root.is_dir() and not files.is_system_folder(root) else []
+    # A table of something else may lie beside a set of another layout.
+    return unpacked_pictures(root, inside) if inside and not readers.candidates(root) else root
 
 
 def check_name(name: str) -> None:
@@ -78,7 +94,11 @@ def _choose(root: Path, task: Task | None, layout: str | None) -> tuple[Reader, 
         tasks = reader.detect(root) or reader.tasks
         fitting = [(reader, t) for t in (reader.tasks if task else tasks) if task in (None, t)]
     else:
-        fitting = [(r, t) for r, t in readers.candidates(root) if task in (None, t)]
+        found = readers.candidates(root)
+        fitting = [(r, t) for r, t in found if task in (None, t)]
+        if not fitting and task is not None:
+            # A layout may serve a task that it does not show at a glance: the polygons of COCO's boxes are masks.
+            fitting = [(reader, task) for reader in dict(found) if task in reader.tasks]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
@@ -112,7 +132,7 @@ def _nothing_fits(root: Path, task: Task | None, layout: str | None) -> str:
     )
     return (
         f"{root}: no known layout{wanted}. Found: {listing or 'nothing, the folder is empty'}. {_without_images(root)}"
-        f"Arrange the files as one of these, or force one with --layout:\n{known}"
+        f"{_TOOLS} Arrange the files as one of these, or force one with --layout:\n{known}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.run_path import InnerName, PossiblePath, RunPath
+from autommlab.data.drawn_masks import DrawnMask
 from autommlab.tasks import Task
 
 Split = Literal["train", "val", "test"]
@@ -65,7 +66,7 @@ class Sample:
         split: "" where the layout does not assign one.
         label: class index for classification.
         instances: for detection and keypoints.
-        mask: index mask for segmentation: pixel = class index, 255 = unlabelled.
+        mask: index mask for segmentation: pixel = class index, 255 = unlabelled; a file, or drawn from outlines.
         mask_map: raw pixel value of `mask` -> class index (empty: value is the index).
     """
 
@@ -75,7 +76,7 @@ class Sample:
     split: Split | Literal[""] = ""
     label: int | None = None
     instances: tuple[Instance, ...] = ()
-    mask: Path | None = None
+    mask: Path | DrawnMask | None = None
     mask_map: tuple[tuple[int, int], ...] = ()
 
 

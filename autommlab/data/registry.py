@@ -20,6 +20,7 @@ from autommlab.common.jsonl import reason_in_words
 from autommlab.common.storage import is_uri
 from autommlab.common.stored import record_of
 from autommlab.data import embedded, index, readers, remote
+from autommlab.data.archives import is_archive
 from autommlab.data.recognise import check_name, recognise
 from autommlab.data.records import DatasetSpec, LoadedDataset
 from autommlab.tasks import Task
@@ -55,7 +56,7 @@ def all_specs(task: Task | None = None) -> list[DatasetSpec]:
 
 
 def find_dataset(name: str) -> DatasetSpec:
-    """The set of that name ("COCO", "openmoji scenes"), or of that folder or URI, registered or not.
+    """The set of that name ("COCO", "openmoji scenes"), or of that folder, .zip or URI, registered or not.
 
     Case, spaces and punctuation do not matter. A folder that is not registered is recognised on the spot, one on a
     storage after it was fetched.
@@ -76,6 +77,8 @@ def find_dataset(name: str) -> DatasetSpec:
         root = path.resolve()
         registered = [spec for spec in specs if spec.root == root and not spec.embedded]
         return registered[0] if len(registered) == 1 else recognise(root)
+    if is_archive(path):
+        return _recognised(name)
     if "/" in name or name.startswith(("~", ".")):
         raise DataError(f"no data set and no folder {name!r}. Check the path; it must be the set's top folder.")
     names = [spec.name for spec in specs]
@@ -119,12 +122,12 @@ def load_dataset(spec: DatasetSpec, classes: Collection[str] | None = None, allo
 def add_dataset(
     path: str | Path, name: str | None = None, task: Task | None = None, layout: str | None = None
 ) -> DatasetSpec:
-    """Register a folder: recognise its layout, read it once, remember its classes.
+    """Register a folder or a zipped one: recognise its layout, read it once, remember its classes.
 
     The same folder under the same name and task is read anew; one on a storage is brought up to date.
 
     Args:
-        path: the set's top folder, or its URI on a storage.
+        path: the set's top folder, a .zip of it, or its URI on a storage.
         name: default: the folder's name.
         task, layout: needed only where the folder can be read in several ways.
 

@@ -9,7 +9,7 @@ import pytest
 
 from autommlab import settings
 from autommlab.data.bag import select_bag
-from autommlab.data.readers import candidates
+from autommlab.data.readers import READERS, candidates
 from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.records import Measured, ModelChoice, Pretrained
 from autommlab.tasks import Task
@@ -26,6 +26,10 @@ OBJECTS = {"pascal-voc": ("dog",), "cityscapes": ("road", "car")}
 USUAL = ("image-folders", "coco-keypoints", "pascal-voc")
 
 
+#: Layouts of annotation tools: the samples that they become are those of the others.
+TOOLS = ("yolo", "yolo-pose", "labelme", "cvat", "label-studio", "hf-imagefolder")
+
+
 def built(layout: str, root: Path) -> Path:
     """The tiny set; Cityscapes gets more pictures, because its test split has to be made from them."""
     layouts.BUILDERS[layout](root)
@@ -39,23 +43,43 @@ def built(layout: str, root: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "layout", [name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in layouts.BUILDERS]
+    "layout",
+    [
+        name if name in USUAL else pytest.param(name, marks=pytest.mark.long)
+        for name in layouts.BUILDERS
+        if name not in TOOLS
+    ],
 )
 def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
-    from autommlab.tasks import objective
-    from autommlab.training.trial import Trial
-
     root = built(layout, tmp_path / "set")
     tasks = {task for _, task in candidates(root)}
     assert tasks
     for task in tasks:
-        request = ModelRequest(data=DataPart(object=OBJECTS.get(layout, ())), model=ModelPart(task=task))
-        budget = settings.profile("laptop").tasks[task]
-        bag = select_bag(request, budget=budget, folder=tmp_path / task.value, seed=0, data=str(root))
-        trial = Trial(TrialSetup(bag=bag, choice=_choice(task), reports=1, seed=0), POINT, tmp_path / "work")
-        metrics = trial.advance()
-        trial.close()
-        assert 0 <= metrics[objective(task).name] <= 1
+        train(root, layout, task, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("layout", "task"),
+    [(layout, task) for layout in TOOLS for task in READERS[layout].tasks] + [("coco-detection", Task.SEGMENTATION)],
+)
+def test_a_set_of_an_annotation_tool_trains(layout: str, task: Task, tmp_path: Path) -> None:
+    train(built(layout, tmp_path / "set"), layout, task, tmp_path)
+
+
+def train(root: Path, layout: str, task: Task, folder: Path) -> None:
+    """Two steps and a validation."""
+    from autommlab.tasks import objective
+    from autommlab.training.trial import Trial
+
+    request = ModelRequest(data=DataPart(object=OBJECTS.get(layout, ())), model=ModelPart(task=task))
+    budget = settings.profile("laptop").tasks[task]
+    bag = select_bag(request, budget=budget, folder=folder / task.value, seed=0, data=str(root))
+    trial = Trial(TrialSetup(bag=bag, choice=_choice(task), reports=1, seed=0), POINT, folder / "work")
+    metrics = trial.advance()
+    trial.close()
+    assert 0 <= metrics[objective(task).name] <= 1
 
 
 def _choice(task: Task) -> ModelChoice:

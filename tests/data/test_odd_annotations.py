@@ -144,7 +144,7 @@ def test_the_box_of_a_pose_is_around_its_points(layout: str, tmp_path: Path) -> 
 
 def test_an_object_without_anything_that_gives_a_box_says_so(tmp_path: Path) -> None:
     root, file, _ = built("coco-detection", tmp_path)
-    change(file, lambda content: content["annotations"][0].pop("bbox"))
+    change(file, lambda content: [content["annotations"][0].pop(key) for key in ("bbox", "segmentation")])
     (problem,) = load(root).unreadable
     assert "neither bbox nor a polygon" in problem.what
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from autommlab.common.errors import DataError
 from autommlab.data import readers, registry, remote
 from autommlab.data.check import check_dataset
+from autommlab.data.drawn_masks import DrawnMask
 from autommlab.data.names import alternatives, clean_name
 from autommlab.data.preview import contact_sheet
 from autommlab.data.readers import files
@@ -46,6 +48,8 @@ def content(dataset: LoadedDataset) -> list[tuple[Any, ...]]:
 
 
 def mask_of(sample: Sample, root: Path) -> str:
+    if isinstance(sample.mask, DrawnMask):
+        return sha256(sample.mask.drawn().tobytes()).hexdigest()
     return str(sample.mask.relative_to(root)).lower() if sample.mask else ""
 
 

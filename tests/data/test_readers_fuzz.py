@@ -33,6 +33,12 @@ ANNOTATIONS: dict[str, tuple[str, ...]] = {
         "classes.txt",
     ),
     "index-masks": ("meta.json", "classes.txt", "ann_dir/train/0.png"),
+    "yolo": ("data.yaml", "labels/train/0.txt"),
+    "labelme": ("train/0.json", "meta.json"),
+    "cvat": ("annotations.xml", "meta.json"),
+    "label-studio": ("project-1-at-2026-11-30.json", "meta.json"),
+    "hf-imagefolder": ("train/metadata.jsonl", "metadata.csv"),
+    "yolo-pose": ("data.yaml", "labels/train/0.txt", "meta.json"),
 }
 TARGETS = [
     (layout, task, file)
@@ -152,11 +158,14 @@ def sound(root: Path, file: str) -> bytes | None:
     return (root / file).read_bytes() if (root / file).is_file() else None
 
 
+#: Files that are edited by value or by line.
+_IN_LINES = ("json", "jsonl", "txt", "yaml", "csv")
 _QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 _LONG = settings(max_examples=6 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 _EMPTY = {
     ".json": b'{"classes": ["a", "b"], "keypoints": [], "flip_pairs": [[0, 1]], "sigmas": [0.1]}',
     ".txt": b"a\nb\n",
+    ".csv": b"file_name,label\ntrain/pictures/0.jpg,indoors\n",
 }
 
 
@@ -177,7 +186,7 @@ def test_damaged_annotations_end_in_a_data_set_or_a_reason(
     sets: dict[str, Path], target: tuple[str, Task, str]
 ) -> None:
     _QUICK(given(splices=_SPLICES)(lambda splices: spliced_case(sets, target, splices)))()
-    if target[2].endswith(("json", "txt")):
+    if target[2].endswith(_IN_LINES):
         _QUICK(given(edits=_EDITS)(lambda edits: edited_case(sets, target, edits)))()
 
 
@@ -186,5 +195,5 @@ def test_damaged_annotations_end_in_a_data_set_or_a_reason(
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target[0]}-{target[1]}-{Path(target[2]).name}")
 def test_many_damaged_annotations(sets: dict[str, Path], target: tuple[str, Task, str]) -> None:
     _LONG(given(splices=_SPLICES)(lambda splices: spliced_case(sets, target, splices)))()
-    if target[2].endswith(("json", "txt")):
+    if target[2].endswith(_IN_LINES):
         _LONG(given(edits=_EDITS)(lambda edits: edited_case(sets, target, edits)))()

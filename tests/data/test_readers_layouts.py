@@ -240,7 +240,7 @@ def test_index_masks(tmp_path: Path) -> None:
     dataset = load(layouts.index_masks(tmp_path))
     assert dataset.classes == ("background", "nucleus", "wall")
     assert splits(dataset) == {"train": 4, "val": 2, "test": 2}
-    assert all(s.mask is not None and s.mask.stem == s.image.stem for s in dataset.samples)
+    assert all(isinstance(s.mask, Path) and s.mask.stem == s.image.stem for s in dataset.samples)
 
 
 def test_index_masks_without_names_count_the_values(tmp_path: Path) -> None:

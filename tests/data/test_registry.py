@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.common.errors import DataError, StorageError
-from autommlab.data import registry
+from autommlab.data import readers, registry
 from autommlab.tasks import Task
 from tests.helpers import layouts
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("layout", layouts.BUILDERS)
 def test_a_set_of_each_layout_is_added_found_and_loaded(layout: str, tmp_path: Path) -> None:
     root = layouts.BUILDERS[layout](tmp_path / "my set")
-    task = Task.SEGMENTATION if layout == "pascal-voc" else None
+    task = readers.candidates(root)[0][1]
     added = registry.add_dataset(root, task=task)
     assert (added.name, added.layout, added.root) == ("my set", layout, root)
     assert added.classes
@@ -146,7 +146,10 @@ def test_coco_with_boxes_and_keypoints_is_ambiguous_until_the_task_is_given(tmp_
 def test_no_known_layout_tells_what_was_seen(tmp_path: Path) -> None:
     (tmp_path / "stuff").mkdir()
     (tmp_path / "stuff" / "notes.txt").write_text("x")
-    with pytest.raises(DataError, match=r"(?s)no known layout. Found: notes.txt.*coco-detection: annotations/"):
+    with pytest.raises(
+        DataError,
+        match=r"(?s)no known layout. Found: notes.txt.*COCO and YOLO of Roboflow.*coco-detection: annotations/",
+    ):
         registry.add_dataset(tmp_path / "stuff")
     with pytest.raises(DataError, match=r"does not exist"):
         registry.add_dataset(tmp_path / "none")

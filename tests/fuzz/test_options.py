@@ -49,6 +49,7 @@ BASE: dict[str, tuple[str, ...]] = {
     "data show": ("shapes",),
     "data preview": ("shapes", "--out", "made.png"),
     "data check": ("shapes",),
+    "data export": ("shapes", "exported"),
     "data remove": ("two",),
     "models list": (),
     "models find": ("resnet 50", "--task", "classification"),

@@ -62,7 +62,7 @@ def read_block(block: Block) -> list[Sample] | None:
         present = {entry.name for entry in os.scandir(block.folder)}
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
-    named = {path.name for sample in samples for path in (sample.image, sample.mask) if path}
+    named = {path.name for sample in samples for path in (sample.image, sample.mask) if isinstance(path, Path)}
     return samples if samples and named <= present else None
 
 

@@ -8,10 +8,16 @@ from autommlab.data.readers import (
     cityscapes,
     coco_detection,
     coco_keypoints,
+    cvat,
+    hf_imagefolder,
     image_folders,
     imagenet_lists,
     index_masks,
+    label_studio,
+    labelme,
     pascal_voc,
+    yolo,
+    yolo_pose,
 )
 from autommlab.data.readers.reader import Reader
 from autommlab.tasks import Task
@@ -28,6 +34,12 @@ READERS: dict[str, Reader] = {
         cityscapes.READER,
         pascal_voc.READER,
         index_masks.READER,
+        yolo.READER,
+        yolo_pose.READER,
+        labelme.READER,
+        cvat.READER,
+        label_studio.READER,
+        hf_imagefolder.READER,
     )
 }
 

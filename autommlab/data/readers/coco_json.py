@@ -71,7 +71,7 @@ class CocoSet:
             else:
                 foreign.append(file)
         if foreign and not self.samples:
-            _tables(foreign[0].path, None)
+            tables_of(foreign[0].path, None)
         for file in foreign:
             what, where = "is no COCO annotation; passed over", files.shown(self.root, file.path)
             self.problems.append(Problem("not-an-annotation", where, what, "move it elsewhere", "warning"))
@@ -83,7 +83,7 @@ class CocoSet:
         Raises:
             DataError: the file is no COCO annotation at all.
         """
-        tables = _tables(file.path, content)
+        tables = tables_of(file.path, content)
         name = files.shown(self.root, file.path)
         category_ids = Ids(tables["categories"], names_of_category)
         image_ids = Ids(tables["images"], names_of_image)
@@ -239,7 +239,7 @@ def _has_any_table(content: Any) -> bool:
     )
 
 
-def _tables(path: Path, content: Any) -> dict[str, Any]:
+def tables_of(path: Path, content: Any) -> dict[str, Any]:
     """The lists of a file; one of images alone, as COCO's own `image_info_test2017.json`, has no annotations."""
     given = content if isinstance(content, dict) else {}
     tables = {key: given.get(key) for key in ("images", "annotations", "categories")}

@@ -17,7 +17,7 @@ def box_coordinates(entry: dict[str, Any]) -> Iterator[float]:
 
 def outline_coordinates(entry: dict[str, Any]) -> Iterator[float]:
     """All coordinates of an entry's polygons."""
-    for polygon in _polygons(entry.get("segmentation")):
+    for polygon in polygons_of(entry.get("segmentation")):
         yield from polygon
 
 
@@ -32,7 +32,7 @@ def outline_box(segmentation: Any) -> Box | None:
     """The box around the polygons or the mask of an entry; None where there is neither."""
     if isinstance(segmentation, dict):
         return _mask_box(segmentation)
-    points = [point for polygon in _polygons(segmentation) for point in boxes.pairs(polygon)]
+    points = [point for polygon in polygons_of(segmentation) for point in boxes.pairs(polygon)]
     return boxes.around(points, (0, 0))
 
 
@@ -59,7 +59,8 @@ def keypoints_of(given: Any) -> Points | None:
     return tuple((x, y, min(max(int(v), 0), 2)) for x, y, v in filter(None, numbers))
 
 
-def _polygons(segmentation: Any) -> list[tuple[float, ...]]:
+def polygons_of(segmentation: Any) -> list[tuple[float, ...]]:
+    """The coordinates x, y, x, y ... of each polygon of an entry."""
     if not isinstance(segmentation, list):
         return []
     # Some tools leave out the outer list where there is one polygon.
@@ -67,16 +68,23 @@ def _polygons(segmentation: Any) -> list[tuple[float, ...]]:
     return [flat for each in lists if (flat := boxes.finite_numbers(each)) and len(flat) >= 4]
 
 
-def _mask_box(mask: dict[str, Any]) -> Box | None:
-    """Of COCO's run lengths: columns first, starting with the background."""
+def run_lengths(mask: dict[str, Any]) -> tuple[int, int, list[int]] | None:
+    """(height, width, COCO's run lengths: columns first, starting with the background) of a mask; None for no mask."""
     size = boxes.finite_numbers(mask.get("size"), 2)
     counts = mask.get("counts")
     runs = _decoded(counts) if isinstance(counts, str) else boxes.finite_numbers(counts)
     if size is None or not runs or min(size) < 1 or size[0] * size[1] > _MOST_PIXELS or min(runs) < 0:
         return None
-    height, start = int(size[0]), 0
+    return int(size[0]), int(size[1]), list(map(int, runs))
+
+
+def _mask_box(mask: dict[str, Any]) -> Box | None:
+    found = run_lengths(mask)
+    if found is None:
+        return None
+    (height, _, runs), start = found, 0
     left = top = right = bottom = -1
-    for position, run in enumerate(map(int, runs)):
+    for position, run in enumerate(runs):
         end = start + run
         if position % 2 and run:
             first, last = divmod(start, height), divmod(end - 1, height)

@@ -272,14 +272,14 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not a usable JSON file: {what}. Export the annotations again.") from error
 
 
-def read_lines(path: Path) -> list[str]:
-    """Non-empty lines, trimmed.
+def read_lines(path: Path, limit: int = ANNOTATION_BYTES) -> list[str]:
+    """Non-empty lines, trimmed, of a file of `limit` bytes at most.
 
     Raises:
         DataError: missing, unreadable or not text.
     """
     try:
-        text = read_bytes(path).removeprefix(codecs.BOM_UTF8).decode()
+        text = read_bytes(path, limit).removeprefix(codecs.BOM_UTF8).decode()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Restore it or check permissions.") from error
     except UnicodeDecodeError as error:

@@ -104,13 +104,18 @@ def resized(sample: Sample, size: Size) -> Sample | None:
     width, height = size
     if not sample.instances:
         return replace(sample, width=width, height=height)
-    if _same_ratio(sample, size):
-        across, down = width / sample.width, height / sample.height
+    if scale := scale_to(sample, size):
+        across, down = scale
         instances = [_scaled(item, across, down) for item in sample.instances]
         kept = tuple(item for item in instances if boxes.fault(item.bbox, width, height) is None)
         return replace(sample, width=width, height=height, instances=kept)
     fits = all(boxes.fault(item.bbox, width, height) is None for item in sample.instances)
     return replace(sample, width=width, height=height) if fits else None
+
+
+def scale_to(sample: Sample, size: Size) -> tuple[float, float] | None:
+    """What the coordinates of a sample are taken times in a file of `size`; None under another aspect ratio."""
+    return (size[0] / sample.width, size[1] / sample.height) if _same_ratio(sample, size) else None
 
 
 def _same_ratio(sample: Sample, size: Size) -> bool:

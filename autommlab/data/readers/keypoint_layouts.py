@@ -32,6 +32,8 @@ _COCO = {
     "left_ankle": 0.089,
     "right_ankle": 0.089,
 }
+#: Names of COCO's 17 points of a person, in its order.
+COCO_POINTS = tuple(_COCO)
 _AP10K = {
     "left_eye": 0.025,
     "right_eye": 0.025,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from autommlab.bundle_runtime import pictures
 from autommlab.common.errors import DataError
+from autommlab.data.drawn_masks import DrawnMask
+from autommlab.data.readers.files import readable, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,15 +26,17 @@ _SAME_SHAPE = 0.02
 _MOST_VALUE = 0xFFFF
 
 
-def raw_mask(path: Path) -> np.ndarray:
-    """The pixel values as stored, (height, width), integers from 0 to 65535.
+def raw_mask(path: Path | DrawnMask) -> np.ndarray:
+    """The pixel values as stored, or drawn from outlines, (height, width), integers from 0 to 65535.
 
     Raises:
-        DataError: a colour picture instead of one value a pixel, or values that are no class indexes.
+        DataError: a colour picture instead of one value a pixel, values that are no class indexes, or endless outlines.
         PictureError: missing or broken.
     """
     import numpy as np
 
+    if isinstance(path, DrawnMask):
+        return path.drawn()
     values = pictures.values(path)
     if values.ndim == 3 and (values[..., : 3 if values.shape[-1] > 2 else 1] == values[..., :1]).all():
         values = values[..., 0]  # grey, saved by a tool that knows colour or transparency only
@@ -50,6 +54,22 @@ def raw_mask(path: Path) -> np.ndarray:
             f"{path}: values from {values.min()} to {values.max()}, expected class indexes from 0 to {_MOST_VALUE}."
         )
     return values if values.dtype.kind == "u" else values.astype(np.uint16)
+
+
+def mask_size(mask: Path | DrawnMask) -> tuple[int, int]:
+    """(width, height) of a mask in pixels.
+
+    Raises:
+        PictureError: missing or broken.
+    """
+    return mask.size if isinstance(mask, DrawnMask) else pictures.size(mask)
+
+
+def mask_place(root: Path, mask: Path | DrawnMask) -> str:
+    """Where a mask comes from, for messages: its file, or the annotation and the picture."""
+    if isinstance(mask, Path):
+        return shown(root, mask)
+    return f"{shown(root, mask.source)} ({readable(mask.image.name)})"
 
 
 def _black_and_white(path: Path, values: np.ndarray) -> np.ndarray:

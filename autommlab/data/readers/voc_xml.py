@@ -80,7 +80,7 @@ def read_xml(path: Path) -> VocFile:
         XmlError: missing, too large, in an unknown encoding, or broken.
     """
     try:
-        tree = _parsed(files.read_bytes(path, _MOST_BYTES))
+        tree = parsed_xml(files.read_bytes(path, _MOST_BYTES))
     except FileNotFoundError as error:
         raise XmlError("does not exist") from error
     except (DataError, OSError, LookupError, ValueError, ET.ParseError) as error:
@@ -90,7 +90,13 @@ def read_xml(path: Path) -> VocFile:
     return VocFile(tree, (tree.findtext("filename") or "").strip(), size)
 
 
-def _parsed(content: bytes) -> ET.Element:
+def parsed_xml(content: bytes) -> ET.Element:
+    """The tree of a file, in any codec of Python.
+
+    Raises:
+        LookupError: it declares an unknown encoding.
+        ValueError, ParseError: it is broken.
+    """
     content = content.lstrip()
     declared = _DECLARED.match(content.removeprefix(codecs.BOM_UTF8))
     if declared is None:
