@@ -65,7 +65,7 @@ class CocoSet:
         """
         foreign: list[CocoFile] = []
         for file in found:
-            content = read_tables(file.path, with_points=self.with_keypoints)
+            content = self.content(file.path)
             if file.split or _has_any_table(content):
                 self.read(file, content)
             else:
@@ -76,6 +76,14 @@ class CocoSet:
             what, where = "is no COCO annotation; passed over", files.shown(self.root, file.path)
             self.problems.append(Problem("not-an-annotation", where, what, "move it elsewhere", "warning"))
         self._leave_out_parents()
+
+    def content(self, path: Path) -> Any:
+        """What a file holds, as `read` takes it.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return read_tables(path, with_points=self.with_keypoints)
 
     def read(self, file: CocoFile, content: Any) -> None:
         """Add a file's images and their objects.

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from autommlab.bundle_runtime.pictures import MAX_PIXELS
 from autommlab.data.drawn_masks import packed_runs
 from autommlab.data.readers import boxes, coco_json, coco_shapes, files
-from autommlab.data.readers.coco_annotations import Annotations, Fractions
+from autommlab.data.readers.coco_annotations import Annotations
+from autommlab.data.readers.coco_entries import EntriesBuilder
 from autommlab.data.readers.coco_json import CocoFile, CocoSet
-from autommlab.data.readers.ids import Ids
+from autommlab.data.readers.ids import Ids, names_of_category, names_of_image
 from autommlab.data.readers.shapes import Picture, Runs, Shape, polygon_of
 from autommlab.data.records import Instance, Sample
 
@@ -20,20 +22,27 @@ class MaskSet(CocoSet):
 
     pictures: list[Picture] = field(default_factory=list)
 
+    def content(self, path: Path) -> Any:
+        """All of a file, since every outline is drawn."""
+        return files.read_json(path)
+
     def read(self, file: CocoFile, content: Any) -> None:
         """Add a file's images and the outlines of their objects."""
         tables = coco_json.tables_of(file.path, content)
         name = files.shown(self.root, file.path)
-        category_ids, image_ids = (
-            Ids(entry.get("id") for entry in tables[key] if isinstance(entry, dict)) for key in ("categories", "images")
-        )
+        category_ids = Ids(tables["categories"], names_of_category)
+        image_ids = Ids(tables["images"], names_of_image)
         labels = self._labels(name, tables["categories"], category_ids)
         images = self._images(name, file, tables["images"], image_ids)
         entries = tables["annotations"]
-        fractions = Fractions.of(entries)
-        if any(fractions):
+        builder = EntriesBuilder(with_points=False)
+        builder.add_odd(entries)
+        known = builder.built()
+        if any(known.fractions):
             self.problems.append(boxes.fractions_note(name))
-        reader = Annotations(name, labels, images, image_ids, category_ids, None, fractions, self.problems)
+        reader = Annotations(
+            name, labels, images, image_ids, category_ids, None, known.fractions, self.problems, known.repeated()
+        )
         found = {
             key: Picture(path, file.path, f"{name} ({files.readable(path.name)})", file.split, (width, height))
             for key, (path, width, height) in images.items()
@@ -41,7 +50,7 @@ class MaskSet(CocoSet):
         for number, entry in enumerate(entries):
             if read := reader.read(number, entry):
                 picture, item = found[read[0]], read[1]
-                scale = picture.stated if fractions.outlines else None
+                scale = picture.stated if known.fractions.outlines else None
                 picture.shapes.append(self._shape(picture, item, entry.get("segmentation"), scale or (1, 1)))
                 self._objects[self.classes[item.label]] += 1
         self.pictures += found.values()
