@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ STORED = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }  # fmt: skip
+CORNERS = ["left_top", "right_top", "right_bottom", "left_bottom"]
 Save = Callable[[Image.Image, Path, int], None]
 
 
@@ -63,8 +65,8 @@ def scene(number: int) -> tuple[Image.Image, tuple[int, int]]:
     return image, (x, y)
 
 
-def coco_set(root: Path, save: Save) -> Path:
-    """Squares with boxes and their four corners."""
+def coco_set(root: Path, save: Save, *, with_points: bool = False) -> Path:
+    """Squares with boxes, and with their four corners."""
     (root / "annotations").mkdir(parents=True)
     for split, count in COUNTS.items():
         (root / split).mkdir()
@@ -74,14 +76,16 @@ def coco_set(root: Path, save: Save) -> Path:
             save(image, root / split / f"{number}.png", number)
             images.append({"id": number, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT})
             corners = [(x, y), (x + SIDE, y), (x + SIDE, y + SIDE), (x, y + SIDE)]
-            objects.append(
-                {
-                    "id": number, "image_id": number, "category_id": 1, "bbox": [x, y, SIDE, SIDE],
-                    "area": SIDE * SIDE, "iscrowd": 0, "keypoints": [n for point in corners for n in (*point, 2)],
-                    "num_keypoints": 4,
-                }
-            )  # fmt: skip
-        category = {"id": 1, "name": "square", "keypoints": ["left_top", "right_top", "right_bottom", "left_bottom"]}
+            found = {
+                "id": number,
+                "image_id": number,
+                "category_id": 1,
+                "bbox": [x, y, SIDE, SIDE],
+                "area": SIDE * SIDE,
+            }
+            points = {"keypoints": [n for point in corners for n in (*point, 2)], "num_keypoints": 4}
+            objects.append(found | {"iscrowd": 0} | (points if with_points else {}))
+        category = {"id": 1, "name": "square"} | ({"keypoints": CORNERS} if with_points else {})
         content = {"images": images, "annotations": objects, "categories": [category]}
         (root / "annotations" / f"{split}.json").write_text(json.dumps(content))
     return root
@@ -148,7 +152,7 @@ def trained(task: Task, root: Path, folder: Path) -> list[dict[str, float]]:
     [
         (Task.CLASSIFICATION, grey_set, in_16_bits),
         (Task.DETECTION, coco_set, turned),
-        (Task.KEYPOINT, coco_set, turned),
+        (Task.KEYPOINT, partial(coco_set, with_points=True), turned),
         (Task.SEGMENTATION, mask_set, turned),
     ],
     ids=["16 bits", "boxes of turned photos", "points of turned photos", "masks of turned photos"],

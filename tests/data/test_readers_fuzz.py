@@ -161,7 +161,7 @@ def sound(root: Path, file: str) -> bytes | None:
 #: Files that are edited by value or by line.
 _IN_LINES = ("json", "jsonl", "txt", "yaml", "csv")
 _QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-_LONG = settings(max_examples=6 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+_LONG = settings(max_examples=12 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 _EMPTY = {
     ".json": b'{"classes": ["a", "b"], "keypoints": [], "flip_pairs": [[0, 1]], "sigmas": [0.1]}',
     ".txt": b"a\nb\n",

@@ -74,7 +74,7 @@ def test_some_damaged_bundles(tmp_path: Path) -> None:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_damaged_bundles(kind: str, tmp_path: Path) -> None:
-    damage_bundles(tmp_path, [kind], 5 * EXAMPLES)
+    damage_bundles(tmp_path, [kind], 10 * EXAMPLES)
 
 
 @pytest.mark.parametrize("kind", KINDS[:4])

@@ -118,4 +118,4 @@ def test_some_odd_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_many_odd_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_through(tmp_path, monkeypatch, 25 * EACH)
+    go_through(tmp_path, monkeypatch, 50 * EACH)

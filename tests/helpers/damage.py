@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-#: Of each record in a long run; other long fuzz tests draw multiples of it, as theirs take milliseconds.
-EXAMPLES = int(os.environ.get("AUTOMMLAB_FUZZ_EXAMPLES", "60"))
+#: Of each record in a long run; other long fuzz tests draw multiples of it, as theirs take milliseconds. The default
+#: is meant for about ten minutes a module on one core.
+EXAMPLES = int(os.environ.get("AUTOMMLAB_FUZZ_EXAMPLES", "30"))
 #: Turns the sound content of a file into a damaged one.
 Damage = Callable[[bytes], bytes]
 

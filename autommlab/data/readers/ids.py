@@ -5,6 +5,7 @@ table has no such id, and only one entry that it can mean.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -46,11 +47,7 @@ class Ids:
             kinds.setdefault(_plain(entry["id"]), set()).add(isinstance(entry["id"], str))
         self._exact = any(len(kind) > 1 for kind in kinds.values())
         self._known = {self._key(entry["id"]) for entry in usable}
-        meant: dict[str, set[int | str]] = {}
-        for entry in usable:
-            for name in (*names(entry), _unpadded(str(self._key(entry["id"])))):
-                meant.setdefault(name, set()).add(self._key(entry["id"]))
-        self._by_name = {name: keys.pop() for name, keys in meant.items() if len(keys) == 1}
+        self._usable, self._names = usable, names
 
     def key(self, value: Any) -> int | str | None:
         """What an id is looked up by; None for a value that is no id."""
@@ -61,6 +58,16 @@ class Ids:
             return key
         text = str(key).strip()
         return self._by_name.get(text, self._by_name.get(_unpadded(text), key))
+
+    @cached_property
+    def _by_name(self) -> dict[str, int | str]:
+        """Needed by few files, and large for one of a hundred thousand images."""
+        meant: dict[str, set[int | str]] = {}
+        for entry in self._usable:
+            key = self._key(entry["id"])
+            for name in (*self._names(entry), _unpadded(str(key))):
+                meant.setdefault(name, set()).add(key)
+        return {name: keys.pop() for name, keys in meant.items() if len(keys) == 1}
 
     def _key(self, value: int | float | str) -> int | str:
         return value if self._exact and isinstance(value, str) else _plain(value)
