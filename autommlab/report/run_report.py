@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from autommlab.budget import images_text, range_text, size_text
 from autommlab.common import provenance as machine
-from autommlab.common.errors import StorageError
+from autommlab.common.errors import ResumeError, StorageError
 from autommlab.common.wording import duration
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
@@ -67,7 +68,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
-        understood=folder.read("understanding", Understood),
+        understood=_understood(folder),
         bag=bag,
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),
@@ -111,6 +112,13 @@ def _predicted(bag: Bag, deployment: Deployment) -> tuple[Picture, ...]:
     from autommlab.deployment.predicting import load_bundle
 
     return predicted_pictures(bag, load_bundle(deployment.bundle).predictor)
+
+
+def _understood(folder: RunFolder) -> Understood | None:
+    """What was said of the request; None where the file is damaged, as the report can do without."""
+    with contextlib.suppress(ResumeError):
+        return folder.read("understanding", Understood)
+    return None
 
 
 def _pictures(what: str, make: Callable[[], tuple[Picture, ...]], notes: list[str]) -> tuple[Picture, ...]:

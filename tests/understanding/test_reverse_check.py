@@ -248,6 +248,7 @@ def test_few_of_the_requests_labelled_by_hand_are_doubted() -> None:
 
 
 def test_most_faults_of_amounts_and_names_are_found() -> None:
-    counted = found(handwritten()[::240])
-    for kind in ("parameters: another unit", "flops / 1000", "speed: another unit", "device invented: gpu"):
-        assert counted[kind]["either"] >= 0.6 * counted[kind]["made"] > 0, counted[kind]
+    counted = found(handwritten()[::80])
+    kinds = ("parameters: another unit", "flops / 1000", "speed: another unit", "device invented: gpu", "model dropped")
+    made = sum(counted[kind]["made"] for kind in kinds)
+    assert sum(counted[kind]["either"] for kind in kinds) >= 0.75 * made > 0
