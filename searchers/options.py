@@ -71,7 +71,7 @@ def _kinds(factory: Callable[..., Any]) -> dict[str, Any]:
     """Annotations by name, bounds included; none if they cannot be resolved."""
     described: Any = factory
     if inspect.isclass(factory):
-        described = factory.__init__
+        described = described.__init__
     elif not inspect.isfunction(factory):
         described = type(factory).__call__
     try:

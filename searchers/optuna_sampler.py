@@ -64,7 +64,7 @@ class OptunaSampler(BaseSampler):
         if needs_first_configs(name):
             raise SearcherError(f"{name!r} begins with first_configs; in Optuna call study.enqueue_trial with them")
         self._name, self._seed = name, seed
-        self._settings = {"context": context, "service": service, "worst_score": worst_score, **options}
+        self._settings: dict[str, Any] = {"context": context, "service": service, "worst_score": worst_score, **options}
         create(name, seed=seed, **self._settings)  # refuses what is unknown here, not after the first trial
         self._declared = None if space is None else _declared(space)
         self._independent = RandomSampler(seed=seed % 2**32)

@@ -19,7 +19,7 @@ from tests.helpers.tune_spaces import as_domains, foreign_space
 
 #: The Gaussian process, which imports torch, is Optuna's like "tpe".
 QUICK = [name for name in names() if not needs_service(name) and name not in ("gp", "gp+default")]
-FIRST = {
+FIRST: dict[str, Any] = {
     "optimizer": {"name": "adam", "lr": 0.01}, "batch": 32, "nesterov": False, "mixed": "1", "dropout": 0,
     "warmup": 0.3, "decay": 0.05, "layers": 2, "hidden": 10, "width": 16, "epochs": 10,
 }  # fmt: skip
@@ -102,7 +102,7 @@ def test_first_configurations_are_in_the_studys_terms() -> None:
         config = searcher.suggest("a")
         require_inside(config)
         assert {**config, "optimizer": {**config["optimizer"], "momentum": None}} == {
-            **FIRST, "optimizer": {**FIRST["optimizer"], "momentum": None},  # type: ignore[dict-item]
+            **FIRST, "optimizer": {**FIRST["optimizer"], "momentum": None},
         }  # fmt: skip
     default = StudyContext(default={"lr": 0.5, "batch": 16})
     assert create("surrogate", {"lr": tune.uniform(0, 1), "batch": tune.choice([16])}, metric="x", context=default)

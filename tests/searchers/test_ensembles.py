@@ -12,7 +12,7 @@ from searchers.ensembles.bandit import probabilities
 from searchers.space import Configuration
 from searchers.testing import METRIC, SPACE, ask_and_tell, propose, quadratic, report
 from tests.helpers.llm_fault_server import FaultServer
-from tests.helpers.llm_making import past_trial, write_history
+from tests.helpers.llm_making import CONTEXT, past_trial, write_history
 
 RECIPE: Configuration = {"iterations": 60, "batch_size": 8, "optimizer": "SGD", "lr": 0.01, "weight_decay": 1e-4}
 
@@ -25,7 +25,7 @@ def test_the_llm_opens_and_comes_back_every_few_trials() -> None:
     with FaultServer() as server:
         searcher: Any = create(
             "llm+tpe+default", SPACE, metric=METRIC, seed=0, service=server.url, first_configs=[RECIPE],
-            llm_first=2, llm_every=3,
+            context=CONTEXT, llm_first=2, llm_every=3,
         )  # fmt: skip
         ask_and_tell(searcher, 9)
     kinds = [origin.split(":")[0] for origin in origins(searcher)]

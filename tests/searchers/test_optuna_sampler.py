@@ -22,7 +22,7 @@ from searchers.tracking import Attempt
 
 DISTRIBUTIONS = {
     "lr": FloatDistribution(1e-5, 1e-1, log=True),
-    "drop": FloatDistribution(0.05, 0.5, step=0.1),
+    "drop": FloatDistribution(0.05, 0.45, step=0.1),
     "layers": IntDistribution(1, 9, step=2),
     "batch": CategoricalDistribution([16, 32, 64]),
     "flag": CategoricalDistribution([True, False, None]),
@@ -40,7 +40,7 @@ def quiet() -> Iterator[None]:
 def objective(trial: optuna.Trial) -> float:
     """Asks for its parameters as it runs; some trials are pruned, some fail, and one parameter is not always there."""
     lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
-    trial.suggest_float("drop", 0.05, 0.5, step=0.1)
+    trial.suggest_float("drop", 0.05, 0.45, step=0.1)
     trial.suggest_int("layers", 1, 9, step=2)
     trial.suggest_categorical("batch", [16, 32, 64])
     if trial.suggest_categorical("flag", [True, False, None]):
