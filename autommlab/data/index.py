@@ -216,10 +216,10 @@ def _samples(root: str, arrays: dict[str, NDArray[Any]], mask_maps: list[list[li
     columns = (arrays[name].tolist() for name in ("sizes", "splits", "labels", "mask_maps"))
     return [
         Sample(
-            Path(root + image), *size, _SPLITS[split], None if label == _NONE else label, tuple(objects[start:end]),
-            Path(root + mask) if mask else None, maps[at],
+            Path(root + image), width, height, _SPLITS[split], None if label == _NONE else label,
+            tuple(objects[start:end]), Path(root + mask) if mask else None, maps[at],
         )
-        for image, mask, size, split, label, at, start, end in zip(
+        for image, mask, (width, height), split, label, at, start, end in zip(
             images, masks, *columns, ends[:-1], ends[1:], strict=True
         )
     ]  # fmt: skip
