@@ -335,7 +335,25 @@ def zoo_check() -> str:
     return text_table(header, rows)
 
 
+def data_costs() -> str:
+    """What large data sets cost, before and after their reading was made cheaper."""
+
+    def stored(name: str) -> dict[tuple[str, int, str], dict[str, Any]]:
+        lines = json.loads((RESULTS / name).read_text(encoding="utf-8"))
+        return {(line["task"], line["images"], line["step"]): line for line in lines}
+
+    before, now = stored("data_costs_before.json"), stored("data_costs.json")
+    rows = []
+    for (task, images, step), line in now.items():
+        old = before.get((task, images, step))
+        pair = [f"{old['cpu_s']:.1f}", f"{old['memory_mb']:.0f}"] if old else ["-", "-"]
+        rows.append([task, f"{images:,}", step, pair[0], f"{line['cpu_s']:.1f}", pair[1], f"{line['memory_mb']:.0f}"])
+    header = ["task", "pictures", "step", "CPU s before", "CPU s now", "MB before", "MB now"]
+    return table(header, rows, words=3)
+
+
 WRITERS: dict[str, Callable[[], str]] = {
+    "data-costs": data_costs,
     "zoo-check": zoo_check,
     "headline": headline,
     "searcher-scores": searcher_scores,

@@ -14,7 +14,7 @@ import os
 import stat
 import time
 from functools import cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,11 +170,11 @@ def _columns(
         "mask_maps": np.array([order[sample.mask_map] for sample in samples], np.int32),
         "objects": np.array([len(sample.instances) for sample in samples], np.int32),
         "object_labels": np.array([item.label for item in objects], np.int32),
-        "boxes": np.array([item.bbox for item in objects], np.float64).reshape(-1, 4),
+        "boxes": np.fromiter(chain.from_iterable(item.bbox for item in objects), np.float64).reshape(-1, 4),
         "crowds": np.array([item.is_crowd for item in objects], bool),
         "areas": np.array([item.area for item in objects], np.float64),
         "object_points": np.array([len(item.keypoints) for item in objects], np.int32),
-        "points": np.array(points, np.float64).reshape(-1, 3),
+        "points": np.fromiter(chain.from_iterable(points), np.float64).reshape(-1, 3),
     }
     return arrays, mask_maps
 
@@ -216,10 +216,10 @@ def _samples(root: str, arrays: dict[str, NDArray[Any]], mask_maps: list[list[li
     columns = (arrays[name].tolist() for name in ("sizes", "splits", "labels", "mask_maps"))
     return [
         Sample(
-            Path(root + image), *size, _SPLITS[split], None if label == _NONE else label, tuple(objects[start:end]),
-            Path(root + mask) if mask else None, maps[at],
+            Path(root + image), width, height, _SPLITS[split], None if label == _NONE else label,
+            tuple(objects[start:end]), Path(root + mask) if mask else None, maps[at],
         )
-        for image, mask, size, split, label, at, start, end in zip(
+        for image, mask, (width, height), split, label, at, start, end in zip(
             images, masks, *columns, ends[:-1], ends[1:], strict=True
         )
     ]  # fmt: skip

@@ -1,9 +1,13 @@
 """The values of masks, looked up without a table of all pixels."""
 
+import io
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from autommlab.data.bag_files import grey_png
 from autommlab.data.readers.masks import mapped, mapped_values, present
 
 RNG = np.random.default_rng(0)
@@ -33,3 +37,10 @@ def test_mapping_the_values_is_mapping_the_pixels(
     expected = dict(mask_map) if mask_map else {value: min(value, 255) for value in range(1000)}
     assert pixels.ravel().tolist() == [expected.get(value, 255) for value in mask.ravel().tolist()]
     assert mapped_values(present(mask), mask_map) == np.unique(pixels).tolist()
+
+
+@pytest.mark.parametrize("name", ["noise", "one value", "rows of a wider picture"])
+def test_a_written_mask_is_a_grey_png_of_the_same_pixels(name: str) -> None:
+    with Image.open(io.BytesIO(grey_png(MASKS[name].astype(np.uint8)))) as written:
+        assert (written.format, written.mode) == ("PNG", "L")
+        assert np.array_equal(np.asarray(written), MASKS[name])

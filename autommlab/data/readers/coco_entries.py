@@ -172,7 +172,8 @@ class EntriesBuilder:
     def add_parsed(self, found: list[Annotation]) -> None:
         """Add entries of the usual fields."""
         points = [self._flat(entry) for entry in found] if self.with_points else []
-        odd = [not _is_plain(entry) or (self.with_points and points[at] is None) for at, entry in enumerate(found)]
+        plain = [True] * len(found) if _are_plain(found) else [_is_plain(entry) for entry in found]
+        odd = [not usual or (self.with_points and points[at] is None) for at, usual in enumerate(plain)]
         self._outlines.take_lazily(
             coco_shapes.outline_coordinates({"segmentation": msgspec.json.decode(entry.segmentation)})
             for entry in found
@@ -184,17 +185,17 @@ class EntriesBuilder:
             if isinstance(entry.keypoints, msgspec.Raw)
         )
         blank = Annotation(0, 0, 0, [0, 0, 0, 0], 0, 0)
-        plain = [blank if strange else entry for strange, entry in zip(odd, found, strict=True)]
+        usual = [blank if strange else entry for strange, entry in zip(odd, found, strict=True)]
         width = self._numbers or 0
         none = [0.0] * width
         rows = [points[at] or none for at in range(len(found))] if width else []
         columns = Columns(
-            np.array([entry.id for entry in plain], np.int64),
-            np.array([entry.image_id for entry in plain], np.int64),
-            np.array([entry.category_id for entry in plain], np.int64),
-            np.fromiter(chain.from_iterable(entry.bbox for entry in plain), float).reshape(-1, 4),
-            np.array([np.nan if entry.area in _NOTHING else entry.area for entry in plain], float),
-            np.array([entry.iscrowd not in (*_NOTHING, 0) for entry in plain], bool),
+            np.array([entry.id for entry in usual], np.int64),
+            np.array([entry.image_id for entry in usual], np.int64),
+            np.array([entry.category_id for entry in usual], np.int64),
+            np.fromiter(chain.from_iterable(entry.bbox for entry in usual), float).reshape(-1, 4),
+            np.array([np.nan if entry.area in _NOTHING else entry.area for entry in usual], float),
+            np.array([entry.iscrowd not in (*_NOTHING, 0) for entry in usual], bool),
             np.array(rows, float).reshape(len(found), width),
         )
         self._boxes.take(columns.boxes[~np.array(odd, bool)])
@@ -246,6 +247,19 @@ class EntriesBuilder:
 def _no_columns() -> Columns:
     none = np.zeros(0, np.int64)
     return Columns(none, none, none, np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool), np.zeros((0, 0)))
+
+
+def _are_plain(found: list[Annotation]) -> bool:
+    """Whether `_is_plain` is true of all entries, in a fifth of the time; False where it may be true all the same."""
+    ids = [key for entry in found for key in (entry.id, entry.image_id, entry.category_id)]
+    if {*map(type, ids)} != {int} or min(ids) < -_INT64 or max(ids) >= _INT64:
+        return False
+    given = [entry.bbox for entry in found]
+    if {*map(type, given)} != {list} or {*map(len, given)} != {4} or not all(map(any, given)):
+        return False
+    areas, crowds = [entry.area for entry in found], [entry.iscrowd for entry in found]
+    numbers = [*chain.from_iterable(given), *areas]
+    return _are_coordinates(numbers) and {*map(type, crowds)} == {int}
 
 
 def _is_plain(entry: Annotation) -> bool:

@@ -113,8 +113,8 @@ class CocoSet:
         objects = plain.of(numbers)
         ends = np.searchsorted(plain.rows[numbers], np.arange(len(pictures) + 1)).tolist()
         for row, (path, width, height) in enumerate(pictures.values()):
-            size, kept = single[row] if row in single else ((width, height), objects[ends[row] : ends[row + 1]])
-            self.samples.append(Sample(path, *size, file.split, instances=tuple(kept)))
+            size, kept = single.get(row, ((width, height), objects[ends[row] : ends[row + 1]]))
+            self.samples.append(Sample(path, size[0], size[1], file.split, instances=tuple(kept)))
 
     def _looked_at(
         self, entries: Entries, plain: PlainObjects, reader: Annotations
@@ -131,7 +131,7 @@ class CocoSet:
         pictures, rows = list(reader.pictures.values()), sorted(found)
         items = [sorted(found[row].items()) for row in rows]
         annotated = [
-            Annotated(pictures[row][0], pictures[row][1:], [item.bbox for _, item in each])
+            Annotated(pictures[row][0], (pictures[row][1], pictures[row][2]), [item.bbox for _, item in each])
             for row, each in zip(rows, items, strict=True)
         ]
         single = {}

@@ -73,7 +73,7 @@ def _require_utf8(content: bytes) -> None:
 
 
 def _table(key: str, raw: memoryview, with_points: bool) -> Any:
-    listed = raw[:1] == b"["
+    listed = bytes(raw[:1]) == b"["
     if key == "annotations" and listed:
         return _annotations(raw, with_points)
     if key == "images" and listed:
