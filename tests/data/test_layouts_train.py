@@ -21,10 +21,6 @@ POINT = Hyperparameters(iterations=2, batch_size=2, optimizer="AdamW", lr=1e-3, 
 OBJECTS = {"pascal-voc": ("dog",), "cityscapes": ("road", "car")}
 
 
-#: Layouts of annotation tools: the samples that they become are those of the others.
-TOOLS = ("yolo", "yolo-pose", "labelme", "cvat", "label-studio", "hf-imagefolder")
-
-
 def built(layout: str, root: Path) -> Path:
     """The tiny set; Cityscapes gets more pictures, because its test split has to be made from them."""
     layouts.BUILDERS[layout](root)
@@ -37,7 +33,7 @@ def built(layout: str, root: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [layout for layout in layouts.BUILDERS if layout not in TOOLS])
+@pytest.mark.parametrize("layout", [layout for layout in layouts.BUILDERS if layout not in layouts.TOOLS])
 def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
     root = built(layout, tmp_path / "set")
     tasks = {task for _, task in candidates(root)}
@@ -50,7 +46,8 @@ def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("layout", "task"),
-    [(layout, task) for layout in TOOLS for task in READERS[layout].tasks] + [("coco-detection", Task.SEGMENTATION)],
+    [(layout, task) for layout in layouts.TOOLS for task in READERS[layout].tasks]
+    + [("coco-detection", Task.SEGMENTATION)],
 )
 def test_a_set_of_an_annotation_tool_trains(layout: str, task: Task, tmp_path: Path) -> None:
     train(built(layout, tmp_path / "set"), layout, task, tmp_path)
