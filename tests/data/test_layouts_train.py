@@ -26,10 +26,6 @@ OBJECTS = {"pascal-voc": ("dog",), "cityscapes": ("road", "car")}
 USUAL = ("image-folders", "coco-keypoints", "pascal-voc")
 
 
-#: Layouts of annotation tools: the samples that they become are those of the others.
-TOOLS = ("yolo", "yolo-pose", "labelme", "cvat", "label-studio", "hf-imagefolder")
-
-
 def built(layout: str, root: Path) -> Path:
     """The tiny set; Cityscapes gets more pictures, because its test split has to be made from them."""
     layouts.BUILDERS[layout](root)
@@ -47,7 +43,7 @@ def built(layout: str, root: Path) -> Path:
     [
         name if name in USUAL else pytest.param(name, marks=pytest.mark.long)
         for name in layouts.BUILDERS
-        if name not in TOOLS
+        if name not in layouts.TOOLS
     ],
 )
 def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
@@ -62,7 +58,8 @@ def test_a_set_given_by_path_trains(layout: str, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("layout", "task"),
-    [(layout, task) for layout in TOOLS for task in READERS[layout].tasks] + [("coco-detection", Task.SEGMENTATION)],
+    [(layout, task) for layout in layouts.TOOLS for task in READERS[layout].tasks]
+    + [("coco-detection", Task.SEGMENTATION)],
 )
 def test_a_set_of_an_annotation_tool_trains(layout: str, task: Task, tmp_path: Path) -> None:
     train(built(layout, tmp_path / "set"), layout, task, tmp_path)

@@ -467,6 +467,10 @@ UNLABELLED: list[tuple[str, Callable[[Path], object], Task]] = [
     ("pascal-voc", without_class_masks, Task.SEGMENTATION),
     ("index-masks", lambda root: shutil.rmtree(root / "ann_dir" / "val"), Task.SEGMENTATION),
     ("cityscapes", lambda root: shutil.rmtree(root / "gtFine" / "val"), Task.SEGMENTATION),
+    ("coco-detection", strip_coco("annotations/instances_val2017.json", key=False), Task.SEGMENTATION),
+    ("yolo", lambda root: shutil.rmtree(root / "labels" / "val"), Task.DETECTION),
+    ("yolo", lambda root: shutil.rmtree(root / "labels" / "val"), Task.SEGMENTATION),
+    ("yolo-pose", lambda root: shutil.rmtree(root / "labels" / "val"), Task.KEYPOINT),
 ]
 
 

@@ -181,7 +181,12 @@ def edited_case(sets: dict[str, Path], target: tuple[str, Task, str], edits: lis
     put(sets[layout], layout, task, file, edited(before or _EMPTY[Path(file).suffix], edits), before)
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target[0]}-{target[1]}-{Path(target[2]).name}")
+@pytest.mark.parametrize(
+    "target",
+    # All tasks of a tool's layout read the same files; the long run damages them for each.
+    [t for t in TARGETS if t[0] not in layouts.TOOLS or t[1] is readers.READERS[t[0]].tasks[0]],
+    ids=lambda target: f"{target[0]}-{target[1]}-{Path(target[2]).name}",
+)
 def test_damaged_annotations_end_in_a_data_set_or_a_reason(
     sets: dict[str, Path], target: tuple[str, Task, str]
 ) -> None:

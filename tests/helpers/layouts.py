@@ -460,3 +460,6 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "label-studio": label_studio,
     "hf-imagefolder": hf_imagefolder,
 }
+
+#: Layouts of annotation tools, of which the long run shows more: the samples that they become are those of the others.
+TOOLS = ("yolo", "yolo-pose", "labelme", "cvat", "label-studio", "hf-imagefolder")
