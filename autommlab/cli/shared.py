@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _WIDTH_OF_A_LOG = 220
+#: Of the largest count that a benchmark takes.
+_DIGITS = 6
 
 
 def names_with_commas(text: str) -> tuple[str, ...]:
@@ -31,13 +33,19 @@ def counts_with_commas(text: str) -> tuple[int, ...]:
     """`"10, 100"` becomes `(10, 100)`, ascending.
 
     Raises:
-        RequestError: none, or what is no whole number above 0.
+        RequestError: none, or what is no whole number above 0, or one that no benchmark comes to the end of.
     """
     from autommlab.common.errors import RequestError
 
     asked = names_with_commas(text)
-    if not asked or not all(count.isascii() and count.isdigit() and int(count) for count in asked):
-        raise RequestError(f"{text!r} is no list of counts; give whole numbers above 0 with commas, as in 100,1000")
+    if not asked or not all(
+        count.isascii() and count.isdigit() and len(count) <= _DIGITS and int(count) for count in asked
+    ):
+        shown = f"{text[:40]!r}{'...' if len(text) > 40 else ''}"
+        most = 10**_DIGITS - 1
+        raise RequestError(
+            f"{shown} is no list of counts; give whole numbers of 1 to {most} with commas, as in 100,1000"
+        )
     return tuple(sorted(int(count) for count in asked))
 
 

@@ -215,3 +215,10 @@ def test_a_damaged_list_of_drawings_is_drawn_anew(content: bytes, tmp_path: Path
     block.folder.mkdir()
     (block.folder / INDEX).write_bytes(content)
     assert read_block(block) is None
+
+
+@pytest.mark.parametrize("count", ["9" * 30, "9" * 5000, "5,9999999", "0", "\u00b2"])
+def test_a_benchmark_that_never_ends_is_not_begun(count: str) -> None:
+    done = autommlab_here("bench", "growth", "--searchers", "random", "--trials", count)
+    assert done.code == RequestError.exit_code
+    assert "is no list of counts" in done.err
