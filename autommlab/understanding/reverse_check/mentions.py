@@ -201,9 +201,8 @@ def _amounts(
         words, values = found.group().strip(), readings(found["amount"])
         start = found.start() + found.group().index(words)
         if values:  # none where the digits are more than a number holds
-            yield Mention(
-                field, words, start, start + len(words), values, unit if isinstance(unit, str) else unit(found)
-            )
+            own = unit if isinstance(unit, str) else unit(found)
+            yield Mention(field, words, start, start + len(words), values, own)
 
 
 def _named(field: str, pattern: str, text: str, value: str = "") -> Iterator[Mention]:
