@@ -69,7 +69,7 @@ def _main() -> None:
     from tests.helpers.faulty_llm import FaultyLLM
 
     answer = answer_text(ModelRequest.parse(json.loads(sys.argv.pop(1))))
-    seam.connect = lambda *_, **__: FaultyLLM(*[answer] * _MOST_CALLS)  # type: ignore[assignment]
+    seam.connect = lambda *_, **__: FaultyLLM(*[answer] * _MOST_CALLS)
     main()
 
 

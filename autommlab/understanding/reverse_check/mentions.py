@@ -185,7 +185,7 @@ def _all(text: str) -> Iterator[Mention]:
         yield from _amounts("parameters", pattern, text, lambda found: _parameters_unit(found["size"]))
     yield from _amounts("flops", _FLOPS, text, lambda found: _flops_unit(found["size"]))
     for unit, pattern in _SPEED_PATTERNS:
-        yield from _amounts("speed", pattern, text, lambda _, unit=unit: unit)
+        yield from _amounts("speed", pattern, text, unit)
     yield from _amounts("size", _STORED, text, lambda found: found["size"])
     for pattern in _SCORES:
         yield from _amounts("metrics", pattern, text, lambda found: canonical_metric(found["name"]))
@@ -195,13 +195,14 @@ def _all(text: str) -> Iterator[Mention]:
 
 
 def _amounts(
-    field: str, pattern: re.Pattern[str], text: str, unit: Callable[[re.Match[str]], str]
+    field: str, pattern: re.Pattern[str], text: str, unit: str | Callable[[re.Match[str]], str]
 ) -> Iterator[Mention]:
     for found in pattern.finditer(text):
         words, values = found.group().strip(), readings(found["amount"])
         start = found.start() + found.group().index(words)
         if values:  # none where the digits are more than a number holds
-            yield Mention(field, words, start, start + len(words), values, unit(found))
+            own = unit if isinstance(unit, str) else unit(found)
+            yield Mention(field, words, start, start + len(words), values, own)
 
 
 def _named(field: str, pattern: str, text: str, value: str = "") -> Iterator[Mention]:
