@@ -13,6 +13,7 @@ from searchers.testing import METRIC, SPACE, propose
 from serve.client import Answer, ServiceClient
 from serve.settings import EMBEDDED_MODEL
 from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.llm_making import CONTEXT
 from training_data_gen.benchmarks.ablations import ABLATIONS, register_ablations
 from training_data_gen.benchmarks.ask_tell import StudyProblem, ask_tell_study
 from training_data_gen.benchmarks.surrogate_benchmark import Value
@@ -27,7 +28,7 @@ def registered() -> None:
 def asked_by(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the service is asked, and what the searcher tells of its proposal."""
     with FaultServer() as server:
-        searcher: Any = create(name, SPACE, metric=METRIC, seed=0, service=server.url)
+        searcher: Any = create(name, SPACE, metric=METRIC, seed=0, context=CONTEXT, service=server.url)
         propose(searcher, "t0")
         return server.requests[0], searcher.proposal_details("t0")
 
