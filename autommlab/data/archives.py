@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import stat
+import struct
 import uuid
 import zipfile
 import zlib
@@ -27,9 +28,10 @@ _MOST_FILES = 2_000_000
 #: Pictures hardly shrink, annotations to a twentieth; an archive that grows by more is no data set.
 _MOST_GROWTH, _FREE_GROWTH_BYTES = 100, 1 << 30
 _CHUNK_BYTES = 1 << 20
+_LONGEST_NAME = 255
 #: What a damaged archive raises, also one that holds a name twice, or a file and a folder of one name.
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, RuntimeError, ValueError,
     FileExistsError, NotADirectoryError,
 )  # fmt: skip
 #: Folders that may lie around the set's own one.
@@ -97,7 +99,14 @@ def _name(source: Path, entry: zipfile.ZipInfo) -> str:
     """
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     shown = files.readable(entry.filename[:200])
-    if not parts or parts[0] == "/" or ".." in parts or ":" in parts[0] or not files.is_writable_name(entry.filename):
+    if (
+        not parts
+        or parts[0] == "/"
+        or ".." in parts
+        or ":" in parts[0]
+        or max(map(_length, parts)) > _LONGEST_NAME
+        or not files.is_writable_name(entry.filename)
+    ):
         raise DataError(
             f"{source}: holds {shown!r}, a path that leads out of it or cannot be written. Zip a plain folder."
         )
@@ -112,11 +121,15 @@ def _name(source: Path, entry: zipfile.ZipInfo) -> str:
     return "" if entry.is_dir() or kind == stat.S_IFDIR or hidden else "/".join(parts)
 
 
+def _length(name: str) -> int:
+    return len(name.encode("utf-8", "surrogateescape"))
+
+
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int, source: Path) -> int:
     """Write one file; the bytes that are left of the budget."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(entry) as content, target.open("xb") as copy:
-        while chunk := content.read(_CHUNK_BYTES):
+    with target.open("xb") as copy:
+        for chunk in _chunks(archive, entry):
             left -= len(chunk)
             if left < 0:
                 raise DataError(
@@ -125,6 +138,15 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left:
                 )
             copy.write(chunk)
     return left
+
+
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        with archive.open(entry) as content:
+            while chunk := content.read(_CHUNK_BYTES):
+                yield chunk
+    except OSError as error:  # a damaged table sends the reader to places that the file does not have
+        raise zipfile.BadZipFile(error.strerror) from error
 
 
 def _without_wrappers(folder: Path) -> Path:

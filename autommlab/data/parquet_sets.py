@@ -85,10 +85,11 @@ def _unpack(root: Path, found: list[Path], folder: Path) -> None:
                     name = f"{path.stem}-{number:07d}{_suffix(picture)}"
                     (folder / split / name).write_bytes(picture)
                     table.write(json.dumps({"file_name": name, **row}) + "\n")
-        except (pa.ArrowException, UnicodeError) as error:
-            raise DataError(
-                f"{path}: not a usable parquet file ({files.readable(str(error))}). Download it again."
-            ) from error
+        except (pa.ArrowException, UnicodeError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk; those of the format have no number
+            what = files.readable(str(error)[:300])
+            raise DataError(f"{path}: not a usable parquet file ({what}). Download it again.") from error
     if classes:
         (folder / "classes.txt").write_text("\n".join(classes) + "\n", encoding="utf-8")
 

@@ -67,6 +67,7 @@ HOSTILE = {
     "absolute": (entry("/evil.txt"), "leads out of it"),
     "drive": (entry("C:\\evil.txt"), "leads out of it"),
     "backslashes": (entry("..\\..\\evil.txt"), "leads out of it"),
+    "long name": (entry("x" * 300 + ".txt"), "cannot be written"),
     "line break": (entry("a\nb.txt"), "cannot be written"),
     "link": (entry("etc", stat.S_IFLNK | 0o777), "is a link or a device"),
     "device": (entry("null", stat.S_IFCHR | 0o666), "is a link or a device"),

@@ -1,5 +1,6 @@
 """Hugging Face's parquet: pictures inside become files, labels and boxes keep their names and order."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from autommlab.common.errors import DataError
 from autommlab.data import registry
+from autommlab.data.parquet_sets import parquet_files, unpacked_pictures
 from autommlab.data.records import LoadedDataset
 from autommlab.tasks import Task
 from tests.helpers import layouts
@@ -86,3 +90,21 @@ def test_a_path_in_a_row_leads_nowhere_else(tmp_path: Path) -> None:
     layouts.image(tmp_path / "set" / "in.jpg")
     parquet(tmp_path / "set" / "train.parquet", {"image": rows, "label": [0, 1, 1]}, FEATURES)
     assert [sample.label for sample in load(tmp_path / "set").samples] == [1]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), min_size=1, max_size=4))
+def test_a_damaged_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, splices: list[tuple[float, bytes]]
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    rows = [{"bytes": b"\x89PNG no picture", "path": "x.png"}] * 3
+    path = parquet(folder / "set" / "train.parquet", {"image": rows, "label": [0, 1, 1]}, FEATURES)
+    content = bytearray(path.read_bytes())
+    for at, fresh in splices:
+        start = int(at * len(content))
+        content[start : start + len(fresh)] = fresh
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        root = unpacked_pictures(folder / "set", parquet_files(folder / "set"))
+        assert all(file.is_relative_to(root) for file in root.rglob("*"))
