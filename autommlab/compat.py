@@ -52,7 +52,9 @@ _MULTIMODAL = {
     ),
     "mmpretrain.models.utils.tokenizer": ("Blip2Tokenizer", "BlipTokenizer", "FullTokenizer", "OFATokenizer"),
 }
-_LANES = {"mmdet.datasets.transforms.generate_line": ("ImageAug", "LinesToArray", "PackLineDetectionInputs")}
+_LANES: dict[str, tuple[str, ...]] = {
+    "mmdet.datasets.transforms.generate_line": ("ImageAug", "LinesToArray", "PackLineDetectionInputs")
+}
 #: Libraries that toolboxes import where they find them, and that nothing needs which we train: mmengine's Adafactor,
 #: mmdet's BERT, the interpolation of its tracking, and its artificial noise.
 _DISPENSABLE = ("transformers", "sklearn", "imagecorruptions")

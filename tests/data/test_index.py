@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,12 @@ def test_an_added_set_is_parsed_once_and_a_removed_one_forgotten(
 ) -> None:
     parsed: list[object] = []
     read = CocoSet.read
-    monkeypatch.setattr(CocoSet, "read", lambda self, *given: (parsed.append(given), read(self, *given)))
+
+    def counted(self: CocoSet, *given: Any) -> None:
+        parsed.append(given)
+        read(self, *given)
+
+    monkeypatch.setattr(CocoSet, "read", counted)
     spec = registry.add_dataset(coco_detection(tmp_path / "set"), "mine")
     files = len(parsed)
     registry.load_dataset(registry.find_dataset("mine"))

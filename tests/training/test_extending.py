@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from autommlab.progress.events import Events
 from autommlab.tasks import Task
+from autommlab.training.ledger import Ledger
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.search_space import study_context
-from autommlab.training.study import SEARCH_FILE, StudyOptions, _first, _goes_on, _searcher, _tell
+from autommlab.training.study import LEDGER_FILE, SEARCH_FILE, StudyOptions, _first, _goes_on, _searcher, _Study, _tell
 from autommlab.training.study_state import state_of
 from searchers.testing import propose
 from tests.helpers.tiny_trials import make_setup, small_space
@@ -58,11 +60,17 @@ def test_options_of_the_searcher_reach_it(tmp_path: Path) -> None:
     assert [searcher.proposed_by(f"t{number}") for number in range(2)] == ["tpe:start-up", "tpe"]
 
 
+def goes_on(folder: Path, options: StudyOptions) -> bool:
+    setup = make_setup(Task.CLASSIFICATION, folder.parent / "setup")
+    return _goes_on(_Study(setup, options, folder, state_of(folder, None), Ledger(folder / LEDGER_FILE), Events()))
+
+
 def test_the_state_of_another_search_is_dropped_and_that_of_the_same_kept(tmp_path: Path) -> None:
     options = StudyOptions(searcher="random", trials=4)
-    state = state_of(tmp_path, None)
-    assert not _goes_on(tmp_path, state, options)
-    kept = tmp_path / "ray" / "something"
+    study = tmp_path / "study"
+    study.mkdir()
+    assert not goes_on(study, options)
+    kept = study / "ray" / "something"
     for changed, stays in (
         ({}, True),
         ({"max_concurrent": 2}, True),
@@ -71,19 +79,19 @@ def test_the_state_of_another_search_is_dropped_and_that_of_the_same_kept(tmp_pa
     ):
         kept.parent.mkdir(exist_ok=True)
         kept.write_text("state")
-        _goes_on(tmp_path, state, options.model_copy(update=changed))
+        goes_on(study, options.model_copy(update=changed))
         assert kept.exists() == stays, changed
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("state")
-    _goes_on(tmp_path, state, options)
+    goes_on(study, options)
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("state")
-    moved = tmp_path.rename(tmp_path.with_name("moved"))
-    _goes_on(moved, state_of(moved, None), options)
+    moved = study.rename(study.with_name("moved"))
+    goes_on(moved, options)
     assert not (moved / "ray").exists(), "its trials know the old place"
-    tmp_path.mkdir()
+    study.mkdir()
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("state")
-    _goes_on(tmp_path, state, options)
+    goes_on(study, options)
     assert kept.exists(), "a study of before there was this record"
-    assert (tmp_path / SEARCH_FILE).exists()
+    assert (study / SEARCH_FILE).exists()
