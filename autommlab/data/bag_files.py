@@ -191,7 +191,7 @@ def grey_png(mask: NDArray[np.uint8]) -> bytes:
     rows[:, 1:] = mask
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),  # 8 bits, grey
-        (b"IDAT", zlib.compress(rows, _COMPRESSION)),
+        (b"IDAT", zlib.compress(rows.tobytes(), _COMPRESSION)),
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(

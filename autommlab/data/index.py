@@ -161,7 +161,7 @@ def _columns(
     mask_maps = list(dict.fromkeys(sample.mask_map for sample in samples))
     order = {mask_map: at for at, mask_map in enumerate(mask_maps)}
     labels = [_NONE if sample.label is None else sample.label for sample in samples]
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "images": np.frombuffer("\n".join(images).encode(), np.uint8),
         "masks": np.frombuffer("\n".join(masks).encode(), np.uint8),
         "sizes": np.array([(sample.width, sample.height) for sample in samples], np.int64).reshape(-1, 2),

@@ -17,6 +17,8 @@ LEAST_BYTES = 4 << 20
 class BagDetectionDataset(CocoDataset):
     """Images and boxes from a bag's COCO JSON; of a large one mapped, so that processes neither parse nor hold it."""
 
+    _fully_initialized: bool
+
     def full_init(self) -> None:
         """Map the annotations, or read them as mmdetection does where they are few or its filters are asked for."""
         if self._fully_initialized:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.data import index, readers, registry
-from autommlab.data.readers.coco_json import CocoSet
+from autommlab.data.readers.coco_json import CocoFile, CocoSet
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec
 from tests.helpers.bag_sets import picture
@@ -122,7 +122,12 @@ def test_an_added_set_is_parsed_once_and_a_removed_one_forgotten(
 ) -> None:
     parsed: list[object] = []
     read = CocoSet.read
-    monkeypatch.setattr(CocoSet, "read", lambda self, *given: (parsed.append(given), read(self, *given)))
+
+    def counting(self: CocoSet, file: CocoFile, content: object) -> None:
+        parsed.append(file)
+        read(self, file, content)
+
+    monkeypatch.setattr(CocoSet, "read", counting)
     spec = registry.add_dataset(coco_detection(tmp_path / "set"), "mine")
     files = len(parsed)
     registry.load_dataset(registry.find_dataset("mine"))

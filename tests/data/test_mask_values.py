@@ -33,7 +33,8 @@ def test_mapping_the_values_is_mapping_the_pixels(
     mask: NDArray[np.unsignedinteger], mask_map: tuple[tuple[int, int], ...]
 ) -> None:
     pixels = mapped(mask, mask_map)
-    assert (pixels.dtype, pixels.shape) == (np.uint8, mask.shape)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == mask.shape
     expected = dict(mask_map) if mask_map else {value: min(value, 255) for value in range(1000)}
     assert pixels.ravel().tolist() == [expected.get(value, 255) for value in mask.ravel().tolist()]
     assert mapped_values(present(mask), mask_map) == np.unique(pixels).tolist()
