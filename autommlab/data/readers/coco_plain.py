@@ -122,7 +122,7 @@ def _boxes(given: NDArray[np.float64], sizes: NDArray[np.float64]) -> tuple[NDAr
         & (near >= -boxes.TOLERANCE_PX)
         & (far <= sizes + boxes.TOLERANCE_PX)
     ).all(axis=1)
-    return clipped, fits
+    return clipped, np.asarray(fits)
 
 
 def _points(
@@ -130,7 +130,7 @@ def _points(
 ) -> tuple[NDArray[np.float64], Flags, Flags]:
     """(x, y, v of each point, whether no point is labelled, whether all are as the set has them and in the image)."""
     if given.shape[1] != 3 * count:
-        silent = ~given.any(axis=1)
+        silent = ~np.asarray(given.any(axis=1))
         return np.zeros((len(given), 3 * count)), silent, np.zeros(len(given), bool)
     triples = given.reshape(len(given), count, 3)
     seen = triples[..., 2] != 0
@@ -138,4 +138,4 @@ def _points(
     shown[..., 2] = np.clip(np.trunc(shown[..., 2]), 0, 2)
     edge = boxes.TOLERANCE_PX
     fits = ((shown[..., :2] >= -edge) & (shown[..., :2] <= sizes[:, None] + edge)).all(axis=(1, 2))
-    return shown.reshape(len(given), -1), ~(shown[..., 2] > 0).any(axis=1), fits
+    return shown.reshape(len(given), -1), ~np.asarray((shown[..., 2] > 0).any(axis=1)), np.asarray(fits)
