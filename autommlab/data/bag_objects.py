@@ -11,6 +11,7 @@ from typing import Any
 
 import filelock
 import numpy as np
+from numpy.typing import NDArray
 
 from autommlab.common.columns import Arrays, map_columns, write_columns
 from autommlab.data.readers.coco_tables import read_tables
@@ -98,7 +99,7 @@ def _objects(annotations: Path) -> Arrays:
     seen = np.minimum(far, sizes[rows]) - np.maximum(near, 0) > 0
     kept = np.flatnonzero(seen.all(axis=1) & (extent >= 1).all(axis=1) & (columns.areas > 0))
     kept = kept[np.argsort(rows[kept], kind="stable")]
-    return {
+    found: dict[str, NDArray[Any]] = {
         "paths": np.frombuffer(b"".join(paths), np.uint8),
         "path_ends": np.cumsum([0, *map(len, paths)]),
         "sizes": sizes,
@@ -107,3 +108,4 @@ def _objects(annotations: Path) -> Arrays:
         "labels": columns.categories[kept] - 1,
         "crowds": columns.crowds[kept],
     }
+    return found

@@ -27,6 +27,7 @@ from autommlab.common.columns import map_columns, write_columns
 from autommlab.common.environment import home
 from autommlab.common.errors import StorageError
 from autommlab.data import names, readers, records
+from autommlab.data.drawn_masks import DrawnMask
 from autommlab.data.readers.files import is_system_folder
 from autommlab.data.readers.reader import uncollected
 from autommlab.data.records import SPLITS, DatasetSpec, Instance, KeypointLayout, LoadedDataset, Problem, Sample
@@ -125,7 +126,9 @@ def _readers_digest() -> bytes:
 
 
 def _store(spec: DatasetSpec, found: LoadedDataset, state: str) -> None:
-    """Keep a set; one that holds files outside of its folder, whose changes nobody would see, is not kept."""
+    """Keep a set, but not one with files outside of its folder, whose changes nobody would see, or with drawn masks."""
+    if any(isinstance(sample.mask, DrawnMask) for sample in found.samples):
+        return
     root = os.path.join(spec.root, "")  # noqa: PTH118
     images = [str(sample.image) for sample in found.samples]
     masks = [str(sample.mask or "") for sample in found.samples]

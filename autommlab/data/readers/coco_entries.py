@@ -1,6 +1,6 @@
 """The annotations of a COCO file as columns of numbers, parsed part by part.
 
-As Python objects those of COCO's 118,000 training pictures take 3 GB, nine tenths of it outlines that nobody reads. An
+As Python objects those of COCO's 118,000 training pictures take about 3 GB, mostly outlines that nobody reads. An
 entry that is not written as nearly all are (whole numbers as ids, a box of four numbers) is kept as it stands.
 """
 
@@ -250,7 +250,7 @@ def _no_columns() -> Columns:
 
 
 def _are_plain(found: list[Annotation]) -> bool:
-    """Whether `_is_plain` is true of all entries, in a fifth of the time; False where it may be true all the same."""
+    """Whether `_is_plain` is true of all entries, asked column by column; False where it may be true all the same."""
     ids = [key for entry in found for key in (entry.id, entry.image_id, entry.category_id)]
     if {*map(type, ids)} != {int} or min(ids) < -_INT64 or max(ids) >= _INT64:
         return False

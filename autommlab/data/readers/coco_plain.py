@@ -120,10 +120,9 @@ def _boxes(given: NDArray[np.float64], sizes: NDArray[np.float64]) -> tuple[NDAr
         & (far > 0)
         & (clipped[:, 2:] >= boxes.SMALLEST_PX)
         & (near >= -boxes.TOLERANCE_PX)
-        & (far <= sizes + boxes.TOLERANCE_PX),
-        axis=1,
-    )
-    return clipped, fits
+        & (far <= sizes + boxes.TOLERANCE_PX)
+    ).all(axis=1)
+    return clipped, np.asarray(fits)
 
 
 def _points(
@@ -131,13 +130,12 @@ def _points(
 ) -> tuple[NDArray[np.float64], Flags, Flags]:
     """(x, y, v of each point, whether no point is labelled, whether all are as the set has them and in the image)."""
     if given.shape[1] != 3 * count:
-        silent: Flags = ~np.any(given, axis=1)
+        silent = ~np.asarray(given.any(axis=1))
         return np.zeros((len(given), 3 * count)), silent, np.zeros(len(given), bool)
     triples = given.reshape(len(given), count, 3)
     seen = triples[..., 2] != 0
     shown = np.where(seen[..., None], triples, 0.0)
     shown[..., 2] = np.clip(np.trunc(shown[..., 2]), 0, 2)
     edge = boxes.TOLERANCE_PX
-    fits: Flags = np.all((shown[..., :2] >= -edge) & (shown[..., :2] <= sizes[:, None] + edge), axis=(1, 2))
-    unlabelled: Flags = ~np.any(shown[..., 2] > 0, axis=1)
-    return shown.reshape(len(given), -1), unlabelled, fits
+    fits = ((shown[..., :2] >= -edge) & (shown[..., :2] <= sizes[:, None] + edge)).all(axis=(1, 2))
+    return shown.reshape(len(given), -1), ~np.asarray((shown[..., 2] > 0).any(axis=1)), np.asarray(fits)
