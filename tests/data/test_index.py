@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autommlab.data import index, readers, registry
+from autommlab.data.drawn_masks import DrawnMask
 from autommlab.data.readers.coco_json import CocoFile, CocoSet
 from autommlab.data.recognise import recognise
 from autommlab.data.records import DatasetSpec

@@ -112,9 +112,9 @@ def _boxes(given: NDArray[np.float64], sizes: NDArray[np.float64]) -> tuple[NDAr
     far = near + extent
     low = np.minimum(np.maximum(near, 0.0), sizes)
     high = np.minimum(np.maximum(far, low), sizes)
-    inside: Flags = np.all((low == near) & (high == far), axis=1)
+    inside = ((low == near) & (high == far)).all(axis=1)
     clipped = np.where(inside[:, None], given, np.concatenate([low, high - low], axis=1))
-    fits: Flags = np.all(
+    fits = (
         (extent >= boxes.SMALLEST_PX)
         & (near < sizes)
         & (far > 0)
