@@ -124,12 +124,13 @@ def zoo_command(
     """Popular models of the zoo: measured, loaded, one step, exported, run in ONNX Runtime."""
     from autommlab.common.errors import RequestError
     from autommlab.common.files import write_text
-    from autommlab.speed.zoo_check import POPULAR, check_models, read_lines
+    from autommlab.common.stored import lines_to_add_to
+    from autommlab.speed.zoo_check import POPULAR, ZooLine, check_models
 
     tasks = task or list(Task)
     if models and len(tasks) != 1:
         raise RequestError("--models are of one task: name it with --task")
-    known = read_lines(out) if out is not None and out.is_file() else []
+    known = lines_to_add_to(out, ZooLine, "bench zoo")
     for one in tasks:
         for line in check_models(one, tuple(names_with_commas(models)) if models else POPULAR[one], _tell):
             print(f"{line.name}: {f'{line.failed}: {line.reason}' if line.failed else 'all steps'} ({line.seconds} s)")
@@ -172,10 +173,15 @@ def data(
     out: Annotated[Path | None, typer.Option(help="JSON file that the figures are added to.")] = None,
 ) -> None:
     """What large data sets cost: seconds and memory of add, check, preview, selection, and loading in a trial."""
+    from autommlab.common.errors import RequestError
     from autommlab.common.files import write_text
-    from autommlab.speed.big_data import measure_data, steps_named, with_older
+    from autommlab.common.stored import lines_to_add_to
+    from autommlab.speed.big_data import Cost, measure_data, steps_named, with_older
 
     wanted, scales = steps_named(names_with_commas(steps)), counts_with_commas(scale)
+    if folder is not None and not folder.is_dir():
+        raise RequestError(f"--folder {folder} is no folder; make it, or leave the option out")
+    known = lines_to_add_to(out, Cost, "bench data")
     for one in task or list(Task):
         found = measure_data(one, scales, images=images, steps=wanted, folder=folder, tell=_tell)
         for cost in found:
@@ -184,7 +190,8 @@ def data(
                 f"{cost.cpu_s:8.2f} s of CPU {cost.memory_mb:6.0f} MB ({cost.imports_mb:.0f} MB of them imports)"
             )
         if out is not None:
-            write_text(out, with_older(out, found))
+            known = with_older(known, found)
+            write_text(out, json.dumps([each.model_dump(mode="json") for each in known], indent=1) + "\n")
 
 
 @bench_app.command()

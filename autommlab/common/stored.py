@@ -8,10 +8,12 @@ them here, as what they are: damage.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from autommlab.common.errors import DataError
 from autommlab.common.jsonl import json_value
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -32,6 +34,29 @@ def record_of(kind: type[Record], content: bytes, *, context: dict[str, Any] | N
     """
     require_plain_numbers(json_value(content))
     return kind.model_validate_json(content, context=context)
+
+
+def lines_to_add_to(file: Path | None, kind: type[Record], command: str) -> list[Record]:
+    """The records that a benchmark's `--out` holds already, to which new ones are added; none without a file.
+
+    Args:
+        file: a JSON list.
+        kind: of the records.
+        command: that writes such files, for the message.
+
+    Raises:
+        DataError: the file holds something else.
+    """
+    if file is None or not file.exists():
+        return []
+    try:
+        content = json_value(file.read_bytes())
+        require_plain_numbers(content)
+        if not isinstance(content, list):
+            raise ValueError("it holds no list")
+        return [kind.model_validate(one, strict=False) for one in content]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} holds no lines of {command} ({error}). Give another file with --out") from error
 
 
 def require_plain_numbers(value: Any) -> None:

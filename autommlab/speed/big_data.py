@@ -5,7 +5,6 @@ Each step is a process of its own with a registry of its own, as a person runs o
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -138,8 +137,6 @@ def steps_named(names: Sequence[str]) -> tuple[Step, ...]:
     return tuple(step for step in STEPS if not names or step in names)
 
 
-def with_older(path: Path, fresh: Sequence[Cost]) -> str:
-    """The JSON of a file of costs with fresh ones in place of those of the same task, scale and step."""
-    old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    known = {(c.task, c.scale, c.step): c for c in (*(Cost(**one) for one in old), *fresh)}
-    return json.dumps([one.model_dump(mode="json") for one in known.values()], indent=1) + "\n"
+def with_older(older: Sequence[Cost], fresh: Sequence[Cost]) -> list[Cost]:
+    """Costs with fresh ones in place of those of the same task, scale and step."""
+    return list({(cost.task, cost.scale, cost.step): cost for cost in (*older, *fresh)}.values())

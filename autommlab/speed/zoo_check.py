@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
-from autommlab.common.errors import AutoMMLabError, DataError
+from autommlab.common.errors import AutoMMLabError
 from autommlab.data.records import Bag, KeypointMeta
 from autommlab.models import zoo
 from autommlab.models.records import ModelChoice, ModelEntry, Pretrained
@@ -110,18 +110,6 @@ class ZooLine(BaseModel):
     seconds: float = 0.0
     failed: str = ""
     reason: str = ""
-
-
-def read_lines(file: Path) -> list[ZooLine]:
-    """The lines of an earlier check, as `bench zoo --out` stores them.
-
-    Raises:
-        DataError: the file holds something else.
-    """
-    try:
-        return TypeAdapter(list[ZooLine]).validate_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} holds no lines of bench zoo ({error}). Give another file with --out") from error
 
 
 def check_models(task: Task, models: tuple[str, ...], tell: Callable[[str], None]) -> Iterator[ZooLine]:

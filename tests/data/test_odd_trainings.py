@@ -142,8 +142,8 @@ def trained(task: Task, root: Path, folder: Path) -> list[dict[str, float]]:
     )
     trial = Trial(setup_of(task, root, folder / "bag"), recipe, folder / "work")
     figures = [trial.advance(), trial.advance()]
-    trial.close()
     assert not trial.skipped
+    trial.close()
     return figures
 
 
@@ -203,7 +203,7 @@ def test_narrow_pictures_end_no_study(tmp_path: Path) -> None:
         content = json.loads(annotations.read_text())
         for number, size in enumerate(((6000, 8), (3, 4000))):
             name = f"narrow-{number}.png"
-            Image.new("RGB", size, "red").save(root / split / name)
+            Image.new("RGB", size, (230, 10 * len(split), 40)).save(root / split / name)  # another one in each split
             content["images"].append({"id": 900 + number, "file_name": name, "width": size[0], "height": size[1]})
             box = [0, 0, min(60, size[0]), min(60, size[1])]
             content["annotations"].append(

@@ -200,12 +200,13 @@ def test_an_answer_that_cannot_be_read_is_told(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [*NO_JSON[:4], b'[{"task": "detection"}]', b"{}"])
-def test_lines_of_the_zoo_are_not_added_to_another_file(content: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "zoo.json"
+@pytest.mark.parametrize("command", ["zoo", "data"])
+def test_lines_of_a_benchmark_are_not_added_to_another_file(command: str, content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "lines.json"
     file.write_bytes(content)
-    done = autommlab_here("bench", "zoo", "--task", "detection", "--models", "x", "--out", file)
+    done = autommlab_here("bench", command, "--task", "detection", "--out", file)
     assert done.code == DataError.exit_code, done.err
-    assert "holds no lines of bench zoo" in done.err
+    assert f"holds no lines of bench {command}" in done.err
     assert file.read_bytes() == content
 
 
