@@ -162,7 +162,7 @@ def test_an_odd_set_trains_as_its_plain_twin(
 ) -> None:
     odd = trained(task, build(tmp_path / "odd", save), tmp_path / "of-odd")
     plain = trained(task, build(tmp_path / "plain", plainly), tmp_path / "of-plain")
-    assert plain[-1][objective(task).name] > 0.3, f"nothing was learned: {plain}"
+    assert plain[-1][objective(task).name] > 0.05, f"nothing was learned: {plain}"
     assert odd == plain
 
 
