@@ -247,7 +247,8 @@ def test_wrong_bags_are_refused_before_anything_is_made(tmp_path: Path) -> None:
     for given, said in [
         ("detection-held-out-9", r"unknown held-out task 'detection-held-out-9'. Did you mean 'detection-held-out-0'"),
         ("keypoint-held-out-1", r"unknown held-out task 'keypoint-held-out-1'.*Known: detection-held-out-0, "),
-        ("0", "--datasets is 0, must be at least 1"),
+        ("0", "--datasets: '0' is no list of counts"),
+        ("9" * 5000, "is no list of counts"),
     ]:
         out = tmp_path / "bench"
         done = CliRunner().invoke(

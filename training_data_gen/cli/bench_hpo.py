@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import command_line, going_on, names_with_commas, print_table, searchers_named, tasks_named
+from autommlab.cli.shared import (
+    command_line,
+    counts_with_commas,
+    going_on,
+    names_with_commas,
+    print_table,
+    searchers_named,
+    tasks_named,
+)
 from autommlab.common.provenance import shown_from
 
 if TYPE_CHECKING:
@@ -147,15 +155,16 @@ def _count_or_names(text: str) -> int | tuple[str, ...] | None:
     """Bags by number or by name; None for all.
 
     Raises:
-        RequestError: a number of none at all.
+        RequestError: a number that is none of datasets.
     """
     from autommlab.common.errors import RequestError
 
     if not text.isdecimal():
         return names_with_commas(text) or None
-    if int(text) == 0:
-        raise RequestError("--datasets is 0, must be at least 1, or names of held-out tasks with commas")
-    return int(text)
+    try:
+        return counts_with_commas(text)[0]
+    except RequestError as error:
+        raise RequestError(f"--datasets: {error}; or names of held-out tasks with commas") from error
 
 
 def _join(files: tuple[str, ...], folder: Path, command: str, as_json: bool) -> None:
