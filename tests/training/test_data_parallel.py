@@ -44,7 +44,9 @@ def test_two_workers_train_what_one_trains(task: Task, tiny_setups: dict, two_wo
     for statistics in (False, True):
         mine, theirs = (_step(outcome, statistics=statistics) for outcome in (both, alone))
         assert theirs.norm() > 0
-        assert (mine - theirs).norm() < 1e-3 * theirs.norm()
+        # Rounding in float32 alone makes 0.0005 to 0.003, by the number of threads; a batch norm that is not
+        # synchronised, or gradients that are summed instead of averaged, make far more.
+        assert (mine - theirs).norm() < 5e-3 * theirs.norm()
     for mine, theirs in zip(both["figures"], alone["figures"], strict=True):
         assert mine == pytest.approx(theirs, abs=0.02)
 
