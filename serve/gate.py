@@ -81,8 +81,8 @@ class Gate:
             self._under_way[client] += 1
             try:
                 body = await self._body(scope, receive)
-                if route == _CHAT:
-                    _check_chat(body)
+                if route[0] == "POST":
+                    _check_body(body, chat=route == _CHAT)
                 await self._app(scope, _replayed(body, receive), send)
             finally:
                 self._under_way[client] -= 1
@@ -123,14 +123,14 @@ class Gate:
                 return bytes(body)
 
 
-def _check_chat(body: bytes) -> None:
+def _check_body(body: bytes, *, chat: bool) -> None:
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise _Refused(400, "the body is not valid JSON") from error
     if not isinstance(asked, dict):
         raise _Refused(400, "the body is not a JSON object")
-    for field in REFUSED_FIELDS:
+    for field in REFUSED_FIELDS if chat else ():
         if asked.get(field):
             raise _Refused(400, f"{field} is not served here: it would take the service from all others")
 

@@ -99,10 +99,21 @@ def knock(scope: dict[str, Any], body: bytes) -> None:
         assert told == body
         assert len(body) <= 1049
         assert path == "/health" or headers[b"authorization"].split(b" ", 1)[1] == KEY.encode()
-        if path == CHAT:
+        if method == "POST":
             assert isinstance(json.loads(body), dict)
     else:
         assert json.loads(sent[1]["body"])["error"]["code"] == status
+
+
+@pytest.mark.parametrize("path", sorted(path for method, path in ROUTES if method == "POST"))
+@pytest.mark.parametrize("body", [b'{"mod\xe9l": "tiny"}', b"\xff", b"{", b"[1]", b"1e999", b"[" * 9999])
+def test_what_is_no_object_is_refused_at_every_door(path: str, body: bytes) -> None:
+    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {KEY}".encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "client": None}
+    inner = Inner()
+    sent = asyncio.run(answer(Gate(inner, ServiceSettings(api_key=KEY)), scope, [body]))
+    assert not inner.asked
+    assert json.loads(sent[1]["body"])["error"]["message"].startswith("the body is no")
 
 
 def knocks(count: int) -> None:
