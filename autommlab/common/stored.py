@@ -54,7 +54,7 @@ def lines_to_add_to(file: Path | None, kind: type[Record], command: str) -> list
         require_plain_numbers(content)
         if not isinstance(content, list):
             raise ValueError("it holds no list")
-        return [kind.model_validate(one, strict=False) for one in content]
+        return [kind.model_validate(one) for one in content]
     except (OSError, ValueError) as error:
         raise DataError(f"{file} holds no lines of {command} ({error}). Give another file with --out") from error
 

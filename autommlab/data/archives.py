@@ -12,7 +12,7 @@ import struct
 import uuid
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -51,20 +51,35 @@ def unpacked(path: Path) -> Path:
         StorageError: the disk cannot be written.
     """
     source = path.expanduser().resolve()
-    found = source.stat()
-    key = hashlib.sha256(os.fsencode(f"{source}\0{found.st_size}\0{found.st_mtime_ns}")).hexdigest()[:16]
-    target = home() / "data" / "unpacked" / key / files.readable(source.stem)
+    size = source.stat().st_size
+    return _without_wrappers(unpacked_once([source], source.stem, lambda folder: _unpack(source, folder, size)))
+
+
+def unpacked_once(sources: Sequence[Path], name: str, unpack: Callable[[Path], None]) -> Path:
+    """A folder under the project's home with what files hold; made unless these very files were unpacked before.
+
+    Args:
+        sources: the files, whose paths, sizes and times are compared.
+        name: of the folder.
+        unpack: fills it.
+
+    Raises:
+        StorageError: the disk cannot be written.
+    """
+    marks = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+    key = hashlib.sha256(os.fsencode(repr(marks))).hexdigest()[:16]
+    target = home() / "data" / "unpacked" / key / files.readable(name)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(target.with_name(f"{target.name}.lock")):
         if not target.is_dir():
-            with storage_errors(target), drafted(target) as folder:
-                _unpack(source, folder, found.st_size)
-    return _without_wrappers(target)
+            with storage_errors(target), _drafted(target) as folder:
+                unpack(folder)
+    return target
 
 
 @contextmanager
-def drafted(target: Path) -> Iterator[Path]:
+def _drafted(target: Path) -> Iterator[Path]:
     """A folder that takes the place of `target` when the block ends without an error."""
     draft = target.with_name(f".{uuid.uuid4().hex}.tmp")
     draft.mkdir(mode=0o700)

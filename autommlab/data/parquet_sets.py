@@ -5,21 +5,16 @@ Names of classes come from the features that the `datasets` library writes into 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from autommlab.common.environment import home
 from autommlab.common.errors import DataError
-from autommlab.common.files import storage_errors
-from autommlab.data.archives import drafted
+from autommlab.data.archives import unpacked_once
 from autommlab.data.names import clean_name
 from autommlab.data.readers import boxes, files
 
@@ -53,16 +48,7 @@ def unpacked_pictures(root: Path, found: list[Path]) -> Path:
         DataError: a file is broken, or no column holds pictures.
         StorageError: the disk cannot be written.
     """
-    marks = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
-    key = hashlib.sha256(os.fsencode(repr(marks))).hexdigest()[:16]
-    target = home() / "data" / "unpacked" / key / files.readable(root.name)
-    with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(target.with_name(f"{target.name}.lock")):
-        if not target.is_dir():
-            with storage_errors(target), drafted(target) as folder:
-                _unpack(root, found, folder)
-    return target
+    return unpacked_once(found, root.name, lambda folder: _unpack(root, found, folder))
 
 
 def _unpack(root: Path, found: list[Path], folder: Path) -> None:

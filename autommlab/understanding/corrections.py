@@ -8,10 +8,9 @@ from typing import Any
 
 from autommlab.common.errors import RequestError, unknown
 from autommlab.tasks import Task, canonical_metric
+from autommlab.understanding.answer import NONE
 from autommlab.understanding.request import Device, Engine, Flops, ModelRequest, Parameters, Speed
 from autommlab.understanding.reverse_check.mentions import quantity
-
-NONE = "none"
 
 #: What a person may write for a field -> how the field is called here.
 _ALIASES = {

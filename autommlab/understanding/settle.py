@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autommlab.common.errors import RequestError
-from autommlab.understanding.corrections import NONE, corrected, field_named, value_of
+from autommlab.understanding.answer import NONE
+from autommlab.understanding.corrections import corrected, field_named, value_of
 from autommlab.understanding.outcome import Doubt, Understood
 from autommlab.understanding.request import ModelRequest
 from autommlab.understanding.understand import NOBODY, Ask, Lent

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from autommlab.understanding.answer import NONE
 from autommlab.understanding.outcome import Doubt
 from autommlab.understanding.request import (
     Flops,
@@ -28,7 +29,6 @@ from autommlab.understanding.reverse_check.contexts import (
 from autommlab.understanding.reverse_check.mentions import Mention, free_amounts
 
 Limit = Speed | Flops | Parameters
-NONE = "none"
 
 _CLOSE = 1e-3
 _SCALES = {"K": 1e3, "M": 1e6, "B": 1e9, "MFLOPs": 1e6, "GFLOPs": 1e9, "TFLOPs": 1e12}
