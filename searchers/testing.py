@@ -116,7 +116,12 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
     return SearchSpace(parameters=tuple(draw(_parameters(f"p{number}")) for number in range(count)))
 
 
-_HYPOTHESIS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+#: The one test is inherited by every subclass, and that several of them run in one process is meant.
+_HYPOTHESIS = settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
 
 
 class SearcherContract:
