@@ -12,11 +12,11 @@ from autommlab import settings
 from autommlab.cluster import TrialNeed, ray_session, trial_slots
 from autommlab.common.placement import resource_request
 from autommlab.options import RunOptions
-from autommlab.planning.measure import measure_costs
+from autommlab.planning.measure import Costs, measure_costs
 from autommlab.planning.stage import Machine
 
 if TYPE_CHECKING:
-    from autommlab.planning.records import Size, SizeCost
+    from autommlab.planning.records import Size
     from autommlab.training.runner_config import TrialSetup
 
 #: Side by side on a cluster: as many as there are finalists at most.
@@ -48,12 +48,10 @@ def machine_at_hand(options: RunOptions, address: str | None, priority: int = 1)
         yield Machine(slots=slots, cpus=many * cpus_each, gpus=many * gpus_each, measure=measure)
 
 
-def _measured_by_a_worker(
-    need: TrialNeed, setup: TrialSetup, sizes: Sequence[Size], dearest_s: float
-) -> tuple[SizeCost, ...]:
+def _measured_by_a_worker(need: TrialNeed, setup: TrialSetup, sizes: Sequence[Size], dearest_s: float) -> Costs:
     """As `measure_costs`, on a node and with the resources that a trial gets."""
     import ray
 
     remote: Any = ray.remote(num_cpus=need.cpus, num_gpus=need.gpus, resources=resource_request(need.resource))
-    measured: tuple[SizeCost, ...] = ray.get(remote(measure_costs).remote(setup, sizes, dearest_s, int(need.cpus)))
+    measured: Costs = ray.get(remote(measure_costs).remote(setup, sizes, dearest_s, int(need.cpus)))
     return measured

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autommlab.planning.records import Size, SizeCost
 from autommlab.training.records import Hyperparameters
@@ -27,9 +27,15 @@ _SLOWEST = 5.0
 _BATCH = 8
 
 
-def measure_costs(
-    setup: TrialSetup, sizes: Sequence[Size], dearest_s: float = math.inf, threads: int = 1
-) -> tuple[SizeCost, ...]:
+class Costs(NamedTuple):
+    """What was measured, by input size, ascending; and the size that failed, with the first line of its error."""
+
+    measured: tuple[SizeCost, ...]
+    failed: Size | None = None
+    why: str = ""
+
+
+def measure_costs(setup: TrialSetup, sizes: Sequence[Size], dearest_s: float = math.inf, threads: int = 1) -> Costs:
     """Train and validate a little at each input size, in this process.
 
     Args:
@@ -50,15 +56,16 @@ def measure_costs(
         for size in sizes:
             try:
                 costs.append(measure_cost(setup, size))
-            except Exception:
+            except Exception as error:
                 if not costs:
                     raise
-                break
+                why = (str(error).strip() or type(error).__name__).partition("\n")[0]
+                return Costs(tuple(costs), failed=size, why=why)
             if costs[-1].train_s > dearest_s:
                 break
     finally:
         torch.set_num_threads(before)
-    return tuple(costs)
+    return Costs(tuple(costs))
 
 
 def measure_cost(setup: TrialSetup, size: Size) -> SizeCost:

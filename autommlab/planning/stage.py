@@ -16,10 +16,10 @@ from autommlab.options import RunOptions
 from autommlab.planning.again import Earlier
 from autommlab.planning.circumstances import Circumstances
 from autommlab.planning.decide import decide
-from autommlab.planning.measure import measure_costs
+from autommlab.planning.measure import Costs, measure_costs
 from autommlab.planning.records import Plan, SearchFidelity, Size, SizeCost, TimeBudget, size_words
 from autommlab.planning.run_time import trials_fixed
-from autommlab.planning.sizes import candidate_sizes, cost_at, within_limits
+from autommlab.planning.sizes import candidate_sizes, cost_at, pixels, within_limits
 from autommlab.progress.events import Events
 from autommlab.settings import Profile
 from autommlab.training.runner_config import TrialSetup
@@ -37,7 +37,7 @@ _SERVICE_START_S = 75.0
 _HOPELESS = 3
 
 
-Measure = Callable[[TrialSetup, Sequence[Size], float], tuple[SizeCost, ...]]
+Measure = Callable[[TrialSetup, Sequence[Size], float], Costs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,10 @@ def make_plan(
     )
     dearest = _HOPELESS * time.asked_s / here.enough
     costs = machine.measure(setup, _tried(sizes), dearest)
-    here = replace(here, costs=costs, speedup=_speedup(machine, setup, costs[-1]))
+    if costs.failed:
+        events.emit("note", "plan", f"no size from {size_words(costs.failed)} on: {costs.why}")
+        here = replace(here, sizes=tuple(size for size in sizes if pixels(size) < pixels(costs.failed)))
+    here = replace(here, costs=costs.measured, speedup=_speedup(machine, setup, costs.measured[-1]))
     while True:
         plan = decide(_with_time(here, time, options))
         chosen = plan.full
@@ -141,7 +144,7 @@ def _speedup(machine: Machine, setup: TrialSetup, cost: SizeCost) -> float:
     """How much faster a training is with all CPUs, measured at the largest size that was measured without."""
     if machine.together is None:
         return 1.0
-    (faster,) = machine.together(setup, (cost.input_size,), math.inf)
+    (faster,) = machine.together(setup, (cost.input_size,), math.inf).measured
     return cost.train_s / faster.train_s
 
 

@@ -87,7 +87,8 @@ def _schedule(point: Hyperparameters, begin: int) -> Config:
     shared: Config = {"type": point.lr_schedule, "by_epoch": False, "begin": begin, "end": end}
     match point.lr_schedule:
         case "MultiStepLR":
-            milestones = sorted({max(begin + 1, round(share * end)) for share in MULTI_STEPS})
+            # mmengine counts them from the schedule's begin.
+            milestones = sorted({max(1, round(share * end) - begin) for share in MULTI_STEPS})
             return {**shared, "milestones": milestones, "gamma": DROP}
         case "CosineAnnealingLR":
             return {**shared, "T_max": max(1, end - begin), "eta_min": 0.0}

@@ -10,7 +10,7 @@ from autommlab import settings as defaults
 from autommlab.tasks import Task
 from autommlab.training.records import Hyperparameters
 from autommlab.training.search_space import LEARNING_RATE, WEIGHT_DECAY, choices, search_space
-from autommlab.training.translate import optimisation_config, warm_up_iterations
+from autommlab.training.translate import DROP, MULTI_STEPS, optimisation_config, warm_up_iterations
 
 
 def points(task: Task) -> st.SearchStrategy[Hyperparameters]:
@@ -43,6 +43,29 @@ def test_warm_up_where_the_toolboxes_have_it_and_never_longer_than_theirs() -> N
     assert warm_up_iterations(Task.CLASSIFICATION, 5000) == 0
     assert warm_up_iterations(Task.DETECTION, 100) == 10
     assert warm_up_iterations(Task.KEYPOINT, 7000) == 500
+
+
+@pytest.mark.parametrize("task", [Task.CLASSIFICATION, Task.DETECTION])  # without and with a warm-up
+def test_the_rate_drops_at_shares_of_the_whole_training(task: Task) -> None:
+    import torch
+    from mmengine.optim import LinearLR, MultiStepLR
+
+    point = Hyperparameters(
+        iterations=100, batch_size=4, optimizer="SGD", lr=0.1, weight_decay=0, lr_schedule="MultiStepLR"
+    )
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=point.lr)
+    kinds = {"LinearLR": LinearLR, "MultiStepLR": MultiStepLR}
+    schedulers = [
+        kinds[one.pop("type")](optimizer, **one) for one in optimisation_config(task, point)["param_scheduler"]
+    ]
+    rates = []
+    for _ in range(point.iterations):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    drops = [step for step in range(1, 100) if rates[step] == pytest.approx(DROP * rates[step - 1])]
+    assert drops == [pytest.approx(100 * share, abs=1) for share in MULTI_STEPS]
 
 
 @pytest.mark.parametrize("task", list(Task))

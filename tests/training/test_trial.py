@@ -168,7 +168,7 @@ def test_what_a_picture_costs_is_measured_at_each_size_and_leaves_nothing_behind
     from autommlab.planning.measure import measure_costs
 
     threads = torch.get_num_threads()
-    small, large = measure_costs(tiny_setups[Task.CLASSIFICATION], ((64, 64), (128, 128)), threads=1)
+    small, large = measure_costs(tiny_setups[Task.CLASSIFICATION], ((64, 64), (128, 128)), threads=1).measured
     assert (small.input_size, large.input_size) == ((64, 64), (128, 128))
     for cost in (small, large):
         assert 0 < cost.load_s < cost.train_s
@@ -176,5 +176,5 @@ def test_what_a_picture_costs_is_measured_at_each_size_and_leaves_nothing_behind
         assert cost.slowdown >= 1
         assert cost.memory_mb > 0
     assert torch.get_num_threads() == threads
-    (only,) = measure_costs(tiny_setups[Task.CLASSIFICATION], ((64, 64), (128, 128)), dearest_s=0.0)
+    (only,) = measure_costs(tiny_setups[Task.CLASSIFICATION], ((64, 64), (128, 128)), dearest_s=0.0).measured
     assert only.input_size == (64, 64), "a dearer size is not tried"
