@@ -57,7 +57,7 @@ class RunOptions(BaseModel):
         input_size, images, iterations, batch_size: as typed ("224x224", "500", "20..80"), over the file's.
         searcher, scheduler: names known to `searchers`.
         searcher_options: the searcher's own, "NAME=VALUE" each, see `searchers.read_options`.
-        trials: None = the budget's number.
+        trials: None = the budget's number, 0 = no search.
         time_min: minutes for training, None = no limit.
         concurrent: trials at once, 0 = as many as fit.
         cpus_per_trial, gpus_per_trial: None = the budget's.

@@ -11,6 +11,7 @@ from autommlab.budget import READERS
 from autommlab.cfg_options import read_option, why_not_set
 from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, unknown
 from autommlab.options import RunOptions
+from autommlab.planning.run_time import asked_seconds
 from autommlab.tasks import Task
 from autommlab.understanding.request import Device, Engine, ModelPart, ModelRequest
 from autommlab.understanding.text import clean
@@ -48,7 +49,7 @@ def check_options(
         *problems,
         *_names(options),
         *_searcher_options(options, searchers),
-        *_numbers(options),
+        *_numbers(options, timed=not searchers),
         *_bounds(options),
         *_overrides(options),
         *looked_at,
@@ -97,9 +98,10 @@ def _searcher_options(options: RunOptions, searchers: Sequence[str]) -> Iterator
         yield RequestError(f"--searcher-option: {error}")
 
 
-def _numbers(options: RunOptions) -> Iterator[AutoMMLabError]:
+def _numbers(options: RunOptions, *, timed: bool) -> Iterator[AutoMMLabError]:
+    least = 0 if timed else 1
     limits: tuple[tuple[str, float | None, bool, str], ...] = (
-        ("trials", options.trials, (options.trials or 0) >= 1, "a whole number, 1 or more"),
+        ("trials", options.trials, (options.trials or 0) >= least, f"a whole number, {least} or more"),
         ("time", options.time_min, _above_zero(options.time_min), "minutes above 0"),
         ("concurrent", options.concurrent, options.concurrent >= 0, "a whole number; 0 = as many as fit"),
         ("cpus-per-trial", options.cpus_per_trial, _above_zero(options.cpus_per_trial), "a number above 0"),
@@ -110,6 +112,10 @@ def _numbers(options: RunOptions) -> Iterator[AutoMMLabError]:
     for name, value, fits, allowed in limits:
         if value is not None and not fits:
             yield RequestError(f"--{name} is {value}; it takes {allowed}")
+    if timed and options.trials == 0 and options.profile in settings.PROFILES and asked_seconds(options) is None:
+        yield RequestError(
+            "--trials 0 trains the default configuration for a time, and there is none: say --time MINUTES"
+        )
 
 
 def _bounds(options: RunOptions) -> Iterator[AutoMMLabError]:

@@ -91,7 +91,10 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="Who stops hopeless trials: none, asha or median. [default: none]")
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="Trials, 1 or more. [default: the profile's]")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Trials; 0 = no search, the default configuration alone. [default: the profile's]"),
+    ] = None,
     time: Annotated[
         float | None,
         typer.Option(help="Minutes of the whole run. [default: the profile's (laptop: 5), none with --trials]"),

@@ -41,7 +41,7 @@ class Circumstances:
         costs: measured, one thread.
         iterations_fixed: a person named the bounds of a training's iterations.
         trials: of the search: the profile's, or those asked for.
-        trials_fixed: a person asked for just so many trials.
+        trials_fixed: a person asked for just so many trials; 0 = for no search.
         slots: trials that run at once.
         cpus, gpus: of the machine that trains.
         speedup: of a training with all CPUs over one with those of a trial.
@@ -68,6 +68,11 @@ class Circumstances:
     time: TimeBudget
     kept: SearchFidelity | None = None
     done: int = 0
+
+    @property
+    def no_search(self) -> bool:
+        """Whether a person wants the default configuration trained alone."""
+        return self.trials_fixed and self.trials == 0
 
     @property
     def batch(self) -> int:

@@ -47,7 +47,7 @@ def decide(here: Circumstances) -> Plan:
 
 def _decide(here: Circumstances) -> Plan:
     whole = here.time.training_s
-    for share in (SEARCH_SHARE, 0.0):
+    for share in (0.0,) if here.no_search else (SEARCH_SHARE, 0.0):
         full = _full(here, whole * (1 - share), alone=not share)
         search = _search(here, full.input_size, whole * share) if share else None
         if search is not None or not share:

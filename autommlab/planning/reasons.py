@@ -22,6 +22,8 @@ def reasons_of(here: Circumstances, search: SearchFidelity | None, full: FullFid
     ]
     if search is not None:
         told.append(_why_search(here, search, full))
+    if here.no_search:
+        told.append("No search is asked for (--trials 0): the model's default configuration is trained alone.")
     told.append(_why_finalists(here, full, search))
     return told
 
@@ -71,7 +73,7 @@ def lacking_in(here: Circumstances, search: SearchFidelity | None, full: FullFid
     """What cannot be done in the time."""
     told = []
     time = here.time
-    if search is None:
+    if search is None and not here.no_search:
         told.append(
             f"{duration(time.asked_s)} have no room for a search: the model's default configuration is trained alone."
         )

@@ -171,7 +171,7 @@ class Plan(BaseModel):
         """One line: both fidelities, and the time."""
         parts = [search_words(self.search)] if self.search else ["no search"]
         if self.full:
-            parts.append(full_words(self.full))
+            parts.append(full_words(self.full, searched=self.search is not None))
         within = f", {duration(self.time.asked_s)} in all" if self.time else ""
         return f"{'; '.join(parts)}{within}"
 
@@ -181,9 +181,10 @@ def search_words(search: SearchFidelity) -> str:
     return f"{search.trials} trials of {_steps(search.iterations)} at {size_words(search.input_size)}"
 
 
-def full_words(full: FullFidelity) -> str:
+def full_words(full: FullFidelity, *, searched: bool) -> str:
     """The final training in one clause."""
-    who = "the best configuration" if full.finalists == 1 else f"{full.finalists} finalists"
+    best = "the best configuration" if searched else "the default configuration"
+    who = best if full.finalists == 1 else f"{full.finalists} finalists"
     return f"{who} at {size_words(full.input_size)} for {duration(full.seconds)}"
 
 

@@ -17,7 +17,7 @@ def asked_seconds(options: RunOptions) -> float | None:
     """Of the whole run; None where trials limit it and not the time."""
     if options.time_min is not None:
         return 60 * options.time_min
-    minutes = options.budget.minutes if options.trials is None else None
+    minutes = options.budget.minutes if not options.trials else None
     return None if minutes is None else 60 * minutes
 
 

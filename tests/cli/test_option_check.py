@@ -37,7 +37,7 @@ PARSE = EXAMPLES / "classify_animals.json"
     [
         ("seed", -1, RequestError, "--seed is -1; it takes a whole number from 0 to 4294967295"),
         ("seed", 2**32, RequestError, "--seed"),
-        ("trials", 0, RequestError, "--trials is 0"),
+        ("trials", -1, RequestError, "--trials is -1"),
         ("time_min", 0.0, RequestError, "--time is 0"),
         ("time_min", float("nan"), RequestError, "--time is nan"),
         ("time_min", float("inf"), RequestError, "--time is inf"),
@@ -79,6 +79,15 @@ def test_good_options_pass() -> None:
     largest = 2**32 - 1
     check_options(RunOptions(text="find cats", seed=largest, trials=1, time_min=0.1, gpus_per_trial=0, data="digits"))
     check_options(RunOptions(parse=PARSE, task="detection", classes=("cat",), engine="ncnn", device="cpu"), "auto")
+
+
+def test_no_search_needs_a_time() -> None:
+    check_options(RunOptions(parse=PARSE, trials=0))  # the laptop profile has one
+    check_options(RunOptions(parse=PARSE, trials=0, profile="gpu", time_min=60))
+    with pytest.raises(RequestError, match="say --time MINUTES"):
+        check_options(RunOptions(parse=PARSE, trials=0, profile="gpu"))
+    with pytest.raises(RequestError, match="--trials is 0; it takes a whole number, 1 or more"):
+        check_options(RunOptions(parse=PARSE, trials=0), searchers=("random",))
 
 
 def test_options_of_a_searcher_pass() -> None:
@@ -144,7 +153,7 @@ def test_all_problems_are_told_together() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "find cats", "--trials", "0"], "--trials is 0"),
+        (["run", "find cats", "--trials", "-1"], "--trials is -1"),
         (["run", "find cats", "--data", "nixda"], "no data set 'nixda'"),
         (["run", "find cats", "--resume", "runs/x", "--seed", "1"], "leave out --out"),
         (["compare", "find cats", "--trials", "0"], "--trials is 0"),

@@ -55,6 +55,16 @@ def test_a_minute_has_no_room_for_a_search_and_says_so() -> None:
     assert any("The run takes about" in words for words in plan.lacking)
 
 
+def test_no_search_where_none_is_asked_for() -> None:
+    plan = decide(circumstances(20, trials=0, trials_fixed=True))
+    assert plan.search is None
+    assert plan.full is not None
+    assert plan.full.finalists == 1
+    assert plan.full.seconds == pytest.approx(circumstances(20).time.training_s)
+    assert not any("no room for a search" in words for words in plan.lacking)
+    assert any("--trials 0" in words for words in plan.reasons)
+
+
 def test_what_the_person_fixes_stays() -> None:
     here = circumstances(
         5,
