@@ -64,3 +64,9 @@ def test_the_build_of_training_data_refuses_a_measured_request() -> None:
 def test_no_handwritten_request_is_nearly_another_or_a_measured_one() -> None:
     measured = [(one.id, one.request) for name in SETS for one in read_set(name)]
     refuse_near_duplicates([(one.id, one.text) for one in corpus()], measured)
+
+
+def test_no_request_of_the_second_test_set_is_nearly_another() -> None:
+    others = [(one.id, one.request) for name in SETS if name != "test2" for one in read_set(name)]
+    trained = [(one.id, one.text) for one in corpus()]
+    refuse_near_duplicates([(one.id, one.request) for one in read_set("test2")], others + trained)

@@ -198,7 +198,7 @@ def test_a_broken_file_of_predictions_is_named_with_its_line(tmp_path: Path, tex
 
 
 def test_an_unknown_or_empty_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="neither test nor dev nor e2e, and no such file"):
+    with pytest.raises(RequestError, match="neither test nor test2 nor dev nor e2e, and no such file"):
         read_set("tset")
     empty = tmp_path / "empty.jsonl"
     empty.write_text("", encoding="utf-8")

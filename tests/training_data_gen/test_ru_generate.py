@@ -127,7 +127,7 @@ def test_a_split_needs_voices_on_both_sides(pairs: list[Pair]) -> None:
 
 
 def test_nothing_generated_is_nearly_a_measured_request(new: list[Pair]) -> None:
-    sets = [one for name in ("test", "dev") for one in read_set(name)]
+    sets = [one for name in ("test", "test2", "dev") for one in read_set(name)]
     measured = [one.request.casefold() for one in sets]
     made = [pair.request.casefold() for pair in new]
     for scorer in (fuzz.ratio, fuzz.token_sort_ratio):

@@ -1,8 +1,8 @@
 """The request-understanding sets, and files of predictions for them: both JSON Lines.
 
-"test" has 140 requests in the manner of the LAMP benchmark and is for measuring only; "dev" has 60
-of other people and is for choosing prompts and settings; "e2e" has 12 about the embedded data sets, for
-`bench e2e`. No line of any may become training data.
+"test" has 140 requests in the manner of the LAMP benchmark and is for measuring only; "test2" has 160 of 40
+other people and is for measuring only, too; "dev" has 60 of yet others and is for choosing prompts and
+settings; "e2e" has 12 about the embedded data sets, for `bench e2e`. No line of any may become training data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from autommlab.common.errors import RequestError
 from autommlab.tasks import Task
 from autommlab.understanding.request import ModelRequest
 
-_FILES = {"test": "ru_test.jsonl", "dev": "ru_dev.jsonl", "e2e": "e2e.jsonl"}
+_FILES = {"test": "ru_test.jsonl", "test2": "ru_test_2.jsonl", "dev": "ru_dev.jsonl", "e2e": "e2e.jsonl"}
 SETS = {name: Path(__file__).with_name(file) for name, file in _FILES.items()}
 
 
@@ -55,7 +55,7 @@ class Prediction(_Line):
 
 
 def read_set(name: str) -> tuple[LabelledRequest, ...]:
-    """The examples of "test", "dev", "e2e" or a file.
+    """The examples of "test", "test2", "dev", "e2e" or a file.
 
     Raises:
         RequestError: no such set or file, a line is no example, or an id comes twice.

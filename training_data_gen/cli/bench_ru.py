@@ -43,7 +43,7 @@ def bench_ru(
         typer.Option("--in", help="Score these parses, as `understand --out` writes them. (Default: ask the service.)"),
     ] = None,
     set_: Annotated[
-        str, typer.Option("--set", help="test, dev, or a file of lines with id, task, request and parse.")
+        str, typer.Option("--set", help="test, test2, dev, or a file of lines with id, task, request and parse.")
     ] = "test",
     out: Annotated[
         Path | None, typer.Option(help="File for the service's parses; the same command again goes on with it.")
