@@ -14,18 +14,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autommlab.api.bundles import Bundle, load_bundle
     from autommlab.api.datasets import add_data
     from autommlab.api.requests import understand
     from autommlab.api.runs import Run, open_run
     from autommlab.api.starting import plan, resume, run
     from autommlab.api.studies import Study
     from autommlab.common.errors import AutoMMLabError
-    from autommlab.deployment.predicting import LoadedBundle, load_bundle
 
 __version__ = "0.1.0"
 __all__ = [
     "AutoMMLabError",
-    "LoadedBundle",
+    "Bundle",
     "Run",
     "Study",
     "add_data",
@@ -39,11 +39,11 @@ __all__ = [
 #: Name -> the module that has it.
 _HOMES = {
     "AutoMMLabError": "autommlab.common.errors",
-    "LoadedBundle": "autommlab.deployment.predicting",
+    "Bundle": "autommlab.api.bundles",
     "Run": "autommlab.api.runs",
     "Study": "autommlab.api.studies",
     "add_data": "autommlab.api.datasets",
-    "load_bundle": "autommlab.deployment.predicting",
+    "load_bundle": "autommlab.api.bundles",
     "open_run": "autommlab.api.runs",
     "plan": "autommlab.api.starting",
     "resume": "autommlab.api.starting",

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from autommlab.api.arguments import AnyPath
+from autommlab.api.bundles import Bundle, Picture, load_bundle
 from autommlab.api.errors import our_errors
 from autommlab.api.studies import Study
 from autommlab.common import jsonl
 from autommlab.common.errors import UnfinishedError
 from autommlab.compare.records import require_no_comparison
 from autommlab.data.records import Bag
-from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Box, LoadedBundle, Picture, load_bundle
+from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Box
 from autommlab.deployment.records import Deployment, LimitCheck
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
@@ -114,7 +115,7 @@ class Run:
         return [check for check in self.deployment.limits if check.holds is not True]
 
     @functools.cached_property
-    def bundle(self) -> LoadedBundle:
+    def bundle(self) -> Bundle:
         """The deployed model, loaded once."""
         return load_bundle(self.deployment.bundle)
 
@@ -139,7 +140,7 @@ class Run:
     def predict(
         self, image: Picture, *, threshold: float = DEFAULT_THRESHOLD, boxes: Sequence[Box] | None = None
     ) -> dict[str, Any]:
-        """What the deployed model sees in a picture; see `LoadedBundle.predict`."""
+        """What the deployed model sees in a picture; see `Bundle.predict`."""
         return self.bundle.predict(image, threshold=threshold, boxes=boxes)
 
     def _record(self, name: str, kind: type[Record], stage: str) -> Record:

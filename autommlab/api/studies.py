@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab.common.errors import RequestError, UnfinishedError
+from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import best_record
 from autommlab.training.records import StudyResult, TrialRecord
 
@@ -90,7 +91,7 @@ class Study:
         """
         from autommlab.api.tune_results import result_grid
 
-        return result_grid(self.searched, self.run)
+        return result_grid(self.searched, RunFolder(self.run).study)
 
     def _staged(self) -> Iterable[tuple[str, TrialRecord]]:
         yield from (("search", trial) for trial in self.searched)

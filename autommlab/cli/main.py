@@ -7,9 +7,11 @@ import re
 import sys
 import traceback
 from importlib.metadata import entry_points
+from typing import Annotated
 
 import typer
 
+from autommlab import __version__
 from autommlab.api.errors import as_ours
 from autommlab.cli.bench import bench_app
 from autommlab.cli.budget import profiles
@@ -30,9 +32,7 @@ from autommlab.common.stopping import obey_signals, stopped
 from autommlab.common.storage import refuse_secrets
 
 app = typer.Typer(
-    help="One sentence becomes a trained, tuned, exported and verified vision model.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # square brackets in our texts are no markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -88,9 +88,22 @@ def searchers() -> None:
 @app.command()
 def version() -> None:
     """Show the version."""
-    from autommlab import __version__
-
     print(f"autommlab {__version__}")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version_asked: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """One sentence becomes a trained, tuned, exported and verified vision model."""
 
 
 def add_plugins(to: dict[str, typer.Typer]) -> None:

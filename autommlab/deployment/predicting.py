@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from autommlab.bundle_runtime import BundleError, Predictor
-from autommlab.common.errors import DataError, DeploymentError, StorageError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL.Image import Image
+from autommlab.common.errors import DeploymentError, StorageError
 
 Box = tuple[float, float, float, float]
-#: A file, a Pillow image, or an array of uint8.
-Picture: TypeAlias = "str | os.PathLike[str] | Image | NDArray[Any]"
 #: Lowest score of a box or an instance that is shown.
 DEFAULT_THRESHOLD = 0.3
 
@@ -34,54 +27,6 @@ class LoadedBundle:
     folder: Path
     meta: dict[str, Any]
     predictor: Predictor
-
-    @property
-    def classes(self) -> list[str]:
-        """What it tells apart, in the order of its outputs."""
-        return self.predictor.classes
-
-    def predict(
-        self, image: Picture, *, threshold: float = DEFAULT_THRESHOLD, boxes: Sequence[Box] | None = None
-    ) -> dict[str, Any]:
-        """What the model sees in a picture.
-
-        Args:
-            image: a file, a Pillow image, or an array of uint8, (height, width, 3) in RGB or (height, width).
-            threshold: lowest score of a box that is kept.
-            boxes: for keypoints, the objects (x, y, width, height) in pixels; default one that fills the picture.
-
-        Returns:
-            One of the four forms of `bundle_runtime.Predictor`: `label` with `score` and `scores`; `boxes`; `mask`
-            with `classes`; `instances`.
-
-        Raises:
-            DataError: the picture cannot be read.
-            DeploymentError: a box lies outside of it, or the model is not the one that `bundle.json` describes.
-        """
-        from autommlab.bundle_runtime.pictures import PictureError
-
-        try:
-            return self.predictor(_as_picture(image), threshold=threshold, boxes=boxes)
-        except PictureError as error:
-            raise DataError(str(error)) from error
-        except BundleError as error:
-            raise DeploymentError(str(error)) from error
-
-    def draw(self, image: Picture, answer: Mapping[str, Any]) -> Image:
-        """The picture with an answer of `predict` drawn into it.
-
-        Raises:
-            DataError: the picture cannot be read.
-        """
-        from autommlab.bundle_runtime import pictures
-        from autommlab.deployment.drawing import draw_prediction
-
-        depth = self.meta.get("input", {}).get("depth") or {}
-        try:
-            shown = pictures.read(_as_picture(image), **depth)
-        except pictures.PictureError as error:
-            raise DataError(str(error)) from error
-        return draw_prediction(shown, answer, self.meta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,27 +52,7 @@ class Predicted:
         return json.dumps(line, ensure_ascii=False)
 
 
-def _as_picture(image: Picture) -> Image | str | Path:
-    """What `Predictor` takes.
-
-    Raises:
-        DataError: an array of another form than a picture's.
-    """
-    if not hasattr(image, "__array_interface__") or hasattr(image, "getbands"):  # Pillow's images have both
-        return image if isinstance(image, str) or not isinstance(image, os.PathLike) else Path(image)
-    import numpy as np
-    from PIL import Image as Pillow
-
-    array = np.asarray(image)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
-        raise DataError(
-            f"an array of {array.dtype} with shape {array.shape} is no picture; give uint8 with (height, width, 3) in "
-            "RGB or (height, width)"
-        )
-    return Pillow.fromarray(array)
-
-
-def load_bundle(folder: str | Path) -> LoadedBundle:
+def load_bundle(folder: Path) -> LoadedBundle:
     """Load a bundle from its data: `bundle.json` and the model's files.
 
     The code that a bundle carries for machines without this package is not run: the same code is installed here, and
@@ -136,7 +61,6 @@ def load_bundle(folder: str | Path) -> LoadedBundle:
     Raises:
         DeploymentError: the folder is no bundle, its engine is not installed, or it cannot start.
     """
-    folder = Path(folder).expanduser()
     if not (folder / "bundle.json").is_file():
         raise DeploymentError(
             f"{folder} is not a bundle: it has no bundle.json. "
