@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autommlab import settings
 from autommlab.api.arguments import Request, named_options, options_of
 from autommlab.api.option_check import check_options
 from autommlab.common.errors import RequestError, ResumeError
@@ -85,7 +86,9 @@ def read_call(request: Request, arguments: Mapping[str, Any], *, resume: str = "
         AutoMMLabError: the only problem of the arguments, or a RequestError that lists all of them.
     """
     given, problems = named_options(request, arguments)
-    out, address = arguments.get("out"), arguments.get("address")
+    out, address, priority = arguments.get("out"), arguments.get("address"), arguments.get("priority")
+    if priority is not None and not 1 <= priority <= settings.MOST_PRIORITY:
+        problems.append(RequestError(f"--priority is {priority}; it takes a number from 1 to {settings.MOST_PRIORITY}"))
     if resume and out:
         raise RequestError(f"--resume {resume} goes on in its own place; leave out --out {out}")
     known = run_target(resume, resume=True) if resume else None
@@ -97,7 +100,7 @@ def read_call(request: Request, arguments: Mapping[str, Any], *, resume: str = "
         out=str(out or ""),
         known=known,
         address=address,
-        priority=arguments.get("priority") or 1,
+        priority=priority or 1,
         strict=bool(arguments.get("strict")),
     )
 

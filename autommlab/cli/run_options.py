@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from autommlab import settings
+
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "cfg_options", "engine", "device"),
@@ -126,7 +128,9 @@ Resume = Annotated[
 Address = Annotated[
     str | None, typer.Option(help="Ray cluster, HOST:6379. [default: RAY_ADDRESS, else a private Ray here]")
 ]
-Priority = Annotated[int, typer.Option(min=1, max=1000, help="Weight against other requests on the same cluster.")]
+Priority = Annotated[
+    int, typer.Option(min=1, max=settings.MOST_PRIORITY, help="Weight against other requests on the same cluster.")
+]
 Require = Annotated[
     bool, typer.Option("--require", help="End with an error where a requirement of the request is not met.")
 ]

@@ -85,6 +85,8 @@ def test_a_request_is_a_sentence_or_what_was_understood_of_it() -> None:
 def test_what_cannot_be_read_is_told_together_with_what_cannot_work(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"unknown argument of a run 'tme'.*mean 'time'"):
         read_call("find cats", {"tme": 20})
+    with pytest.raises(RequestError, match="--priority is 0; it takes a number from 1 to 1000"):
+        read_call("find cats", {"priority": 0, "searcher": "random"})
     with pytest.raises(RequestError, match="trials = 'many'"):
         read_call("find cats", {"trials": "many"})
     wrong = {"acceleration": "speed=9", "budget": tmp_path / "none.yaml", "iterations": (9, 3), "trials": 0}
