@@ -23,7 +23,7 @@ def test_the_version_is_told(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("autommlab ru", ["run"]), ("autommlab run --dev", ["--device"]), ("autommlab data exp", ["export"])],
+    [("autommlab run --dev", ["--device"]), ("autommlab data exp", ["export"])],
 )
 def test_a_shell_completes_commands_and_options(line: str, offered: list[str]) -> None:
     asked = {"_AUTOMMLAB_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
