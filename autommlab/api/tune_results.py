@@ -22,7 +22,8 @@ from autommlab.common.errors import TrainingError, UnfinishedError
 from autommlab.common.trial_status import SCORE, is_scored
 from autommlab.training.ledger import best_record
 from autommlab.training.records import TrialRecord
-from autommlab.training.study import BEST_FOLDER, SEARCH_FILE
+from autommlab.training.study import SEARCH_FILE
+from autommlab.training.study_at_work import BEST_FOLDER
 
 _REASON = "reason"
 
