@@ -30,6 +30,7 @@ from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import run_target
 from autommlab.training.ledger import read_ledger
 from autommlab.training.records import StudyResult
+from autommlab.training.study_at_work import LEDGER_FILE
 from autommlab.understanding.request import ModelRequest
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -51,8 +52,8 @@ class Run:
         self.name = name or str(self.folder)
 
     def __repr__(self) -> str:
-        study = self.study
-        return f"<Run {self.name}: {'finished' if self.finished else 'not finished'}, {len(study.searched)} trials>"
+        trials = len(read_ledger(self._folder.study / LEDGER_FILE).records)
+        return f"<Run {self.name}: {'finished' if self.finished else 'not finished'}, {trials} trials>"
 
     @property
     def finished(self) -> bool:
@@ -92,11 +93,9 @@ class Run:
     @property
     def study(self) -> Study:
         """The trials that are finished, none at first, and what came of them."""
-        searched, finals = (
-            read_ledger(each / "trials.jsonl").records for each in (self._folder.study, self._folder.final)
-        )
-        result = self._folder.read("study", StudyResult)
-        return Study(self.folder, tuple(searched), tuple(finals), result)
+        folders = (self._folder.study, self._folder.final)
+        searched, finals = (tuple(read_ledger(folder / LEDGER_FILE).records) for folder in folders)
+        return Study(self.folder, searched, finals, self._folder.read("study", StudyResult))
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
