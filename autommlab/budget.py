@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autommlab.common.errors import RequestError, unknown
 from autommlab.settings import SPLIT_SHARES, Images, Profile, TaskBudget
@@ -126,16 +126,18 @@ def images_text(caps: tuple[int | None, ...]) -> str:
     return ALL if set(names) == {ALL} else ",".join(names)
 
 
-def _canonical(read: Callable[[object], T], spell: Callable[[T], str]) -> AfterValidator:
-    """One spelling for each value; what cannot be read stays as it is, for `problems_of` to tell."""
+def _canonical(read: Callable[[object], T], spell: Callable[[T], str]) -> BeforeValidator:
+    """One spelling for each value, typed or of Python; what cannot be read stays as it is, for a check to tell."""
 
-    def canonical(text: str) -> str:
+    def canonical(value: object) -> object:
+        if not isinstance(value, str | int | tuple | list):
+            return value
         try:
-            return spell(read(text))
+            return spell(read(value))
         except ValueError:
-            return text
+            return str(value)
 
-    return AfterValidator(canonical)
+    return BeforeValidator(canonical)
 
 
 #: Of an option, in its one spelling.

@@ -41,6 +41,10 @@ MAY_CHANGE = frozenset(
 )
 
 
+#: Field -> its option on the command line and its argument in Python, where the two differ.
+OPTION_OF_FIELD = {"text": "request", "time_min": "time", "budget_file": "budget", "batch_size": "batch"}
+
+
 class RunOptions(BaseModel):
     """Everything that decides a run's outcome; stored in the run folder and compared on resume.
 

@@ -18,6 +18,8 @@ from autommlab.tasks import Task
 #: Images of a data set whose layout names no split: shares of train, val and test.
 SPLIT_SHARES = (0.7, 0.15, 0.15)
 DEFAULT_SEED = 0
+#: Largest weight of a run against others on the same cluster.
+MOST_PRIORITY = 1000
 #: Most failures of one trial's worker before the trial is given up.
 MAX_WORKER_FAILURES = 2
 #: Seconds after which a worker of a trial's group stops waiting for the others: the longest validation, or a lost node.

@@ -10,9 +10,11 @@ import inspect
 import tomllib
 from typing import Any
 
+import python_reference
 import typer
 from blocks import ROOT, escaped, main, text_table
 
+import autommlab
 import searchers
 from autommlab.cli.main import app
 from autommlab.data import embedded, readers
@@ -113,9 +115,9 @@ def layers() -> str:
     return "\n".join(f"{number}. `{layer.replace(' | ', '`, `')}`" for number, layer in enumerate(found, start=1))
 
 
-def example(name: str) -> str:
-    """A script of `searchers/examples/`."""
-    content = (ROOT / "searchers" / "examples" / f"{name}.py").read_text(encoding="utf-8")
+def example(name: str, package: str = "searchers") -> str:
+    """A script of a package's `examples/`."""
+    content = (ROOT / package / "examples" / f"{name}.py").read_text(encoding="utf-8")
     return f"```python\n{content}```"
 
 
@@ -140,6 +142,11 @@ WRITERS = {
     "layouts": layouts,
     "embedded-sets": embedded_sets,
     "searcher-options": searcher_options,
+    "python-functions": python_reference.functions,
+    "python-arguments": python_reference.arguments,
+    "python-run": functools.partial(python_reference.members, autommlab.Run),
+    "python-study": functools.partial(python_reference.members, autommlab.Study),
+    "example-train-and-predict": functools.partial(example, "train_and_predict", "autommlab"),
     "example-plain-loop": functools.partial(example, "plain_loop"),
     "example-ray-tune": functools.partial(example, "ray_tune"),
     "example-optuna-study": functools.partial(example, "optuna_study"),

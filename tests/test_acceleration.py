@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autommlab.acceleration import NO_ACCELERATION, Acceleration, Execution, TrialDevice
-from autommlab.cli.run import given_options
+from autommlab.api.arguments import named_options, options_of
 from autommlab.common.errors import RequestError
 from autommlab.options import RunOptions
 from autommlab.settings import PROFILES
@@ -87,9 +87,7 @@ def test_a_setting_that_does_not_exist_is_named(text: str, message: str) -> None
 
 
 def test_the_option_is_stored_with_the_run_and_may_change_when_it_goes_on() -> None:
-    blank = dict.fromkeys(RunOptions.model_fields)
-    given = given_options({**blank, "request": "find cats", "time": None, "acceleration": "precision=float32"})
-    run = RunOptions(**given)
+    run = options_of(named_options("find cats", {"time": None, "acceleration": "precision=float32"}).values)
     assert run.acceleration == Acceleration(precision="float32")
     assert RunOptions.model_validate_json(run.model_dump_json()) == run
     changed = run.differences(run.model_copy(update={"acceleration": NO_ACCELERATION}))

@@ -16,7 +16,8 @@ from autommlab.data.bag import select_bag
 from autommlab.models.packaged import PACKAGED_ENTRIES
 from autommlab.models.recipe import default_configuration
 from autommlab.options import RunOptions
-from autommlab.pipeline import RunPlan, study_inputs
+from autommlab.pipeline.records import RunPlan
+from autommlab.pipeline.selection import study_inputs
 from autommlab.report.run_report import run_command
 from autommlab.settings import PROFILES, Profile, TaskBudget
 from autommlab.storage.run_folder import RunFolder

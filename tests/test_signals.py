@@ -101,7 +101,7 @@ def test_ray_tune_takes_no_signal_for_itself() -> None:
     code = """
 import os, signal, sys
 from autommlab.common.stopping import Stopped, obey_signals
-from autommlab.training.study import quiet_tune
+from autommlab.training.tune_settings import quiet_tune
 obey_signals()
 quiet_tune()
 import ray.tune

@@ -206,7 +206,7 @@ def workers(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Whether a trial learns the same over several processes as in one: the default configuration, paired seeds."""
-    from autommlab.cli.option_check import check_options
+    from autommlab.api.option_check import check_options
     from autommlab.options import RunOptions
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events

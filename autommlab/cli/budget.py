@@ -1,9 +1,9 @@
-"""The options of a run's own budget, and `autommlab profiles`."""
+"""`autommlab profiles`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,64 +12,7 @@ from autommlab.cli.shared import print_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from autommlab.common.errors import AutoMMLabError
     from autommlab.settings import Profile
-
-BudgetOption = Annotated[
-    Path | None,
-    typer.Option("--budget", help="YAML file with a budget of your own over the profile; see `autommlab profiles`."),
-]
-InputSizeOption = Annotated[
-    str | None,
-    typer.Option("--input-size", help="Pixels of training and inference: N or WxH. [default: the profile's]"),
-]
-ImagesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--images", help="Most training pictures, or all; validation and test in proportion. [default: the profile's]"
-    ),
-]
-IterationsOption = Annotated[
-    str | None, typer.Option("--iterations", help="Steps of a trial: LOW..HIGH or one number. [default: the profile's]")
-]
-BatchOption = Annotated[
-    str | None, typer.Option("--batch", help="Pictures a step: LOW..HIGH or one number. [default: the profile's]")
-]
-CfgOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--cfg-options", help="KEY=VALUE in the toolbox's config, as model.head.loss.loss_weight=0.5; repeatable."
-    ),
-]
-SearcherOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--searcher-option",
-        help="NAME=VALUE of the searcher, as llm_first=3; repeatable. `autommlab searchers` lists them.",
-    ),
-]
-
-
-def with_budget_file(given: dict[str, Any]) -> list[AutoMMLabError]:
-    """Put what `--budget` names into the fields of `RunOptions`, in place.
-
-    Args:
-        given: under "budget_file" the path, if one was named; then the file's content.
-
-    Returns:
-        What is wrong with the file; it is left out then.
-    """
-    from autommlab.budget import read_budget
-    from autommlab.common.errors import RequestError
-
-    path = given.pop("budget_file", None)
-    if path is None:
-        return []
-    try:
-        given["budget_file"] = read_budget(path.expanduser().resolve())
-    except RequestError as error:
-        return [error]
-    return []
 
 
 def profiles(

@@ -49,18 +49,16 @@ def submit(
 
 def _check(parameters: dict[str, Any]) -> None:
     """Look at the options of a new run before its job starts; data and files may be there and not here."""
-    from autommlab.cli.budget import with_budget_file
-    from autommlab.cli.option_check import check_options
-    from autommlab.cli.run import given_options
-    from autommlab.options import RunOptions
+    from autommlab.api.arguments import named_options, options_of
+    from autommlab.api.option_check import check_options
+    from autommlab.cli.run_options import arguments_of
 
-    given = {**given_options(parameters), "data": None}
-    problems = with_budget_file(given)
-    if parameters["resume"]:
-        given["text"] = "as before"
+    arguments = {**arguments_of(parameters), "data": None}
     if parameters["weights"] is not None and parameters["weights"].is_absolute():
-        given["weights"] = None
-    check_options(RunOptions.model_validate(given), problems=problems)
+        arguments["weights"] = None
+    request = "as before" if parameters["resume"] else parameters["request"]
+    given, problems = named_options(request, arguments)
+    check_options(options_of(given), problems=problems)
 
 
 def list_jobs(address: Address = None) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sys
 import traceback
 from importlib.metadata import entry_points
+from typing import Annotated
 
 import typer
 
+from autommlab import __version__
+from autommlab.api.errors import as_ours
 from autommlab.cli.bench import bench_app
 from autommlab.cli.budget import profiles
 from autommlab.cli.compare import compare
@@ -18,22 +20,19 @@ from autommlab.cli.data import data_app
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
-from autommlab.cli.run import HEADINGS, run
+from autommlab.cli.run import run
+from autommlab.cli.run_options import HEADINGS
 from autommlab.cli.serve import serve_app
 from autommlab.cli.shared import grouped_command, say
 from autommlab.cli.status import status_command
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
-from autommlab.common.errors import AutoMMLabError, LLMServiceError, RequestError, StorageError, tell_renamed
-from autommlab.common.files import STORAGE_ERRNOS
+from autommlab.common.errors import tell_renamed
 from autommlab.common.stopping import obey_signals, stopped
 from autommlab.common.storage import refuse_secrets
-from serve.errors import ServiceError
 
 app = typer.Typer(
-    help="One sentence becomes a trained, tuned, exported and verified vision model.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # square brackets in our texts are no markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -62,8 +61,6 @@ _RENAMED = {
     "--no-recipe": "--no-default", "--per-bag": "--per-dataset", "--bags": "--datasets",
 }  # fmt: skip
 _UNEXPECTED = 70
-#: What the operating system says of a path that a person typed and that cannot be one.
-_NO_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
 #: The option that may have several values, and what one of them begins with.
 _PAIRS, _PAIR = "--cfg-options", re.compile(r"\w+(\.\w+)+=")
 
@@ -91,9 +88,22 @@ def searchers() -> None:
 @app.command()
 def version() -> None:
     """Show the version."""
-    from autommlab import __version__
-
     print(f"autommlab {__version__}")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version_asked: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """One sentence becomes a trained, tuned, exported and verified vision model."""
 
 
 def add_plugins(to: dict[str, typer.Typer]) -> None:
@@ -135,27 +145,13 @@ def _told(error: BaseException) -> int | str | None:
         return signal.exit_code
     if isinstance(error, SystemExit):
         return error.code
-    known = _as_ours(error)
+    known = as_ours(error)
     if known is not None:
         _complain(str(known))
         return known.exit_code
     traceback.print_exception(error)
     _complain("this is a fault of autommlab, not yours; please report it with the lines above")
     return _UNEXPECTED
-
-
-def _as_ours(error: BaseException) -> AutoMMLabError | None:
-    """The error for a person behind one that came through from below; None where it is a fault of ours."""
-    match error:
-        case AutoMMLabError():
-            return error
-        case ServiceError():
-            return LLMServiceError(f"the LLM service: {error}")
-        case OSError() if error.errno in STORAGE_ERRNOS:
-            return StorageError(f"cannot write {error.filename or 'a file'}: {os.strerror(error.errno or 0)}")
-        case OSError() if error.errno in _NO_NAMES:
-            return RequestError(f"cannot use {error.filename or 'a path'}: {os.strerror(error.errno or 0)}")
-    return None
 
 
 def todays_words(arguments: list[str]) -> list[str]:

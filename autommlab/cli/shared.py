@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from autommlab.common.escaping import rich_text, terminal
-from autommlab.common.wording import typed_here
+from autommlab.common.wording import names_with_commas, typed_here
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 _WIDTH_OF_A_LOG = 220
 #: Of the largest count that a benchmark takes.
 _DIGITS = 6
-
-
-def names_with_commas(text: str) -> tuple[str, ...]:
-    """`"a, b,a"` becomes `("a", "b")`."""
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def counts_with_commas(text: str) -> tuple[int, ...]:

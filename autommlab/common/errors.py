@@ -87,6 +87,10 @@ class ResumeError(AutoMMLabError):
     exit_code = 8
 
 
+class UnfinishedError(ResumeError):
+    """A run lacks what one of its later stages makes."""
+
+
 class LLMServiceError(AutoMMLabError):
     """The LLM service cannot be reached, cannot be started, or fails."""
 

@@ -115,3 +115,8 @@ def value_text(value: float | str, digits: int | None = 3) -> str:
 def score_text(score: float) -> str:
     """A score with as many digits as a decision needs."""
     return number_text(score, 4) if math.isfinite(score) else "none"
+
+
+def names_with_commas(text: str) -> tuple[str, ...]:
+    """`"a, b,a"` becomes `("a", "b")`."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

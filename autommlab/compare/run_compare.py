@@ -14,7 +14,7 @@ from autommlab.common.files import write_text
 from autommlab.compare.records import OPTIONS_FILE, CompareOptions, Comparison, StudySummary
 from autommlab.compare.standings import standings
 from autommlab.llm_service import service_for, start_ahead
-from autommlab.pipeline import plan_in, study_inputs
+from autommlab.pipeline.selection import plan_in, study_inputs
 from autommlab.planning.studies import StudyInputs
 from autommlab.progress.events import EventLog, Events
 from autommlab.storage.run_folder import RunFolder, read_record

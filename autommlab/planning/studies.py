@@ -23,7 +23,7 @@ from autommlab.training.pace import Deadline
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
-from autommlab.training.study import StudyOptions
+from autommlab.training.study_options import StudyOptions
 from autommlab.understanding.request import Metric
 from searchers.space import Configuration, SearchSpace
 

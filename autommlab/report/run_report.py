@@ -14,6 +14,7 @@ from autommlab.common.wording import duration
 from autommlab.data.records import Bag
 from autommlab.deployment.records import Deployment
 from autommlab.models.records import ModelChoice
+from autommlab.options import OPTION_OF_FIELD, RunOptions
 from autommlab.planning.records import Plan
 from autommlab.planning.run_time import asked_seconds
 from autommlab.report.content import Picture, ReportContent
@@ -24,11 +25,8 @@ from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
 
 if TYPE_CHECKING:
-    from autommlab.options import RunOptions
     from autommlab.settings import TaskBudget
     from autommlab.storage.run_folder import RunFolder
-
-_OPTION_OF_FIELD = {"time_min": "time", "batch_size": "batch", "budget_file": "budget"}
 
 
 def write_run_report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:
@@ -104,7 +102,7 @@ def run_command(options: RunOptions) -> str:
             words += [word for text in value for word in (_REPEATED[name], text)]
         elif name != "text" and value != info.default:
             shown = ",".join(value) if isinstance(value, tuple) else str(getattr(value, "file", value))
-            words += [f"--{_OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
+            words += [f"--{OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
     return shlex.join(words)
 
 

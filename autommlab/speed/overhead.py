@@ -24,7 +24,8 @@ from autommlab.tasks import Task
 from autommlab.training.records import TrialRecord
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
-from autommlab.training.study import StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_options import StudyOptions
 from autommlab.understanding.request import DataPart, ModelPart, ModelRequest
 from searchers.space import IntParameter, SearchSpace
 

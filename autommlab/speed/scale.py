@@ -20,7 +20,7 @@ from autommlab.common.trial_status import SCORE
 from autommlab.speed.suggestions import pauses
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
-from autommlab.training.study import quiet_tune
+from autommlab.training.tune_settings import quiet_tune
 from searchers import create
 
 #: Seconds between two looks at the driver's memory.

@@ -17,7 +17,7 @@ from autommlab.common.private_ray import prepare_ray_environment, start_private_
 from autommlab.common.trial_status import SCORE
 from autommlab.tasks import Task
 from autommlab.training.search_space import search_space
-from autommlab.training.study import quiet_tune
+from autommlab.training.tune_settings import quiet_tune
 from searchers import create
 from searchers.context import StudyContext
 from searchers.llm.answer_schema import proposal_schema

@@ -12,7 +12,7 @@ from autommlab.compare.curves import Estimate, estimate
 from autommlab.compare.records import StudySummary
 from autommlab.compare.run_compare import run_one
 from autommlab.options import RunOptions
-from autommlab.pipeline import plan_in, study_inputs
+from autommlab.pipeline.selection import plan_in, study_inputs
 from autommlab.planning.studies import StudyInputs
 from autommlab.progress.events import EventLog, Events
 from autommlab.storage.run_folder import RunFolder

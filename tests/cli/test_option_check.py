@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from autommlab.api.call import _over_stored
+from autommlab.api.option_check import check_options
 from autommlab.cli.main import app
-from autommlab.cli.option_check import check_options
-from autommlab.cli.run import _options
 from autommlab.common.errors import (
     AutoMMLabError,
     DataError,
@@ -104,10 +104,10 @@ def test_a_run_goes_on_with_the_options_of_its_searcher(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write("options", stored)
     known: Any = SimpleNamespace(folder=tmp_path, name=str(tmp_path))
-    assert _options({"trials": 9}, known).searcher_options == ("llm_first=3",)
-    assert _options({"searcher": "llm+tpe"}, known).searcher_options == ("llm_first=3",)
-    assert _options({"searcher": "random"}, known).searcher_options == ()
-    other = _options({"searcher": "tpe", "searcher_options": ("startup_trials=3",)}, known)
+    assert _over_stored({"trials": 9}, known).searcher_options == ("llm_first=3",)
+    assert _over_stored({"searcher": "llm+tpe"}, known).searcher_options == ("llm_first=3",)
+    assert _over_stored({"searcher": "random"}, known).searcher_options == ()
+    other = _over_stored({"searcher": "tpe", "searcher_options": ("startup_trials=3",)}, known)
     assert other.searcher_options == ("startup_trials=3",)
     assert stored.differences(other).refused == []
     assert "--searcher-option llm_first=3" in run_command(stored)

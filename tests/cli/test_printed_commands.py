@@ -50,7 +50,7 @@ def ended_by(error: AutoMMLabError, folder: Path, monkeypatch: pytest.MonkeyPatc
         RunFolder(folder).open(options)
         raise error
 
-    monkeypatch.setattr("autommlab.pipeline.run_pipeline", breaks)
+    monkeypatch.setattr("autommlab.pipeline.run.run_pipeline", breaks)
     return autommlab_here("run", "find cats", "--searcher", "random", "--out", folder)
 
 

@@ -77,7 +77,7 @@ def test_replicas_of_the_service_land_on_llm_nodes(cluster: dict[str, str]) -> N
 
 
 def test_the_environment_names_the_resources(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autommlab.training.study import StudyOptions
+    from autommlab.training.study_options import StudyOptions
 
     assert StudyOptions(searcher="random", trials=1).node_resource is None
     assert ServiceSettings().node_resource is None

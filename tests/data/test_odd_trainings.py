@@ -21,7 +21,8 @@ from autommlab.settings import TaskBudget
 from autommlab.tasks import Task, objective
 from autommlab.training.records import Hyperparameters
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.study import StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_options import StudyOptions
 from autommlab.understanding.request import ModelRequest
 from tests.helpers.tiny_trials import small_space
 

@@ -46,7 +46,7 @@ def test_the_device_may_be_set_in_the_settings(bundle: Path) -> None:
 
 
 def test_a_finished_run_whose_bundle_lost_its_model_deploys_again(tmp_path: Path, bundle: Path) -> None:
-    from autommlab.pipeline import _forget_damaged_bundle
+    from autommlab.pipeline.reopening import forget_damaged_bundle
     from autommlab.progress.events import Event, Events
     from autommlab.storage.run_folder import RunFolder
 
@@ -54,10 +54,10 @@ def test_a_finished_run_whose_bundle_lost_its_model_deploys_again(tmp_path: Path
     record = deployment(tmp_path).model_copy(update={"files": hashes_of(bundle)})
     folder.read = lambda *_: record  # type: ignore[method-assign,assignment]  # the rest of it does not matter
     (tmp_path / "deployment.json").write_text("{}")
-    _forget_damaged_bundle(folder, Events(told.append))
+    forget_damaged_bundle(folder, Events(told.append))
     assert (tmp_path / "deployment.json").exists()
     (bundle / "model.onnx").unlink()
-    _forget_damaged_bundle(folder, Events(told.append))
+    forget_damaged_bundle(folder, Events(told.append))
     assert not (tmp_path / "deployment.json").exists()
     assert [event.kind for event in told] == ["warning"]
     assert "model.onnx" in told[0].message

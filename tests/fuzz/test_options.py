@@ -155,7 +155,8 @@ def _stubs() -> dict[str, Any]:
 
     reached: dict[str, AutoMMLabError] = dict.fromkeys(
         (
-            "autommlab.pipeline.run_pipeline", "autommlab.pipeline.plan", "autommlab.compare.run_compare.run_compare",
+            "autommlab.pipeline.run.run_pipeline", "autommlab.pipeline.run.plan",
+            "autommlab.compare.run_compare.run_compare",
             "autommlab.models.index.build_table", "autommlab.models.zoo.regenerate", "autommlab.models.zoo.write_table",
             "autommlab.speed.overhead.measure_overhead", "autommlab.speed.suggestions.measure_suggestions",
             "autommlab.speed.scale.measure_scale", "autommlab.speed.workers.measure_workers",

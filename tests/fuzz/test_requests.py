@@ -106,7 +106,7 @@ def go_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> N
     def nothing(*_: Any, **__: Any) -> Any:
         raise TrainingError("nothing is run here")
 
-    monkeypatch.setattr("autommlab.pipeline.run_pipeline", nothing)
+    monkeypatch.setattr("autommlab.pipeline.run.run_pipeline", nothing)
     try_examples(st.tuples(_TEXT, _ANSWERS), lambda drawn: understood(*drawn), count)
     try_examples(damages(), lambda damage: parse_read(damage, tmp_path), count)
     try_examples(st.tuples(_LISTS, _ANSWERS), lambda drawn: list_gone_through(drawn[0], drawn[1], tmp_path), count)

@@ -15,7 +15,8 @@ from autommlab.cluster import ray_session
 from autommlab.progress.events import Event, Events
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.study import StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_options import StudyOptions
 from tests.helpers.tiny_trials import small_space
 
 SPACE = small_space(iterations=(24, 30), batch_size=(4, 8))

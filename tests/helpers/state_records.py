@@ -23,7 +23,8 @@ from autommlab.progress.events import EventLog, Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import TrialRecord
-from autommlab.training.study import StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_options import StudyOptions
 from autommlab.training.study_state import RAY_FOLDER
 from searchers.base import BaseSearcher
 from searchers.tune.snapshots import packed

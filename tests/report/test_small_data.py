@@ -8,7 +8,7 @@ import pytest
 from autommlab.cli.run import _tell_outcome
 from autommlab.deployment import model_card
 from autommlab.deployment.records import LimitCheck
-from autommlab.pipeline import RunOutcome
+from autommlab.pipeline.records import RunOutcome
 from autommlab.planning.records import Plan
 from autommlab.report import ReportContent
 from autommlab.report.render import render

@@ -15,7 +15,8 @@ from autommlab.progress.events import Events
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.study import StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_options import StudyOptions
 from tests.helpers.tiny_trials import small_space
 
 pytestmark = pytest.mark.slow

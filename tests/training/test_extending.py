@@ -13,7 +13,10 @@ from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.records import Hyperparameters, TrialRecord
 from autommlab.training.search_space import study_context
-from autommlab.training.study import LEDGER_FILE, SEARCH_FILE, StudyOptions, _first, _goes_on, _searcher, _Study, _tell
+from autommlab.training.study import SEARCH_FILE, _goes_on
+from autommlab.training.study_at_work import LEDGER_FILE, StudyAtWork
+from autommlab.training.study_options import StudyOptions
+from autommlab.training.study_searcher import first_configurations, searcher_of, tell_earlier
 from autommlab.training.study_state import state_of
 from searchers.testing import propose
 from tests.helpers.tiny_trials import make_setup, small_space
@@ -32,7 +35,7 @@ def record(number: int, point: dict) -> TrialRecord:
 def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -> None:
     setup = make_setup(Task.CLASSIFICATION, tmp_path)
     context, options = study_context(setup), StudyOptions(searcher="random+default", trials=4)
-    first = _searcher(SPACE, options, [RECIPE], context, None, seed=0)
+    first = searcher_of(SPACE, options, [RECIPE], context, None, seed=0)
     points = []
     for number in range(1, 5):
         points.append(propose(first, f"old{number}"))
@@ -40,9 +43,9 @@ def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -
     earlier = [record(number, point) for number, point in enumerate(points, 1)]
     # The recipe may have ended last of all: that its turn was first is known all the same.
     options = StudyOptions(searcher=name, trials=9)
-    own = _first(options, RECIPE)
-    second = _searcher(SPACE, options, own, context, None, seed=len(earlier))
-    _tell(second, [*earlier[1:], earlier[0]], own)
+    own = first_configurations(options, RECIPE)
+    second = searcher_of(SPACE, options, own, context, None, seed=len(earlier))
+    tell_earlier(second, [*earlier[1:], earlier[0]], own)
     for number in range(5):
         point = propose(second, f"new{number}")
         assert point not in points, number
@@ -53,7 +56,7 @@ def test_a_searcher_that_takes_over_repeats_nothing(name: str, tmp_path: Path) -
 def test_options_of_the_searcher_reach_it(tmp_path: Path) -> None:
     context = study_context(make_setup(Task.CLASSIFICATION, tmp_path))
     options = StudyOptions(searcher="tpe", searcher_options=("startup_trials=1",), trials=4)
-    searcher: Any = _searcher(SPACE, options, [], context, None, seed=0)
+    searcher: Any = searcher_of(SPACE, options, [], context, None, seed=0)
     for number in range(2):
         propose(searcher, f"t{number}")
         searcher.on_trial_complete(f"t{number}", {"score": 0.5})
@@ -62,7 +65,7 @@ def test_options_of_the_searcher_reach_it(tmp_path: Path) -> None:
 
 def goes_on(folder: Path, options: StudyOptions) -> bool:
     setup = make_setup(Task.CLASSIFICATION, folder.parent / "setup")
-    return _goes_on(_Study(setup, options, folder, state_of(folder, None), Ledger(folder / LEDGER_FILE), Events()))
+    return _goes_on(StudyAtWork(setup, options, folder, state_of(folder, None), Ledger(folder / LEDGER_FILE), Events()))
 
 
 def test_the_state_of_another_search_is_dropped_and_that_of_the_same_kept(tmp_path: Path) -> None:

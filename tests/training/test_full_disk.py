@@ -12,7 +12,9 @@ from autommlab.common.errors import StorageError
 from autommlab.progress.events import Event, Events
 from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
-from autommlab.training.study import LEDGER_FILE, StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_at_work import LEDGER_FILE
+from autommlab.training.study_options import StudyOptions
 from tests.helpers.tiny_trials import small_space
 
 pytestmark = pytest.mark.slow

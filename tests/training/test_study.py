@@ -16,7 +16,8 @@ from autommlab.progress.events import Event, Events, Listener
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
-from autommlab.training.study import StudyOptions, run_study
+from autommlab.training.study import run_study
+from autommlab.training.study_options import StudyOptions
 from autommlab.understanding.request import Metric
 from tests.helpers.tiny_trials import small_space
 

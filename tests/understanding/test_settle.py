@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autommlab.common.errors import DataError, RequestError
 from autommlab.options import RunOptions
-from autommlab.pipeline import run_pipeline
+from autommlab.pipeline.run import run_pipeline
 from autommlab.progress.events import Event, Events
 from autommlab.understanding import understand as seam
 from autommlab.understanding.answer import answer_text

@@ -22,7 +22,7 @@ from autommlab.deployment.limits import check_limits
 from autommlab.deployment.records import Deployment, LimitCheck
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.pipeline import run_pipeline
+from autommlab.pipeline.run import run_pipeline
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import Task

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab import settings
-from autommlab.cli.budget import SearcherOption
+from autommlab.cli.run_options import SearcherOption
 from autommlab.cli.shared import command_line, going_on, print_table, searchers_named
 from autommlab.common.provenance import shown_from
 

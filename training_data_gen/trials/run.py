@@ -19,8 +19,10 @@ from autommlab.tasks import Task
 from autommlab.training.ledger import TEST_FILE, Ledger, read_test
 from autommlab.training.records import StudyResult
 from autommlab.training.search_space import search_space
-from autommlab.training.study import ALL_FOLDER, LEDGER_FILE, StudyOptions, run_study
+from autommlab.training.study import ALL_FOLDER, run_study
+from autommlab.training.study_at_work import LEDGER_FILE
 from autommlab.training.study_log import CHECKPOINT_FILE
+from autommlab.training.study_options import StudyOptions
 from autommlab.training.trainable import CONFIG_FILE
 from searchers.registry import DEFAULT_SUFFIX
 from searchers.space import Configuration, SearchSpace

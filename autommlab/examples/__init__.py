@@ -1,0 +1,1 @@
+"""Parses of requests, for `--parse`, and a program that uses the Python API."""
