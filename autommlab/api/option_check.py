@@ -54,6 +54,9 @@ def check_options(
         *_overrides(options),
         *looked_at,
     ]
+    if not all_problems and options.trials == 0 and asked_seconds(options) is None:
+        words = "--trials 0 trains the default configuration for a time, and there is none: say --time MINUTES"
+        all_problems = [RequestError(words)]
     if len(all_problems) == 1:
         raise all_problems[0]
     if all_problems:

@@ -107,6 +107,8 @@ def _display(as_json: bool) -> tuple[Any, Lent]:
 
 
 def _show_plan(call: RunCall, events: Events, person: Lent, *, as_json: bool) -> None:
+    from autommlab.deployment.engines import preferences
+
     plan = call.plan(events, person)
     if as_json:
         print(plan.model_dump_json(by_alias=True))
@@ -115,8 +117,10 @@ def _show_plan(call: RunCall, events: Events, person: Lent, *, as_json: bool) ->
     for reason in plan.choice.reasons:
         say(f"  {reason}")
     if plan.plan is not None:
-        say(f"  {plan.plan.summary()}; proposals by {call.options.searcher}")
-    say(f"  then deploy for {plan.request.deploy.inference_engine}. Nothing was trained (--dry-run).")
+        by = f"; proposals by {call.options.searcher}" if plan.plan.search else ""
+        say(f"  {plan.plan.summary()}{by}")
+    first = preferences(plan.request.deploy.inference_engine)[0]
+    say(f"  then deploy for {first.value}. Nothing was trained (--dry-run).")
 
 
 def _tell_outcome(outcome: RunOutcome, name: str) -> None:
