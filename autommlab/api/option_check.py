@@ -115,10 +115,6 @@ def _numbers(options: RunOptions, *, timed: bool) -> Iterator[AutoMMLabError]:
     for name, value, fits, allowed in limits:
         if value is not None and not fits:
             yield RequestError(f"--{name} is {value}; it takes {allowed}")
-    if timed and options.trials == 0 and options.profile in settings.PROFILES and asked_seconds(options) is None:
-        yield RequestError(
-            "--trials 0 trains the default configuration for a time, and there is none: say --time MINUTES"
-        )
 
 
 def _bounds(options: RunOptions) -> Iterator[AutoMMLabError]:
