@@ -89,10 +89,10 @@ def test_what_cannot_be_read_is_told_together_with_what_cannot_work(tmp_path: Pa
         read_call("find cats", {"priority": 0, "searcher": "random"})
     with pytest.raises(RequestError, match="trials = 'many'"):
         read_call("find cats", {"trials": "many"})
-    wrong = {"acceleration": "speed=9", "budget": tmp_path / "none.yaml", "iterations": (9, 3), "trials": 0}
+    wrong = {"acceleration": "speed=9", "budget": tmp_path / "none.yaml", "iterations": (9, 3), "trials": -1}
     with pytest.raises(RequestError, match="the options have 4 problems") as caught:
         read_call("find cats", {**wrong, "searcher": "random"})
-    for part in ("'speed'", "none.yaml", "--iterations", "--trials is 0"):
+    for part in ("'speed'", "none.yaml", "--iterations", "--trials is -1"):
         assert part in str(caught.value)
 
 
