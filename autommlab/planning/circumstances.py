@@ -47,6 +47,7 @@ class Circumstances:
         speedup: of a training with all CPUs over one with those of a trial.
         measured: the model at the profile's size.
         time: of the run.
+        default_batch: of the default configuration, around which searchers propose; None = not known.
         kept: the search of an earlier plan, whose trials count.
         done: such trials.
     """
@@ -66,6 +67,7 @@ class Circumstances:
     speedup: float
     measured: Measured
     time: TimeBudget
+    default_batch: int | None = None
     kept: SearchFidelity | None = None
     done: int = 0
 
@@ -76,9 +78,10 @@ class Circumstances:
 
     @property
     def batch(self) -> int:
-        """The middle of the batches that are searched."""
+        """That of a usual trial: the default configuration's, or the middle of those that are searched."""
         low, high = self.budget.batch_size
-        return max(1, round(math.sqrt(low * high)))
+        usual = self.default_batch or round(math.sqrt(low * high))
+        return min(max(low, usual, 1), high)
 
     @property
     def start_s(self) -> float:

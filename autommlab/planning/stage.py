@@ -11,6 +11,7 @@ from autommlab import settings
 from autommlab.cfg_options import read_option
 from autommlab.data.records import Bag
 from autommlab.models.limits import Limit, broken, limits_of_profile, limits_of_request, measured_figures
+from autommlab.models.recipe import default_configuration
 from autommlab.models.records import Measured, ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.again import Earlier
@@ -23,6 +24,7 @@ from autommlab.planning.sizes import candidate_sizes, cost_at, pixels, within_li
 from autommlab.progress.events import Events
 from autommlab.settings import Profile
 from autommlab.training.runner_config import TrialSetup
+from autommlab.training.search_space import search_space
 from autommlab.understanding.request import ModelRequest
 
 #: Seconds of the program's own start and of the report.
@@ -95,6 +97,7 @@ def make_plan(
     limits = (*limits_of_request(request), *(() if _named(options, request) else limits_of_profile(profile)))
     sizes = (fixed.input_size,) if fixed.input_size else _sizes(profile, bag, choice, limits)
     kept = _kept(time.earlier)
+    default = default_configuration(choice.entry, space=search_space(profile.tasks[bag.task]))
     setup = TrialSetup(
         bag=bag,
         choice=choice,
@@ -120,6 +123,7 @@ def make_plan(
         speedup=1.0,
         measured=choice.measured,
         time=TimeBudget(asked_s=time.asked_s, spent_s=0, reserved_s={}),
+        default_batch=int(default["batch_size"]),
         kept=kept,
         done=time.earlier.trials if time.earlier else 0,
     )

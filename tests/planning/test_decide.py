@@ -55,6 +55,14 @@ def test_a_minute_has_no_room_for_a_search_and_says_so() -> None:
     assert any("The run takes about" in words for words in plan.lacking)
 
 
+def test_a_search_has_as_many_trials_as_its_time_has_room_for_at_the_default_batch() -> None:
+    usual, large = (decide(circumstances(5, default_batch=batch)).search for batch in (None, BUDGET.batch_size[1]))
+    assert usual is not None
+    assert large is not None
+    assert large.iterations[1] < usual.iterations[1], "a step of more pictures takes longer"
+    assert large.trials * large.trial_s <= 2 * (large.seconds or 0)
+
+
 def test_no_search_where_none_is_asked_for() -> None:
     plan = decide(circumstances(20, trials=0, trials_fixed=True))
     assert plan.search is None
