@@ -97,7 +97,8 @@ def _trial(record: TrialRecord, reports: Sequence[dict[str, Any]], study: Path, 
     for report in reports:
         trial.update_last_result(dict(report))
     trial.set_status(Trial.TERMINATED if is_scored(record.status) else Trial.ERROR)
-    if is_best and (study / BEST_FOLDER).is_dir():
-        kept = Checkpoint.from_directory(str(study / BEST_FOLDER))
-        trial.run_metadata.checkpoint_manager.register_checkpoint(_TrainingResult(kept, dict(reports[-1])))
+    kept = trial.run_metadata.checkpoint_manager
+    if kept is not None and is_best and (study / BEST_FOLDER).is_dir():
+        weights = Checkpoint.from_directory(str(study / BEST_FOLDER))
+        kept.register_checkpoint(_TrainingResult(weights, dict(reports[-1])))
     return trial
