@@ -37,6 +37,8 @@ MAY_CHANGE = frozenset(
         "cpus_per_trial",
         "gpus_per_trial",
         "acceleration",
+        "track",
+        "optuna_storage",
     }
 )
 
@@ -68,6 +70,8 @@ class RunOptions(BaseModel):
         workers_per_trial: processes that train one trial together; CPUs and GPUs count for each.
         acceleration: how trials use their device, None = the profile's.
         seed: of data split, initialisation and searcher.
+        track: trackers that are told of the run, see `trackers.targets.read_target`.
+        optuna_storage: URL or file of an Optuna storage that is told of the study; "" = none any more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +103,8 @@ class RunOptions(BaseModel):
     workers_per_trial: int = 1
     acceleration: Acceleration | None = None
     seed: int = settings.DEFAULT_SEED
+    track: tuple[str, ...] = ()
+    optuna_storage: str | None = None
 
     @property
     def budget(self) -> Profile:

@@ -17,6 +17,7 @@ from autommlab.common.errors import AutoMMLabError, RequestError, invalid, unkno
 from autommlab.common.files import write_text
 from autommlab.common.wording import names_with_commas
 from autommlab.options import OPTION_OF_FIELD, RunOptions
+from autommlab.trackers.targets import NONE, anchored, anchored_target
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
 
@@ -45,6 +46,8 @@ class ChangeArguments(TypedDict, total=False):
     cpus_per_trial: float | None
     gpus_per_trial: float | None
     acceleration: str | Acceleration | None
+    track: str | Sequence[str] | None
+    optuna_storage: str | None
     address: str | None
     priority: int | None
     strict: bool | None
@@ -161,6 +164,11 @@ def _acceleration(value: str | Acceleration) -> Acceleration:
     return Acceleration.parse(value) if isinstance(value, str) else value
 
 
+def _trackers(value: str | Sequence[str]) -> tuple[str, ...]:
+    named = (value,) if isinstance(value, str) else value
+    return tuple(anchored_target(one) for one in named if one != NONE)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "parse": _path,
     "weights": _path,
@@ -170,4 +178,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "cfg_options": lambda value: _pairs(value, str),
     "searcher_options": lambda value: _pairs(value, _with_commas),
     "acceleration": _acceleration,
+    "track": _trackers,
+    "optuna_storage": lambda value: "" if value == NONE else anchored(value),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,6 +14,7 @@ from autommlab.common.errors import AutoMMLabError, ModelError, RequestError, un
 from autommlab.options import RunOptions
 from autommlab.planning.run_time import asked_seconds
 from autommlab.tasks import Task
+from autommlab.trackers.targets import Target, require_usable, targets_of
 from autommlab.understanding.request import Device, Engine, ModelPart, ModelRequest
 from autommlab.understanding.text import clean
 
@@ -37,12 +39,13 @@ def check_options(
     Raises:
         AutoMMLabError: the only problem, or a RequestError that lists all of them.
     """
-    checks = (
+    checks: tuple[Callable[[], object], ...] = (
         lambda: _request(options),
         lambda: _data(options),
         lambda: _model(options),
         lambda: _weights(options),
         lambda: _address(address),
+        *(functools.partial(require_usable, target) for target in _targets(options)),
     )
     looked_at = (found for check in checks for found in _problems(check))
     all_problems = [
@@ -52,6 +55,7 @@ def check_options(
         *_numbers(options, timed=not searchers),
         *_bounds(options),
         *_overrides(options),
+        *_problems(lambda: targets_of(options.track, options.optuna_storage)),
         *looked_at,
     ]
     if not all_problems and options.trials == 0 and asked_seconds(options) is None:
@@ -64,7 +68,7 @@ def check_options(
         raise RequestError(f"the options have {len(all_problems)} problems:\n{told}")
 
 
-def _problems(check: Callable[[], None]) -> list[AutoMMLabError]:
+def _problems(check: Callable[[], object]) -> list[AutoMMLabError]:
     try:
         check()
     except AutoMMLabError as error:
@@ -181,6 +185,13 @@ def _weights(options: RunOptions) -> None:
         raise ModelError(
             f"the weights file {options.weights} does not exist. Give the path of a PyTorch checkpoint (.pth)."
         )
+
+
+def _targets(options: RunOptions) -> tuple[Target, ...]:
+    """The trackers, if they are named as they should be."""
+    with contextlib.suppress(RequestError):
+        return targets_of(options.track, options.optuna_storage)
+    return ()
 
 
 def _address(address: str | None) -> None:

@@ -52,12 +52,15 @@ def _check(parameters: dict[str, Any]) -> None:
     from autommlab.api.arguments import named_options, options_of
     from autommlab.api.option_check import check_options
     from autommlab.cli.run_options import arguments_of
+    from autommlab.trackers.targets import targets_of
 
     arguments = {**arguments_of(parameters), "data": None}
     if parameters["weights"] is not None and parameters["weights"].is_absolute():
         arguments["weights"] = None
     request = "as before" if parameters["resume"] else parameters["request"]
     given, problems = named_options(request, arguments)
+    # Packages, addresses and files of trackers are the cluster's; only how they are named can be wrong here.
+    targets_of(given.pop("track", ()), given.pop("optuna_storage", None))
     check_options(options_of(given), problems=problems)
 
 

@@ -54,6 +54,8 @@ def run(
     seed: option.Seed = None,
     out: option.Out = None,
     resume: option.Resume = None,
+    track: option.Track = None,
+    optuna_storage: option.OptunaStorage = None,
     address: option.Address = None,
     priority: option.Priority = 1,
     require: option.Require = False,

@@ -27,7 +27,7 @@ HEADINGS = {
     ),
     "Search": ("searcher", "searcher_option", "scheduler"),
     "Cluster": ("address", "priority", "cpus_per_trial", "gpus_per_trial", "workers_per_trial", "acceleration"),
-    "Output": ("out", "resume", "require", "strict", "dry_run", "as_json"),
+    "Output": ("out", "resume", "track", "optuna_storage", "require", "strict", "dry_run", "as_json"),
 }
 #: Names of options that are given once for each value, and of the arguments that hold all of them.
 _REPEATED = {"searcher_option": "searcher_options"}
@@ -124,7 +124,23 @@ Resume = Annotated[
     str | None,
     typer.Option(
         help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
-        "--searcher-option, --scheduler, --concurrent, --acceleration, CPUs and GPUs take the place of its own."
+        "--searcher-option, --scheduler, --concurrent, --acceleration, --track, CPUs and GPUs take the place of its "
+        "own."
+    ),
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Tracker that gets curves, hyperparameters and result: tensorboard[=FOLDER], mlflow[=URI] or "
+        "wandb[=PROJECT]; repeatable. With --resume, none takes them away.",
+    ),
+]
+OptunaStorage = Annotated[
+    str | None,
+    typer.Option(
+        help="Optuna storage that gets the trials: sqlite:///FILE, another database's URL, or a file for Optuna's "
+        "journal. With --resume, none takes it away.",
     ),
 ]
 Address = Annotated[

@@ -110,6 +110,13 @@ class UnmetError(AutoMMLabError):
     exit_code = 11
 
 
+class TrackerError(AutoMMLabError):
+    """A tracker (`--track`, `--optuna-storage`) is not installed, cannot be reached, or does not take the run."""
+
+    exit_code = 12
+    may_pass = True
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The `limit` entries of `known` that look most like `name`, best first."""
     return [str(match[0]) for match in process.extract(name, list(known), limit=limit, score_cutoff=50)]

@@ -79,7 +79,8 @@ def shown_uri(uri: str) -> str:
     scheme, mark, rest = address.partition("://")
     login, at, host = rest.rpartition("@")  # the last: a key that was not percent-encoded holds "/" and "@"
     # Of a web address a name alone may be the secret; elsewhere it names a container ("abfs://BOX@ACCOUNT").
-    named = ":" in login.partition("/")[0] or (scheme.lower() in _WEB and "/" not in login)
+    kind = scheme.rpartition("=")[2].lower()  # "--track=mlflow=https"
+    named = ":" in login.partition("/")[0] or (kind in _WEB and "/" not in login)
     if at and named and not _HOST_AND_PORT.match(login):
         address = f"{scheme}{mark}{_HIDDEN}@{host}"
     return f"{address}{question}{_shown_query(query)}"

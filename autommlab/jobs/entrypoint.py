@@ -16,6 +16,7 @@ from autommlab.common.errors import RequestError, StorageError
 from autommlab.common.files import storage_errors
 from autommlab.common.storage import is_uri
 from autommlab.storage.run_folder import default_folder
+from autommlab.trackers.targets import NONE, anchored, anchored_target
 
 #: Names in the job's own folder of the files that go with it.
 PARSE_FILE, BUDGET_FILE = "request.json", "budget.yaml"
@@ -73,6 +74,10 @@ def plan_job(given: dict[str, Any], options: Sequence[Option]) -> JobPlan:
     for name in ("weights", "data"):
         if values[name] is not None and Path(values[name]).expanduser().exists():
             values[name] = Path(values[name]).expanduser().resolve()
+    if values["track"]:
+        values["track"] = [anchored_target(tracker) for tracker in values["track"]]
+    if values["optuna_storage"] and values["optuna_storage"] != NONE:
+        values["optuna_storage"] = anchored(values["optuna_storage"])
     text = given["request"]
     which = "resume" if values["resume"] else "out"
     out = values[which] or str(default_folder(text))

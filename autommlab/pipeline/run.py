@@ -21,6 +21,7 @@ from autommlab.progress.events import EventLog, Events
 from autommlab.storage.mirror import Mirroring
 from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import HERE, Where
+from autommlab.trackers.session import tracking
 from autommlab.training.records import StudyResult
 from autommlab.understanding.understand import NOBODY, Lent
 
@@ -94,9 +95,14 @@ def _all_stages(run: RunAtWork, person: Lent) -> RunOutcome:
         data_ready=lambda: _start_service_ahead(options, folder, events),
         images=most_images(options),
     )
-    planned, study = trained(with_time(selected, run), run)
-    deployment = recorded("deployment", "deployment", Deployment, folder, events, lambda: _deploy(planned, study, run))
-    _report(options, folder)
+    selected = with_time(selected, run)
+    with tracking(options, folder, events, run.where, (selected.request, selected.bag, selected.choice)) as trackers:
+        planned, study = trained(selected, run)
+        deployment = recorded(
+            "deployment", "deployment", Deployment, folder, events, lambda: _deploy(planned, study, run)
+        )
+        _report(options, folder)
+        trackers.finish(study, deployment)
     events.emit("done", "", f"bundle: {deployment.bundle}", bundle=str(deployment.bundle), report=str(folder.report))
     return RunOutcome(
         folder=folder.path,

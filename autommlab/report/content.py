@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autommlab.models.records import ModelChoice
     from autommlab.planning.records import Plan
     from autommlab.settings import Profile
+    from autommlab.training.loss_curve import LossPoint
     from autommlab.training.objective import Objective
     from autommlab.training.records import StudyResult, TrialRecord
     from autommlab.understanding.outcome import Understood
@@ -50,6 +51,7 @@ class ReportContent:
         sample_images: training images with their annotations, see `samples.training_pictures`.
         plan: how the time of the run is spent.
         trials, finals: trials and trainings of finalists so far, read only while `study` is None.
+        losses: training loss of the search's trials, by Ray's ids; those of older versions have none.
         sample_predictions: test images with predictions, see `samples.predicted_pictures`.
         budget: what the run may use; None where that is not known.
         planned_trials: trials that the study may use.
@@ -74,6 +76,7 @@ class ReportContent:
     study: StudyResult | None = None
     trials: tuple[TrialRecord, ...] = ()
     finals: tuple[TrialRecord, ...] = ()
+    losses: Mapping[str, tuple[LossPoint, ...]] = field(default_factory=dict)
     budget: Profile | None = None
     planned_trials: int | None = None
     deployment: Deployment | None = None

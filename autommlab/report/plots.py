@@ -19,9 +19,12 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import hyperparameters_line
+from autommlab.training.loss_curve import LossPoint
 from autommlab.training.records import TrialRecord
 
 _LOGARITHMIC = ("lr", "weight_decay")
+#: Points of a line of training losses, and the range from which on their axis is logarithmic.
+_POINTS_DRAWN, _WIDE = 60, 20
 _NAMES = {
     "lr": "learning rate",
     "weight_decay": "weight decay",
@@ -85,6 +88,46 @@ def learning_curves(trials: Sequence[TrialRecord], best: TrialRecord | None, met
         axes.set_xlim(left=0)
         _score_axis(axes, trials)
     return drawing.svg
+
+
+def loss_curves(
+    trials: Sequence[TrialRecord], best: TrialRecord | None, losses: Mapping[str, Sequence[LossPoint]]
+) -> str:
+    """The training loss of each trial, the winner in colour; "" if none is known.
+
+    Args:
+        trials, best: of the search.
+        losses: by Ray's ids.
+    """
+    known = [(trial, _thinned(losses[trial.trial_id])) for trial in trials if losses.get(trial.trial_id)]
+    if not known:
+        return ""
+    with plot("losses", "training loss over the iterations of each trial") as drawing:
+        axes = drawing.axes
+        for trial, points in sorted(known, key=lambda pair: pair[0] == best):
+            chosen = trial == best
+            (line,) = axes.plot(
+                [point.iteration for point in points],
+                [point.loss for point in points],
+                color=Ink.ACCENT if chosen else Ink.MUTED if is_real(trial) else Ink.BAD,
+                linewidth=2.4 if chosen else 1.2,
+                alpha=1.0 if chosen else 0.55,
+            )
+            line.set_gid(f"loss-{trial.number}")
+            drawing.tips[f"loss-{trial.number}"] = f"trial {trial.number}: loss {points[-1].loss:.3g} at the end"
+        axes.set_xlabel("iteration")
+        axes.set_ylabel("training loss")
+        axes.set_xlim(left=0)
+        seen = [point.loss for _, points in known for point in points]
+        if min(seen) > 0 and max(seen) / min(seen) > _WIDE:
+            axes.set_yscale("log")
+    return drawing.svg
+
+
+def _thinned(points: Sequence[LossPoint]) -> Sequence[LossPoint]:
+    """Few enough for a small picture; the last one stays."""
+    step = math.ceil(len(points) / _POINTS_DRAWN)
+    return points[::-1][::step][::-1]
 
 
 def against_hyperparameters(trials: Sequence[TrialRecord], best: TrialRecord | None, metric: str) -> tuple[str, ...]:

@@ -88,6 +88,7 @@ def _plots(content: ReportContent) -> dict[str, Any]:
     return {
         "best": plots.best_so_far_plot(trials, best, metric),
         "curves": plots.learning_curves(trials, best, metric),
+        "losses": plots.loss_curves(trials, best, content.losses),
         "against": plots.against_hyperparameters(trials, best, metric),
     }
 

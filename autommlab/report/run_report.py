@@ -20,6 +20,7 @@ from autommlab.planning.run_time import asked_seconds
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures
+from autommlab.training.loss_curve import TrialCurve, read_curves
 from autommlab.training.records import StudyResult
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
@@ -74,6 +75,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         study=folder.read("study", StudyResult),
         trials=ended,
         finals=finals,
+        losses={name: curve.points for name, curve in _curves(folder).items()},
         budget=options.budget,
         planned_trials=trials,
         deployment=deployment,
@@ -90,7 +92,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
 
 
 #: Fields whose option is given once for each of their values.
-_REPEATED = {"cfg_options": "--cfg-options", "searcher_options": "--searcher-option"}
+_REPEATED = {"cfg_options": "--cfg-options", "searcher_options": "--searcher-option", "track": "--track"}
 
 
 def run_command(options: RunOptions) -> str:
@@ -104,6 +106,13 @@ def run_command(options: RunOptions) -> str:
             shown = ",".join(value) if isinstance(value, tuple) else str(getattr(value, "file", value))
             words += [f"--{OPTION_OF_FIELD.get(name, name).replace('_', '-')}", shown]
     return shlex.join(words)
+
+
+def _curves(folder: RunFolder) -> dict[str, TrialCurve]:
+    """Of the search; none where they cannot be read, as the report can do without."""
+    with contextlib.suppress(OSError):
+        return read_curves(folder.study)
+    return {}
 
 
 def _predicted(bag: Bag, deployment: Deployment) -> tuple[Picture, ...]:

@@ -36,6 +36,7 @@ class RunFolder:
     bag/           annotation files       model.json     the choice and its reasons
     plan.json      how the time is spent
     study/         trials.jsonl, best/    search.json    the search
+                   curves.jsonl           tracked.jsonl  what trackers were told
     final/         the same of finalists  study.json     the outcome of training
     bundle/        the deployed model     deployment.json
     report.html    for people             events.jsonl   for programs

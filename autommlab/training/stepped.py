@@ -15,6 +15,7 @@ from mmengine.registry import HOOKS, LOOPS
 from mmengine.runner import IterBasedTrainLoop, Runner, TestLoop, ValLoop
 
 from autommlab.acceleration import Precision
+from autommlab.training.loss_curve import LossCurve
 from autommlab.training.optim_wrapper import autocast
 from autommlab.training.pace import DeadlinePace
 from autommlab.training.parts import (
@@ -44,6 +45,7 @@ class SteppedTrainLoop(IterBasedTrainLoop):
     Attributes:
         parts: of a batch, 1 = undivided.
         notes: sentences about what had to be changed, for the trial's record.
+        losses: of the steps that this process has taken, kept by `StopOnNonFiniteLoss`.
     """
 
     def __init__(self, *given: Any, micro_batches: bool = False, **others: Any) -> None:
@@ -51,6 +53,7 @@ class SteppedTrainLoop(IterBasedTrainLoop):
         self._may_split = micro_batches
         self.parts = 1
         self.notes: list[str] = []
+        self.losses = LossCurve(self._max_iters)
 
     def run(self) -> torch.nn.Module:
         """Call the hooks that precede training and skip the data that a resumed trial has seen."""
@@ -182,16 +185,29 @@ class TrialTestLoop(_Predicting, TestLoop):
 
 @HOOKS.register_module(force=True)
 class StopOnNonFiniteLoss(Hook):
-    """Ends a diverged trial at once instead of letting it burn its budget."""
+    """Keeps the loss of each step, and ends a diverged trial at once instead of letting it burn its budget."""
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Raise `DivergedError` if the step's loss, the mean over all workers, is NaN or infinite."""
+        """Take the step's loss, the mean over all workers.
+
+        Raises:
+            DivergedError: it is NaN or infinite.
+        """
         loss = outputs.get("loss") if outputs else None
         if loss is None:
             return
         mean = torch.as_tensor(loss).detach().clone()
         all_reduce(mean, op="mean")  # so that all workers end here together; does nothing in a single one
-        if not math.isfinite(float(mean)):
-            raise DivergedError(f"the loss became {float(mean)} at iteration {batch_idx + 1}")
+        value = float(mean)
+        if not math.isfinite(value):
+            raise DivergedError(f"the loss became {value} at iteration {batch_idx + 1}")
+        runner.train_loop.losses.add(batch_idx + 1, value, _learning_rate(runner.optim_wrapper.optimizer))
+
+
+def _learning_rate(optimizer: torch.optim.Optimizer) -> float:
+    """The peak rate times what the schedules have made of it; parameters may have multipliers of their own beside."""
+    peak = float(optimizer.defaults["lr"])
+    group = next((group for group in optimizer.param_groups if group.get("initial_lr")), None)
+    return peak if group is None else peak * float(group["lr"]) / float(group["initial_lr"])

@@ -23,7 +23,14 @@ from autommlab.training.study_at_work import LEDGER_FILE, StudyAtWork
 from autommlab.training.study_options import StudyOptions
 from autommlab.training.study_outcome import outcome_of, require_scored_alike
 from autommlab.training.study_searcher import first_configurations, searcher_of, tell_earlier
-from autommlab.training.study_state import KEPT_CHECKPOINTS, RAY_FOLDER, StudyState, require_space, state_of
+from autommlab.training.study_state import (
+    KEPT_CHECKPOINTS,
+    RAY_FOLDER,
+    SPACE_FILE,
+    StudyState,
+    require_space,
+    state_of,
+)
 from autommlab.training.tune_settings import quiet_tune, resources_of, trainable_of
 from autommlab.training.usage import LLM_FILE
 from searchers.space import Configuration, SearchSpace
@@ -108,6 +115,7 @@ def _go_on(
     from autommlab.training.search_space import study_context
 
     setup, options = study.setup, study.options
+    write_text(study.folder / SPACE_FILE, space.model_dump_json())
     resume = _goes_on(study)
     earlier = [] if resume else study.ledger.records
     first = first_configurations(options, default_configuration)
@@ -155,6 +163,7 @@ def _search(study: StudyAtWork, searcher: Searcher, earlier: int, *, resume: boo
     from ray import tune
     from ray.tune.error import TuneError
 
+    from autommlab.training.curve_log import CurveLog
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
     from searchers.tune.fair_share import FairShare
     from searchers.tune.schedulers import create_scheduler
@@ -195,7 +204,11 @@ def _search(study: StudyAtWork, searcher: Searcher, earlier: int, *, resume: boo
             reuse_actors=options.reuse_actors,
             max_failures=settings.MAX_WORKER_FAILURES,
             raise_on_failed_trial=False,
-            callbacks=[log, StudySnapshots(run_key())],
+            callbacks=[
+                CurveLog(study.folder, ledger, searcher, study.events, options.stage),
+                log,
+                StudySnapshots(run_key()),
+            ],
             resume=resume,
             verbose=0,
             progress_reporter=Silent(),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Name of the state inside the study's folder.
 RAY_FOLDER = "ray"
+#: The search space as it was last, beside the ledger; for whoever shows the study.
+SPACE_FILE = "space.json"
 #: Ray keeps the newest checkpoints of a running trial and writes the next before it drops the oldest.
 KEPT_CHECKPOINTS = 2
 #: Weights and two moments of Adam, 4 bytes each.

@@ -18,6 +18,7 @@ from ray import tune
 from autommlab.common.trial_status import SCORE, WORST_SCORE, TrialStatus
 from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
+from autommlab.training.loss_curve import LossPoint
 from autommlab.training.records import Hyperparameters, TrialRecord
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class AnyTrial(Protocol):
 
     def advance(self) -> dict[str, float]:
         """Train up to the next report and validate."""
+
+    def take_losses(self) -> tuple[LossPoint, ...]:
+        """Loss and learning rate since the last call; of a group, up to its last report."""
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
@@ -160,6 +164,7 @@ class TrialTrainable(tune.Trainable):
             **known.model_dump(mode="json", include=_REPORTED),
             SCORE: known.score,
             "trace": "",
+            "losses": [],
             "done": True,
             COMPLETE: True,
         }
@@ -181,6 +186,7 @@ class TrialTrainable(tune.Trainable):
             SCORE: score,
             "metrics": metrics,
             "curve": list(self._curve),
+            "losses": list(trial.take_losses()) if trial else [],
             "status": status,
             "reason": reason,
             "trace": trace,

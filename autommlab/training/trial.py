@@ -36,6 +36,7 @@ from autommlab.training.execution import (
     loading,
     with_execution,
 )
+from autommlab.training.loss_curve import LossPoint
 from autommlab.training.pace import DeadlinePace
 from autommlab.training.records import Hyperparameters, TestResult
 from autommlab.training.resampling import intervals, resampled_scores
@@ -128,6 +129,11 @@ class Trial:
         from autommlab.training.transforms import skipped_samples
 
         return skipped_samples(self.runner.train_loop.dataloader, self.runner.val_loop.dataloader)
+
+    def take_losses(self) -> tuple[LossPoint, ...]:
+        """Loss and learning rate since the last call."""
+        points: tuple[LossPoint, ...] = self.runner.train_loop.losses.take()
+        return points
 
     def test(self) -> dict[str, float]:
         """Measure the model as it is now on TEST; training cannot go on after it.

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import optuna
 import pytest
 
+from autommlab.training.loss_curve import read_curves
 from tests.helpers.killing import kill_when
 from tests.helpers.program import EXAMPLES, autommlab, autommlab_here
 from tests.helpers.signals import require_policy, signalled
@@ -35,14 +37,38 @@ def require_finished(done: subprocess.CompletedProcess[str], out: Path, before: 
     assert "on test" in done.stdout
 
 
+def require_tracked(out: Path, journal: Path) -> None:
+    """Each trial, with each step of it, once."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    ended = [json.loads(line) for line in trials(out)]
+    curves = read_curves(out / "study")
+    study = optuna.load_study(study_name=out.name, storage=JournalStorage(JournalFileBackend(str(journal))))
+    assert [trial.user_attrs["trial_id"] for trial in study.trials] == [trial["trial_id"] for trial in ended]
+    assert [trial.value for trial in study.trials] == [trial["score"] for trial in ended]
+    for trial in ended:
+        told = EventAccumulator(str(out / "tensorboard" / "search" / trial["trial_id"]), {"scalars": 0})
+        told.Reload()
+        steps = [event.step for event in told.Scalars("train/loss")]
+        assert steps == [p.iteration for p in curves[trial["trial_id"]].points]
+        assert steps == list(range(1, trial["hyperparameters"]["iterations"] + 1))
+    assert "Training loss" in (out / "report.html").read_text()
+
+
 @pytest.mark.timeout(1500)
 def test_whatever_ends_it_it_goes_on_and_repeats_no_trial(
     home: Path, shapes: Path, parse: Path, tmp_path: Path
 ) -> None:
-    """SIGTERM before training, Ctrl-C and `kill -9` in it; and a run with another seed is another run."""
+    """SIGTERM before training, Ctrl-C and `kill -9` in it; and a run with another seed is another run.
+
+    Its trackers follow through all of it.
+    """
     out = tmp_path / "run"
     events, hint = out / "events.jsonl", f"Go on with: autommlab run --resume {out}"
     asked = ["run", "which material", "--parse", parse, "--data", shapes, *SMALL, "--searcher", "tpe+default"]
+    asked += ["--track", "tensorboard", "--optuna-storage", tmp_path / "study.log"]
     ended = signalled(home, events, "model:stage-started", signal.SIGTERM, *asked, "--out", out)
     require_policy(ended, signal.SIGTERM, hint)
 
@@ -62,6 +88,7 @@ def test_whatever_ends_it_it_goes_on_and_repeats_no_trial(
     assert killed[: len(interrupted)] == interrupted
     assert len(killed) > len(interrupted)
     require_finished(autommlab(home, "run", "--resume", out), out, killed)
+    require_tracked(out, tmp_path / "study.log")
 
     image = next((shapes / "test" / "leaf").iterdir())
     predicted = autommlab_here("predict", out / "bundle", image, "--json", "--out", tmp_path / "drawn")

@@ -72,7 +72,9 @@ def laid_out(record: StoredRecord, tmp_path: Path) -> Iterator[tuple[Path, Path]
     not_plotted = (
         contextlib.nullcontext()
         if record.is_plotted
-        else mock.patch("autommlab.report.render._plots", return_value={"best": "", "curves": "", "against": ()})
+        else mock.patch(
+            "autommlab.report.render._plots", return_value={"best": "", "curves": "", "losses": "", "against": ()}
+        )
     )
     with not_plotted:
         yield now, sound

@@ -23,9 +23,12 @@ from autommlab.options import RunOptions
 from autommlab.progress.events import EventLog, Events
 from autommlab.storage.run_folder import RunFolder, read_record
 from autommlab.tasks import Task, objective
+from autommlab.trackers.marks import RUN, Mark, Marks
 from autommlab.training.ledger import Ledger
+from autommlab.training.loss_curve import CURVES_FILE, CurvePiece, LossPoint, append_piece
 from autommlab.training.records import StudyResult, TrialRecord
 from autommlab.training.study import SEARCH_FILE
+from autommlab.training.study_state import SPACE_FILE
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
 from serve.daemon import SETTINGS_FILE
@@ -44,7 +47,7 @@ from tests.helpers.state_records import (
     use_adapters,
 )
 from tests.helpers.tiny_bundles import make_bundle, make_picture
-from tests.helpers.tiny_trials import make_setup, point
+from tests.helpers.tiny_trials import make_setup, point, small_space
 from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.request_sets import SETS
 from training_data_gen.trials.plan import plan_bags
@@ -86,7 +89,7 @@ def command(*arguments: object) -> str:
         AssertionError: it ends in a traceback or with a code that says "fault of ours".
     """
     done = autommlab_here(*arguments)
-    assert done.code in range(12), f"exit code {done.code}\n{done.err}"
+    assert done.code in range(13), f"exit code {done.code}\n{done.err}"
     assert "Traceback" not in done.err, done.err
     return done.out
 
@@ -146,6 +149,9 @@ def unfinished_run(folder: Path, task: Task = Task.CLASSIFICATION) -> RunFolder:
                 }
             )
         )  # fmt: skip
+        losses = (LossPoint(5, 1.5, 0.1), LossPoint(10, 0.5, 0.01))
+        append_piece(study / CURVES_FILE, CurvePiece(trial_id=f"t{number}", losses=losses, scores=((5, 0.25),)))
+    (study / SPACE_FILE).write_text(small_space().model_dump_json())
     (study / "llm.json").write_text(LlmUsage(calls=2, prompt_tokens=100, tokens=20, seconds=1.5).model_dump_json())
     (study / "best" / "test.json").write_text('{"accuracy": 0.4}')
     events = Events(EventLog(run.events))
@@ -159,6 +165,17 @@ def unfinished_run(folder: Path, task: Task = Task.CLASSIFICATION) -> RunFolder:
 
 def resumed(folder: Path) -> None:
     command("run", "--resume", folder, "--json")
+
+
+def tracked_run(folder: Path) -> None:
+    """A finished run whose trackers have been told of it by half."""
+    run = finished_run(folder)
+    tracked = {"track": ("tensorboard",), "optuna_storage": str(folder / "optuna.log")}
+    run.write("options", run.options().model_copy(update=tracked))
+    for tracker in ("tensorboard", f"optuna={folder / 'optuna.log'}"):
+        marks = Marks(run.path, tracker)
+        marks.put(Mark(tracker=tracker, trial_id=RUN, name="run"))
+        marks.put(Mark(tracker=tracker, trial_id="t1", name="search/t1", losses=5, scores=5))
 
 
 def looked_at(folder: Path) -> None:
@@ -183,6 +200,11 @@ def opened_ledger(folder: Path) -> None:
 
 
 _RUN = "run/"
+_OF_TRACKERS: tuple[tuple[str, Literal["json", "lines"], Kept], ...] = (
+    ("tracked.jsonl", "lines", "anew"),
+    ("study/curves.jsonl", "lines", "whole"),
+    ("study/space.json", "json", "whole"),
+)
 _RUNS = (
     *(
         StoredRecord(f"{_RUN}{name}", finished_run, name, resumed_and_looked_at)
@@ -196,6 +218,11 @@ _RUNS = (
     StoredRecord(f"{_RUN}trials.jsonl", finished_run, "study/trials.jsonl", resumed_and_looked_at, "lines", "lines"),
     StoredRecord(f"{_RUN}bundle.json", finished_run, "bundle/bundle.json", resumed),
     StoredRecord(f"{_RUN}model.onnx", finished_run, "bundle/model.onnx", resumed, "bytes"),
+    StoredRecord(f"{_RUN}curves.jsonl", finished_run, "study/curves.jsonl", resumed_and_looked_at, "lines"),
+    *(
+        StoredRecord(f"tracked run/{name}", tracked_run, name, resumed, form, kept=kept)
+        for name, form, kept in _OF_TRACKERS
+    ),
     *(
         StoredRecord(
             f"{_RUN}{task}/{name}", partial(finished_run, task=task), f"bag/{name}", resumed,

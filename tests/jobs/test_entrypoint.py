@@ -41,6 +41,18 @@ def test_folders_of_this_machine_become_absolute(tmp_path: Path, monkeypatch: py
     assert "--data=coco" in plan("x", "--data", "coco", "--out", "s3://bucket/run").command
 
 
+def test_trackers_reach_the_job_with_paths_that_it_can_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trackers = ("--track", "tensorboard=logs", "--track", "mlflow=http://host:5000", "--optuna-storage", "study.log")
+    job = plan("x", *trackers, "--out", "s3://bucket/run")
+    assert [word for word in job.command if word.startswith(("--track", "--optuna"))] == [
+        f"--track=tensorboard={tmp_path}/logs", "--track=mlflow=http://host:5000",
+        f"--optuna-storage={tmp_path}/study.log",
+    ]  # fmt: skip
+    given_up = plan("--resume", "s3://bucket/run", "--track", "none", "--optuna-storage", "none")
+    assert given_up.command[-2:] == ("--track=none", "--optuna-storage=none")
+
+
 def test_a_folder_for_results_is_marked_and_the_job_looks_for_the_mark(tmp_path: Path) -> None:
     out = tmp_path / "run"
     job = plan("x", "--out", str(out))

@@ -9,6 +9,7 @@ from autommlab.options import RunOptions
 from autommlab.report.run_report import gather, run_command, write_run_report
 from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
+from autommlab.training.loss_curve import CURVES_FILE, MOST_POINTS, CurvePiece, LossCurve, append_piece
 from tests.helpers.report_records import bag, choice, failed_trials, request, study, trials
 
 OPTIONS = RunOptions(text="detect 'trains' & buses", trials=8, time_min=5, searcher="random")
@@ -39,6 +40,24 @@ def test_finished_stages_and_trials_so_far_are_gathered(folder: RunFolder) -> No
     assert content.stage_seconds == {"training": 12.5}
     assert content.versions["torch"]
     assert content.settings["Searcher"] == "random"
+
+
+def test_training_losses_are_drawn_where_they_are_known(folder: RunFolder) -> None:
+    known, unknown = trials()[:2]
+    ledger = Ledger(folder.study / "trials.jsonl")
+    for record in (known, unknown):
+        ledger.append(record)
+    curve = LossCurve(500)
+    for iteration in range(1, 501):
+        curve.add(iteration, 100 / iteration, 0.01)
+    append_piece(folder.study / CURVES_FILE, CurvePiece(trial_id=known.trial_id, losses=curve.take()))
+    content = gather(OPTIONS, folder)
+    assert len(content.losses[known.trial_id]) <= MOST_POINTS
+    write_run_report(OPTIONS, folder)
+    html = folder.report.read_text(encoding="utf-8")
+    assert "Training loss, a mean over some steps a point." in html
+    assert f"trial {known.number}: loss 0.2 at the end" in html
+    assert f"trial {unknown.number}: loss" not in html
 
 
 def test_missing_pictures_leave_a_note(folder: RunFolder) -> None:

@@ -14,6 +14,7 @@ import pytest
 from autommlab.common.errors import ResumeError, StorageError, TrainingError
 from autommlab.progress.events import Event, Events, Listener
 from autommlab.tasks import Task
+from autommlab.training.loss_curve import read_curves
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.study import run_study
@@ -60,6 +61,13 @@ def test_a_study_keeps_its_budget_and_its_winner(tiny_setups: dict, tmp_path: Pa
     assert len({trial.worker for trial in result.trials}) <= (os.cpu_count() or 1), "workers serve several trials"
     assert result.checkpoint.exists()
     assert not (tmp_path / "ray").exists()
+    curves = read_curves(tmp_path)
+    assert curves.keys() == {trial.trial_id for trial in result.trials}
+    for trial in result.trials:
+        curve = curves[trial.trial_id]
+        assert [p.iteration for p in curve.points] == list(range(1, trial.hyperparameters.iterations + 1))
+        assert curve.scores == dict(trial.curve)
+        assert (curve.hyperparameters, curve.proposed_by) == (trial.hyperparameters, trial.proposed_by)
 
 
 def test_a_finished_study_is_not_run_again_and_test_is_measured_once(tiny_setups: dict, tmp_path: Path) -> None:

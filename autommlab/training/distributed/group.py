@@ -35,6 +35,7 @@ from autommlab import settings
 from autommlab.training.distributed.relay import Holdings, Relay, Started, WorkersReport, free_placement_group
 from autommlab.training.distributed.worker import GroupJob, train_share
 from autommlab.training.failures import TrialFailure, WorkerLostError
+from autommlab.training.loss_curve import LossPoint
 from autommlab.training.records import GroupShape
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class GroupedTrial:
         self.execution: dict[str, Any] = {}
         self.skipped: tuple[tuple[str, str], ...] = ()
         self.resampled: tuple[float, ...] = ()
+        self._losses: tuple[LossPoint, ...] = ()
         free_placement_group(scratch)  # of an earlier attempt whose process was killed
         self._queue = Queue(actor_options={"num_cpus": 0})
         trainer = self._trainer(shape)
@@ -106,7 +108,13 @@ class GroupedTrial:
         self.train_s, self.val_s, self.setup_s = item.seconds
         self.readback, self.execution = item.readback, item.execution
         self.skipped, self.resampled = item.skipped, item.resampled
+        self._losses = item.losses
         return dict(item.metrics)
+
+    def take_losses(self) -> tuple[LossPoint, ...]:
+        """Those of the last report, once."""
+        points, self._losses = self._losses, ()
+        return points
 
     def save(self, folder: Path) -> None:
         """Copy the last report's checkpoint from the storage."""

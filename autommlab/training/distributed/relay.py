@@ -12,6 +12,8 @@ from ray.train import Checkpoint, UserCallback
 from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
+from autommlab.training.loss_curve import LossPoint
+
 if TYPE_CHECKING:
     from ray.util.queue import Queue
 
@@ -37,6 +39,7 @@ class WorkersReport:
         execution: see `TrialRecord`, of the first worker.
         skipped: (file, reason) of the samples that failed in any worker.
         resampled: see `TrialRecord`.
+        losses: since the report before, see `Trial.take_losses`.
         config: the trial's config as text.
         checkpoint: its path in the storage.
     """
@@ -48,6 +51,7 @@ class WorkersReport:
     execution: dict[str, Any]
     skipped: tuple[tuple[str, str], ...]
     resampled: tuple[float, ...]
+    losses: tuple[LossPoint, ...]
     config: str
     checkpoint: str
 
@@ -74,6 +78,7 @@ class Relay(UserCallback):
                 execution=first["execution"],
                 skipped=tuple({file: (file, why) for worker in metrics for file, why in worker["skipped"]}.values()),
                 resampled=tuple(first["resampled"]),
+                losses=first["losses"],
                 config=first["config"],
                 checkpoint=checkpoint.path if checkpoint else "",
             )

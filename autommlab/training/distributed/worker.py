@@ -96,6 +96,7 @@ def _report(trial: Trial, metrics: dict[str, float]) -> None:
         "execution": trial.execution,
         "skipped": trial.skipped,
         "resampled": list(trial.resampled),
+        "losses": trial.take_losses(),
         "config": trial.config_text(),
     }
     with tempfile.TemporaryDirectory(prefix="autommlab-report-") as folder:
