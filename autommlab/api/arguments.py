@@ -179,5 +179,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "searcher_options": lambda value: _pairs(value, _with_commas),
     "acceleration": _acceleration,
     "track": _trackers,
-    "optuna_storage": lambda value: "" if value == NONE else anchored(value),
+    "optuna_storage": lambda value: anchored(value) if value not in ("", NONE) else "",
 }

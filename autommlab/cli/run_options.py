@@ -37,7 +37,9 @@ OF_COMMAND = frozenset({"request", "resume", "require", "dry_run", "as_json", "s
 
 def arguments_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What a command line of `run` says, as `autommlab.api.arguments.RunArguments`."""
-    return {_REPEATED.get(name, name): value for name, value in parameters.items() if name not in OF_COMMAND}
+    # A repeatable option that was not given is an empty tuple: a run that goes on keeps its own.
+    named = {name: value for name, value in parameters.items() if name not in OF_COMMAND and value != ()}
+    return {_REPEATED.get(name, name): value for name, value in named.items()}
 
 
 RequestText = Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)]

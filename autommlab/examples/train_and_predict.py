@@ -10,9 +10,6 @@ request = {
     "data": {"object": ["brick", "leaf", "sky"]},
     "model": {"task": "classification", "metrics": [{"name": "accuracy", "value": 0.9}]},
 }
-plan = autommlab.plan(request, data=pictures, trials=2)
-print("would train", plan.choice.entry.title, "on", ", ".join(plan.bag.classes))
-
 run = autommlab.run(
     request,
     data=pictures,
@@ -23,6 +20,7 @@ run = autommlab.run(
     out="runs/materials",
 )
 print(run, run.figures["test"], [check.name for check in run.unmet])
+print("trained:", run.model.entry.title, "on", ", ".join(run.dataset.classes))
 print(run.study.trials()[["number", "status", "score", "params_lr", "proposed_by"]])
 print("best:", run.study.result_grid().get_best_result().config)
 print("report:", run.report)

@@ -18,7 +18,8 @@ _ID_DIGITS = 8
 
 
 class WandbRuns(Tracker):
-    """Runs of a project. What W&B writes lies in `wandb/` of the run's folder.
+    """Runs of a project. What W&B writes lies in WANDB_DIR, else in `wandb/` beside the run's folder, not in it: there
+    are links in it that lead elsewhere.
 
     Args:
         project: "" = `WANDB_PROJECT` or "autommlab"; ENTITY/PROJECT names an entity as well.
@@ -96,7 +97,7 @@ class WandbRuns(Tracker):
             config=dict(config),
             resume="allow",
             reinit="create_new",
-            dir=str(self._facts.folder),
+            dir=os.environ.get("WANDB_DIR") or str(self._facts.folder.parent),
             settings=wandb.Settings(
                 console="off", silent=True, save_code=False, disable_git=True, x_disable_stats=True
             ),

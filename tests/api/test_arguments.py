@@ -37,6 +37,15 @@ def test_the_command_line_and_python_have_the_same_arguments() -> None:
     assert set(parameters) >= OF_COMMAND
 
 
+def test_a_run_that_goes_on_keeps_what_the_command_line_does_not_name() -> None:
+    """Also of options that may be given several times."""
+    program: Any = typer.main.get_command(app)
+    parameters = program.commands["run"].make_context("run", ["--resume", "runs/cats"]).params
+    assert named_options("", arguments_of(parameters)).values == {}
+    told = program.commands["run"].make_context("run", ["--resume", "runs/cats", "--track", "none"]).params
+    assert named_options("", arguments_of(told)).values == {"track": ()}
+
+
 def test_each_argument_is_stored_with_the_run_or_is_of_the_call_alone() -> None:
     stored = {OPTION_OF_FIELD.get(field, field) for field in RunOptions.model_fields}
     assert set(RunArguments.__annotations__) | {"request"} == stored | set(OF_CALL)
@@ -62,6 +71,8 @@ def test_each_argument_is_stored_with_the_run_or_is_of_the_call_alone() -> None:
         ({"searcher_options": {"llm_first": 3}}, {"searcher_options": ("llm_first=3",)}),
         ({"searcher_options": {"members": ["tpe", "random"]}}, {"searcher_options": ("members=tpe,random",)}),
         ({"acceleration": Acceleration(precision="float32")}, {"acceleration": "precision=float32"}),
+        ({"track": ["tensorboard", "wandb"]}, {"track": ("tensorboard", "wandb")}),
+        ({"track": "tensorboard", "optuna_storage": "none"}, {"track": ["tensorboard"], "optuna_storage": ""}),
         ({"trials": None, "time": 20}, {"time": 20.0}),
     ],
     ids=str,

@@ -42,8 +42,8 @@ def test_the_example_runs_in_a_notebooks_loop_and_prints_only_its_own(home: Path
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "nothing is printed that was not asked for"
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("would train EfficientNet-Lite0 on brick, leaf, sky")
-    assert "<Run runs/materials: finished, 2 trials> {'accuracy':" in lines[1]
+    assert "<Run runs/materials: finished, 2 trials> {'accuracy':" in lines[0]
+    assert lines[1] == "trained: EfficientNet-Lite0 on brick, leaf, sky"
     assert lines[2].split() == ["number", "status", "score", "params_lr", "proposed_by"]
     assert len(lines) == 8, done.stdout
     assert lines[-1].split()[0] in {"brick", "leaf", "sky"}

@@ -35,7 +35,11 @@ class RunWriter:
         (self.folder / "bundle").mkdir(parents=True)
         (self.folder / "bundle" / "bundle.json").write_text("{}")
         (self.folder / "report.html").write_text("<p>report</p>")
-        self._study = self.folder / "study"
+        self.enter("study")
+
+    def enter(self, study: str) -> None:
+        """The study that what follows belongs to."""
+        self._study = self.folder / study
         self._study.mkdir()
         (self._study / SPACE_FILE).write_text(small_space((ITERATIONS, ITERATIONS)).model_dump_json())
         self._ledger = Ledger(self._study / "trials.jsonl")

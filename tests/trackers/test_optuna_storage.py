@@ -51,6 +51,17 @@ def test_optuna_reads_the_study_and_a_resume_adds_to_it(run: RunWriter, where: s
     assert (study.direction.name, study.metric_names) == ("MAXIMIZE", ["accuracy"])
 
 
+def test_finalists_are_a_study_of_their_own(run: RunWriter, where: str) -> None:
+    with run.followed(Target("optuna", where)):
+        run.trial("a_0")
+        run.enter("final")
+        run.trial("b_1")
+    assert run.warnings == []
+    (final,) = optuna.load_study(study_name="bricks-final", storage=storage(where)).trials
+    assert (final.user_attrs["stage"], final.user_attrs["trial_id"], final.value) == ("final", "b_1", 0.8)
+    assert len(optuna.load_study(study_name="bricks", storage=storage(where)).trials) == 1
+
+
 def test_two_runs_of_one_name_are_two_studies(run: RunWriter, where: str, tmp_path: Path) -> None:
     other = RunWriter(tmp_path / "other")
     for each in (run, other, run):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from autommlab.common.signing import require_own
 from autommlab.trackers.targets import Target, require_usable
 from tests.helpers.tracked_run import LOSSES, Interrupted, RunWriter
 
@@ -77,6 +78,7 @@ def offline_runs(folder: Path) -> dict[str, dict[str, Any]]:
 @pytest.mark.timeout(300)
 def test_offline_runs_hold_curves_configuration_and_bundle(run: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("WANDB_DIR", raising=False)
     target = Target("wandb", "project")
     require_usable(target)
     with run.followed(target):
@@ -89,10 +91,11 @@ def test_offline_runs_hold_curves_configuration_and_bundle(run: RunWriter, monke
         run.end("a_1", "diverged")
     assert run.warnings == []
     deadline = time.monotonic() + 60
-    while not all_written(run.folder / "wandb"):  # by a process of W&B's own, which may be behind
+    while not all_written(run.folder.parent / "wandb"):  # by a process of W&B's own, which may be behind
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    found = offline_runs(run.folder / "wandb")
+    found = offline_runs(run.folder.parent / "wandb")
+    require_own(run.folder)  # a run with links out of its folder could not be resumed
     assert {"run", "search 1", "search 2", "bricks result"} <= set(found)
     assert len({one["group"] for one in found.values()}) == 1, "also of the resumed run"
     for title in ("search 1", "search 2"):
