@@ -1,0 +1,52 @@
+"""How pages are made: templates in which every text is escaped, and what all of them show."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.templating import Jinja2Templates
+
+from autommlab.common.wording import duration
+from autommlab.report.rows import figure_text, percent
+from autommlab.studio.settings import StudioSettings
+
+
+@cache
+def _templates() -> Jinja2Templates:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("autommlab.studio", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"duration": duration, "figure": figure_text, "percent": percent, "clock": clock}
+    return Jinja2Templates(env=environment)
+
+
+def page(request: Request, name: str, status: int = 200, **content: Any) -> Response:
+    """A page or a part of one.
+
+    Args:
+        request: that it answers.
+        name: of the template, without its ending.
+        status: of HTTP.
+        content: what the template shows.
+    """
+    return _templates().TemplateResponse(request, f"{name}.html.j2", content, status_code=status)
+
+
+def settings_of(request: Request) -> StudioSettings:
+    """Of the studio that answers."""
+    settings: StudioSettings = request.app.state.settings
+    return settings
+
+
+def clock(seconds: float | None) -> str:
+    """A time of day, with its day; "" for none."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
