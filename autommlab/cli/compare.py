@@ -45,6 +45,9 @@ def compare(
     from autommlab.api.option_check import check_options
     from autommlab.compare.records import CompareOptions
     from autommlab.compare.run_compare import RESULT_FILE, run_compare
+    from autommlab.cli.option_check import check_options
+    from autommlab.compare.records import RESULT_FILE, CompareOptions
+    from autommlab.compare.run_compare import run_compare
     from autommlab.compare.show import PLOT_FILE, comparison_table, draw_comparison
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events

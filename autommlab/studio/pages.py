@@ -29,16 +29,16 @@ def _templates() -> Jinja2Templates:
     return Jinja2Templates(env=environment)
 
 
-def page(request: Request, name: str, status: int = 200, **content: Any) -> Response:
+def page(request: Request, template: str, status: int = 200, /, **content: Any) -> Response:
     """A page or a part of one.
 
     Args:
         request: that it answers.
-        name: of the template, without its ending.
+        template: its name without the ending.
         status: of HTTP.
         content: what the template shows.
     """
-    return _templates().TemplateResponse(request, f"{name}.html.j2", content, status_code=status)
+    return _templates().TemplateResponse(request, f"{template}.html.j2", content, status_code=status)
 
 
 def settings_of(request: Request) -> StudioSettings:

@@ -6,17 +6,20 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 
 from autommlab.report import rows
 from autommlab.report.verdict import verdict
+from autommlab.storage.run_folder import RunFolder
+from autommlab.studio.background import Work
 from autommlab.studio.gate import REPORT_POLICY
 from autommlab.studio.pages import page, settings_of
 from autommlab.studio.runs import ShownRun, drawn, folder_named, is_comparison, listed_runs, shown_run
+from autommlab.studio.starting import resume_run, stop_run, work_of
 
 router = APIRouter()
 _CHUNK_BYTES = 1 << 20
@@ -50,6 +53,8 @@ def run_part(request: Request, name: str) -> Response:
 
 
 def _run_page(request: Request, template: str, name: str) -> Response:
+    if waiting := _not_there_yet(request, name):
+        return page(request, f"{template}_starting", name=name, work=waiting)
     run = shown_run(settings_of(request).runs, require_run(request, name))
     content = run.content
     return page(
@@ -63,6 +68,42 @@ def _run_page(request: Request, template: str, name: str) -> Response:
         finals=rows.trial_rows(content.all_finals, content.best),
         llm_note=rows.llm_note(content),
     )
+
+
+def _not_there_yet(request: Request, name: str) -> Work | None:
+    """The program of a run that the studio has started and that has no folder yet, or that ended without one."""
+    root = settings_of(request).runs
+    run = root / name
+    if folder_named(root, name) is not None or "/" in name or run.parent != root:
+        return None
+    work = work_of(run)
+    return None if work.state == "none" else work
+
+
+@router.post("/stop/{name:path}")
+def stop(request: Request, name: str) -> Response:
+    """Interrupt a run that the studio has started."""
+    root = settings_of(request).runs
+    run = folder_named(root, name) or (root / name if _not_there_yet(request, name) else require_run(request, name))
+    if not stop_run(run):
+        raise HTTPException(409, "The studio has not started this run, or it has ended. Stop it where it was started.")
+    return RedirectResponse(f"/runs/{quote(name)}", 303)
+
+
+@router.post("/resume/{name:path}")
+def resume(
+    request: Request,
+    name: str,
+    time: Annotated[str, Form(max_length=20)] = "",
+    trials: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Go on with a run, for longer if that is asked."""
+    folder = require_run(request, name)
+    if RunFolder(folder).is_held or work_of(folder).is_running:
+        raise HTTPException(409, "This run goes on already.")
+    given = {"time": time.strip(), "trials": trials.strip()}
+    resume_run(folder, [f"--{option}={value}" for option, value in given.items() if value])
+    return RedirectResponse(f"/runs/{quote(name)}", 303)
 
 
 def _verdict(run: ShownRun) -> object:

@@ -24,16 +24,18 @@ from autommlab.report.content import ReportContent
 from autommlab.status.records import RunStatus
 from autommlab.status.runs import FINISHED, run_status
 from autommlab.storage.run_folder import RunFolder
+from autommlab.studio.background import Work
+from autommlab.studio.starting import is_stopping, work_of
 from autommlab.training.ledger import read_ledger
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 
-State = Literal["starting", "running", "finished", "stopped", "damaged"]
+State = Literal["starting", "running", "stopping", "finished", "stopped", "damaged"]
 #: How far below the folder a run may lie.
 _DEEPEST = 3
 _TRIALS, _FINALS = "study/trials.jsonl", "final/trials.jsonl"
 #: matplotlib's settings are of the whole process, and pages are made on several threads.
-_DRAWING = threading.Lock()
+DRAWING = threading.Lock()
 _MOST_DRAWN = 32
 
 #: Size and time of each file that a run writes to.
@@ -76,6 +78,7 @@ class ShownRun:
         content: what its folder holds, without pictures.
         stages: the seven, in order.
         warnings: what the run has warned of, the newest last.
+        work: the program that the studio started for it, if it did.
     """
 
     listed: ListedRun
@@ -83,6 +86,7 @@ class ShownRun:
     content: ReportContent
     stages: tuple[StageLine, ...]
     warnings: tuple[str, ...]
+    work: Work
 
     @property
     def has_bundle(self) -> bool:
@@ -137,9 +141,12 @@ def listed_run(root: Path, path: Path) -> ListedRun:
         status = _status(path, _marks(path))
     except (AutoMMLabError, OSError, ValueError) as error:
         return ListedRun(name, "damaged", None, str(error), at)
-    state: State = "finished" if status.stage == FINISHED else "running" if folder.is_held else "stopped"
-    if state == "running":
+    if folder.is_held:
         status = run_status(path)  # its time left runs down
+        return ListedRun(name, "stopping" if is_stopping(path) else "running", status, at=at)
+    state: State = "finished" if status.stage == FINISHED else "stopped"
+    if work_of(path).is_running and not is_stopping(path):
+        state = "starting" if state == "stopped" else state
     return ListedRun(name, state, status, at=at)
 
 
@@ -179,8 +186,9 @@ def shown_run(root: Path, path: Path) -> ShownRun:
         listed=listed,
         folder=folder,
         content=_content(folder, listed),
-        stages=_stages(events, folder.stage_seconds(), at_work=listed.state == "running"),
+        stages=_stages(events, folder.stage_seconds(), at_work=listed.state in ("running", "stopping")),
         warnings=tuple(dict.fromkeys(event.message for event in events if event.kind == "warning")),
+        work=work_of(path),
     )
 
 
@@ -231,7 +239,7 @@ def drawn(run: ShownRun) -> Drawn:
         return Drawn()
     from autommlab.report import plots
 
-    with _DRAWING:
+    with DRAWING:
         known = _DRAWN.get(run.folder.path)
         if known is not None and known[0] == marks:
             return known[1]
