@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from autommlab.common.errors import AutoMMLabError
-from autommlab.studio import compare_pages, data_pages, new_pages, run_pages, try_pages
+from autommlab.studio import cluster_pages, compare_pages, data_pages, new_pages, run_pages, try_pages
 from autommlab.studio.gate import Gate
 from autommlab.studio.pages import page
 from autommlab.studio.settings import StudioSettings
@@ -40,7 +40,7 @@ def make_app(settings: StudioSettings) -> Gate:
         return Response(_REPORT_STYLE.read_bytes(), media_type="text/css; charset=utf-8")
 
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
-    for pages in (compare_pages, data_pages, new_pages, run_pages, try_pages):
+    for pages in (cluster_pages, compare_pages, data_pages, new_pages, run_pages, try_pages):
         app.include_router(pages.router)
     app.add_exception_handler(AutoMMLabError, _told)
     app.add_exception_handler(HTTPException, _refused)

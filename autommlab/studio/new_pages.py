@@ -135,7 +135,7 @@ def plan_part(request: Request, name: str) -> Response:
 
 
 @router.post("/new/{name}/start")
-def start(request: Request, name: str) -> Response:
+def start(request: Request, name: str, where: Annotated[str, Form()] = "here") -> Response:
     """Start the run; a second click finds the first one's."""
     folder = _draft(name)
     draft, asked = folder.draft, folder.request
@@ -144,7 +144,9 @@ def start(request: Request, name: str) -> Response:
     if not draft.run:
         draft = draft.model_copy(update={"run": default_folder(draft.text).name})
         folder.write(draft)
-        start_run(settings_of(request).runs / draft.run, folder.run_words(), draft.text)
+        settings = settings_of(request)
+        address = settings.address if where == "cluster" else None
+        start_run(settings.runs / draft.run, folder.run_words(), draft.text, address)
     return RedirectResponse(f"/runs/{quote(draft.run)}", 303)
 
 
@@ -212,5 +214,5 @@ def _plan(request: Request, template: str, folder: DraftFolder) -> Response:
         work=work,
         state="planned" if planned else work.state,
         said_back=said_back(asked) if asked else "",
-        runs=settings_of(request).runs,
+        address=settings_of(request).address,
     )

@@ -38,6 +38,8 @@ def page(request: Request, template: str, status: int = 200, /, **content: Any) 
         status: of HTTP.
         content: what the template shows.
     """
+    app = request.scope.get("app")  # none where the gate answers
+    content["has_cluster"] = app is not None and app.state.settings.address is not None
     return _templates().TemplateResponse(request, f"{template}.html.j2", content, status_code=status)
 
 

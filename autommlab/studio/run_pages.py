@@ -12,6 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 
+from autommlab.data.readers.files import is_writable_name
 from autommlab.report import rows
 from autommlab.report.verdict import verdict
 from autommlab.storage.run_folder import RunFolder
@@ -19,7 +20,7 @@ from autommlab.studio.background import Work
 from autommlab.studio.gate import REPORT_POLICY
 from autommlab.studio.pages import page, settings_of
 from autommlab.studio.runs import ShownRun, drawn, folder_named, is_comparison, listed_runs, shown_run
-from autommlab.studio.starting import resume_run, stop_run, work_of
+from autommlab.studio.starting import job_of, resume_run, sent_to, stop_run, work_of
 
 router = APIRouter()
 _CHUNK_BYTES = 1 << 20
@@ -63,6 +64,7 @@ def _run_page(request: Request, template: str, name: str) -> Response:
         run=run,
         plots=drawn(run),
         verdict=_verdict(run),
+        job=job_of(run.folder.path) if sent_to(run.folder.path) else "",
         tiles=rows.tiles(content),
         trials=rows.trial_rows(content.all_trials, content.best_trial),
         finals=rows.trial_rows(content.all_finals, content.best),
@@ -74,7 +76,7 @@ def _not_there_yet(request: Request, name: str) -> Work | None:
     """The program of a run that the studio has started and that has no folder yet, or that ended without one."""
     root = settings_of(request).runs
     run = root / name
-    if folder_named(root, name) is not None or "/" in name or run.parent != root:
+    if folder_named(root, name) is not None or Path(name).name != name or not is_writable_name(name):
         return None
     work = work_of(run)
     return None if work.state == "none" else work
@@ -102,7 +104,8 @@ def resume(
     if RunFolder(folder).is_held or work_of(folder).is_running:
         raise HTTPException(409, "This run goes on already.")
     given = {"time": time.strip(), "trials": trials.strip()}
-    resume_run(folder, [f"--{option}={value}" for option, value in given.items() if value])
+    words = [f"--{option}={value}" for option, value in given.items() if value]
+    resume_run(folder, words, settings_of(request).address if sent_to(folder) else None)
     return RedirectResponse(f"/runs/{quote(name)}", 303)
 
 

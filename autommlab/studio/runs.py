@@ -25,12 +25,12 @@ from autommlab.status.records import RunStatus
 from autommlab.status.runs import FINISHED, run_status
 from autommlab.storage.run_folder import RunFolder
 from autommlab.studio.background import Work
-from autommlab.studio.starting import is_stopping, work_of
+from autommlab.studio.starting import is_stopping, sent_to, work_of
 from autommlab.training.ledger import read_ledger
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 
-State = Literal["starting", "running", "stopping", "finished", "stopped", "damaged"]
+State = Literal["starting", "running", "stopping", "on a cluster", "finished", "stopped", "damaged"]
 #: How far below the folder a run may lie.
 _DEEPEST = 3
 _TRIALS, _FINALS = "study/trials.jsonl", "final/trials.jsonl"
@@ -145,6 +145,8 @@ def listed_run(root: Path, path: Path) -> ListedRun:
         status = run_status(path)  # its time left runs down
         return ListedRun(name, "stopping" if is_stopping(path) else "running", status, at=at)
     state: State = "finished" if status.stage == FINISHED else "stopped"
+    if state == "stopped" and sent_to(path) is not None and not is_stopping(path):
+        return ListedRun(name, "on a cluster", run_status(path, elsewhere=True), at=at)
     if work_of(path).is_running and not is_stopping(path):
         state = "starting" if state == "stopped" else state
     return ListedRun(name, state, status, at=at)
@@ -186,7 +188,7 @@ def shown_run(root: Path, path: Path) -> ShownRun:
         listed=listed,
         folder=folder,
         content=_content(folder, listed),
-        stages=_stages(events, folder.stage_seconds(), at_work=listed.state in ("running", "stopping")),
+        stages=_stages(events, folder.stage_seconds(), at_work=listed.state in ("running", "stopping", "on a cluster")),
         warnings=tuple(dict.fromkeys(event.message for event in events if event.kind == "warning")),
         work=work_of(path),
     )

@@ -30,6 +30,9 @@ _FLAGS = (
     "--use-fake-ui-for-media-stream",
 )  # fmt: skip
 _BEGINS_WITHIN_S = 90.0
+#: Names a folder for pictures of the pages, as they stand in the documentation.
+PICTURES_VARIABLE = "AUTOMMLAB_SCREENSHOTS"
+_COLOURS = 128
 TOKEN = "a-token-of-the-browser-tests"  # noqa: S105 - opens nothing but the tests' own studio
 
 
@@ -67,7 +70,7 @@ class Studio:
     """
 
     def __init__(self, home: Path, runs: Path) -> None:
-        self._home, self._runs = home, runs
+        self.home, self.runs = home, runs
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -81,7 +84,7 @@ class Studio:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        words, environment = command(self._home, "studio", self._runs, "--port", self.port)
+        words, environment = command(self.home, "studio", self.runs, "--port", self.port)
         environment["AUTOMMLAB_STUDIO_TOKEN"] = TOKEN
         self._process = subprocess.Popen(words, env=environment)
         deadline = time.monotonic() + _BEGINS_WITHIN_S
@@ -124,3 +127,32 @@ def entered(of: Browser, at: Studio, *, width: int = 1100, dark: bool = False) -
     page.goto(f"{at.url}/?token={TOKEN}")
     assert page.url == f"{at.url}/", "the token is out of the address"
     return page
+
+
+def picture(page: Page, name: str, *, root: Path | None = None) -> None:
+    """Take the picture of a page for the documentation, if that is asked for; few colours keep it small.
+
+    Args:
+        page: at its top.
+        name: of the picture, `studio-NAME.png`.
+        root: folder whose path is shown as "runs", so that no path of a machine gets into the documentation.
+    """
+    folder = os.environ.get(PICTURES_VARIABLE)
+    if not folder:
+        return
+    import io
+
+    from PIL import Image
+
+    page.evaluate(
+        """root => {
+          const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(root || "\\0", "runs");
+        }""",
+        str(root or ""),
+    )
+    page.set_viewport_size({"width": 1000, "height": 720})
+    page.evaluate("scrollTo(0, 0)")
+    with Image.open(io.BytesIO(page.screenshot())) as taken:
+        small = taken.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    small.save(Path(folder) / f"studio-{name}.png", optimize=True)

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 from autommlab.studio.background import STARTED, Started, interrupt, start, start_errand, work_in
-from autommlab.studio.starting import is_stopping, start_run, started_folder, stop_run, work_of
+from autommlab.studio.runs import listed_runs
+from autommlab.studio.starting import (
+    is_stopping,
+    job_of,
+    resume_run,
+    sent_to,
+    start_run,
+    started_folder,
+    stop_run,
+    work_of,
+)
+from tests.helpers.run_making import make_run
 
 #: Says that it is ready, and what became of it.
 WAITS = """
@@ -91,3 +102,23 @@ def test_a_run_gets_its_words_one_by_one_and_only_ours_is_stopped(
     assert is_stopping(run)
     wait_for(lambda: not work_of(run).is_running)
     assert not stop_run(run)
+
+
+def test_a_run_is_sent_to_a_cluster_and_stopped_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(tmp_path / "home"))
+    says = "print('job autommlab-1, results: /x')"
+    monkeypatch.setattr("autommlab.studio.starting.program", lambda *words: [sys.executable, "-c", says, *words])
+    run, address = make_run(tmp_path / "runs" / "run", finished=False), "http://cluster.example:8265"
+    start_run(run, ["--trials=1"], "a text", address)
+    wait_for(lambda: work_of(run).state == "done")
+    words = Started.model_validate_json((started_folder(run) / STARTED).read_bytes()).words
+    assert words[-7:] == ("submit", "--detach", f"--address={address}", "--trials=1", f"--out={run}", "--", "a text")
+    assert job_of(run) == "autommlab-1"
+    assert [each.state for each in listed_runs(tmp_path / "runs")] == ["on a cluster"]
+    assert stop_run(run)
+    stop = Started.model_validate_json((started_folder(run) / "stop" / STARTED).read_bytes())
+    assert stop.words[-3:] == ("stop", f"--address={address}", "autommlab-1")
+    assert [each.state for each in listed_runs(tmp_path / "runs")] == ["stopped"]
+    wait_for(lambda: not work_in(started_folder(run) / "stop").is_running)
+    resume_run(run, [])
+    assert sent_to(run) is None

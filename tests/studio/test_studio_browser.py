@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.compare_making import make_comparison
 from tests.helpers.run_making import make_run
-from tests.helpers.studio_browser import Studio, browser, entered, studio
+from tests.helpers.studio_browser import Studio, browser, entered, picture, studio
 from tests.helpers.tiny_bundles import make_picture
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def at(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]
     """A studio of a finished run, an interrupted one and a comparison."""
     root = tmp_path_factory.mktemp("runs")
     evil = "<script>window.evil = 1</script><img src=x onerror='window.evil = 2'>"
-    make_run(root / "trains")
+    make_run(root / "trains", "Detect trains and buses, mAP over 0.5, with OpenVINO")
+    make_run(root / "buses", "Detect trains and buses, mAP over 0.6", finished=False)
     make_run(root / "half", evil, finished=False)
     make_comparison(root / "searchers")
     report = root / "trains" / "report.html"
@@ -112,10 +113,10 @@ def test_it_is_used_by_keyboard_alone(page: Page, at: Studio) -> None:
 
 
 def test_a_picture_is_chosen_pasted_dropped_and_taken(page: Page, at: Studio, tmp_path: Path) -> None:
-    picture = make_picture(tmp_path / "picture.png", (64, 48))
+    file = make_picture(tmp_path / "picture.png", (64, 48))
     page.goto(f"{at.url}/try/trains")
     told, drawn = page.locator("[data-told]"), page.locator("[data-drawn]")
-    page.get_by_label("A picture of yours").set_input_files(picture)
+    page.get_by_label("A picture of yours").set_input_files(file)
     told.get_by_text("1 red, 1 blue").wait_for()
     assert drawn.get_attribute("alt") == "Your picture with the prediction: 1 red, 1 blue"
     assert drawn.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 320
@@ -130,7 +131,7 @@ def test_a_picture_is_chosen_pasted_dropped_and_taken(page: Page, at: Studio, tm
         page.get_by_label("A picture of yours").set_input_files(tmp_path / "text.txt")
         told.get_by_text("is not an image").wait_for()
         assert drawn.is_hidden()
-        _give(page, event, picture.read_bytes())
+        _give(page, event, file.read_bytes())
         told.get_by_text("1 red, 1 blue").wait_for()
     page.get_by_role("button", name="Use the camera").click()
     page.get_by_role("button", name="Take the picture").click()
@@ -155,11 +156,12 @@ def _give(page: Page, event: str, content: bytes) -> None:
 
 def test_runs_and_searchers_are_compared(page: Page, at: Studio) -> None:
     page.goto(f"{at.url}/compare")
-    for name in ("trains", "half"):
+    for name in ("trains", "buses"):
         page.locator(f"input[value={name}]").check()
     page.get_by_role("button", name="Compare them").click()
     assert page.get_by_role("row", name="Trials").all_inner_texts() == ["Trials\t4 of 8\t8 of 8"], "the newest first"
     assert page.locator("svg.plot").count() == 1
+    picture(page, "compare")
     page.goto(f"{at.url}/compare/searchers")
     assert page.get_by_text("5 of 6 studies are finished").is_visible()
     assert page.get_by_role("row", name="tpe").is_visible()

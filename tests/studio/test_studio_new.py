@@ -122,7 +122,7 @@ def test_the_answers_reach_understanding(studio: TestClient, monkeypatch: pytest
 
 
 def test_a_run_is_started_once(studio: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[tuple[Path, list[str], str]] = []
+    started: list[tuple[Path, list[str], str, str | None]] = []
     monkeypatch.setattr("autommlab.studio.new_pages.start_run", lambda *given: started.append(given))
     folder = begun(studio)
     studio.post(f"/new/{folder.name}/start")
@@ -130,7 +130,8 @@ def test_a_run_is_started_once(studio: TestClient, tmp_path: Path, monkeypatch: 
     folder.write_record("request.json", request())
     for _ in range(2):
         answer = studio.post(f"/new/{folder.name}/start", follow_redirects=False)
-    ((run, words, text),) = started
+    ((run, words, text, address),) = started
+    assert address is None
     assert run.parent == tmp_path / "runs"
     assert words[0] == f"--parse={folder.path / 'request.json'}"
     assert text == SENTENCE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autommlab.storage.run_folder import RunFolder
-from tests.helpers.studio_browser import Studio, browser, entered, studio
+from tests.helpers.studio_browser import Studio, browser, entered, picture, studio
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,12 +54,17 @@ def test_from_a_sentence_to_a_prediction(at: Studio, shapes: Path, tmp_path: Pat
         assert page.locator(".steps .done").count() >= 6
         assert page.get_by_role("cell", name="surrogate-grid").first.is_visible()
         page.frame_locator("iframe.report").get_by_text(SENTENCE).first.wait_for()
+        picture(page, "run")
 
         page.get_by_role("link", name="Try the model").click()
-        picture = next((shapes / "test" / "leaf").iterdir())
-        page.get_by_label("A picture of yours").set_input_files(picture)
+        leaf = next((shapes / "test" / "leaf").iterdir())
+        page.get_by_label("A picture of yours").set_input_files(leaf)
         page.locator("[data-rows] tbody tr").nth(2).wait_for()
         assert page.locator("[data-drawn]").is_visible()
+        picture(page, "try")
+        page.get_by_role("link", name="Runs").click()
+        page.get_by_role("link", name=SENTENCE).wait_for()
+        picture(page, "runs", root=at.runs)
 
 
 def _add_data(page: Page, at: Studio, shapes: Path, tmp_path: Path) -> None:
@@ -74,12 +79,14 @@ def _add_data(page: Page, at: Studio, shapes: Path, tmp_path: Path) -> None:
     page.get_by_role("heading", name="material").wait_for()
     page.get_by_text("No problem was found.").wait_for()
     page.get_by_role("img", name="Sheet of sample pictures").wait_for()
+    picture(page, "data", root=at.home)
     page.get_by_role("link", name="New run with it").click()
 
 
 def _ask(page: Page) -> None:
     """The request, and the form in the place of the LLM, which would have to be started."""
     page.get_by_label("Your request").fill(SENTENCE)
+    picture(page, "new")
     page.get_by_role("button", name="Fill in a form instead").click()
     page.get_by_role("textbox", name="Object").fill("brick, leaf, sky")
     page.get_by_role("textbox", name="Metric").fill("accuracy 0.3")
@@ -89,6 +96,8 @@ def _ask(page: Page) -> None:
     page.get_by_text("Budget of a trial").click()
     for name, value in (("Input size", "32"), ("Steps", "10"), ("Pictures a step", "8")):
         page.get_by_role("textbox", name=name).fill(value)
+    picture(page, "form")
     page.get_by_role("button", name="Show the plan").click()
     page.get_by_role("heading", name="Model: EfficientNet-Lite0").wait_for()
     assert page.get_by_text("accuracy >= 0.3").first.is_visible()
+    picture(page, "plan")
