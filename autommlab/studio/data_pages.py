@@ -80,6 +80,8 @@ def adding_page(request: Request, upload: str, name: str) -> Response:
         if found.check[0].state == "none":
             found.look()
         return RedirectResponse(f"/data/set/{quote(name, safe='')}", 303)
+    if work.state == "failed":
+        _upload(upload).discard()
     return page(request, "adding", work=work, upload=upload, name=name)
 
 

@@ -131,6 +131,7 @@ class DraftFolder:
 
     def read_text(self) -> None:
         """Let the LLM read the request, with the answers so far."""
+        interrupt(self.path / _READING)
         for name in (UNDERSTOOD, UNCLEAR, REQUEST):
             (self.path / name).unlink(missing_ok=True)
         words = [sys.executable, "-m", "autommlab.studio.reading", str(self.path)]
@@ -138,6 +139,7 @@ class DraftFolder:
 
     def by_hand(self) -> None:
         """Begin with an empty form instead."""
+        interrupt(self.path / _READING)
         empty = ModelRequest.parse({"data": {}, "model": {"task": Task.CLASSIFICATION.value}})
         self.write_record(UNDERSTOOD, Understood(text=self.draft.text, request=empty))
 

@@ -52,3 +52,12 @@ def settings_of(request: Request) -> StudioSettings:
 def clock(seconds: float | None) -> str:
     """A time of day, with its day; "" for none."""
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def machine_in_words() -> str:
+    """How busy this machine is, since the question before."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    used, total = ((size / 2**30) for size in (memory.total - memory.available, memory.total))
+    return f"This machine: {psutil.cpu_percent():.0f} % of its CPUs, {used:.1f} of {total:.1f} GiB memory"

@@ -18,8 +18,18 @@ from autommlab.report.verdict import verdict
 from autommlab.storage.run_folder import RunFolder
 from autommlab.studio.background import Work
 from autommlab.studio.gate import REPORT_POLICY
-from autommlab.studio.pages import page, settings_of
-from autommlab.studio.runs import ShownRun, drawn, folder_named, is_comparison, listed_runs, shown_run
+from autommlab.studio.pages import machine_in_words, page, settings_of
+from autommlab.studio.runs import (
+    BUNDLE_FILE,
+    REPORT_FILE,
+    ShownRun,
+    drawn,
+    folder_named,
+    is_comparison,
+    listed_runs,
+    part_of,
+    shown_run,
+)
 from autommlab.studio.starting import job_of, resume_run, sent_to, stop_run, work_of
 
 router = APIRouter()
@@ -64,6 +74,7 @@ def _run_page(request: Request, template: str, name: str) -> Response:
         run=run,
         plots=drawn(run),
         verdict=_verdict(run),
+        machine=machine_in_words() if run.listed.state == "running" else "",
         job=job_of(run.folder.path) if sent_to(run.folder.path) else "",
         tiles=rows.tiles(content),
         trials=rows.trial_rows(content.all_trials, content.best_trial),
@@ -116,8 +127,8 @@ def _verdict(run: ShownRun) -> object:
 @router.get("/report/{name:path}")
 def report(request: Request, name: str) -> Response:
     """The report of a run, without scripts and in an origin of its own."""
-    file = require_run(request, name) / "report.html"
-    if not file.is_file():
+    file = part_of(require_run(request, name), REPORT_FILE)
+    if file is None:
         raise HTTPException(404, "This run has no report yet.")
     headers = {"content-security-policy": REPORT_POLICY}
     return FileResponse(file, media_type="text/html; charset=utf-8", headers=headers)
@@ -126,9 +137,7 @@ def report(request: Request, name: str) -> Response:
 @router.get("/bundle/{name:path}")
 def bundle(request: Request, name: str) -> Response:
     """The bundle as one zip."""
-    folder = require_run(request, name) / "bundle"
-    if not (folder / "bundle.json").is_file():
-        raise HTTPException(404, "This run has no bundle yet.")
+    folder = require_bundle(request, name)
     file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed when it is sent
     try:
         _zipped(folder, file)
@@ -154,6 +163,18 @@ def _sent(file: BinaryIO) -> Iterator[bytes]:
     with file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
+
+
+def require_bundle(request: Request, name: str) -> Path:
+    """The folder of the bundle of the run of that name.
+
+    Raises:
+        HTTPException: there is none.
+    """
+    file = part_of(require_run(request, name), BUNDLE_FILE)
+    if file is None:
+        raise HTTPException(404, "This run has no model yet.")
+    return file.parent
 
 
 def require_run(request: Request, name: str) -> Path:

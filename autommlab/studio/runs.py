@@ -34,6 +34,8 @@ State = Literal["starting", "running", "stopping", "on a cluster", "finished", "
 #: How far below the folder a run may lie.
 _DEEPEST = 3
 _TRIALS, _FINALS = "study/trials.jsonl", "final/trials.jsonl"
+#: Of a run, relative to its folder.
+BUNDLE_FILE, REPORT_FILE = "bundle/bundle.json", "report.html"
 #: matplotlib's settings are of the whole process, and pages are made on several threads.
 DRAWING = threading.Lock()
 _MOST_DRAWN = 32
@@ -91,12 +93,12 @@ class ShownRun:
     @property
     def has_bundle(self) -> bool:
         """Whether there is a model to try and to take away."""
-        return (self.folder.bundle / "bundle.json").is_file()
+        return part_of(self.folder.path, BUNDLE_FILE) is not None
 
     @property
     def has_report(self) -> bool:
         """Whether the run has written its report."""
-        return self.folder.report.is_file()
+        return part_of(self.folder.path, REPORT_FILE) is not None
 
 
 def listed_runs(root: Path) -> list[ListedRun]:
@@ -130,6 +132,12 @@ def folder_named(root: Path, name: str) -> Path | None:
         if folder.is_relative_to(root.resolve()) and folder != root.resolve() and RunFolder(folder).exists:
             return folder
     return None
+
+
+def part_of(run: Path, name: str) -> Path | None:
+    """A file or folder of a run; None where it is not there, or a link leads out of the run."""
+    path = run / name
+    return path if path.exists() and path.resolve().is_relative_to(run.resolve()) else None
 
 
 def listed_run(root: Path, path: Path) -> ListedRun:

@@ -117,8 +117,8 @@ class Upload:
         return folder
 
     def discard(self) -> None:
-        """Delete what came."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Delete what came; it is no data set."""
+        shutil.rmtree(self.files, ignore_errors=True)
 
 
 def _inner(name: str) -> Path:

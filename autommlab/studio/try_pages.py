@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from autommlab.common.errors import AutoMMLabError
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD
 from autommlab.studio.pages import page, settings_of
-from autommlab.studio.run_pages import require_run
+from autommlab.studio.run_pages import require_bundle
 from autommlab.studio.trying import Models
 from autommlab.tasks import Task
 
@@ -24,7 +22,7 @@ _WITH_THRESHOLD = (Task.DETECTION,)
 @router.get("/try/{name:path}")
 def try_page(request: Request, name: str) -> Response:
     """Where pictures are dropped, pasted or taken."""
-    bundle = _bundle(request, name)
+    bundle = require_bundle(request, name)
     return page(
         request,
         "try",
@@ -38,7 +36,7 @@ def try_page(request: Request, name: str) -> Response:
 @router.post("/try/{name:path}")
 async def predict(request: Request, name: str, threshold: float = DEFAULT_THRESHOLD) -> Response:
     """One picture, as the body; the answer as JSON."""
-    bundle = _bundle(request, name)
+    bundle = require_bundle(request, name)
     content = await request.body()  # the gate has looked at its length
     if not 0 <= threshold <= 1:
         return JSONResponse({"problem": f"the threshold is {threshold}; it takes 0 to 1"}, 400)
@@ -46,10 +44,3 @@ async def predict(request: Request, name: str, threshold: float = DEFAULT_THRESH
         return JSONResponse(await run_in_threadpool(_MODELS.predict, bundle, content, threshold))
     except AutoMMLabError as error:
         return JSONResponse({"problem": str(error)}, 400)
-
-
-def _bundle(request: Request, name: str) -> Path:
-    folder = require_run(request, name) / "bundle"
-    if not (folder / "bundle.json").is_file():
-        raise HTTPException(404, "This run has no model yet.")
-    return folder

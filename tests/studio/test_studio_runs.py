@@ -101,6 +101,17 @@ def test_the_bundle_comes_as_a_zip_without_what_links_lead_to(root: Path, studio
     assert studio.get("/bundle/team/half & half").status_code == 404
 
 
+def test_no_link_of_a_run_leads_out_of_it(root: Path, tmp_path: Path) -> None:
+    other = make_run(tmp_path / "other")
+    mine = make_run(tmp_path / "runs" / "mine", finished=False)
+    (mine / "report.html").symlink_to(other / "report.html")
+    (mine / "bundle").symlink_to(other / "bundle")
+    studio = TestClient(make_app(StudioSettings(runs=tmp_path / "runs")), base_url="http://127.0.0.1")
+    assert "Download" not in studio.get("/runs/mine").text
+    for page in ("report", "bundle", "try"):
+        assert studio.get(f"/{page}/mine").status_code == 404
+
+
 def test_no_name_leads_out_of_the_folder(root: Path, studio: TestClient, tmp_path: Path) -> None:
     outside = make_run(tmp_path / "outside")
     (root / "link").symlink_to(outside)
