@@ -138,7 +138,7 @@ def _curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> str:
     with DRAWING, plot("sides", "best score on validation so far", width=7.0, height=3.6) as figure:
         draw_curves(figure.axes, curves)
         figure.axes.set_ylabel("best on val so far")
-        figure.axes.legend()
+        figure.axes.legend(frameon=False)
     return figure.svg
 
 

@@ -15,7 +15,7 @@ from autommlab.studio.drafts import REQUEST, Draft, DraftFolder, Options, filled
 from autommlab.studio.pages import page, settings_of
 from autommlab.studio.starting import start_run
 from autommlab.tasks import Task
-from autommlab.understanding.corrections import FIELDS
+from autommlab.understanding.corrections import FIELDS, TITLES
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import Device, Engine, ModelRequest
 from autommlab.understanding.said_back import said_back
@@ -177,11 +177,11 @@ def _form(
     doubts = {doubt.field: doubt for doubt in understood.open_doubts}
     fields = [
         {
-            "key": _key(field), "name": field.capitalize(), "value": values.get(field, shown_value(shown, field)),
+            "key": _key(field), "name": title, "value": values.get(field, shown_value(shown, field)),
             "choices": _CHOICES.get(field), "example": EXAMPLE_VALUES[field], "doubt": doubts.get(field),
             "problem": problems.get(field, ""),
         }
-        for field in FIELDS
+        for field, title in TITLES.items()
     ]  # fmt: skip
     return page(
         request,

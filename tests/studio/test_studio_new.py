@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from autommlab.studio import drafts
 from autommlab.studio.app import make_app
-from autommlab.studio.drafts import UNCLEAR, UNDERSTOOD, DraftFolder, Options
+from autommlab.studio.drafts import UNCLEAR, UNDERSTOOD, Draft, DraftFolder, Options
 from autommlab.studio.settings import StudioSettings
 from autommlab.understanding.outcome import Doubt, Effort, Unclear, Understood
 from autommlab.understanding.request import ModelRequest
@@ -107,7 +107,7 @@ def test_the_answers_reach_understanding(studio: TestClient, monkeypatch: pytest
     from autommlab.studio import reading
 
     folder = begun(studio, "read", "something with cats")
-    folder.write(folder.draft.model_copy(update={"answers": ("task: detection",)}))
+    folder.write(Draft(text="something with cats", answers=("task: detection",)))
     asked = []
 
     def understand(text: str, *, lent: reading.Lent, **_: object) -> Understood:

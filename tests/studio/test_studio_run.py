@@ -88,8 +88,8 @@ def _ask(page: Page) -> None:
     page.get_by_label("Your request").fill(SENTENCE)
     picture(page, "new")
     page.get_by_role("button", name="Fill in a form instead").click()
-    page.get_by_role("textbox", name="Object").fill("brick, leaf, sky")
-    page.get_by_role("textbox", name="Metric").fill("accuracy 0.3")
+    page.get_by_role("textbox", name="Objects").fill("brick, leaf, sky")
+    page.get_by_role("textbox", name="Quality").fill("accuracy 0.3")
     assert page.get_by_label("Data set", exact=True).input_value() == "material"
     page.get_by_role("textbox", name="Trials").fill("1")
     page.get_by_label("Who proposes hyperparameters").select_option("surrogate-grid")
