@@ -30,7 +30,7 @@ from autommlab.studio.runs import (
     part_of,
     shown_run,
 )
-from autommlab.studio.starting import job_of, resume_run, sent_to, stop_run, work_of
+from autommlab.studio.starting import has_ended, job_of, resume_run, sent_to, stop_run, work_of
 
 router = APIRouter()
 _CHUNK_BYTES = 1 << 20
@@ -112,7 +112,7 @@ def resume(
 ) -> Response:
     """Go on with a run, for longer if that is asked."""
     folder = require_run(request, name)
-    if RunFolder(folder).is_held or work_of(folder).is_running:
+    if RunFolder(folder).is_held or not has_ended(folder):
         raise HTTPException(409, "This run goes on already.")
     given = {"time": time.strip(), "trials": trials.strip()}
     words = [f"--{option}={value}" for option, value in given.items() if value]

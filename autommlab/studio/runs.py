@@ -155,8 +155,8 @@ def listed_run(root: Path, path: Path) -> ListedRun:
     state: State = "finished" if status.stage == FINISHED else "stopped"
     if state == "stopped" and sent_to(path) is not None and not is_stopping(path):
         return ListedRun(name, "on a cluster", run_status(path, elsewhere=True), at=at)
-    if work_of(path).is_running and not is_stopping(path):
-        state = "starting" if state == "stopped" else state
+    if state == "stopped" and work_of(path).is_running:  # it has let go of its folder, or not taken it yet
+        state = "stopping" if is_stopping(path) else "starting"
     return ListedRun(name, state, status, at=at)
 
 

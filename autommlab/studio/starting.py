@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import time
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +23,8 @@ _STOPPING = "stopping"
 #: What `submit` says of a job that it has sent.
 _JOB = re.compile(r"^job (\S+), results: ", re.MULTILINE)
 _SENT = "sent.json"
+#: Seconds that a program may take from the end of its run to its own, and between two looks at it.
+_PATIENCE_S, _PAUSE_S = 15.0, 0.2
 
 
 class Sent(BaseModel):
@@ -103,6 +106,16 @@ def stop_run(run: Path) -> bool:
 def work_of(run: Path) -> Work:
     """What became of the program that the studio started for a run; "none" for a run of a terminal."""
     return work_in(started_folder(run))
+
+
+def has_ended(run: Path, patience_s: float = _PATIENCE_S) -> bool:
+    """Whether the program that the studio started for a run is gone; one that tidies up gets some seconds for it."""
+    deadline = time.monotonic() + patience_s
+    while work_of(run).is_running:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 def is_stopping(run: Path) -> bool:

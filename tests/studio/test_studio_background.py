@@ -13,6 +13,7 @@ import pytest
 from autommlab.studio.background import STARTED, Started, interrupt, start, start_errand, work_in
 from autommlab.studio.runs import listed_runs
 from autommlab.studio.starting import (
+    has_ended,
     is_stopping,
     job_of,
     resume_run,
@@ -100,7 +101,7 @@ def test_a_run_gets_its_words_one_by_one_and_only_ours_is_stopped(
     assert not is_stopping(run)
     assert stop_run(run)
     assert is_stopping(run)
-    wait_for(lambda: not work_of(run).is_running)
+    assert has_ended(run, 60)
     assert not stop_run(run)
 
 

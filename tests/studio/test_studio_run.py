@@ -47,7 +47,7 @@ def test_from_a_sentence_to_a_prediction(at: Studio, shapes: Path, tmp_path: Pat
         page.get_by_role("button", name="Stop the run").click()
         page.get_by_text("stopped", exact=True).first.wait_for()
         assert not run.is_held
-        assert "SIGINT" in page.content()
+        assert "interrupted by SIGINT" in page.content()
 
         page.get_by_role("button", name="Go on").click()
         page.get_by_text("finished", exact=True).wait_for()
