@@ -70,7 +70,9 @@ def test_a_process_that_has_the_number_by_now_is_left_alone(tmp_path: Path) -> N
             start(tmp_path, [sys.executable, "-c", ""])
             wait_for(lambda: not work_in(tmp_path).is_running)
             stored = Started.model_validate_json((tmp_path / STARTED).read_bytes())
-            ours = stored.model_copy(update={"mark": stored.mark.model_copy(update={"pid": other.pid})})
+            ours = stored.model_copy(
+                update={"mark": stored.mark.model_copy(update={"pid": other.pid, "started": stored.mark.started - 1})}
+            )
             (tmp_path / STARTED).write_text(ours.model_dump_json())
             assert work_in(tmp_path).state == "ended"
             assert not interrupt(tmp_path)
