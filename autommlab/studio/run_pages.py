@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import IO, Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
@@ -149,7 +149,7 @@ def bundle(request: Request, name: str) -> Response:
     return StreamingResponse(_sent(file), media_type="application/zip", headers=headers)
 
 
-def _zipped(folder: Path, file: BinaryIO) -> None:
+def _zipped(folder: Path, file: IO[bytes]) -> None:
     """Regular files only: a link in a bundle of somebody else would take other files along."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
@@ -159,7 +159,7 @@ def _zipped(folder: Path, file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _sent(file: BinaryIO) -> Iterator[bytes]:
+def _sent(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
