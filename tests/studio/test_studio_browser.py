@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autommlab.studio.drafts import UNDERSTOOD, Draft, DraftFolder
+from autommlab.understanding.outcome import Doubt, Effort, Understood
 from tests.helpers.compare_making import make_comparison
+from tests.helpers.report_records import request
 from tests.helpers.run_making import make_run
 from tests.helpers.studio_browser import Studio, browser, entered, picture, studio
 from tests.helpers.tiny_bundles import make_picture
@@ -91,6 +94,27 @@ def test_texts_and_reports_run_nothing(page: Page, at: Studio) -> None:
     page.goto(f"{at.url}/report/trains")
     assert page.evaluate("window.evil") is None
     assert page.evaluate("origin") == "null"
+
+
+def test_what_is_uncertain_is_marked_and_can_be_changed(
+    page: Page, at: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMMLAB_HOME", str(at.home))
+    text = "Find trains and busses on rails, mAP over 0.5, 10 million parameters, with OpenVINO, in 2 weeks"
+    folder = DraftFolder.create(Draft(text=text))
+    doubt = Doubt(field="object", says='"busses" was read as "bus"', choices=("train, tram", "train"))
+    effort = Effort(model="ru-llama", tuned=True, calls=1, prompt_tokens=212, tokens=121, seconds=4.2)
+    folder.write_record(
+        UNDERSTOOD,
+        Understood(text=text, request=request(), effort=effort, doubts=(doubt,), unused=("2 weeks",)),
+    )
+    page.goto(f"{at.url}/new/{folder.name}")
+    assert page.get_by_text("I will train a detector of train and bus").is_visible()
+    assert page.get_by_text("Not used of your text: 2 weeks").is_visible()
+    objects = page.get_by_role("combobox", name="Objects uncertain")
+    assert '"busses" was read as "bus"' in objects.evaluate("e => e.ariaDescribedByElements[0].textContent")
+    assert objects.evaluate("e => [...e.list.options].map((o) => o.value)") == ["train, tram", "train"]
+    picture(page, "form")
 
 
 def test_it_is_used_by_keyboard_alone(page: Page, at: Studio) -> None:

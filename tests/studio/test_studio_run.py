@@ -96,7 +96,6 @@ def _ask(page: Page) -> None:
     page.get_by_text("Budget of a trial").click()
     for name, value in (("Input size", "32"), ("Steps", "10"), ("Pictures a step", "8")):
         page.get_by_role("textbox", name=name).fill(value)
-    picture(page, "form")
     page.get_by_role("button", name="Show the plan").click()
     page.get_by_role("heading", name="Model: EfficientNet-Lite0").wait_for()
     assert page.get_by_text("accuracy >= 0.3").first.is_visible()
