@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.files import write_private
 from autommlab.common.processes import ProcessMark
+from autommlab.common.stored import record_of
 from autommlab.studio.settings import TOKEN_VARIABLE
 
 STARTED, OUT, LOG, ENDED = "started.json", "out.txt", "log.txt", "ended.json"
@@ -119,7 +120,7 @@ def work_in(folder: Path) -> Work:
     if started.mark.process() is not None:
         return Work("running", _tail(folder / LOG))
     with contextlib.suppress(OSError, ValueError):
-        ended = Ended.model_validate_json((folder / ENDED).read_bytes())
+        ended = record_of(Ended, (folder / ENDED).read_bytes())
         return Work("done" if ended.code == 0 else "failed", _told(_tail(folder / LOG)))
     return Work("ended", _told(_tail(folder / LOG)))
 
@@ -141,7 +142,7 @@ def interrupt(folder: Path) -> bool:
 
 def _started(folder: Path) -> Started | None:
     with contextlib.suppress(OSError, ValueError):
-        return Started.model_validate_json((folder / STARTED).read_bytes())
+        return record_of(Started, (folder / STARTED).read_bytes())
     return None
 
 

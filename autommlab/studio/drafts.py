@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.errors import RequestError
 from autommlab.common.files import write_text
+from autommlab.common.stored import record_of
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.planning.records import Plan
@@ -125,7 +126,7 @@ class DraftFolder:
             RequestError: the file is damaged.
         """
         try:
-            return Draft.model_validate_json((self.path / _DRAFT).read_bytes())
+            return record_of(Draft, (self.path / _DRAFT).read_bytes())
         except (OSError, ValueError) as error:
             raise RequestError(f"{self.path} cannot be read; start the request anew") from error
 
@@ -156,21 +157,21 @@ class DraftFolder:
     def understood(self) -> Understood | None:
         """What was understood, None while nothing is."""
         with contextlib.suppress(OSError, ValueError):
-            return Understood.model_validate_json((self.path / UNDERSTOOD).read_bytes())
+            return record_of(Understood, (self.path / UNDERSTOOD).read_bytes())
         return None
 
     @property
     def unclear(self) -> Unclear | None:
         """What is asked back, None if nothing is."""
         with contextlib.suppress(OSError, ValueError):
-            return Unclear.model_validate_json((self.path / UNCLEAR).read_bytes())
+            return record_of(Unclear, (self.path / UNCLEAR).read_bytes())
         return None
 
     @property
     def request(self) -> ModelRequest | None:
         """The request as the person has left the form, None before."""
         with contextlib.suppress(OSError, ValueError):
-            return ModelRequest.model_validate_json((self.path / REQUEST).read_bytes())
+            return record_of(ModelRequest, (self.path / REQUEST).read_bytes())
         return None
 
     def make_plan(self) -> None:
@@ -196,7 +197,7 @@ class DraftFolder:
                     event = read_event(line)
                 except ValueError:
                     with contextlib.suppress(ValueError):
-                        planned = PlannedRun.model_validate_json(line)
+                        planned = record_of(PlannedRun, line)
                     continue
                 doing = event.message or doing
                 if event.kind == "warning":

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.files import write_text
+from autommlab.common.stored import record_of
 from autommlab.studio.background import OUT, Work, interrupt, program, start, start_errand, work_in
 from autommlab.studio.settings import studio_folder
 
@@ -76,7 +77,7 @@ def _start(run: Path, words: list[str], address: str | None) -> None:
 def sent_to(run: Path) -> str | None:
     """Job server of the cluster that a run was sent to; None for a run of this machine."""
     with contextlib.suppress(OSError, ValueError):
-        return Sent.model_validate_json((started_folder(run) / _SENT).read_bytes()).address
+        return record_of(Sent, (started_folder(run) / _SENT).read_bytes()).address
     return None
 
 
