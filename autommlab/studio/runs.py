@@ -27,6 +27,7 @@ from autommlab.storage.run_folder import RunFolder
 from autommlab.studio.background import Work
 from autommlab.studio.starting import is_stopping, sent_to, work_of
 from autommlab.training.ledger import read_ledger
+from autommlab.training.loss_curve import TrialCurve, read_curves
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import ModelRequest
 
@@ -213,11 +214,19 @@ def _content(folder: RunFolder, listed: ListedRun) -> ReportContent:
         study=folder.read("study", StudyResult),
         trials=tuple(read_ledger(folder.path / _TRIALS).records),
         finals=tuple(read_ledger(folder.path / _FINALS).records),
+        losses={name: curve.points for name, curve in _curves(folder).items()},
         planned_trials=listed.status.trials_total if listed.status else None,
         deployment=folder.read("deployment", Deployment),
         stage_seconds=folder.stage_seconds(),
         run_folder=folder.path,
     )
+
+
+def _curves(folder: RunFolder) -> dict[str, TrialCurve]:
+    try:
+        return read_curves(folder.study)
+    except (OSError, ValueError):  # damaged: an ornament
+        return {}
 
 
 def _stages(events: list[Event], seconds: dict[str, float], *, at_work: bool) -> tuple[StageLine, ...]:
@@ -237,13 +246,14 @@ class Drawn:
 
     best: str = ""
     curves: str = ""
+    losses: str = ""
 
 
 _DRAWN: dict[Path, tuple[Marks, Drawn]] = {}
 
 
 def drawn(run: ShownRun) -> Drawn:
-    """The best so far and the learning curves; drawn once for each state of the run."""
+    """The best so far, learning curves and losses; drawn once for each state of the run."""
     content, marks = run.content, _marks(run.folder.path)
     if not content.all_trials:
         return Drawn()
@@ -254,7 +264,11 @@ def drawn(run: ShownRun) -> Drawn:
         if known is not None and known[0] == marks:
             return known[1]
         trials, best, metric = content.all_trials, content.best_trial, content.score_name
-        made = Drawn(plots.best_so_far_plot(trials, best, metric), plots.learning_curves(trials, best, metric))
+        made = Drawn(
+            plots.best_so_far_plot(trials, best, metric),
+            plots.learning_curves(trials, best, metric),
+            plots.loss_curves(trials, best, content.losses),
+        )
         if len(_DRAWN) >= _MOST_DRAWN:
             _DRAWN.clear()
         _DRAWN[run.folder.path] = marks, made

@@ -11,6 +11,7 @@ from autommlab.report.content import ReportContent
 from autommlab.report.render import write_report
 from autommlab.storage.run_folder import RunFolder
 from autommlab.training.ledger import Ledger
+from autommlab.training.loss_curve import CURVES_FILE, CurvePiece, LossPoint, append_piece
 from tests.helpers import report_records as records
 from tests.helpers.tiny_bundles import make_bundle
 
@@ -45,6 +46,8 @@ def make_run(folder: Path, text: str = records.SENTENCE, *, finished: bool = Tru
     log(Event("stage-started", "training", "starting workers"))
     for trial in records.trials()[: None if finished else 4]:
         ledger.append(trial)
+        losses = tuple(LossPoint(step, 2.0 / step, 0.01) for step in (1, 5, 10))
+        append_piece(run.study / CURVES_FILE, CurvePiece(trial_id=trial.trial_id, losses=losses))
         told = {"number": trial.number, "total": 8, "metric": "mAP", "score": trial.score, "status": trial.status}
         log(Event("trial", "training", f"trial {trial.number}", told, time.time()))
     if finished:

@@ -67,7 +67,7 @@ def test_a_page_shows_verdict_stages_trials_and_who_proposed_them(studio: TestCl
     assert "optuna-tpe" in text
     assert "out-of-memory" in text
     assert "The loss became NaN at iteration 12 &lt;lr too high&gt;." in text
-    assert text.count('<svg role="img"') == 2
+    assert text.count('<svg role="img"') == 3, "best so far, learning curves, losses"
     assert '<iframe class="report" sandbox src="/report/trains"' in text
 
 
