@@ -61,6 +61,7 @@ _OF_ONE_SERVICE = (
 _FIRST = (
     "understanding/test_understanding_service.py",
     "cli/test_run_cli.py",
+    "studio/test_studio_run.py",
     *_OF_ONE_SERVICE,
     "cluster/test_node_failure.py",
     "deployment/test_deploy.py",

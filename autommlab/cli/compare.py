@@ -43,8 +43,8 @@ def compare(
     """Compare searchers with equal budgets and paired seeds: a table, comparison.json and comparison.png."""
     from autommlab.api.arguments import named_options, options_of
     from autommlab.api.option_check import check_options
-    from autommlab.compare.records import CompareOptions
-    from autommlab.compare.run_compare import RESULT_FILE, run_compare
+    from autommlab.compare.records import RESULT_FILE, CompareOptions
+    from autommlab.compare.run_compare import run_compare
     from autommlab.compare.show import PLOT_FILE, comparison_table, draw_comparison
     from autommlab.progress.display import Display
     from autommlab.progress.events import Events

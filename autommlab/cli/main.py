@@ -25,6 +25,7 @@ from autommlab.cli.run_options import HEADINGS
 from autommlab.cli.serve import serve_app
 from autommlab.cli.shared import grouped_command, say
 from autommlab.cli.status import status_command
+from autommlab.cli.studio import studio
 from autommlab.cli.understand import understand_command
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import tell_renamed
@@ -47,6 +48,7 @@ app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.command(name="status")(status_command)
+app.command()(studio)
 app.command()(profiles)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")

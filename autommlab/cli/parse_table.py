@@ -8,13 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autommlab.understanding.outcome import Understood
 
-#: Rows of `ModelRequest.rows` -> the field of a correction.
-_FIELDS = {
-    "Task": "task", "Objects": "object", "Scene": "scene", "Kind of picture": "modality", "Data sets named": "data set",
-    "Model named": "model", "Quality": "metric", "Parameters": "parameters", "Computation": "flops", "Speed": "speed",
-    "Device": "device", "Inference engine": "engine",
-}  # fmt: skip
-
 
 def show_parse(outcome: Understood, make_room: Callable[[], None] = lambda: None, *, error: bool = False) -> None:
     """Print the table.
@@ -29,14 +22,15 @@ def show_parse(outcome: Understood, make_room: Callable[[], None] = lambda: None
 
     from autommlab.cli.shared import print_table
     from autommlab.common.escaping import terminal
+    from autommlab.understanding.corrections import TITLES
 
     make_room()
-    doubts = {doubt.field: doubt.says for doubt in outcome.open_doubts}
+    doubts = {TITLES.get(doubt.field, ""): doubt.says for doubt in outcome.open_doubts}
     columns = ("asked for", "understood", *(("uncertain",) if doubts else ()))
     table = Table(*columns)
     for name, value in outcome.request.rows():
         cell = Text(terminal(value) if value else "-", style="" if value else "dim")
-        doubt = doubts.get(_FIELDS[name], "")
+        doubt = doubts.get(name, "")
         table.add_row(name, cell, *((Text(terminal(doubt), style="yellow"),) if doubts else ()))
     if outcome.unused:
         table.add_row("Not used of the text", Text(terminal(", ".join(outcome.unused)), style="dim"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -43,21 +43,9 @@ def predict_command(
 
 
 def _line(result: Predicted) -> str:
+    from autommlab.deployment.drawing import answer_in_words
+
     return f"{result.image}: {answer_in_words(result.answer)}  -> {result.drawn}"
-
-
-def answer_in_words(answer: dict[str, Any]) -> str:
-    """A prediction in a few words for a person."""
-    if "label" in answer:
-        return f"{answer['label']} {answer['score']:.0%}"
-    if "classes" in answer:
-        shares = sorted(answer["classes"].items(), key=lambda pair: -pair[1])
-        return ", ".join(f"{name} {share:.1%}" for name, share in shares if share > 0)
-    things = answer.get("boxes", answer.get("instances", []))
-    counts: dict[str, int] = {}
-    for thing in things:
-        counts[thing["label"]] = counts.get(thing["label"], 0) + 1
-    return ", ".join(f"{count} {label}" for label, count in counts.items()) or "nothing found"
 
 
 def _box(text: str) -> Box:

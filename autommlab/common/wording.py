@@ -39,8 +39,8 @@ def hyperparameters_line(values: Mapping[str, Any]) -> str:
 
 #: A command of ours inside a sentence; a command begins with a small letter, and prose goes on with "is", "has" ...
 _COMMAND = re.compile(
-    r"(?<![\w./-])autommlab (?=(?:run|compare|submit|jobs|logs|stop|fetch|understand|predict|status|searchers|profiles|"
-    r"version|data|models|serve|bench|trials|tune)\b)"
+    r"(?<![\w./-])autommlab (?=(?:run|compare|submit|jobs|logs|stop|fetch|understand|predict|status|studio|searchers|"
+    r"profiles|version|data|models|serve|bench|trials|tune)\b)"
 )
 #: Set by `uv run` for what it runs.
 _UNDER_UV = "UV_RUN_RECURSION_DEPTH"

@@ -38,6 +38,8 @@ class CompareOptions(BaseModel):
 MOST_TRIALS = 1_000_000
 #: In the folder of a comparison, beside what a run has there.
 OPTIONS_FILE = "comparison-options.json"
+#: There, at its end; in the folder of each study, at the end of that.
+RESULT_FILE, SUMMARY_FILE = "comparison.json", "study.json"
 
 
 def require_no_comparison(folder: Path) -> None:

@@ -11,7 +11,14 @@ from autommlab.cluster import ray_session
 from autommlab.common import provenance as machine
 from autommlab.common.errors import ResumeError
 from autommlab.common.files import write_text
-from autommlab.compare.records import OPTIONS_FILE, CompareOptions, Comparison, StudySummary
+from autommlab.compare.records import (
+    OPTIONS_FILE,
+    RESULT_FILE,
+    SUMMARY_FILE,
+    CompareOptions,
+    Comparison,
+    StudySummary,
+)
 from autommlab.compare.standings import standings
 from autommlab.llm_service import service_for, start_ahead
 from autommlab.pipeline.selection import plan_in, study_inputs
@@ -24,8 +31,6 @@ from autommlab.training.records import StudyResult
 from autommlab.training.study import run_study
 from searchers import own_options
 from serve.client import ServiceClient
-
-RESULT_FILE, SUMMARY_FILE = "comparison.json", "study.json"
 
 
 def run_compare(options: CompareOptions, out: Path, events: Events, *, address: str | None, command: str) -> Comparison:

@@ -1,4 +1,4 @@
-"""Draws an answer of a bundle, or a truth in the same form, into its image."""
+"""An answer of a bundle in words, and drawn into its image, as is a truth in the same form."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 _READABLE = 320
 #: A point's score from which it is drawn as a disc, and from which as a ring.
 SURE_POINT, UNSURE_POINT = 0.3, 0.05
+
+
+def answer_in_words(answer: Mapping[str, Any]) -> str:
+    """A prediction in a few words for a person."""
+    if "label" in answer:
+        return f"{answer['label']} {answer['score']:.0%}"
+    if "classes" in answer:
+        shares = sorted(answer["classes"].items(), key=lambda pair: -pair[1])
+        return ", ".join(f"{name} {share:.1%}" for name, share in shares if share > 0)
+    things = answer.get("boxes", answer.get("instances", []))
+    counts: dict[str, int] = {}
+    for thing in things:
+        counts[thing["label"]] = counts.get(thing["label"], 0) + 1
+    return ", ".join(f"{count} {label}" for label, count in counts.items()) or "nothing found"
 
 
 def draw_prediction(image: Image.Image, prediction: Mapping[str, Any], bundle_meta: Mapping[str, Any]) -> Image.Image:

@@ -24,6 +24,12 @@ FIELDS = (
     "task", "object", "scene", "modality", "data set", "model",
     "speed", "flops", "parameters", "metric", "device", "engine",
 )  # fmt: skip
+#: Field -> what it is called in tables and forms, as in `ModelRequest.rows`.
+TITLES = {
+    "task": "Task", "object": "Objects", "scene": "Scene", "modality": "Kind of picture", "data set": "Data sets named",
+    "model": "Model named", "metric": "Quality", "parameters": "Parameters", "flops": "Computation", "speed": "Speed",
+    "device": "Device", "engine": "Inference engine",
+}  # fmt: skip
 _ENGINES = {"onnx": Engine.ONNXRUNTIME.value, "ort": Engine.ONNXRUNTIME.value}
 _METRIC = re.compile(
     r"(?P<name>.*?[^\s.,:=<>])(?:\s|[:=<>\u2264\u2265]|\bof\b|\bat (?:least|most)\b)+"

@@ -15,7 +15,8 @@ KEPT = "kept"
 _MOST_CHOICES = 3
 #: Times that an answer is asked for that cannot be used.
 _MOST_TRIES = 3
-_FREE_TEXT = {
+#: Of each field, as a correction writes it.
+EXAMPLE_VALUES = {
     "task": "detection", "object": "horse, dog", "scene": "street", "modality": "thermal", "data set": "COCO",
     "model": "ResNet-50", "speed": "20 ms", "flops": "5 GFLOPs", "parameters": "10 M", "metric": "mAP 0.6",
     "device": "cpu", "engine": "openvino",
@@ -101,7 +102,7 @@ def question(doubt: Doubt, request: ModelRequest) -> str:
         (
             f"{doubt.says[:1].upper()}{doubt.says[1:]}. Which is right?",
             *lines,
-            f'  or another value, such as "{_FREE_TEXT[doubt.field]}", or another field, such as '
+            f'  or another value, such as "{EXAMPLE_VALUES[doubt.field]}", or another field, such as '
             '"object: horse" (empty = as understood)',
         )
     )

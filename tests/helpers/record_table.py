@@ -46,6 +46,7 @@ from tests.helpers.state_records import (
     started_service,
     use_adapters,
 )
+from tests.helpers.studio_records import DRAFT, pages_of_request, worked_out
 from tests.helpers.tiny_bundles import make_bundle, make_picture
 from tests.helpers.tiny_trials import make_setup, point, small_space
 from tests.helpers.trial_making import made_up
@@ -510,6 +511,9 @@ _HOME = (
     StoredRecord("a private Ray", service_files, "home/ray/1-x/record.json", service_looked_at, kept="anew"),
     StoredRecord("the key of this user's runs", signed_file, "home/run.key", signed_read, "bytes"),
     StoredRecord("a signed config", signed_file, "config.py", signed_read, "bytes"),
+    StoredRecord("a request in the studio", worked_out, f"{DRAFT}/draft.json", pages_of_request),
+    StoredRecord("a form of the studio", worked_out, f"{DRAFT}/request.json", pages_of_request),
+    StoredRecord("what the studio has understood", worked_out, f"{DRAFT}/understood.json", pages_of_request),
     StoredRecord("the list of a run's copy, on the storage", mirrored_run, "storage/mirror.json", mirror_used),
 )  # fmt: skip
 
