@@ -30,6 +30,9 @@ class Predictor:
         folder: of the bundle.
         threads: of the engine; None leaves them to the engine, which takes all cores.
 
+    Attributes:
+        session: what computes; another one for the same model may take its place.
+
     Raises:
         BundleError: the folder is no bundle or a damaged one, or its engine is missing.
     """
@@ -39,7 +42,7 @@ class Predictor:
         self.info = read_info(self.folder)
         self.task: str = self.info["task"]
         self.classes: list[str] = self.info["classes"]
-        self._run = open_session(self.folder, self.info, threads)
+        self.session = open_session(self.folder, self.info, threads)
 
     def prepare(self, image: Image.Image | Source, box: Box | None = None) -> Prepared:
         """The network input of an image; `box` (x, y, width, height) only matters for keypoints."""
@@ -47,7 +50,7 @@ class Predictor:
 
     def run(self, tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
         """Raw outputs for a prepared (1, 3, height, width) tensor."""
-        return self._run(tensor)
+        return self.session(tensor)
 
     def __call__(
         self,
@@ -90,7 +93,7 @@ class Predictor:
             whole = [(0.0, 0.0, float(picture.width), float(picture.height))]
             return {"instances": [self._points(picture, box) for box in (boxes if boxes is not None else whole)]}
         prepared = prepare(picture, self.info["input"])
-        outputs = self._run(prepared.tensor)
+        outputs = self.session(prepared.tensor)
         if self.task == "classification":
             return decode.decode_scores(outputs, self.info)
         if self.task == "detection":
@@ -100,7 +103,7 @@ class Predictor:
     def _points(self, picture: Image.Image, box: Sequence[float]) -> dict[str, Any]:
         x, y, width, height = _checked(box, picture.size)
         prepared = prepare(picture, self.info["input"], (x, y, width, height))
-        found, scores = keypoints.decode_points(self._run(prepared.tensor), self.info["codec"])
+        found, scores = keypoints.decode_points(self.session(prepared.tensor), self.info["codec"])
         named = len(self.info["keypoints"]["names"])
         if found.shape != (named, 2) or not np.isfinite(found).all():
             raise ValueError(f"it gives points of shape {found.shape}, and {named} are named")

@@ -28,6 +28,9 @@ def serve_model(
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="Of the engine in each. [default: the cores, shared out]")
     ] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, max=64, help="Pictures of one call of an engine that takes several.")
+    ] = 1,
     max_mb: Annotated[float, typer.Option(min=0.001, max=1024, help="Largest request, MB.")] = 20.0,
     max_megapixels: Annotated[float, typer.Option(min=0.001, max=256, help="Largest picture.")] = 50.0,
     max_requests: Annotated[int, typer.Option(min=1, max=4096, help="Under way at once; more are refused.")] = 32,
@@ -43,8 +46,8 @@ def serve_model(
 
     values = {
         "models": named_bundles(bundles), "host": host, "port": port, "api_key": api_key, "replicas": replicas,
-        "threads": threads, "max_body_mb": max_mb, "max_megapixels": max_megapixels, "max_requests": max_requests,
-        "request_timeout_s": timeout,
+        "threads": threads, "batch": batch, "max_body_mb": max_mb, "max_megapixels": max_megapixels,
+        "max_requests": max_requests, "request_timeout_s": timeout,
     }  # fmt: skip
     try:
         settings = ModelServiceSettings.model_validate(with_port(values))

@@ -14,6 +14,7 @@ from autommlab.bundle_runtime import BundleError, pictures
 from autommlab.bundle_runtime.errors import BoxError
 from autommlab.common.errors import DeploymentError, unknown
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Box, LoadedBundle, load_bundle
+from autommlab.model_service.batching import batches_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,18 +68,30 @@ class Predictions:
         folders: name -> bundle.
         max_megapixels: largest picture that is decoded.
         threads: of each engine; None leaves that to the engine.
+        batch: pictures of one call of an engine at most; see `batches`.
+
+    Attributes:
+        batches: by name, the engines that take several pictures at once. Whoever wants that puts something that
+            collects pictures of several threads for them in the place of `model(name).predictor.session`.
 
     Raises:
         DeploymentError: a bundle is none or a damaged one, or its engine is missing or cannot use it.
     """
 
-    def __init__(self, folders: Mapping[str, Path], *, max_megapixels: float, threads: int | None = None) -> None:
+    def __init__(
+        self, folders: Mapping[str, Path], *, max_megapixels: float, threads: int | None = None, batch: int = 1
+    ) -> None:
         self._models = {name: load_bundle(folder, threads=threads) for name, folder in folders.items()}
         self._max_pixels = int(max_megapixels * 1e6)
+        found = {name: batches_of(model.predictor, batch, threads) for name, model in self._models.items()}
+        self.batches = {name: batches for name, batches in found.items() if batches.most > 1}
 
     def described(self) -> list[dict[str, Any]]:
         """What `GET /v1/models` lists."""
-        return [_described(name, model) for name, model in self._models.items()]
+        return [
+            _described(name, model) | {"batch": self.batches[name].most if name in self.batches else 1}
+            for name, model in self._models.items()
+        ]
 
     def warm_up(self) -> None:
         """Predict once with each model, so that a damaged one is found and the first request finds it ready.

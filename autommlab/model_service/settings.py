@@ -30,6 +30,7 @@ class ModelServiceSettings(BaseModel):
         api_key: what clients must send; None asks for nothing, and then only loopback's host names are served.
         replicas: processes that predict, each with all models.
         threads: of the engine in each replica; None shares the cores out among the replicas.
+        batch: pictures of one call of an engine at most, where its graph bears several; 1 = one after the other.
         max_body_mb: largest request.
         max_megapixels: largest picture.
         max_requests: requests under way in the whole service.
@@ -45,6 +46,7 @@ class ModelServiceSettings(BaseModel):
     api_key: str | None = Field(default=None, min_length=8)
     replicas: int = Field(default=1, ge=1, le=256)
     threads: int | None = Field(default=None, ge=1, le=256)
+    batch: int = Field(default=1, ge=1, le=64)
     max_body_mb: float = Field(default=20.0, gt=0, le=1024)
     max_megapixels: float = Field(default=50.0, gt=0, le=256)
     max_requests: int = Field(default=32, ge=1, le=4096)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
+import itertools
 import os
 import subprocess
 import sys
@@ -32,8 +32,11 @@ class Rate(BaseModel):
 
     Attributes:
         replicas, threads, clients: of the service; 0 for the process that predicts alone.
+        batch: pictures that one call of the engine took at most; the model decides how many it takes.
         per_second: answers a second.
         p50_ms, p95_ms: from sending the picture to having the answer, or of one prediction, in milliseconds.
+        cpu_ms: CPU time of an answer in all processes of the service, or in the one that predicts alone; what else the
+            machine does changes it little.
         ratio: `per_second` over that of the process that predicts alone.
     """
 
@@ -42,9 +45,11 @@ class Rate(BaseModel):
     replicas: int = 0
     threads: int = 0
     clients: int = 0
+    batch: int = 1
     per_second: float
     p50_ms: float
     p95_ms: float
+    cpu_ms: float
     ratio: float = 1.0
 
 
@@ -79,6 +84,7 @@ def measure_served(
     picture: Path | None = None,
     replicas: Sequence[int],
     clients: Sequence[int],
+    batches: Sequence[int] = (1,),
     seconds: float,
     tell: Tell,
 ) -> ServedResult:
@@ -89,6 +95,7 @@ def measure_served(
         picture: that each request sends; None makes one of `PICTURE_SIZE`.
         replicas: processes of the service.
         clients: that ask at once, each as soon as it has its answer.
+        batches: pictures of one call of the engine.
         seconds: of each measurement.
         tell: told what is measured.
 
@@ -103,13 +110,14 @@ def measure_served(
         tell("one process alone")
         first = _alone(bundle, file, seconds)
         found: list[Rate] = []
-        for count in replicas:
-            tell(f"the service with {count} replica(s)")
-            found += _served(bundle, file.read_bytes(), count, clients, seconds, tell)
+        for count, batch in itertools.product(replicas, batches):
+            tell(f"the service with {count} replica(s), batches of {batch}")
+            found += _served(bundle, file.read_bytes(), {"replicas": count, "batch": batch}, clients, seconds, tell)
         tell("one process alone, again")
         second = _alone(bundle, file, seconds)
         shape = _shape(file)
-    alone = _rate(first + second, per_second=len(first + second) / sum(first + second))
+    taken = first.taken + second.taken
+    alone = _rate(taken, seconds=sum(taken), cpu_s=first.cpu_s + second.cpu_s)
     return ServedResult(
         model=meta["model"],
         task=meta["task"],
@@ -118,36 +126,49 @@ def measure_served(
         picture=shape,
         cores=_cores(),
         alone=alone,
-        drift=sum(first) / len(first) / (sum(second) / len(second)),
+        drift=first.mean_s / second.mean_s,
         served=tuple(rate.model_copy(update={"ratio": rate.per_second / alone.per_second}) for rate in found),
     )
 
 
-def _alone(bundle: Path, picture: Path, seconds: float) -> list[float]:
-    """Seconds of each prediction."""
-    line = [sys.executable, "-m", "autommlab.speed.one_process", str(bundle), str(picture), str(seconds)]
+class _Alone(BaseModel):
+    """What `one_process.py` prints."""
+
+    taken: list[float]
+    cpu_s: float
+
+    @property
+    def mean_s(self) -> float:
+        return sum(self.taken) / len(self.taken)
+
+
+def _alone(bundle: Path, picture: Path, seconds: float) -> _Alone:
+    return _Alone.model_validate_json(_printed("autommlab.speed.one_process", bundle, picture, seconds))
+
+
+def _printed(module: str, *arguments: object) -> str:
+    """The last line that a program of ours prints."""
+    line = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(line, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
-    taken: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return taken
+    return done.stdout.splitlines()[-1]
 
 
 def _served(
-    bundle: Path, picture: bytes, replicas: int, clients: Sequence[int], seconds: float, tell: Tell
+    bundle: Path, picture: bytes, arrangement: dict[str, int], clients: Sequence[int], seconds: float, tell: Tell
 ) -> list[Rate]:
     most = max(clients)
-    values = with_port(
-        {"models": {_NAME: bundle}, "host": "127.0.0.1", "port": 0, "replicas": replicas, "max_requests": most + 1}
-    )
-    settings = ModelServiceSettings.model_validate(values)
+    given = {"models": {_NAME: bundle}, "host": "127.0.0.1", "port": 0, "max_requests": most + 1, **arrangement}
+    settings = ModelServiceSettings.model_validate(with_port(given))
     found = []
     with running(settings) as service:
         ask_for(service, picture, most, seconds=min(seconds, 2.0))  # every replica has answered by then
         for count in clients:
             tell(f"  {count} client(s)")
+            cpu = _cpu_s()
             taken, elapsed = ask_for(service, picture, count, seconds=seconds)
-            rate = _rate(taken, per_second=len(taken) / elapsed)
-            arrangement = {"replicas": replicas, "threads": settings.engine_threads, "clients": count}
-            found.append(rate.model_copy(update=arrangement))
+            rate = _rate(taken, seconds=elapsed, cpu_s=_cpu_s() - cpu)
+            taken_at_most = {"threads": settings.engine_threads, "clients": count, "batch": service.models[0]["batch"]}
+            found.append(rate.model_copy(update={**arrangement, **taken_at_most}))
     return found
 
 
@@ -192,10 +213,22 @@ def _ask_until(service: ModelService, picture: bytes, end: float, taken: list[fl
                 raise ModelServiceError(f"status {answer.status}: {content[:200].decode(errors='replace')}")
 
 
-def _rate(taken: list[float], *, per_second: float) -> Rate:
+def _cpu_s() -> float:
+    """CPU seconds so far of every process below this one."""
+    import psutil
+
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def _rate(taken: list[float], *, seconds: float, cpu_s: float) -> Rate:
     ordered = sorted(taken)
     p50, p95 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 for share in (0.5, 0.95))
-    return Rate(per_second=per_second, p50_ms=p50, p95_ms=p95)
+    return Rate(per_second=len(taken) / seconds, p50_ms=p50, p95_ms=p95, cpu_ms=cpu_s / len(taken) * 1000)
 
 
 def _make_picture(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import signal
 import subprocess
@@ -10,12 +11,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from PIL import Image
 
 from autommlab.deployment.predicting import load_bundle
 from tests.helpers.program import command
@@ -77,7 +80,7 @@ def served(home: Path, root: Path, *options: object) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def service(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    options = ("--replicas", 2, "--api-key", KEY, "--max-mb", 1, "--max-requests", 16)
+    options = ("--replicas", 2, "--batch", 4, "--api-key", KEY, "--max-mb", 1, "--max-requests", 16)
     with served(home, tmp_path_factory.mktemp("served"), *options) as running:
         yield running
 
@@ -100,6 +103,19 @@ def test_each_model_answers_as_its_bundle_does(service: Running) -> None:
         assert [model["name"] for model in client.get("/v1/models").json()["models"]] == ["cla", "det"]
         assert client.get("/v1/models/cla/predict").status_code == 405
         assert "unknown model 'cat'" in client.post("/v1/models/cat/predict", content=content).text
+
+
+def test_pictures_of_one_batch_get_their_own_answers(service: Running, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(24)]
+    for number, file in enumerate(files):
+        Image.new("RGB", (16, 16), (10 * number, 255 - 9 * number, 128)).save(file)
+    own = load_bundle(service.bundles["classification"]).predictor
+    with service.client() as client, ThreadPoolExecutor(12) as pool:
+        assert [model["batch"] for model in client.get("/v1/models").json()["models"]] == [4, 1]
+        ask = functools.partial(client.post, "/v1/models/cla/predict")
+        for _ in range(3):
+            answers = list(pool.map(lambda file: ask(content=file.read_bytes()).json(), files))
+            assert answers == [own(file) for file in files]
 
 
 def test_the_door_stands_before_ray_serve(service: Running) -> None:
@@ -167,7 +183,7 @@ def test_no_request_fails_when_a_replica_is_killed_under_load(service: Running) 
             client.join()
     assert set(statuses) == {200}, statuses
     with service.client() as client:
-        again = re.search(r"autommlab_requests_asked_again_total (\S+)", client.get("/metrics").text)
+        again = re.search(r"^autommlab_requests_asked_again_total (\S+)", client.get("/metrics").text, re.MULTILINE)
     assert again
     assert float(again[1]) > 0, "no request was in a replica that died: this test showed nothing"
 
