@@ -110,12 +110,16 @@ class Door:
         if not self.is_open(route) and self._under_way[account] >= self._terms.most_at_once:
             raise Refused(429, self.too_many())
         self._under_way[account] += 1
+        place = _Place(send, lambda: self._leave(account))
         try:
             body = await self._body(scope, receive)
-            await self.pass_on(scope, body, receive, send)
+            await self.pass_on(scope, body, receive, place)
         finally:
-            self._under_way[account] -= 1
-            self._under_way += Counter()  # forgets those that have none
+            place.leave()
+
+    def _leave(self, account: str) -> None:
+        self._under_way[account] -= 1
+        self._under_way += Counter()  # forgets those that have none
 
     def _checked(self, scope: Message) -> Route:
         headers = headers_of(scope)
@@ -152,6 +156,27 @@ class Door:
                         return bytes(body)
         except TimeoutError as error:
             raise Refused(408, f"the request did not come within {_BODY_S:g} s") from error
+
+
+class _Place:
+    """`send` of a request that holds a place, and leaves it just before the end of its answer is sent.
+
+    Not after it: the client's next request may be here before the app behind the door has tidied up.
+    """
+
+    def __init__(self, send: Send, on_leaving: Callable[[], None]) -> None:
+        self._send = send
+        self._on_leaving: Callable[[], None] | None = on_leaving
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.leave()
+        await self._send(message)
+
+    def leave(self) -> None:
+        if self._on_leaving is not None:
+            self._on_leaving()
+            self._on_leaving = None
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import secrets
 import time
@@ -231,6 +232,7 @@ def _deploy(settings: ModelServiceSettings) -> None:
     from autommlab.common.ray_serve import why_not_running
     from autommlab.model_service.app import APP_NAME, build
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process
     quiet = LoggingConfig(enable_access_log=False, log_level="WARNING")
     try:
         serve.start(

@@ -145,6 +145,39 @@ def test_more_requests_than_the_limit_are_told_to_wait() -> None:
     asyncio.run(scenario())
 
 
+def test_a_client_that_has_its_answer_finds_its_place_free() -> None:
+    """The app behind the door still tidies up when the next request comes."""
+
+    async def scenario() -> None:
+        tidied = asyncio.Event()
+
+        async def inner(scope: Any, receive: Any, send: Any) -> None:
+            await Replicas()(scope, receive, send)
+            await tidied.wait()
+
+        app = door(inner, max_requests=1)
+        sent = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                sent.set()
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"a picture"}
+
+        scope = {"type": "http", "method": "POST", "path": PREDICT, "headers": [(b"host", b"localhost")]}
+        first = asyncio.create_task(app(scope, receive, send))
+        await sent.wait()
+        second = asyncio.create_task(ask(app))
+        await asyncio.sleep(0)
+        tidied.set()
+        assert (await second)[0] == 200
+        await first
+        assert not app._under_way
+
+    asyncio.run(scenario())
+
+
 def test_a_request_whose_replica_dies_is_asked_once_more() -> None:
     inner = Replicas("dies", "answers")
     app = door(inner)
