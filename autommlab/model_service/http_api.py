@@ -151,9 +151,9 @@ async def _picture(request: Request) -> bytes:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    status = getattr(error, "status", None) or getattr(error, "status_code", 500)
-    message = str(getattr(error, "detail", None) or error)
-    return JSONResponse(error_body(status, message, "refused"), status)
+    status = error.status_code if isinstance(error, HTTPException) else getattr(error, "status", 500)
+    message = error.detail if isinstance(error, HTTPException) else str(error)
+    return JSONResponse(error_body(int(status), message, "refused"), int(status))
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 _KEY_BYTES = 32
 _POLL_S = 0.1
 #: Seconds between looks at the application while it runs.
-_WATCH_S = 2.0
+_WATCH_S = 5.0
 _KILL_AFTER_S = 3.0
 #: Controller, proxy and their helpers; Ray starts so many workers at once beside the replicas.
 _WORKERS = 3

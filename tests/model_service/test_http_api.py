@@ -11,7 +11,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -59,11 +58,11 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return content.getvalue()
 
 
-def ask(client: TestClient, kind: str, body: bytes, **parameters: Any) -> httpx.Response:
+def ask(client: TestClient, kind: str, body: bytes, **parameters: Any) -> Any:
     return client.post(f"/v1/models/{kind}/predict", content=body, params=parameters)
 
 
-def problem(answer: httpx.Response, status: int) -> str:
+def problem(answer: Any, status: int) -> str:
     """The message of an error of ours."""
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]

@@ -162,9 +162,9 @@ def test_no_request_fails_when_a_replica_is_killed_under_load(service: Running) 
                 except httpx.TransportError as error:
                     statuses[repr(error)] += 1
 
-    clients = [threading.Thread(target=ask_on) for _ in range(8)]
-    for client in clients:
-        client.start()
+    askers = [threading.Thread(target=ask_on) for _ in range(8)]
+    for asker in askers:
+        asker.start()
     try:
         for _ in range(2):
             replicas = service.processes(_REPLICA)
@@ -179,8 +179,8 @@ def test_no_request_fails_when_a_replica_is_killed_under_load(service: Running) 
             time.sleep(3)  # until it takes requests, too
     finally:
         stop.set()
-        for client in clients:
-            client.join()
+        for asker in askers:
+            asker.join()
     assert set(statuses) == {200}, statuses
     with service.client() as client:
         again = re.search(r"^autommlab_requests_asked_again_total (\S+)", client.get("/metrics").text, re.MULTILINE)
