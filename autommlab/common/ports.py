@@ -11,7 +11,9 @@ _OWN_PORTS = range(20000, 32000)
 
 
 def free_port(host: str) -> int | None:
-    """A free port of this address; None where none is left."""
+    """A free port of this address; None where none is left, or it is no address of this machine."""
+    if port_problem(host, 0) is not None:
+        return None
     for port in random.sample(_OWN_PORTS, len(_OWN_PORTS)):
         with socket.socket(_family(host)) as probe, contextlib.suppress(OSError):
             probe.bind((host, port))
@@ -27,6 +29,8 @@ def port_problem(host: str, port: int) -> str | None:
             probe.bind((host, port))
     except OSError as error:
         return error.strerror or str(error)
+    except (TypeError, ValueError) as error:  # no text that could be a host's name
+        return str(error)
     return None
 
 

@@ -18,6 +18,7 @@ from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import DeploymentError, ModelServiceError
 from autommlab.common.files import write_private
 from autommlab.common.ports import free_port, port_problem
+from autommlab.common.processes import ending_with_us
 from autommlab.model_service.settings import KEY_VARIABLE, ModelServiceSettings, is_loopback
 
 if TYPE_CHECKING:
@@ -136,8 +137,9 @@ def running(settings: ModelServiceSettings, tell: Tell = lambda _: None) -> Iter
             _start_ray(settings)
             tell(f"starting {settings.replicas} replica(s)")
             _deploy(settings)
-        models = _first_answer(settings)
-        yield ModelService(settings.url, settings.api_key, models, _key_file() if _is_ours(settings) else None)
+        with ending_with_us(process for process in _below() if process not in before):
+            models = _first_answer(settings)
+            yield ModelService(settings.url, settings.api_key, models, _key_file() if _is_ours(settings) else None)
     finally:
         _end(before)
 
