@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request, Response, Security
@@ -15,7 +16,6 @@ from fastapi_offline import FastAPIOffline
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from autommlab import __version__
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD
 from autommlab.model_service.predictions import MOST_BOXES, Answer, Asked, PredictionError, box_of
 from serve.door import error_body
@@ -81,7 +81,7 @@ def make_api(described: list[dict[str, Any]], predict: Predict) -> FastAPI:
             `PredictionError`.
     """
     api: FastAPI = FastAPIOffline(
-        title="AutoMMLab models", version=__version__, description=_DESCRIPTION, redoc_url=None,
+        title="AutoMMLab models", version=version("autommlab"), description=_DESCRIPTION, redoc_url=None,
         swagger_ui_parameters={"defaultModelsExpandDepth": -1},
     )  # fmt: skip
     # Whether the key is right was decided at the door; here it makes the page of the API offer a field for it.
