@@ -374,8 +374,8 @@ def data_costs() -> str:
 
 def serve_model() -> str:
     """Requests a second of the model service."""
-    rows = []
-    for line in json.loads((RESULTS / "serve_model.json").read_text(encoding="utf-8")):
+    lines, rows = json.loads((RESULTS / "serve_model.json").read_text(encoding="utf-8")), []
+    for line in lines:
         width, height = line["input_size"]
         head = [f"{escaped(line['model'])}, {line['task']}, {line['engine']}, {width}x{height}"]
         for rate in (line["alone"], *line["served"]):
@@ -385,7 +385,9 @@ def serve_model() -> str:
             figures = [f"{rate['per_second']:.1f}", f"{rate['ratio']:.2f}", f"{rate['cpu_ms']:.1f}"]
             rows.append([*head, *way, *figures, f"{rate['p50_ms']:.0f}", f"{rate['p95_ms']:.0f}"])
     header = ["model", "way", "replicas", "batch", "clients", "a second", "ratio", "CPU ms", "p50 ms", "p95 ms"]
-    return table(header, rows, words=2)
+    drift = ", ".join(f"{line['drift']:.2f} ({line['task']})" for line in lines)
+    steady = f"One process after the service over the same before it, 1 on a steady machine: {drift}."
+    return f"{table(header, rows, words=2)}\n\n{steady}"
 
 
 WRITERS: dict[str, Callable[[], str]] = {

@@ -24,7 +24,10 @@ def serve_model(
             help="What clients must send. [default: nothing on loopback, else a key of this user's]",
         ),
     ] = None,
-    replicas: Annotated[int, typer.Option(min=1, max=256, help="Processes that predict, each with all models.")] = 1,
+    replicas: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Processes that predict, each with all models. [default: 2, 1 on one core]"),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="Of the engine in each. [default: the cores, shared out]")
     ] = None,
@@ -42,10 +45,11 @@ def serve_model(
     from autommlab.cli.shared import say
     from autommlab.common.errors import RequestError, invalid
     from autommlab.model_service.running import running, with_port
-    from autommlab.model_service.settings import ModelServiceSettings, named_bundles
+    from autommlab.model_service.settings import ModelServiceSettings, named_bundles, usual_replicas
 
     values = {
-        "models": named_bundles(bundles), "host": host, "port": port, "api_key": api_key, "replicas": replicas,
+        "models": named_bundles(bundles), "host": host, "port": port, "api_key": api_key,
+        "replicas": replicas or usual_replicas(),
         "threads": threads, "batch": batch, "max_body_mb": max_mb, "max_megapixels": max_megapixels,
         "max_requests": max_requests, "request_timeout_s": timeout,
     }  # fmt: skip

@@ -65,6 +65,11 @@ class ModelServiceSettings(BaseModel):
         return self.threads or max(1, len(os.sched_getaffinity(0)) // self.replicas)
 
 
+def usual_replicas() -> int:
+    """Two, so that one answers while the other is replaced; more cost memory, which only a measurement justifies."""
+    return min(2, len(os.sched_getaffinity(0)))
+
+
 def is_loopback(host: str) -> bool:
     """Whether only programs of this machine can reach a service on this address."""
     try:
