@@ -372,8 +372,27 @@ def data_costs() -> str:
     return table(header, rows, words=3)
 
 
+def serve_model() -> str:
+    """Requests a second of the model service."""
+    lines, rows = json.loads((RESULTS / "serve_model.json").read_text(encoding="utf-8")), []
+    for line in lines:
+        width, height = line["input_size"]
+        head = [f"{escaped(line['model'])}, {line['task']}, {line['engine']}, {width}x{height}"]
+        for rate in (line["alone"], *line["served"]):
+            way = ["one process of `predict.py`", "-", "-", "-"]
+            if rate["replicas"]:
+                way = ["service", *(str(rate[key]) for key in ("replicas", "batch", "clients"))]
+            figures = [f"{rate['per_second']:.1f}", f"{rate['ratio']:.2f}", f"{rate['cpu_ms']:.1f}"]
+            rows.append([*head, *way, *figures, f"{rate['p50_ms']:.0f}", f"{rate['p95_ms']:.0f}"])
+    header = ["model", "way", "replicas", "batch", "clients", "a second", "ratio", "CPU ms", "p50 ms", "p95 ms"]
+    drift = ", ".join(f"{line['drift']:.2f} ({line['task']})" for line in lines)
+    steady = f"One process after the service over the same before it, 1 on a steady machine: {drift}."
+    return f"{table(header, rows, words=2)}\n\n{steady}"
+
+
 WRITERS: dict[str, Callable[[], str]] = {
     "data-costs": data_costs,
+    "serve-model": serve_model,
     "zoo-check": zoo_check,
     "headline": headline,
     "searcher-scores": searcher_scores,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 from typing import Any
 
@@ -15,6 +14,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig
 
 from autommlab.common.placement import resource_request
+from autommlab.common.ray_serve import replica_on_loopback
 from serve.base_models import base_model
 from serve.engine import engine_arguments, engine_environment
 from serve.gate import Gate
@@ -36,7 +36,7 @@ class LanguageModel:
     """
 
     async def __init__(self, values: dict[str, Any]) -> None:  # type: ignore[misc]
-        _keep_on_loopback()
+        replica_on_loopback()
         settings = make_settings(values)
         gpu = settings.gpus_per_replica != 0 and bool(ray.get_gpu_ids())
         # Here as well as where the service is started: this may be another node.
@@ -115,18 +115,6 @@ def deployment_options(settings: ServiceSettings) -> dict[str, Any]:
         target_ongoing_requests=settings.target_requests,
     )
     return options | {"autoscaling_config": scaling}
-
-
-def _keep_on_loopback() -> None:
-    """On a node of 127.0.0.1, bind the replica's port for calls between deployments there as well.
-
-    Ray Serve binds it to all addresses and has no setting for it; what comes in is unpickled.
-    """
-    if ray.util.get_node_ip_address() != "127.0.0.1":
-        return
-    replica: Any = importlib.import_module("ray.serve._private.replica")
-    bind = replica.add_port_to_grpc_server
-    replica.add_port_to_grpc_server = lambda server, _address: bind(server, "127.0.0.1:0")
 
 
 def _import_api() -> tuple[Any, Any, Any]:

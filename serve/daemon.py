@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,8 +22,10 @@ import psutil
 
 from autommlab.common.errors import AutoMMLabError
 from autommlab.common.placement import resources_of_node
+from autommlab.common.ports import free_port, port_problem
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
 from autommlab.common.ray_address import send_token_if_asked
+from autommlab.common.ray_serve import why_not_running
 from autommlab.common.stored import record_of
 from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
@@ -40,7 +40,6 @@ FIRST_SCHEMA = {"type": "object", "properties": {"ready": {"type": "boolean"}}, 
 _WATCH_S = 2.0
 _KILL_AFTER_S = 3.0
 _WORKERS = 3
-_OWN_PORTS = range(20000, 32000)
 _OBJECT_STORE_BYTES = 100 * 2**20
 
 
@@ -91,7 +90,9 @@ class _Start:
     """One start, from the settings to the first answer, and the watch after it."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        port = settings.port or _free_port(settings.host)
+        port = settings.port or free_port(settings.host)
+        if port is None:
+            raise ServiceStartError(f"no port of {settings.host} is free")
         self.settings = settings.model_copy(update={"port": port})
         self.state = ServiceState(
             pid=os.getpid(),
@@ -130,7 +131,7 @@ class _Start:
         settings = self.settings
         check_base_model(settings.base_model)
         if settings.ray_address is None:
-            _check_port(settings.host, settings.port)
+            _check_port(settings)
             table_of(settings).sweep()
         self._enter(Phase.RAY)
         if settings.ray_address is None:
@@ -170,7 +171,7 @@ class _Start:
         try:
             serve.run(build(settings.model_dump(mode="json")), name=APP_NAME, route_prefix="/")
         except RuntimeError as error:
-            raise ServiceStartError(_reason()) from error
+            raise ServiceStartError(why_not_running(APP_NAME)) from error
 
     def _first_answer(self) -> None:
         settings = self.settings
@@ -259,38 +260,13 @@ def _delete(address: str) -> None:
     serve.delete(APP_NAME)
 
 
-def _reason() -> str:
-    """Why the application did not come up: the last line that says it, of what Ray Serve kept."""
-    from ray import serve
-
-    from serve.app import APP_NAME
-
-    application = serve.status().applications.get(APP_NAME)
-    messages = [deployment.message for deployment in application.deployments.values()] if application else []
-    lines = [line.strip() for message in messages for line in message.splitlines() if line.strip()]
-    said = [line for line in lines if "Error" in line.split(":")[0]]
-    return (said or lines or ["Ray Serve gave no reason"])[-1]
-
-
-def _free_port(host: str) -> int:
-    """One below those that the system hands out by itself: Ray takes dozens of them before ours is bound."""
-    for port in random.sample(_OWN_PORTS, len(_OWN_PORTS)):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((host, port))
-            return port
-    raise ServiceStartError(f"no port of {host} from {_OWN_PORTS.start} to {_OWN_PORTS.stop} is free")
-
-
-def _check_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServiceStartError(
-                f"port {port} of {host} cannot be used ({error.strerror}), perhaps for another user's service: "
-                "`autommlab serve up --port 0` takes any free one"
-            ) from error
+def _check_port(settings: ServiceSettings) -> None:
+    problem = port_problem(settings.host, settings.port)
+    if problem is not None:
+        raise ServiceStartError(
+            f"port {settings.port} of {settings.host} cannot be used ({problem}), perhaps for another user's service: "
+            "`autommlab serve up --port 0` takes any free one"
+        )
 
 
 if __name__ == "__main__":

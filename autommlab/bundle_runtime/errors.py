@@ -3,3 +3,7 @@
 
 class BundleError(Exception):
     """The bundle or an image cannot be used; the text says why and what to do."""
+
+
+class BoxError(BundleError):
+    """A box that shows no part of the picture."""

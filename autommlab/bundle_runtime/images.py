@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .errors import BundleError
-from .pictures import read
+from .errors import BoxError
+from .pictures import Source, read
 
 Box = tuple[float, float, float, float]
 #: Sub-pixel grid on which OpenCV's warpAffine places its samples.
@@ -39,7 +38,7 @@ class Prepared:
     box: Box | None = None
 
 
-def load_image(source: Image.Image | str | Path, rule: dict[str, Any]) -> Image.Image:
+def load_image(source: Image.Image | Source, rule: dict[str, Any]) -> Image.Image:
     """The image in RGB, upright, by the rule ("input" of `bundle.json`).
 
     Raises:
@@ -96,7 +95,7 @@ def _prepare_crop(image: Image.Image, rule: dict[str, Any], box: Box) -> Prepare
     width, height = rule["size"]
     x, y, box_width, box_height = box
     if box_width <= 0 or box_height <= 0:
-        raise BundleError(f"the box {box} is empty; give x,y,width,height in pixels with a size above 0.")
+        raise BoxError(f"the box {box} is empty; give x,y,width,height in pixels with a size above 0.")
     wide, high = box_width * rule["box_padding"], box_height * rule["box_padding"]
     aspect = width / height
     wide, high = (wide, wide / aspect) if wide > high * aspect else (high * aspect, high)

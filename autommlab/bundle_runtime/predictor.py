@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import decode, keypoints
-from .errors import BundleError
+from .errors import BoxError, BundleError
 from .images import Box, Prepared, load_image, prepare
 from .info import read_info
+from .pictures import Source
 from .sessions import open_session
 
 DEFAULT_THRESHOLD = 0.3
@@ -27,36 +28,40 @@ class Predictor:
 
     Args:
         folder: of the bundle.
+        threads: of the engine; None leaves them to the engine, which takes all cores.
+
+    Attributes:
+        session: what computes; another one for the same model may take its place.
 
     Raises:
         BundleError: the folder is no bundle or a damaged one, or its engine is missing.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, threads: int | None = None) -> None:
         self.folder = Path(folder)
         self.info = read_info(self.folder)
         self.task: str = self.info["task"]
         self.classes: list[str] = self.info["classes"]
-        self._run = open_session(self.folder, self.info)
+        self.session = open_session(self.folder, self.info, threads)
 
-    def prepare(self, image: Image.Image | str | Path, box: Box | None = None) -> Prepared:
+    def prepare(self, image: Image.Image | Source, box: Box | None = None) -> Prepared:
         """The network input of an image; `box` (x, y, width, height) only matters for keypoints."""
         return prepare(load_image(image, self.info["input"]), self.info["input"], box)
 
     def run(self, tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
         """Raw outputs for a prepared (1, 3, height, width) tensor."""
-        return self._run(tensor)
+        return self.session(tensor)
 
     def __call__(
         self,
-        image: Image.Image | str | Path,
+        image: Image.Image | Source,
         threshold: float = DEFAULT_THRESHOLD,
         boxes: Sequence[Sequence[float]] | None = None,
     ) -> dict[str, Any]:
         """What the model sees in an image.
 
         Args:
-            image: a Pillow image or a path.
+            image: a Pillow image, a path, or the content of a file.
             threshold: lowest score of a detection that is returned.
             boxes: objects (x, y, width, height) in pixels whose keypoints are wanted; default: one
                 object that fills the image.
@@ -88,7 +93,7 @@ class Predictor:
             whole = [(0.0, 0.0, float(picture.width), float(picture.height))]
             return {"instances": [self._points(picture, box) for box in (boxes if boxes is not None else whole)]}
         prepared = prepare(picture, self.info["input"])
-        outputs = self._run(prepared.tensor)
+        outputs = self.session(prepared.tensor)
         if self.task == "classification":
             return decode.decode_scores(outputs, self.info)
         if self.task == "detection":
@@ -98,7 +103,7 @@ class Predictor:
     def _points(self, picture: Image.Image, box: Sequence[float]) -> dict[str, Any]:
         x, y, width, height = _checked(box, picture.size)
         prepared = prepare(picture, self.info["input"], (x, y, width, height))
-        found, scores = keypoints.decode_points(self._run(prepared.tensor), self.info["codec"])
+        found, scores = keypoints.decode_points(self.session(prepared.tensor), self.info["codec"])
         named = len(self.info["keypoints"]["names"])
         if found.shape != (named, 2) or not np.isfinite(found).all():
             raise ValueError(f"it gives points of shape {found.shape}, and {named} are named")
@@ -116,14 +121,14 @@ def _checked(box: Sequence[float], size: tuple[int, int]) -> Box:
     """The box, if it shows a part of a picture of that size.
 
     Raises:
-        BundleError: it does not.
+        BoxError: it does not.
     """
     numbers = [float(value) for value in box]
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-        raise BundleError(f"a box has four numbers x,y,width,height, got {numbers}.")
+        raise BoxError(f"a box has four numbers x,y,width,height, got {numbers}.")
     x, y, width, height = numbers
     if width <= 0 or height <= 0:
-        raise BundleError(f"the box {numbers} is empty; give x,y,width,height in pixels with a size above 0.")
+        raise BoxError(f"the box {numbers} is empty; give x,y,width,height in pixels with a size above 0.")
     if x >= size[0] or y >= size[1] or x + width <= 0 or y + height <= 0:
-        raise BundleError(f"the box {numbers} lies outside of the picture, which has {size[0]} x {size[1]} pixels.")
+        raise BoxError(f"the box {numbers} lies outside of the picture, which has {size[0]} x {size[1]} pixels.")
     return x, y, width, height

@@ -17,12 +17,13 @@ Session = Callable[[NDArray[np.float32]], list[NDArray[Any]]]
 _REASON_LENGTH = 200
 
 
-def open_session(folder: Path, info: dict[str, Any]) -> Session:
+def open_session(folder: Path, info: dict[str, Any], threads: int | None = None) -> Session:
     """Open the bundle's model with its engine.
 
     Args:
         folder: of the bundle.
         info: content of `bundle.json`.
+        threads: that compute one picture; None leaves them to the engine.
 
     Raises:
         BundleError: the engine is not installed or cannot read the model; calling the session raises it where the
@@ -35,7 +36,7 @@ def open_session(folder: Path, info: dict[str, Any]) -> Session:
     if missing:
         raise BundleError(f"the bundle {folder} lacks {', '.join(missing)}; copy the whole folder again.")
     try:
-        run = _ENGINES[engine](folder, info)
+        run = _ENGINES[engine](folder, info, threads)
     except BundleError:
         raise
     except ImportError as error:
@@ -70,14 +71,19 @@ def _damaged(engine: str, folder: Path, error: Exception) -> BundleError:
     )
 
 
-def _onnxruntime(folder: Path, info: dict[str, Any]) -> Session:
+def _onnxruntime(folder: Path, info: dict[str, Any], threads: int | None) -> Session:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(3)
     wanted = ["CUDAExecutionProvider"] if info.get("device") == "gpu" else []
     available = onnxruntime.get_available_providers()
     providers = [name for name in [*wanted, "CPUExecutionProvider"] if name in available]
-    session = onnxruntime.InferenceSession(str(folder / info["files"][0]), providers=providers)
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+        # Whoever counts threads shares the cores, with other processes of a service: theirs is what waiting would take.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(str(folder / info["files"][0]), options, providers=providers)
     name, outputs = session.get_inputs()[0].name, info["output"]["names"]
 
     def run(tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
@@ -86,12 +92,14 @@ def _onnxruntime(folder: Path, info: dict[str, Any]) -> Session:
     return run
 
 
-def _openvino(folder: Path, info: dict[str, Any]) -> Session:
+def _openvino(folder: Path, info: dict[str, Any], threads: int | None) -> Session:
     import openvino
 
     device = "GPU" if info.get("device") == "gpu" and "GPU" in openvino.Core().available_devices else "CPU"
     # Some processors would otherwise compute in bfloat16, with visibly other results.
-    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
     model = openvino.Core().compile_model(str(folder / info["files"][0]), device, options)
     outputs = [model.output(index) for index in range(len(model.outputs))]
 
@@ -102,14 +110,14 @@ def _openvino(folder: Path, info: dict[str, Any]) -> Session:
     return run
 
 
-def _ncnn(folder: Path, info: dict[str, Any]) -> Session:
+def _ncnn(folder: Path, info: dict[str, Any], threads: int | None) -> Session:
     import ncnn
 
     net = ncnn.Net()
     for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
         setattr(net.opt, option, False)
     # Its threads wait for each other after every layer: one busy core would stall them all.
-    net.opt.num_threads = max(1, ncnn.get_physical_big_cpu_count() // 2)
+    net.opt.num_threads = threads or max(1, ncnn.get_physical_big_cpu_count() // 2)
     param, weights = (str(folder / name) for name in info["files"])
     if net.load_param(param) != 0 or net.load_model(weights) != 0:
         raise BundleError(f"ncnn cannot load {param}; the files may be damaged: copy the bundle again.")
@@ -129,7 +137,7 @@ def _ncnn(folder: Path, info: dict[str, Any]) -> Session:
     return run
 
 
-_ENGINES: dict[str, Callable[[Path, dict[str, Any]], Session]] = {
+_ENGINES: dict[str, Callable[[Path, dict[str, Any], int | None], Session]] = {
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
     "ncnn": _ncnn,

@@ -240,5 +240,60 @@ def workers(
     print(f"  seconds of a study of one trial: {result.seconds[0]:.0f} and {result.seconds[1]:.0f}")
 
 
+@bench_app.command("serve-model")
+def serve_model(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.", show_default=False)],
+    replicas: Annotated[str, typer.Option(help="Processes of the service, with commas.")] = "1,2",
+    clients: Annotated[str, typer.Option(help="Clients at once, with commas.")] = "1,8",
+    batch: Annotated[str, typer.Option(help="Pictures of one call of the engine, with commas.")] = "1",
+    seconds: Annotated[float, typer.Option(min=0.2, max=3600, help="Of each measurement.")] = 10.0,
+    picture: Annotated[Path | None, typer.Option(help="That is sent. [default: one of 640 x 480 pixels]")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file that the figures are added to.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Requests a second of `serve-model` against one process that predicts alone."""
+    from autommlab.common.errors import DataError
+    from autommlab.common.files import write_text
+    from autommlab.common.stored import lines_to_add_to
+    from autommlab.speed.served import ServedResult, measure_served
+
+    counts = counts_with_commas(replicas), counts_with_commas(clients), counts_with_commas(batch)
+    known = lines_to_add_to(out, ServedResult, "bench serve-model")
+    if picture is not None and not picture.is_file():
+        raise DataError(f"--picture {picture} is no file")
+    result = measure_served(
+        bundle,
+        picture=picture,
+        replicas=counts[0],
+        clients=counts[1],
+        batches=counts[2],
+        seconds=seconds,
+        tell=_tell,
+    )
+    if out is not None:
+        others = (
+            old for old in known if (old.task, old.model, old.engine) != (result.task, result.model, result.engine)
+        )
+        lines = [each.model_dump(mode="json") for each in (*others, result)]
+        write_text(out, json.dumps(lines, indent=1) + "\n")
+    if as_json:
+        print(result.model_dump_json())
+        return
+    width, height, size = result.picture
+    print(f"{result.model} ({result.task}) on {result.engine}, pictures of {width} x {height} and {size / 1000:.0f} kB")
+    alone = result.alone
+    print(
+        f"  one process alone:                          {alone.per_second:7.1f} a second, {alone.p50_ms:6.1f} ms each, "
+        f"{alone.cpu_ms:.1f} ms of CPU"
+    )
+    for rate in result.served:
+        print(
+            f"  service, {rate.replicas} replica(s), batch {rate.batch}, {rate.clients:2} client(s): "
+            f"{rate.per_second:7.1f} a second, {rate.p50_ms:6.1f} ms (95 %: {rate.p95_ms:.1f} ms), "
+            f"{rate.cpu_ms:.1f} ms of CPU, {rate.ratio:.2f} times"
+        )
+    print(f"  the process alone was {result.drift:.2f} times as fast after the service as before it")
+
+
 def _tell(words: str) -> None:
     print(f"measuring: {words}", file=sys.stderr)

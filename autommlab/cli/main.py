@@ -23,6 +23,7 @@ from autommlab.cli.predict import predict_command
 from autommlab.cli.run import run
 from autommlab.cli.run_options import HEADINGS
 from autommlab.cli.serve import serve_app
+from autommlab.cli.serve_model import serve_model
 from autommlab.cli.shared import grouped_command, say
 from autommlab.cli.status import status_command
 from autommlab.cli.studio import studio
@@ -47,6 +48,7 @@ app.command()(stop)
 app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
+app.command(name="serve-model")(serve_model)
 app.command(name="status")(status_command)
 app.command()(studio)
 app.command()(profiles)

@@ -98,6 +98,13 @@ class LLMServiceError(AutoMMLabError):
     may_pass = True
 
 
+class ModelServiceError(AutoMMLabError):
+    """The service of `serve-model` cannot start, or was lost."""
+
+    exit_code = 9
+    may_pass = True
+
+
 class JobError(AutoMMLabError):
     """A job of a Ray cluster cannot be submitted, found or watched, or it failed."""
 

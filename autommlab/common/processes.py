@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field
 Pid = Annotated[int, Field(gt=0, lt=2**31)]
 #: Seconds in a record.
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
+#: Waits for the end of its input, which comes with that of the process that started it.
+_GUARD = """
+import os, signal, sys
+for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(each, signal.SIG_IGN)
+def created(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+known = {pid: created(pid) for pid in map(int, sys.stdin.readline().split())}
+sys.stdin.read()
+for pid, since in known.items():
+    if since is not None and created(pid) == since:
+        os.kill(pid, signal.SIGKILL)
+"""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CLOCK_TICK_S = 0.01
 
@@ -69,3 +89,23 @@ class ProcessMark(BaseModel):
             if same and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
+
+
+@contextlib.contextmanager
+def ending_with_us(processes: Iterable[psutil.Process]) -> Iterator[None]:
+    """While the block runs, a guard waits for the death of this process, and then kills those.
+
+    Ray's agents would stay for ever after a `kill -9` of the process that started Ray.
+    """
+    # The pipe ends with this process however it dies; the guard ignores the signals of a terminal.
+    line = [sys.executable, "-S", "-c", _GUARD]
+    guard = subprocess.Popen(line, stdin=subprocess.PIPE, text=True)  # noqa: S603 - our own text
+    assert guard.stdin is not None  # noqa: S101 - as asked for
+    try:
+        guard.stdin.write(" ".join(str(process.pid) for process in processes) + "\n")
+        guard.stdin.flush()
+        yield
+    finally:
+        guard.kill()
+        guard.wait()
+        guard.stdin.close()

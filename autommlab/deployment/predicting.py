@@ -52,11 +52,15 @@ class Predicted:
         return json.dumps(line, ensure_ascii=False)
 
 
-def load_bundle(folder: Path) -> LoadedBundle:
+def load_bundle(folder: Path, *, threads: int | None = None) -> LoadedBundle:
     """Load a bundle from its data: `bundle.json` and the model's files.
 
     The code that a bundle carries for machines without this package is not run: the same code is installed here, and
     a bundle may come from anybody.
+
+    Args:
+        folder: of the bundle.
+        threads: of its engine; None leaves them to the engine, which takes all cores.
 
     Raises:
         DeploymentError: the folder is no bundle, its engine is not installed, or it cannot start.
@@ -67,7 +71,7 @@ def load_bundle(folder: Path) -> LoadedBundle:
             "Give the folder `bundle` inside a finished run, for example runs/NAME/bundle."
         )
     try:
-        predictor = Predictor(folder)
+        predictor = Predictor(folder, threads)
     except BundleError as error:
         raise DeploymentError(f"the bundle {folder} cannot start: {error}") from error
     return LoadedBundle(folder, predictor.info, predictor)

@@ -28,7 +28,7 @@ _PAYLOAD = "import pathlib; pathlib.Path(__file__).with_name('payload-ran').touc
 class Scripted:
     """Stands for the installed runtime: finds things by brightness, an answer of the right form for the task."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
         self.info = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
 
     def __call__(self, image: Path, threshold: float = 0.3, boxes: Sequence[Box] | None = None) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Bundles as an HTTP service on Ray Serve: pictures in, answers out."""
