@@ -457,7 +457,16 @@ def _searched_if_possible(run: PlannedTraining) -> StudyResult | None:
 def _deploy(plan: RunPlan, study: StudyResult, folder: RunFolder, events: Events) -> Deployment:
     from autommlab.deployment.stage import deploy
 
-    return deploy(plan.request, plan.bag, plan.delivered, study, folder=folder.path, events=events)
+    folder.forget("analysis")  # of an older bundle
+    return deploy(
+        plan.request,
+        plan.bag,
+        plan.delivered,
+        study,
+        folder=folder.path,
+        events=events,
+        keep=lambda found: folder.write("analysis", found),
+    )
 
 
 def _recorded(

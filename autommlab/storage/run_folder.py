@@ -38,6 +38,7 @@ class RunFolder:
     study/         trials.jsonl, best/    search.json    the search
     final/         the same of finalists  study.json     the outcome of training
     bundle/        the deployed model     deployment.json
+    analysis.json  the model on TEST, class by class
     report.html    for people             events.jsonl   for programs
     """
 
