@@ -33,7 +33,7 @@ class MatrixCell:
 
 def class_table(found: Analysis) -> Table | None:
     """The classes, the weakest first; None where the task has none."""
-    if not found.classes:
+    if not found.classes or found.task not in COUNTED:
         return None
     first = _FIRST[found.task]
     weakest = sorted(found.classes, key=lambda one: (one.figures.get(first) is None, one.figures.get(first) or 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,30 @@ def near(a: Any, b: Any) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(near(x, y) for x, y in zip(a, b, strict=True))
     return a == (pytest.approx(b, abs=1e-4) if isinstance(b, float) else b)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_figures_by_class_are_those_of_an_independent_script(
+    bundle_of: BundleOf, study_of: StudyOf, task: Task
+) -> None:
+    """It has the bundle, the pictures and their annotations, and nothing of ours."""
+    from autommlab.analysis.analyse import analyse
+    from autommlab.deployment.predicting import load_bundle
+
+    bundle, bag = bundle_of(task, "none").bundle, study_of(task).bag
+    found = analyse(bag, load_bundle(bundle).predictor)
+    script = Path(__file__).parents[1] / "helpers" / "by_class.py"
+    command: list[str | Path] = [sys.executable, "-I", "-B", script, bundle, bag.annotation_file("test")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    anew = json.loads(done.stdout)
+    ours: dict[str, dict[str, Any]] = {one.name: one.figures for one in found.classes}
+    ours |= {point.name: point.model_dump(include=set(anew[point.name])) for point in found.points}
+    assert found.pictures == 12
+    assert list(anew) == list(bag.keypoints.names if bag.keypoints else bag.classes)
+    for name, figures in anew.items():
+        assert ours[name] == pytest.approx(figures, abs=1e-6), name
+        assert any(value for value in figures.values()), "nothing was learnt, so nothing is shown"
 
 
 def test_another_models_weights_do_not_pass(bundle_of: BundleOf, study_of: StudyOf, tmp_path: Path) -> None:
