@@ -191,7 +191,3 @@ class Analysis(BaseModel):
         """The pictures that agree least with their annotation."""
         wrong = [one for one in self.judged if one.mistake]
         return tuple(sorted(wrong, key=lambda one: one.agreement)[:count])
-
-    def summary(self) -> str:
-        """One line: the split, and the weakest class or keypoint."""
-        return f"{self.pictures} {self.split} pictures judged"

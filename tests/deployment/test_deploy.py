@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from autommlab.analysis.records import Analysis
 from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment.records import Deployment
 from autommlab.deployment.stage import deploy
@@ -176,6 +177,9 @@ def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path)
     from tests.helpers.tiny_models import two_stage_detector
     from tests.helpers.tiny_study import make_study
 
+    def no_room(_: Analysis) -> None:
+        raise ValueError("nothing can be kept")
+
     study = make_study(Task.DETECTION, tmp_path / "study", model=two_stage_detector(), iterations=0)
     told: list[Event] = []
     done = deploy(
@@ -185,11 +189,15 @@ def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path)
         study.result,
         folder=tmp_path,
         events=Events(told.append),
+        keep=no_room,
     )
     assert (done.asked, done.engine) == (Engine.NCNN, Engine.ONNXRUNTIME)
     assert "ncnn cannot run this model" in done.notes[0]
     assert "Delivered for onnxruntime instead" in done.notes[0]
     assert any(event.kind == "note" and event.message == done.notes[0] for event in told)
+    assert [event.message for event in told if "by class" in event.message] == [
+        "no figures by class: ValueError: nothing can be kept"
+    ]
     assert [check.holds for check in done.limits if check.name == "inference engine"] == [False]
     assert "ncnn cannot run" in (done.bundle / "model_card.md").read_text(encoding="utf-8")
     # Whether it agrees is not asked here: the scores of an untrained detector are tied, so which box
@@ -201,9 +209,15 @@ def test_a_new_bundle_replaces_an_old_one(study_of: StudyOf, tmp_path: Path) -> 
     old.mkdir()
     (old / "stale").touch()
     study = study_of(Task.CLASSIFICATION)
-    done = deploy(study.request, study.bag, study.choice, study.result, folder=tmp_path)
+    kept: list[Analysis] = []
+    done = deploy(study.request, study.bag, study.choice, study.result, folder=tmp_path, keep=kept.append)
     assert done.bundle == old
     assert not (old / "stale").exists()
+    (found,) = kept
+    assert found.figures["accuracy"] == pytest.approx(done.verification.bundle_metric)
+    card = (done.bundle / "model_card.md").read_text(encoding="utf-8")
+    assert f"## By class\nThrough this bundle, on {found.pictures} test pictures." in card
+    assert "| square | " in card
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
