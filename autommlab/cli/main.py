@@ -17,6 +17,7 @@ from autommlab.cli.bench import bench_app
 from autommlab.cli.budget import profiles
 from autommlab.cli.compare import compare
 from autommlab.cli.data import data_app
+from autommlab.cli.evaluate import evaluate_command
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
@@ -49,6 +50,7 @@ app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
 app.command(name="serve-model")(serve_model)
+app.command(name="evaluate")(evaluate_command)
 app.command(name="status")(status_command)
 app.command()(studio)
 app.command()(profiles)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autommlab.analysis.records import Analysis, Figures
 from autommlab.common.escaping import markdown
 from autommlab.data.records import Bag
 from autommlab.deployment.records import LimitCheck, Verification
@@ -44,6 +45,7 @@ class CardFacts:
     verification: Verification
     limits: tuple[LimitCheck, ...]
     notes: tuple[str, ...]
+    analysis: Analysis | None = None
 
 
 def write_papers(folder: Path, facts: CardFacts) -> None:
@@ -55,6 +57,7 @@ def write_papers(folder: Path, facts: CardFacts) -> None:
         _model(facts.choice),
         _training(facts.study),
         _figures(facts.study),
+        *([_by_class(facts.analysis)] if facts.analysis else []),
         _deployment(facts.engine, facts.verification),
         _limits(facts),
         _licences(facts.bag),
@@ -159,6 +162,28 @@ def _figures(study: StudyResult) -> str:
             "| figure | val | test | 95 % interval on test |",
             "|---|---|---|---|",
             *rows,
+        ]
+    )
+
+
+def _by_class(analysis: Analysis) -> str:
+    """Figures of each class, and of each size and keypoint where there are such."""
+    parts: list[tuple[str, int, Figures]] = [(one.name, one.count, one.figures) for one in analysis.classes]
+    parts += [(f"{one.name} objects", one.count, one.figures) for one in analysis.sizes]
+    parts += [(p.name, p.count, {"PCK": p.correct, "mean error": p.error}) for p in analysis.points]
+    names = list(dict.fromkeys(name for _, _, figures in parts for name in figures))
+    cells = (
+        (markdown(part), f"{count:,}", *("-" if (v := figures.get(name)) is None else f"{v:.3f}" for name in names))
+        for part, count, figures in parts
+    )
+    return "\n".join(
+        [
+            "## By class",
+            f"Through this bundle, on {analysis.pictures} {analysis.split} pictures. Nothing was chosen by these.",
+            "",
+            f"| | count | {' | '.join(names)} |",
+            f"|---|---|{'---|' * len(names)}",
+            *(f"| {' | '.join(row)} |" for row in cells),
         ]
     )
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autommlab.analysis.records import Analysis
 from autommlab.bundle_runtime import BundleError
-from autommlab.common.errors import DeploymentError
+from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.common.files import storage_errors
 from autommlab.data.records import Bag
 from autommlab.deployment.delivered import hashes_of
 from autommlab.deployment.records import Deployment, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.progress.events import Events
-from autommlab.tasks import measured_metric
+from autommlab.tasks import Task, measured_metric
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
@@ -29,8 +31,8 @@ _STAGE = "deployment"
 _SCRATCH = ".deploying-"
 #: Where bundles are checked: the engines of our environment run there.
 CHECKED_ON = Device.CPU
-#: Steps told as progress: load, export, convert, verify, write.
-_STEPS = 5
+#: Steps told as progress: load, export, convert, verify, judge, write.
+_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class _Job:
     choice: ModelChoice
     study: StudyResult
     events: Events
+    keep: Callable[[Analysis], None] | None
 
     def tell(self, step: int, message: str) -> None:
         self.events.emit("progress", _STAGE, message, done=step, total=_STEPS, unit="step")
@@ -64,6 +67,7 @@ def deploy(
     *,
     folder: Path,
     events: Events | None = None,
+    keep: Callable[[Analysis], None] | None = None,
 ) -> Deployment:
     """Turn a finished study into a verified bundle.
 
@@ -74,12 +78,13 @@ def deploy(
         study: with config and weights of the winner.
         folder: of the run; `folder/bundle` appears complete or not at all, replacing an older one.
         events: told about progress and fallbacks.
+        keep: stores what the bundle gets right and wrong on the test split; None = that is not looked at.
 
     Raises:
         DeploymentError: the model cannot be exported, or no engine can run it.
         StorageError: the folder cannot be written.
     """
-    job = _Job(request, bag, choice, study, events or Events())
+    job = _Job(request, bag, choice, study, events or Events(), keep)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
@@ -109,8 +114,9 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     notes = (*gpu_note(job.request.deploy.gpu), *done.notes)
     check = done.verification
     limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=CHECKED_ON)
-    job.tell(4, "writing the bundle")
-    facts = CardFacts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes)
+    analysis = _analysed(job, built, check)
+    job.tell(5, "writing the bundle")
+    facts = CardFacts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes, analysis)
     write_papers(built, facts)
     for note in notes:
         job.events.emit("note", _STAGE, note)
@@ -173,6 +179,29 @@ def _build_and_verify(job: _Job, trained: Trained, exported: OnnxModel, built: P
     )
     job.tell(3, f"comparing {engine.value} with PyTorch on {len(trained.dataset)} test images")
     return verify(trained, built, engine, measured_metric(job.study.task, job.study.objective))
+
+
+def _analysed(job: _Job, built: Path, check: Verification) -> Analysis | None:
+    """What the bundle gets right and wrong; None where nobody wants to know, or that cannot be found out."""
+    from autommlab.analysis.analyse import analyse, split_to_judge
+    from autommlab.analysis.limits import affordable_pictures
+    from autommlab.deployment.predicting import load_bundle
+
+    if job.keep is None:
+        return None
+    part = job.bag.splits[split_to_judge(job.bag)]
+    objects = sum(part.per_class.values()) / max(part.images, 1) if job.bag.task is Task.KEYPOINT else 1.0
+    images = affordable_pictures(max(objects, 1.0) * check.end_to_end_p50_ms / 1000)
+    job.tell(4, f"judging each class on {min(images, part.images)} pictures")
+    try:
+        found = analyse(job.bag, load_bundle(built).predictor, images=images)
+        job.keep(found)
+    except StorageError:
+        raise
+    except Exception as error:  # an ornament of the run, from libraries and files of others: no reason to fail it
+        job.events.emit("note", _STAGE, f"no figures by class: {type(error).__name__}: {error}")
+        return None
+    return found
 
 
 def _fallback(refusals: list[str], engine: Engine) -> tuple[str, ...]:

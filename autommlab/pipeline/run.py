@@ -122,14 +122,23 @@ def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
 
 def _start_service_ahead(options: RunOptions, folder: RunFolder, events: Events) -> None:
     """Begin to start the LLM service while the model is chosen, if the searcher is going to ask it."""
-    if folder.read("study", StudyResult) is None:
+    if options.trials != 0 and folder.read("study", StudyResult) is None:
         start_ahead([options.searcher], lambda words: events.emit("note", "model", words))
 
 
 def _deploy(plan: RunPlan, study: StudyResult, run: RunAtWork) -> Deployment:
     from autommlab.deployment.stage import deploy
 
-    return deploy(plan.request, plan.bag, plan.delivered, study, folder=run.folder.path, events=run.events)
+    run.folder.forget("analysis")  # of an older bundle
+    return deploy(
+        plan.request,
+        plan.bag,
+        plan.delivered,
+        study,
+        folder=run.folder.path,
+        events=run.events,
+        keep=lambda found: run.folder.write("analysis", found),
+    )
 
 
 def _report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:

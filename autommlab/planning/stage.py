@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from autommlab import settings
+from autommlab.analysis.limits import reserved_seconds
 from autommlab.cfg_options import read_option
 from autommlab.data.records import Bag
 from autommlab.models.limits import Limit, broken, limits_of_profile, limits_of_request, measured_figures
@@ -186,6 +187,7 @@ def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions) -> Circ
         reserved = {
             "export and verification": _EXPORT_S * slowdown + min(_COMPARED, 2 * here.images[2]) * val_s,
             "TEST": here.images[2] * val_s,
+            "figures by class": reserved_seconds(here.images[2], val_s) * slowdown,
             "start and report": _START_AND_REPORT_S * slowdown,
         }
         service_s = _SERVICE_START_S * slowdown if not here.no_search and _starts_service(options) else 0.0

@@ -13,6 +13,7 @@ from autommlab.common.trial_status import is_scored
 if TYPE_CHECKING:
     from PIL import Image
 
+    from autommlab.analysis.records import Analysis
     from autommlab.data.records import Bag
     from autommlab.deployment.records import Deployment
     from autommlab.models.records import ModelChoice
@@ -53,6 +54,8 @@ class ReportContent:
         trials, finals: trials and trainings of finalists so far, read only while `study` is None.
         losses: training loss of the search's trials, by Ray's ids; those of older versions have none.
         sample_predictions: test images with predictions, see `samples.predicted_pictures`.
+        analysis: what the bundle gets right and wrong.
+        mistakes, worst: of the analysis, drawn, see `gallery.mistake_pictures`.
         budget: what the run may use; None where that is not known.
         planned_trials: trials that the study may use.
         versions: package -> version, and other facts on the machine.
@@ -81,6 +84,9 @@ class ReportContent:
     planned_trials: int | None = None
     deployment: Deployment | None = None
     sample_predictions: tuple[Picture, ...] = ()
+    analysis: Analysis | None = None
+    mistakes: tuple[Picture, ...] = ()
+    worst: tuple[Picture, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from typing import Any
 from autommlab.common.files import write_text
 from autommlab.common.wording import duration
 from autommlab.report import rows
+from autommlab.report.analysis_view import view_of
 from autommlab.report.content import Picture, ReportContent
 from autommlab.report.verdict import verdict
 
@@ -36,6 +37,30 @@ def write_report(content: ReportContent, out: Path) -> Path:
 
 def render(content: ReportContent) -> str:
     """The report as HTML text."""
+    return filled(
+        "report.html.j2",
+        content=content,
+        verdict=verdict(content),
+        title=_title(content),
+        tiles=rows.tiles(content),
+        next_steps=rows.next_steps(content),
+        parse=rows.parse_rows(content.request) if content.request else [],
+        counts=rows.class_counts(content.bag) if content.bag else [],
+        trials=rows.trial_rows(content.all_trials, content.best_trial),
+        finals=rows.trial_rows(content.all_finals, content.best),
+        llm_note=rows.llm_note(content),
+        skipped=rows.skipped_images(content),
+        stages=rows.stage_rows(content),
+        plots=_plots(content),
+        analysed=view_of(content.analysis, content.mistakes, content.worst) if content.analysis else None,
+        deployment=rows.deployment_rows(content.deployment) if content.deployment else [],
+        commands=rows.commands(content),
+        written=moment(content.written),
+    )
+
+
+def filled(template: str, **values: Any) -> str:
+    """A page of this folder, all texts escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -51,25 +76,12 @@ def render(content: ReportContent) -> str:
         "figure": rows.figure_text,
         "percent": rows.percent,
     }
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        content=content,
-        verdict=verdict(content),
-        title=_title(content),
-        tiles=rows.tiles(content),
-        next_steps=rows.next_steps(content),
-        parse=rows.parse_rows(content.request) if content.request else [],
-        counts=rows.class_counts(content.bag) if content.bag else [],
-        trials=rows.trial_rows(content.all_trials, content.best_trial),
-        finals=rows.trial_rows(content.all_finals, content.best),
-        llm_note=rows.llm_note(content),
-        skipped=rows.skipped_images(content),
-        stages=rows.stage_rows(content),
-        plots=_plots(content),
-        deployment=rows.deployment_rows(content.deployment) if content.deployment else [],
-        commands=rows.commands(content),
-        written=time.strftime("%Y-%m-%d %H:%M", time.localtime(content.written)),
-    )
+    return environment.get_template(template).render(**values)
+
+
+def moment(seconds: float) -> str:
+    """Date and time of a page."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def _title(content: ReportContent) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from autommlab.analysis.analyse import split_to_judge
+from autommlab.analysis.records import Analysis, JudgedPicture
 from autommlab.budget import images_text, range_text, size_text
 from autommlab.common import provenance as machine
 from autommlab.common.errors import ResumeError, StorageError
@@ -17,7 +19,9 @@ from autommlab.models.records import ModelChoice
 from autommlab.options import OPTION_OF_FIELD, RunOptions
 from autommlab.planning.records import Plan
 from autommlab.planning.run_time import asked_seconds
+from autommlab.report.analysis_view import MISTAKES, WORST
 from autommlab.report.content import Picture, ReportContent
+from autommlab.report.gallery import mistake_pictures
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures
 from autommlab.training.loss_curve import TrialCurve, read_curves
@@ -28,6 +32,8 @@ from autommlab.understanding.request import ModelRequest
 if TYPE_CHECKING:
     from autommlab.settings import TaskBudget
     from autommlab.storage.run_folder import RunFolder
+
+Record = TypeVar("Record", Analysis, Understood)
 
 
 def write_run_report(options: RunOptions, folder: RunFolder, problem: str = "") -> None:
@@ -62,12 +68,14 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     trials = options.budget.trials
     if plan is not None:
         trials = plan.search.trials if plan.search else 0
+    analysis = _ornament(folder, "analysis", Analysis) if deployment else None
+    mistakes, worst = (analysis.mistakes(MISTAKES), analysis.worst(WORST)) if analysis else ((), ())
     ended = tuple(Ledger(folder.study / "trials.jsonl").records)
     finals = tuple(Ledger(folder.final / "trials.jsonl").records)
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
-        understood=_understood(folder),
+        understood=_ornament(folder, "understanding", Understood),
         bag=bag,
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),
@@ -80,6 +88,9 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         planned_trials=trials,
         deployment=deployment,
         sample_predictions=_pictures("test", lambda: _predicted(bag, deployment), notes) if bag and deployment else (),
+        analysis=analysis,
+        mistakes=_pictures("wrongly predicted", lambda: _judged(bag, deployment, mistakes), notes),
+        worst=_pictures("worst", lambda: _judged(bag, deployment, worst), notes),
         versions=machine.facts(),
         command=run_command(options),
         settings=_settings(options, bag, trials),
@@ -121,10 +132,18 @@ def _predicted(bag: Bag, deployment: Deployment) -> tuple[Picture, ...]:
     return predicted_pictures(bag, load_bundle(deployment.bundle).predictor)
 
 
-def _understood(folder: RunFolder) -> Understood | None:
-    """What was said of the request; None where the file is damaged, as the report can do without."""
+def _judged(bag: Bag | None, deployment: Deployment | None, judged: Sequence[JudgedPicture]) -> tuple[Picture, ...]:
+    from autommlab.deployment.predicting import load_bundle
+
+    if not judged or bag is None or deployment is None:
+        return ()
+    return mistake_pictures(judged, bag, split_to_judge(bag), load_bundle(deployment.bundle).predictor)
+
+
+def _ornament(folder: RunFolder, name: str, kind: type[Record]) -> Record | None:
+    """A record that the report can do without; None where its file is missing or damaged."""
     with contextlib.suppress(ResumeError):
-        return folder.read("understanding", Understood)
+        return folder.read(name, kind)
     return None
 
 

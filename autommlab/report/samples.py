@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autommlab.data.records import Bag, Split
+from autommlab.data.truths import Annotated, annotated_pictures
 from autommlab.deployment.drawing import UNSURE_POINT, draw_prediction, side_by_side
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Predictor
 from autommlab.report.content import Picture
@@ -16,8 +16,6 @@ from autommlab.tasks import Task
 
 if TYPE_CHECKING:
     from PIL import Image
-
-from autommlab.data.mask_lists import read_pairs
 
 
 def training_pictures(bag: Bag, count: int = 8) -> tuple[Picture, ...]:
@@ -101,49 +99,34 @@ def sample_truths(bag: Bag, split: Split, count: int, seed: int = 0) -> list[Tru
         seed: of the choice; the same seed gives the same images.
     """
     rng = random.Random(seed)  # noqa: S311 - draws the images of the report, not secrets
-    file = bag.annotation_file(split)
-    if bag.task is Task.CLASSIFICATION:
-        return _classification(file, bag.classes, count, rng)
+    listed = annotated_pictures(bag, split)
     if bag.task is Task.SEGMENTATION:
-        return _segmentation(file, count, rng)
-    return _coco(file, bag, count, rng)
+        chosen = rng.sample(listed, min(count, len(listed)))
+    else:
+        shown = [one for one in listed if one.labels]
+        rng.shuffle(shown)
+        chosen = _spread(((one, one.labels) for one in shown), count)
+    return [(one.path, as_answer(one, bag.task, bag.classes)) for one in chosen]
 
 
-def _classification(file: Path, classes: tuple[str, ...], count: int, rng: random.Random) -> list[Truth]:
-    pairs = [line.rsplit(" ", 1) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    rng.shuffle(pairs)
-    chosen = _spread(((path, {int(label)}) for path, label in pairs), count)
-    labels = {path: int(label) for path, label in pairs}
-    return [(Path(path), {"label": classes[labels[path]]}) for path in chosen]
-
-
-def _segmentation(file: Path, count: int, rng: random.Random) -> list[Truth]:
+def as_answer(picture: Annotated, task: Task, classes: Sequence[str]) -> dict[str, Any]:
+    """An annotation in the form of a bundle's answer."""
     from autommlab.bundle_runtime import pictures
 
-    pairs = read_pairs(file)
-    chosen = rng.sample(pairs, min(count, len(pairs)))
-    return [(Path(path), {"mask": pictures.values(mask)}) for path, mask in chosen]
+    if picture.label is not None:
+        return {"label": classes[picture.label]}
+    if picture.mask:
+        return {"mask": pictures.values(picture.mask)}
+    if task is Task.KEYPOINT:
+        return {"instances": [_being(one, classes) for one in picture.objects]}
+    return {"boxes": [_object(one, classes) for one in picture.objects]}
 
 
-def _coco(file: Path, bag: Bag, count: int, rng: random.Random) -> list[Truth]:
-    content = json.loads(file.read_text(encoding="utf-8"))
-    objects: dict[int, list[Mapping[str, Any]]] = {}
-    for annotation in content["annotations"]:
-        objects.setdefault(annotation["image_id"], []).append(annotation)
-    paths = {image["id"]: Path(image["file_name"]) for image in content["images"] if image["id"] in objects}
-    order = list(paths)
-    rng.shuffle(order)
-    chosen = _spread(((i, {o["category_id"] for o in objects[i]}) for i in order), count)
-    if bag.task is Task.KEYPOINT:
-        return [(paths[i], {"instances": [_being(o, bag.classes) for o in objects[i]]}) for i in chosen]
-    return [(paths[i], {"boxes": [_object(o, bag.classes) for o in objects[i]]}) for i in chosen]
-
-
-def _object(annotation: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, Any]:
+def _object(annotation: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
     return {"label": classes[annotation["category_id"] - 1], "box": annotation["bbox"]}
 
 
-def _being(annotation: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, Any]:
+def _being(annotation: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
     flat = annotation["keypoints"]
     points = [[flat[i], flat[i + 1], _SCORE_OF_SIGHT[flat[i + 2]]] for i in range(0, len(flat), 3)]
     return _object(annotation, classes) | {"keypoints": points}

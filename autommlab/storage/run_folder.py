@@ -39,6 +39,7 @@ class RunFolder:
                    curves.jsonl           tracked.jsonl  what trackers were told
     final/         the same of finalists  study.json     the outcome of training
     bundle/        the deployed model     deployment.json
+    analysis.json  the model on TEST, class by class
     report.html    for people             events.jsonl   for programs
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from autommlab.analysis.records import Analysis
 from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment.records import Deployment
 from autommlab.deployment.stage import deploy
@@ -117,6 +119,30 @@ def near(a: Any, b: Any) -> bool:
     return a == (pytest.approx(b, abs=1e-4) if isinstance(b, float) else b)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_figures_by_class_are_those_of_an_independent_script(
+    bundle_of: BundleOf, study_of: StudyOf, task: Task
+) -> None:
+    """It has the bundle, the pictures and their annotations, and nothing of ours."""
+    from autommlab.analysis.analyse import analyse
+    from autommlab.deployment.predicting import load_bundle
+
+    bundle, bag = bundle_of(task, "none").bundle, study_of(task).bag
+    found = analyse(bag, load_bundle(bundle).predictor)
+    script = Path(__file__).parents[1] / "helpers" / "by_class.py"
+    command: list[str | Path] = [sys.executable, "-I", "-B", script, bundle, bag.annotation_file("test")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    anew = json.loads(done.stdout)
+    ours: dict[str, dict[str, Any]] = {one.name: one.figures for one in found.classes}
+    ours |= {point.name: point.model_dump(include=set(anew[point.name])) for point in found.points}
+    assert found.pictures == 12
+    assert list(anew) == list(bag.keypoints.names if bag.keypoints else bag.classes)
+    for name, figures in anew.items():
+        assert ours[name] == pytest.approx(figures, abs=1e-6), name
+        assert any(value for value in figures.values()), "nothing was learnt, so nothing is shown"
+
+
 def test_another_models_weights_do_not_pass(bundle_of: BundleOf, study_of: StudyOf, tmp_path: Path) -> None:
     import torch
 
@@ -151,6 +177,9 @@ def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path)
     from tests.helpers.tiny_models import two_stage_detector
     from tests.helpers.tiny_study import make_study
 
+    def no_room(_: Analysis) -> None:
+        raise ValueError("nothing can be kept")
+
     study = make_study(Task.DETECTION, tmp_path / "study", model=two_stage_detector(), iterations=0)
     told: list[Event] = []
     done = deploy(
@@ -160,11 +189,15 @@ def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path)
         study.result,
         folder=tmp_path,
         events=Events(told.append),
+        keep=no_room,
     )
     assert (done.asked, done.engine) == (Engine.NCNN, Engine.ONNXRUNTIME)
     assert "ncnn cannot run this model" in done.notes[0]
     assert "Delivered for onnxruntime instead" in done.notes[0]
     assert any(event.kind == "note" and event.message == done.notes[0] for event in told)
+    assert [event.message for event in told if "by class" in event.message] == [
+        "no figures by class: ValueError: nothing can be kept"
+    ]
     assert [check.holds for check in done.limits if check.name == "inference engine"] == [False]
     assert "ncnn cannot run" in (done.bundle / "model_card.md").read_text(encoding="utf-8")
     # Whether it agrees is not asked here: the scores of an untrained detector are tied, so which box
@@ -176,9 +209,15 @@ def test_a_new_bundle_replaces_an_old_one(study_of: StudyOf, tmp_path: Path) -> 
     old.mkdir()
     (old / "stale").touch()
     study = study_of(Task.CLASSIFICATION)
-    done = deploy(study.request, study.bag, study.choice, study.result, folder=tmp_path)
+    kept: list[Analysis] = []
+    done = deploy(study.request, study.bag, study.choice, study.result, folder=tmp_path, keep=kept.append)
     assert done.bundle == old
     assert not (old / "stale").exists()
+    (found,) = kept
+    assert found.figures["accuracy"] == pytest.approx(done.verification.bundle_metric)
+    card = (done.bundle / "model_card.md").read_text(encoding="utf-8")
+    assert f"## By class\nThrough this bundle, on {found.pictures} test pictures." in card
+    assert "| square | " in card
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 

@@ -115,6 +115,7 @@ def finished_run(folder: Path, task: Task = Task.CLASSIFICATION) -> RunFolder:
     make_bundle(run.bundle, kind)
     deployment = report_records.deployment(run.path)
     run.write("deployment", deployment.model_copy(update={"files": hashes_of(run.bundle)}))
+    run.write("analysis", report_records.analysis(task, run.bag / "images" / "test0.png"))
     return run
 
 
@@ -213,7 +214,7 @@ _RUNS = (
     ),
     *(
         StoredRecord(f"{_RUN}{name}", finished_run, name, resumed_and_looked_at, kept="anew")
-        for name in ("understanding.json", "seconds.json", "study/llm.json")
+        for name in ("understanding.json", "seconds.json", "study/llm.json", "analysis.json")
     ),
     StoredRecord(f"{_RUN}events.jsonl", finished_run, "events.jsonl", resumed_and_looked_at, "lines", "lines"),
     StoredRecord(f"{_RUN}trials.jsonl", finished_run, "study/trials.jsonl", resumed_and_looked_at, "lines", "lines"),

@@ -2,6 +2,17 @@
 
 from pathlib import Path
 
+from autommlab.analysis.records import (
+    Analysis,
+    Calibration,
+    CalibrationBin,
+    ClassFigures,
+    Confusion,
+    Curve,
+    JudgedPicture,
+    PointFigures,
+    SizeFigures,
+)
 from autommlab.common.trial_status import TrialStatus
 from autommlab.data.records import Bag, BagSplit
 from autommlab.deployment.records import Deployment, LimitCheck, Verification
@@ -157,4 +168,41 @@ def deployment(folder: Path, *, holds: bool | None = True, agrees: bool = True) 
             LimitCheck(name="speed", wanted="at most 50 ms", got="6.8 ms", holds=holds),
         ),
         notes=("Non-maximum suppression runs in predict.py.",),
+    )
+
+
+def analysis(task: Task, *pictures: Path) -> Analysis:
+    """A handmade analysis of two classes and one keypoint, with a mistake on each of the pictures."""
+    hostile = "train <script>alert(1)</script>"
+    judged = [
+        JudgedPicture(
+            path=path, truth="bus", answer=hostile, mistake=f"{hostile} 90%, annotated as bus (4%)", agreement=0.04,
+            confidence=0.9, suspicion=0.86,
+        )
+        for path in pictures
+    ]  # fmt: skip
+    return Analysis(
+        task=task,
+        split="test",
+        pictures=8,
+        listed=9,
+        unreadable=1,
+        seconds=2.5,
+        figures={"mAP": 0.5, "AR": None},
+        classes=(
+            ClassFigures(
+                name=hostile, count=7, figures={"AP": 0.5, "AP50": None}, curve=Curve(recall=(0, 1), precision=(1, 0.5))
+            ),
+            ClassFigures(name="bus", count=0, figures={"AP": None, "AP50": None}),
+        ),
+        sizes=(SizeFigures(name="small", count=3, figures={"AP": 0.1, "AR": 0.2}),),
+        points=(PointFigures(name="nose", count=4, correct=0.75, error=0.1, error_px=3, confidence=0.5, swapped=0.25),),
+        confusion=Confusion(
+            counted="objects", truths=(hostile, "bus"), answers=(hostile, "bus"), counts=((5, 2), (0, 0))
+        ),
+        calibration=Calibration(
+            counted="objects", error=0.1, bins=(CalibrationBin(count=7, confidence=0.8, right=0.7),)
+        ),
+        judged=tuple(judged),
+        notes=("pictures & notes",),
     )

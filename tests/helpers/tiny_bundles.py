@@ -107,6 +107,32 @@ def make_bundle(folder: Path, kind: str, classes: tuple[str, ...] = CLASSES) -> 
     return folder
 
 
+def make_linear_bundle(folder: Path, classes: tuple[str, ...], weights: np.ndarray, bias: np.ndarray) -> Path:
+    """A classifier of the pixels of an 8 x 8 picture, as somebody has fitted it.
+
+    Args:
+        folder: to make.
+        classes: of the weights, in order.
+        weights: (3 x 8 x 8 values of 0..1, classes).
+        bias: (classes,).
+    """
+    make_bundle(folder, "classification", classes)
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["pixels"]),
+        helper.make_node("Gemm", ["pixels", "weights", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["output"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "linear",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, len(classes)])],
+        [numpy_helper.from_array(v.astype(np.float32), n) for n, v in (("weights", weights), ("bias", bias))],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    onnx.save(model, folder / "model.onnx")
+    return folder
+
+
 def make_picture(file: Path, size: tuple[int, int] = (20, 14)) -> Path:
     """A small picture of red noise."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,13 @@ class Shape:
 
 
 def make_study(
-    task: Task, folder: Path, *, model: dict[str, Any] | None = None, iterations: int | None = None, **wishes: Any
+    task: Task,
+    folder: Path,
+    *,
+    model: dict[str, Any] | None = None,
+    iterations: int | None = None,
+    sizes: dict[Split, int] | None = None,
+    **wishes: Any,
 ) -> Study:
     """Draw a bag, train a small model on it and record it as a finished study.
 
@@ -67,9 +73,10 @@ def make_study(
         folder: where bag, config and weights go.
         model: an OpenMMLab model config with its `codec`, `default_scope`; None = a small one.
         iterations: optimiser steps, 0 = the model stays as it was initialised; None = enough to learn a bit.
+        sizes: pictures of each split; None = a few.
         wishes: fields of the request's model and deploy parts ("engine", "gpu", "metrics", ...).
     """
-    bag = make_bag(task, folder / "bag")
+    bag = make_bag(task, folder / "bag", sizes=sizes)
     iterations = ENOUGH[task] if iterations is None else iterations
     config = runner_config(bag, folder, model or small_model(task), max(iterations, 1))
     checkpoint = _train(config, folder, iterations)
@@ -83,11 +90,11 @@ def study_records(task: Task, folder: Path, **wishes: Any) -> tuple[ModelRequest
     return _request(task, wishes), _choice(task), _result(task, folder, folder / "best.pth")
 
 
-def make_bag(task: Task, folder: Path, size: tuple[int, int] = (100, 80)) -> Bag:
+def make_bag(task: Task, folder: Path, size: tuple[int, int] = (100, 80), sizes: dict[Split, int] | None = None) -> Bag:
     """A bag of drawn shapes in the canonical annotation forms."""
     folder.mkdir(parents=True)
     splits: dict[Split, BagSplit] = {}
-    for split, count in _SIZES.items():
+    for split, count in (sizes or _SIZES).items():
         rng = random.Random(split)
         scenes = [_scene(task, rng, size) for _ in range(count)]
         images = [_draw(scene, folder / f"{split}{i:03}.png", rng, size) for i, scene in enumerate(scenes)]

@@ -6,10 +6,13 @@ import pytest
 
 from autommlab.common.errors import StorageError
 from autommlab.options import RunOptions
+from autommlab.report.analysis_rows import COUNTED
 from autommlab.report.run_report import gather, run_command, write_run_report
 from autommlab.storage.run_folder import RunFolder
+from autommlab.tasks import Task
 from autommlab.training.ledger import Ledger
 from autommlab.training.loss_curve import CURVES_FILE, MOST_POINTS, CurvePiece, LossCurve, append_piece
+from tests.helpers.record_table import finished_run
 from tests.helpers.report_records import bag, choice, failed_trials, request, study, trials
 
 OPTIONS = RunOptions(text="detect 'trains' & buses", trials=8, time_min=5, searcher="random")
@@ -69,6 +72,32 @@ def test_missing_pictures_leave_a_note(folder: RunFolder) -> None:
     assert content.notes[0].startswith("The training images could not be drawn: ")
     write_run_report(OPTIONS, folder)
     assert "The training images could not be drawn" in folder.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_what_the_model_gets_wrong_is_shown(tmp_path: Path, task: Task) -> None:
+    run = finished_run(tmp_path / "run", task)
+    write_run_report(run.options(), run)
+    html = run.report.read_text(encoding="utf-8")
+    assert "on 8 of 9 test pictures: mAP 0.500. 1 pictures could not be read." in " ".join(html.split())
+    parts = ("By class, the weakest first", "Errors by keypoint", "By size of the objects", "What is taken for what")
+    assert [part for part in parts if part not in html] == ([] if task in COUNTED else [parts[0]])
+    assert "<td>train &lt;script&gt;alert(1)&lt;/script&gt;</td>" in html or task is Task.KEYPOINT
+    assert "<script>" not in html
+    assert "pictures &amp; notes" in html
+    if task is Task.KEYPOINT:  # the bundle of the helper has other points than its data
+        assert "The worst images could not be drawn" in html
+    else:
+        assert "train &lt;script&gt;alert(1)&lt;/script&gt; 90%, annotated as bus (4%)" in html
+        assert html.count(f'title="{run.bag / "images" / "test0.png"}"') >= 2  # among the surest and among the worst
+    assert html.index('id="test"') < html.index("By size of the objects") < html.index('id="deployment"')
+
+
+def test_a_damaged_analysis_is_no_reason_for_no_report(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    (run.path / "analysis.json").write_text("{")
+    write_run_report(run.options(), run)
+    assert "By class" not in run.report.read_text(encoding="utf-8")
 
 
 def test_report_of_a_failed_run_names_the_error(folder: RunFolder) -> None:
