@@ -17,7 +17,7 @@ from autommlab.analysis.findings import (
     most_confused,
     stored_curve,
 )
-from autommlab.analysis.records import ClassFigures, Curve, JudgedPicture
+from autommlab.analysis.records import ClassFigures, Curve, Figures, JudgedPicture
 from autommlab.bundle_runtime import Predictor
 from autommlab.data.truths import Annotated
 
@@ -52,7 +52,7 @@ class ClassificationJudge:
         counts = confusion_matrix(truth, answer, labels=range(len(self._classes)))
         reliability = Reliability("pictures")
         reliability.add(scores.max(axis=1), truth == answer)
-        figures = {"accuracy": float((truth == answer).mean())}
+        figures: Figures = {"accuracy": float((truth == answer).mean())}
         return Findings(
             figures=figures | {name: mean(c.figures[name] for c in classes) for name in ("precision", "recall", "F1")},
             judged=self._judged(truth, answer, scores),

@@ -101,7 +101,7 @@ class SegmentationJudge:
         wrong = weighted * ~np.eye(len(weighted), dtype=bool)
         things = weighted[self._things].sum() + weighted[~self._things][:, self._things].sum()
         least = _SMALLEST_REGION * weighted.sum()
-        row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        row, column = divmod(int(wrong.argmax()), len(wrong))
         share = counts[row, column] / max(counts.sum(), 1)
         mistake = f"{share:.1%} of the picture is {self._classes[column]}, annotated as {self._classes[row]}"
         return judged_picture(

@@ -78,7 +78,7 @@ def test_a_detector_that_finds_nothing(tmp_path: Path) -> None:
     predictor = Predictor(bundle)
     predictor.info["output"]["kind"] = "raw-boxes"
     predictor.info["output"] |= {"scores_shape": [3, 3], "nms": {"score": 2, "iou": 0.5, "per_class": 9, "in_all": 9}}
-    predictor._run = lambda _: [np.zeros((1, 3, 4), np.float32), np.zeros((1, 3, 3), np.float32)]
+    predictor.session = lambda _: [np.zeros((1, 3, 4), np.float32), np.zeros((1, 3, 3), np.float32)]
     found = analyse(bag, predictor)
     assert found.figures["mAP"] == 0
     assert found.calibration is None
