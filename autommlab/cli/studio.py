@@ -62,7 +62,7 @@ def _require_extra() -> None:
     if missing:
         raise RequestError(
             f"the studio needs {', '.join(missing)}, which is not installed. Install the extra `studio`: "
-            "pip install 'autommlab[studio]', or with uv: uv run --extra cpu --extra studio autommlab studio"
+            "uv run --extra cpu --extra studio autommlab studio"
         )
 
 

@@ -101,7 +101,9 @@ def test_environments_are_those_of_pyproject(path: Path) -> None:
     config = _read(path)
     commands = [*config["setup_commands"], *config["head_setup_commands"], *config["worker_setup_commands"]]
     asked = " ".join(command for command in commands if "uv sync" in command).split("--extra ")[1:]
-    assert {words.split()[0].rstrip(";") for words in asked} == set(extras)
+    named = {words.split()[0].rstrip(";") for words in asked}
+    assert named == {"cpu", "gpu"}  # the others are for a person's own machine
+    assert named <= set(extras)
 
 
 @BOTH

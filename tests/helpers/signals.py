@@ -47,4 +47,4 @@ def require_policy(ended: tuple[int, str], number: signal.Signals, hint: str) ->
     assert code == 128 + number, said
     assert f"interrupted by {number.name}" in said
     assert hint in said
-    assert [word for word in BAD_WORDS if word in said] == []
+    assert [word for word in BAD_WORDS if word in said] == [], said

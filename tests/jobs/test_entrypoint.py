@@ -92,10 +92,10 @@ def test_an_option_that_run_does_not_know_is_refused(tmp_path: Path) -> None:
 
 
 def test_options_are_checked_before_a_cluster_is_asked(tmp_path: Path) -> None:
-    line = ["submit", "cats", "--trials", 0, "--searcher", "optunna", "--out", tmp_path / "run"]
+    line = ["submit", "cats", "--trials", -1, "--searcher", "optunna", "--out", tmp_path / "run"]
     done = autommlab(tmp_path, *line, "--address", "http://127.0.0.1:9")
     assert done.returncode == 2, done.stderr
-    assert "--trials is 0" in done.stderr
+    assert "--trials is -1" in done.stderr
     assert "unknown searcher 'optunna'" in done.stderr
     assert not (tmp_path / "run").exists()
 

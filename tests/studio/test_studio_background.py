@@ -27,7 +27,8 @@ from tests.helpers.run_making import make_run
 
 #: Says that it is ready, and what became of it.
 WAITS = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # `autommlab run` has a handler of its own; a shell's & has none
 print("ready", file=sys.stderr, flush=True)
 try:
     time.sleep(60)
