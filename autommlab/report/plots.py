@@ -121,6 +121,8 @@ def loss_curves(
         seen = [point.loss for _, points in known for point in points]
         if min(seen) > 0 and max(seen) / min(seen) > _WIDE:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(_plain)
+            axes.yaxis.set_minor_formatter(NullFormatter())
     return drawing.svg
 
 
@@ -159,6 +161,10 @@ def _against(name: str, trials: Sequence[TrialRecord], best: TrialRecord | None,
         axes.set_title(_NAMES[name], loc="left", fontsize=11)
         _score_axis(axes, trials)
     return drawing.svg
+
+
+def _plain(value: float, _position: float = 0) -> str:
+    return f"{value:g}"
 
 
 def _power_of_ten(value: float, _position: float = 0) -> str:

@@ -22,13 +22,15 @@ _NOT_IN_A_NAME = re.compile(r"[^\w-]")
 class TensorBoard(Tracker):
     """A folder a trial, with its curves, facts and hyperparameters; one for the outcome.
 
+    Each call writes a file of its own and closes it: until then the writer keeps events in a queue that no flush
+    empties, and a killed program would lose what counts as told.
+
     Args:
         where: folder that gets one of the run's name; "" = the run's own.
     """
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._writers: dict[str, SummaryWriter] = {}
 
     def open(self, run: RunFacts, known: str) -> str:
         """See `Tracker.open`."""
@@ -43,25 +45,22 @@ class TensorBoard(Tracker):
     def begin(self, trial: TrackedTrial, known: str) -> str:
         """See `Tracker.begin`."""
         # Not what is known: a folder that a damaged or foreign file names could lie anywhere.
-        name = f"{trial.stage}/{_NOT_IN_A_NAME.sub('_', trial.trial_id)}"
-        self._writers[name] = self._writer(name)
-        return name
+        return f"{trial.stage}/{_NOT_IN_A_NAME.sub('_', trial.trial_id)}"
 
     def log(self, name: str, trial: TrackedTrial, news: News) -> None:
         """See `Tracker.log`."""
-        writer = self._writers[name]
-        for point in news.losses:
-            writer.add_scalar(LOSS, point.loss, point.iteration)
-            writer.add_scalar(RATE, point.lr, point.iteration)
-        for iteration, score in news.scores:
-            writer.add_scalar(SCORE, score, iteration)
-        writer.flush()
+        with self._writer(name) as writer:
+            for point in news.losses:
+                writer.add_scalar(LOSS, point.loss, point.iteration)
+                writer.add_scalar(RATE, point.lr, point.iteration)
+            for iteration, score in news.scores:
+                writer.add_scalar(SCORE, score, iteration)
 
     def end(self, name: str, trial: TrackedTrial) -> None:
         """See `Tracker.end`."""
         from tensorboardX.summary import hparams
 
-        with self._writers.pop(name) as writer:
+        with self._writer(name) as writer:
             last = max(trial.curve.scores, default=0)
             figures = trial.figures()
             for figure, value in figures.items():
@@ -80,9 +79,7 @@ class TensorBoard(Tracker):
             writer.add_text("result", _table({**outcome.facts, "bundle": str(outcome.bundle)}))
 
     def close(self, *, failed: bool) -> None:
-        """See `Tracker.close`."""
-        for writer in self._writers.values():
-            writer.close()
+        """Nothing: no file is open."""
 
     def _writer(self, name: str) -> SummaryWriter:
         from tensorboardX import SummaryWriter

@@ -61,6 +61,7 @@ def test_training_losses_are_drawn_where_they_are_known(folder: RunFolder) -> No
     assert "Training loss, a mean over some steps a point." in html
     assert f"trial {known.number}: loss 0.2 at the end" in html
     assert f"trial {unknown.number}: loss" not in html
+    assert "mathdefault" not in html, "figures of the logarithmic axis are plain text"
 
 
 def test_missing_pictures_leave_a_note(folder: RunFolder) -> None:

@@ -6,7 +6,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from autommlab.trackers.base import News, RunFacts
+from autommlab.trackers.study_tail import StudyTail
 from autommlab.trackers.targets import Target
+from autommlab.trackers.tensorboard_files import TensorBoard
 from tests.helpers.tracked_run import LOSSES, Interrupted, RunWriter
 
 
@@ -49,6 +52,19 @@ def test_curves_hyperparameters_and_result_are_there_after_a_resume(run: RunWrit
     assert "diverged" in str(failed.Tensors("trial/text_summary")[0].tensor_proto.string_val[0])
     result = read(run.folder / "tensorboard" / "result")
     assert curve(result, "test/accuracy") == pytest.approx({0: 0.75})
+
+
+def test_what_counts_as_told_is_in_the_files_at_once(run: RunWriter) -> None:
+    """A program that is killed has no time to write what a queue still holds."""
+    run.trial("a_0")
+    tail = StudyTail(run.folder / "study")
+    tail.read()
+    (trial,) = tail.trials.values()
+    tracker = TensorBoard("")
+    tracker.open(RunFacts("bricks", run.folder, {}), "")
+    name = tracker.begin(trial, "")
+    tracker.log(name, trial, News(trial.curve.points, ()))
+    assert curve(read(run.folder / "tensorboard" / name), "train/loss") == pytest.approx(LOSSES)
 
 
 def test_several_runs_may_share_a_folder(run: RunWriter, tmp_path: Path) -> None:
