@@ -23,10 +23,10 @@ MLFLOW_DEFAULT = "http://127.0.0.1:5000"
 WANDB_HOST = "https://api.wandb.ai"
 #: Package that a tracker is written with -> what installs it.
 _PACKAGES: dict[Kind, tuple[str, str]] = {
-    "tensorboard": ("tensorboardX", "tensorboardX"),
-    "mlflow": ("mlflow", "autommlab[mlflow]"),
-    "wandb": ("wandb", "autommlab[wandb]"),
-    "optuna": ("optuna", "optuna"),
+    "tensorboard": ("tensorboardX", "pip install tensorboardX"),
+    "mlflow": ("mlflow", "uv sync --inexact --extra mlflow"),
+    "wandb": ("wandb", "uv sync --inexact --extra wandb"),
+    "optuna": ("optuna", "pip install optuna"),
 }
 _REACH_S = 10.0
 _SQLITE = "sqlite:///"
@@ -106,11 +106,10 @@ def require_usable(target: Target) -> None:
     Raises:
         TrackerError: its package is not installed, nobody answers, or it cannot be written.
     """
-    package, installs = _PACKAGES[target.kind]
+    package, command = _PACKAGES[target.kind]
     if importlib.util.find_spec(package) is None:
         raise TrackerError(
-            f"{target.option}: the package {package} is not installed. Install it: pip install '{installs}'; or leave "
-            "the option out"
+            f"{target.option}: the package {package} is not installed. Install it: {command}; or leave the option out"
         )
     match target.kind:
         case "mlflow":

@@ -25,10 +25,11 @@ from autommlab.studio.starting import (
 )
 from tests.helpers.run_making import make_run
 
-#: Says that it is ready, and what became of it.
+#: Says that it is ready, and what became of it. It takes the signal as `autommlab run` does, also where the tests were
+#: started in the background by a shell that ignores it.
 WAITS = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # `autommlab run` has a handler of its own; a shell's & has none
+signal.signal(signal.SIGINT, signal.default_int_handler)
 print("ready", file=sys.stderr, flush=True)
 try:
     time.sleep(60)
