@@ -28,6 +28,8 @@ from autommlab.data.truths import Annotated
 #: Overlap from which a box counts as that of an object, in confusion, gallery and curves.
 SAME_OBJECT_IOU = 0.5
 NOTHING = "nothing"
+#: Of an object that is not found, beside what is seen: detectors overlook far more than people invent.
+_OVERLOOKED = 0.25
 #: COCO's: most boxes of a picture.
 _MOST_BOXES = 100
 
@@ -195,30 +197,31 @@ class DetectionJudge:
     ) -> list[tuple[float, str]]:
         """Every disagreement of a picture: how surely it speaks against the annotation, and in words.
 
-        Another class at the place of an object weighs by how much surer the model is of it than of the annotated one. A
-        model that often finds things where there is nothing, or overlooks things, says little by doing so: these weigh
-        by its precision, and by its recall of the class.
+        Another class at the place of an object weighs by how far its score is above that of the annotated class, as a
+        part of both: detectors differ in how high their scores are. A box where nothing is annotated weighs by how far
+        it is above the threshold. A model that often finds things where there is nothing, or overlooks things, says
+        little by doing so: these weigh by its precision, and by its recall of the class, and what is overlooked weighs
+        less than what is seen.
         """
         near = _overlaps(picture, boxes) >= SAME_OBJECT_IOU  # (objects, boxes)
-        own = [
-            max(
-                (box["score"] for box, close in zip(boxes, row, strict=True) if close and box["label"] == label),
-                default=0,
-            )
-            for row, label in zip(near, true, strict=True)
-        ]
+        right = {box: thing for thing, box in match.pairs if boxes[box]["label"] == true[thing]}
         doubts = []
-        for thing, at in match.pairs:
-            box = boxes[at]
-            if box["label"] != true[thing]:
-                words = f"{box['label']} {box['score']:.0%}, annotated as {true[thing]} ({own[thing]:.0%})"
-                doubts.append((box["score"] - own[thing], words))
+        for thing in (*(pair[0] for pair in match.pairs), *match.missed):
+            label = true[thing]
+            here = [box for at, box in enumerate(boxes) if near[thing, at] and right.get(at, thing) == thing]
+            own = max((box["score"] for box in here if box["label"] == label), default=0.0)
+            other = max((box for box in here if box["label"] != label), key=lambda box: box["score"], default=None)
+            if other is not None and other["score"] > own:
+                seen = min(1.0, other["score"] / DEFAULT_THRESHOLD)
+                words = f"{other['label']} {other['score']:.0%}, annotated as {label} ({own:.0%})"
+                doubts.append((seen * (other["score"] - own) / (other["score"] + own), words))
+            if thing in match.missed:
+                weight = _OVERLOOKED * float(recall[self._classes.index(label)])
+                doubts.append(((1 - own) * weight, f"the annotated {label} is not found ({own:.0%})"))
         for at in match.extra:
             box = boxes[at]
-            doubts.append((box["score"] * precision, f"{box['label']} {box['score']:.0%}, where nothing is annotated"))
-        for thing in match.missed:
-            weight = float(recall[self._classes.index(true[thing])])
-            doubts.append(((1 - own[thing]) * weight, f"the annotated {true[thing]} is not found ({own[thing]:.0%})"))
+            above = (box["score"] - DEFAULT_THRESHOLD) / (1 - DEFAULT_THRESHOLD)
+            doubts.append((above * precision, f"{box['label']} {box['score']:.0%}, where nothing is annotated"))
         return doubts
 
 
