@@ -107,6 +107,11 @@ class RunOptions(BaseModel):
     optuna_storage: str | None = None
 
     @property
+    def searches(self) -> bool:
+        """Whether there may be a search: `--trials 0` asks for none."""
+        return self.trials != 0
+
+    @property
     def budget(self) -> Profile:
         """What this run may use: the profile, over it the file, over it the options.
 

@@ -24,6 +24,7 @@ from autommlab.common.errors import AutoMMLabError
 from autommlab.common.placement import resources_of_node
 from autommlab.common.ports import free_port, port_problem
 from autommlab.common.private_ray import prepare_ray_environment, start_private_ray, stop_private_ray
+from autommlab.common.processes import boot_id, created_after_boot_s
 from autommlab.common.ray_address import send_token_if_asked
 from autommlab.common.ray_serve import why_not_running
 from autommlab.common.stored import record_of
@@ -31,7 +32,7 @@ from serve.base_models import check_base_model
 from serve.client import Sampling, ServiceClient
 from serve.errors import ServiceError, ServiceStartError
 from serve.settings import ServiceSettings
-from serve.state import Phase, ServiceState, boot_id, created_after_boot_s, end_processes, write_state
+from serve.state import Phase, ServiceState, end_processes, write_state
 
 SETTINGS_FILE = "started.json"
 #: What the first answer must look like; small, for the slowest machine.

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ Route = tuple[str, str]
 _MOST_DIGITS = 18
 #: Seconds in which a body must have come: whoever sends it drop by drop holds a place.
 _BODY_S = 60.0
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Refused(Exception):
@@ -58,7 +58,7 @@ class Terms:
     wrong_host: str
 
 
-class Door:
+class Door(ABC):
     """ASGI app around another that sees only requests that are let in. A subclass knows the routes.
 
     Args:
@@ -72,13 +72,13 @@ class Door:
         self._key = _digest(terms.key) if terms.key else None
         self._under_way: Counter[str] = Counter()
 
+    @abstractmethod
     def is_open(self, route: Route) -> bool:
         """Whether a route needs neither the key nor a place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check_route(self, route: Route) -> None:
         """Raise `Refused` for a route that is not served; called once the key is right."""
-        raise NotImplementedError
 
     def account(self, scope: Message) -> str:
         """On whom a request counts; the default is the client's address."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from serve.door import LOOPBACK, Door, Message, Receive, Refused, Route, Send, Terms
+from autommlab.common.ports import LOOPBACK
+from serve.door import Door, Message, Receive, Refused, Route, Send, Terms
 from serve.settings import ServiceSettings
 
 _CHAT = ("POST", "/v1/chat/completions")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,13 +11,12 @@ import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autommlab.common.files import write_private
-from autommlab.common.processes import Pid, Seconds, boot_id, created_after_boot_s
+from autommlab.common.log_tail import last_lines
+from autommlab.common.processes import Pid, Seconds, boot_id, is_still
 
 STATE_FILE = "service.json"
 LOG_FILE = "service.log"
 _TAIL_LINES = 12
-_CLOCK_TICK_S = 0.01
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Phase(StrEnum):
@@ -67,9 +65,7 @@ class ServiceState(BaseModel):
 
     def is_of(self, process: psutil.Process) -> bool:
         """That process holds the service, and has not just been given its number."""
-        if self.started is None or self.boot != boot_id():
-            return False
-        return process.pid == self.pid and abs(created_after_boot_s(process) - self.started) < _CLOCK_TICK_S
+        return process.pid == self.pid and is_still(process, self.started, self.boot)
 
 
 def read_state(folder: Path) -> ServiceState | None:
@@ -93,12 +89,7 @@ def service_key(url: str, folder: Path) -> str | None:
 
 def log_tail(folder: Path) -> str:
     """The last lines of the log, without colours."""
-    try:
-        text = (folder / LOG_FILE).read_text(errors="replace")
-    except OSError:
-        return ""
-    lines = [line for line in _COLOURS.sub("", text).splitlines() if line.strip()]
-    return "\n".join(lines[-_TAIL_LINES:])
+    return last_lines(folder / LOG_FILE, _TAIL_LINES)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

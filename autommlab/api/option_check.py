@@ -58,7 +58,7 @@ def check_options(
         *_problems(lambda: targets_of(options.track, options.optuna_storage)),
         *looked_at,
     ]
-    if not all_problems and options.trials == 0 and asked_seconds(options) is None:
+    if not all_problems and not options.searches and asked_seconds(options) is None:
         words = "--trials 0 trains the default configuration for a time, and there is none: say --time MINUTES"
         all_problems = [RequestError(words)]
     if len(all_problems) == 1:

@@ -72,17 +72,10 @@ def _require_free(host: str, port: int) -> None:
     Raises:
         RequestError: it is taken, or the address is none of this machine.
     """
-    import socket
-
     from autommlab.common.errors import RequestError
+    from autommlab.common.ports import port_problem
 
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-    except OSError as error:
+    if problem := port_problem(host, port):
         raise RequestError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}. Is a studio running already? "
-            "Choose another --port"
-        ) from error
+            f"cannot listen on {host}, port {port}: {problem}. Is a studio running already? Choose another --port"
+        )

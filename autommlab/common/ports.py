@@ -1,13 +1,24 @@
-"""Ports for services of ours, looked at before anything is started."""
+"""Addresses and ports for services of ours, looked at before anything is started."""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import random
 import socket
 
 #: Below those that the system hands out by itself: Ray takes dozens of them before ours is bound.
 _OWN_PORTS = range(20000, 32000)
+#: Names of this machine for its own programs.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach a service on this address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def free_port(host: str) -> int | None:

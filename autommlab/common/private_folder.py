@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 
 from autommlab.common.environment import home
 from autommlab.common.files import write_private
-from autommlab.common.processes import Pid, Seconds, boot_id, created_after_boot_s
+from autommlab.common.processes import Pid, Seconds, boot_id, created_after_boot_s, is_still
 
 _RECORD, _TOKEN = "record.json", "token"
 #: Of the temporary folder: the beginning of its name, and the folder in it that Ray gets.
@@ -31,7 +31,6 @@ _PREFIX, _INNER = "ray-", "r"
 _VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 #: Longest temporary folder that leaves room for Ray's own part of a socket's path.
 _LONGEST = 32
-_SAME_START_S = 0.01
 #: How often, and with how many seconds between, folders are deleted that Ray may still write to.
 _ATTEMPTS, _PAUSE_S = 20, 0.1
 
@@ -57,8 +56,7 @@ class _Record(BaseModel):
     @property
     def alive(self) -> bool:
         with contextlib.suppress(psutil.Error):
-            started = created_after_boot_s(psutil.Process(self.pid))
-            return self.boot == boot_id() and abs(started - self.started) < _SAME_START_S
+            return is_still(psutil.Process(self.pid), self.started, self.boot)
         return False
 
 

@@ -50,6 +50,22 @@ def created_after_boot_s(process: psutil.Process) -> float:
             return created - boot
 
 
+def is_still(process: psutil.Process, started: float | None, boot: str | None) -> bool:
+    """Whether a process is the one that was recorded, and not one that has been given its number since.
+
+    Args:
+        process: of that number.
+        started: when the recorded one was created, in seconds since the boot; None = not known, so nothing is.
+        boot: id of the boot that it was created under.
+
+    Raises:
+        psutil.Error: it has ended.
+    """
+    if started is None or boot != boot_id():
+        return False
+    return abs(created_after_boot_s(process) - started) < _CLOCK_TICK_S
+
+
 def boot_id() -> str | None:
     """Linux's id of this boot; None elsewhere."""
     try:
@@ -85,8 +101,7 @@ class ProcessMark(BaseModel):
         """The process while it lives; None once it has ended, whoever has its number now."""
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(self.pid)
-            same = self.boot == boot_id() and abs(created_after_boot_s(process) - self.started) < _CLOCK_TICK_S
-            if same and process.status() != psutil.STATUS_ZOMBIE:
+            if is_still(process, self.started, self.boot) and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from autommlab.common.ports import LOOPBACK
 from autommlab.model_service.settings import ModelServiceSettings
-from serve.door import LOOPBACK, Door, Message, Receive, Refused, Route, Send, Terms, replayed
+from serve.door import Door, Message, Receive, Refused, Route, Send, Terms, replayed
 
 #: The settings of the service whose proxy this process is, as JSON.
 SETTINGS_VARIABLE = "AUTOMMLAB_MODEL_SERVICE"

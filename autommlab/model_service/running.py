@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.common.errors import DeploymentError, ModelServiceError
 from autommlab.common.files import write_private
-from autommlab.common.ports import free_port, port_problem
+from autommlab.common.ports import free_port, is_loopback, port_problem
 from autommlab.common.processes import ending_with_us
-from autommlab.model_service.settings import KEY_VARIABLE, ModelServiceSettings, is_loopback
+from autommlab.model_service.settings import KEY_VARIABLE, ModelServiceSettings
 
 if TYPE_CHECKING:
     import psutil

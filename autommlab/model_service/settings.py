@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Iterable
@@ -68,14 +67,6 @@ class ModelServiceSettings(BaseModel):
 def usual_replicas() -> int:
     """Two, so that one answers while the other is replaced; more cost memory, which only a measurement justifies."""
     return min(2, len(os.sched_getaffinity(0)))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine can reach a service on this address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def named_bundles(given: Iterable[str]) -> dict[str, Path]:

@@ -122,7 +122,7 @@ def _came_to_nothing(error: BaseException, folder: RunFolder) -> bool:
 
 def _start_service_ahead(options: RunOptions, folder: RunFolder, events: Events) -> None:
     """Begin to start the LLM service while the model is chosen, if the searcher is going to ask it."""
-    if options.trials != 0 and folder.read("study", StudyResult) is None:
+    if options.searches and folder.read("study", StudyResult) is None:
         start_ahead([options.searcher], lambda words: events.emit("note", "model", words))
 
 

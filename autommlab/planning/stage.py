@@ -190,7 +190,7 @@ def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions) -> Circ
             "figures by class": reserved_seconds(here.images[2], val_s) * slowdown,
             "start and report": _START_AND_REPORT_S * slowdown,
         }
-        service_s = _SERVICE_START_S * slowdown if not here.no_search and _starts_service(options) else 0.0
+        service_s = _SERVICE_START_S * slowdown if _starts_service(options) else 0.0
         time = time.model_copy(update={"reserved_s": reserved, "service_s": service_s})
         full = decide(replace(here, time=time)).full
         size = full.input_size if full else size
@@ -201,7 +201,7 @@ def _starts_service(options: RunOptions) -> bool:
     import searchers
     from serve.lifecycle import find_service
 
-    return searchers.needs_service(options.searcher) and find_service() is None
+    return options.searches and searchers.needs_service(options.searcher) and find_service() is None
 
 
 def _measured(choice: ModelChoice, bag: Bag, size: Size, options: RunOptions) -> Measured:

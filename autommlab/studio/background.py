@@ -22,14 +22,14 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.files import write_private
+from autommlab.common.log_tail import last_lines
 from autommlab.common.processes import ProcessMark
 from autommlab.common.stored import record_of
 from autommlab.studio.settings import TOKEN_VARIABLE
 
 STARTED, OUT, LOG, ENDED = "started.json", "out.txt", "log.txt", "ended.json"
-#: What is shown of a log.
-_TAIL_BYTES, _TAIL_LINES = 16_384, 30
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+#: Lines of a log that are shown.
+_TAIL_LINES = 30
 #: Where a command of ours says what went wrong.
 _ERROR = re.compile(r"^Error: ", re.MULTILINE)
 
@@ -101,10 +101,10 @@ def start(folder: Path, words: Sequence[str]) -> None:
             env=environment,
             start_new_session=True,  # neither Ctrl-C in the studio's terminal nor its end reaches it
         )
+    # Marked before anybody waits for it: until then even one that has ended keeps its number.
+    started = Started(words=tuple(words), mark=ProcessMark.of(child.pid))
     threading.Thread(target=child.wait, daemon=True).start()  # takes note of its end, so that no zombie is left
-    with contextlib.suppress(psutil.Error):  # it has ended already
-        started = Started(words=tuple(words), mark=ProcessMark.of(child.pid))
-        write_private(folder / STARTED, started.model_dump_json())
+    write_private(folder / STARTED, started.model_dump_json())
 
 
 def start_errand(folder: Path, words: Sequence[str]) -> None:
@@ -117,12 +117,13 @@ def work_in(folder: Path) -> Work:
     started = _started(folder)
     if started is None:
         return Work("none")
+    log = last_lines(folder / LOG, _TAIL_LINES)
     if started.mark.process() is not None:
-        return Work("running", _tail(folder / LOG))
+        return Work("running", log)
     with contextlib.suppress(OSError, ValueError):
         ended = record_of(Ended, (folder / ENDED).read_bytes())
-        return Work("done" if ended.code == 0 else "failed", _told(_tail(folder / LOG)))
-    return Work("ended", _told(_tail(folder / LOG)))
+        return Work("done" if ended.code == 0 else "failed", _told(log))
+    return Work("ended", _told(log))
 
 
 def interrupt(folder: Path) -> bool:
@@ -144,17 +145,6 @@ def _started(folder: Path) -> Started | None:
     with contextlib.suppress(OSError, ValueError):
         return record_of(Started, (folder / STARTED).read_bytes())
     return None
-
-
-def _tail(file: Path) -> str:
-    try:
-        with file.open("rb") as log:
-            log.seek(max(0, file.stat().st_size - _TAIL_BYTES))
-            text = log.read().decode(errors="replace")
-    except OSError:
-        return ""
-    lines = [line.rpartition("\r")[2] for line in _COLOURS.sub("", text).splitlines()]
-    return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])
 
 
 def _told(log: str) -> str:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from autommlab.studio.settings import LOOPBACK, StudioSettings
+from autommlab.common.ports import LOOPBACK
+from autommlab.studio.settings import StudioSettings
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -11,10 +11,10 @@ from pathlib import Path
 from autommlab.common.environment import home
 from autommlab.common.errors import RequestError
 from autommlab.common.files import write_private
+from autommlab.common.ports import LOOPBACK, is_loopback
 
 DEFAULT_PORT = 8475
 TOKEN_VARIABLE = "AUTOMMLAB_STUDIO_TOKEN"  # noqa: S105 - a name, not a token
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: Of a token that a person chooses: long enough not to be guessed, and safe in an address.
 _TOKEN = re.compile(r"[\w.~-]{16,200}", re.ASCII)
 _MB = 2**20
@@ -44,7 +44,7 @@ class StudioSettings:
     most_picture_mb: int = 32
 
     def __post_init__(self) -> None:
-        if self.token is None and self.host not in LOOPBACK:
+        if self.token is None and not is_loopback(self.host):
             raise RequestError(
                 f"--no-token with --host {self.host}: whoever reaches that address could start programs as you. "
                 "Leave out --no-token, or listen on 127.0.0.1"

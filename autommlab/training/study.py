@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,6 @@ def _search(study: StudyAtWork, searcher: Searcher, earlier: int, *, resume: boo
         resume: Ray Tune goes on from its own state.
     """
     from ray import tune
-    from ray.tune.error import TuneError
 
     from autommlab.training.curve_log import CurveLog
     from autommlab.training.study_log import Silent, StopWhenHopeless, StudyLog
@@ -186,7 +186,7 @@ def _search(study: StudyAtWork, searcher: Searcher, earlier: int, *, resume: boo
         stage=options.stage,
         all_folder=study.folder / ALL_FOLDER if options.keep_all else None,
     )
-    try:
+    with _study_errors(study.folder):
         tune.run(
             trainable_of(study, finished),
             name=RAY_FOLDER,
@@ -216,14 +216,23 @@ def _search(study: StudyAtWork, searcher: Searcher, earlier: int, *, resume: boo
         usage: dict[str, Any] = getattr(searcher, "usage", dict)()
         if "llm" in usage:
             write_text(study.folder / LLM_FILE, json.dumps(usage["llm"]))
+
+
+@contextlib.contextmanager
+def _study_errors(folder: Path) -> Iterator[None]:
+    """Inside the block what Ray Tune and the disk raise becomes an error for a person."""
+    from ray.tune.error import TuneError
+
+    try:
+        yield
     except (TuneError, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, StorageError):
             raise cause from error
         if isinstance(cause, OSError) and cause.errno in STORAGE_ERRNOS:
-            raise storage_error(study.folder, cause) from error
+            raise storage_error(folder, cause) from error
         raise TrainingError(
-            f"the study in {study.folder} stopped: {error}. Finished trials are kept; go on with --resume"
+            f"the study in {folder} stopped: {error}. Finished trials are kept; go on with --resume"
         ) from error
 
 

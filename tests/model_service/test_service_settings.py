@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from autommlab.common.errors import DeploymentError, ModelServiceError, RequestError
+from autommlab.common.ports import is_loopback
 from autommlab.deployment.delivered import hashes_of
 from autommlab.deployment.records import Deployment, Verification
 from autommlab.model_service.running import checked, with_port
-from autommlab.model_service.settings import ModelServiceSettings, is_loopback, named_bundles
+from autommlab.model_service.settings import ModelServiceSettings, named_bundles
 from tests.helpers.program import Ended, autommlab_here
 from tests.helpers.tiny_bundles import make_bundle
 

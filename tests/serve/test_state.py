@@ -10,11 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autommlab.common.processes import boot_id, created_after_boot_s
 from serve.state import (
     Phase,
     ServiceState,
-    boot_id,
-    created_after_boot_s,
     end_processes,
     processes_of,
     write_state,

@@ -55,6 +55,12 @@ def test_an_errand_tells_how_it_ended(tmp_path: Path) -> None:
     assert work_in(tmp_path / "nothing").state == "none"
 
 
+def test_a_program_that_ends_at_once_is_known(tmp_path: Path) -> None:
+    for number in range(20):
+        start(tmp_path / str(number), ["/bin/true"])
+        assert (tmp_path / str(number) / STARTED).exists()
+
+
 @pytest.mark.parametrize("begin", [start, start_errand])
 def test_an_interrupt_reaches_the_program(tmp_path: Path, begin: Callable[..., None]) -> None:
     begin(tmp_path, [sys.executable, "-c", WAITS])

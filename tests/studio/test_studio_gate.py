@@ -126,4 +126,4 @@ def test_a_port_that_is_taken_and_a_missing_extra_are_explained(
     monkeypatch.setattr("autommlab.cli.studio._NEEDED", ("no_such_package",))
     done = autommlab_here("studio", tmp_path, home=tmp_path)
     assert done.code == 2
-    assert "autommlab[studio]" in done.err
+    assert "uv run --extra cpu --extra studio" in done.err
