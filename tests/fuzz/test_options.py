@@ -15,7 +15,7 @@ from autommlab.cli.main import app
 from autommlab.common.errors import AutoMMLabError, JobError, TrainingError
 from serve.errors import ServiceStartError
 from serve.settings import EMBEDDED_MODEL
-from tests.helpers.program import EXAMPLES, autommlab_here
+from tests.helpers.program import EXAMPLES, autommlab_here, exit_codes
 from tests.helpers.record_table import finished_benchmark, finished_run, registered_sets, trial_lines
 from tests.helpers.tiny_bundles import make_bundle, make_picture
 
@@ -194,7 +194,7 @@ def faults(lay_out: Callable[[], None], command: str, target: str, values: tuple
     lay_out()
     for value in values:
         done = autommlab_here(*typed(command, target, value))
-        if done.code not in range(12) or "Traceback" in done.err:
+        if done.code not in exit_codes() or "Traceback" in done.err:
             yield f"{command} {target}={value[:40]!r}: exit code {done.code}\n{done.err[-1500:]}"
 
 

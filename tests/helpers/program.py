@@ -16,8 +16,15 @@ from unittest import mock
 
 import typer
 
+from autommlab.common.errors import AutoMMLabError
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "autommlab" / "examples"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+
+
+def exit_codes(kind: type[AutoMMLabError] = AutoMMLabError) -> frozenset[int]:
+    """Every code with which a command may end: well, or with a reason for the person."""
+    return frozenset({0, kind.exit_code}).union(*map(exit_codes, kind.__subclasses__()))
 
 
 def command(home: Path, *arguments: object) -> tuple[list[str], dict[str, str]]:

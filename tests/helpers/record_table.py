@@ -33,7 +33,7 @@ from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
 from serve.daemon import SETTINGS_FILE
 from tests.helpers import report_records
-from tests.helpers.program import EXAMPLES, autommlab_here
+from tests.helpers.program import EXAMPLES, autommlab_here, exit_codes
 from tests.helpers.state_records import (
     adapter_table,
     fine_tuning,
@@ -90,7 +90,7 @@ def command(*arguments: object) -> str:
         AssertionError: it ends in a traceback or with a code that says "fault of ours".
     """
     done = autommlab_here(*arguments)
-    assert done.code in range(13), f"exit code {done.code}\n{done.err}"
+    assert done.code in exit_codes(), f"exit code {done.code}\n{done.err}"
     assert "Traceback" not in done.err, done.err
     return done.out
 
