@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from autommlab.common.escaping import markdown, one_line
 from autommlab.data.records import Bag
+from autommlab.deployment.bundle_parts import LICENCE_FILE
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
@@ -15,7 +16,6 @@ from autommlab.understanding.request import Engine
 
 #: What the code of AutoMMLab is under, and how hubs name the licence of a bundle, which is for its owner to say.
 CODE_LICENCE = "Apache-2.0"
-LICENCE_FILE = "LICENSE.md"
 _LICENCE_NAME = "see-license-file"
 #: The task names of Hugging Face's hub.
 PIPELINE_TAGS = {

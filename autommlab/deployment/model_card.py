@@ -11,7 +11,8 @@ from autommlab.common.errors import DataError
 from autommlab.common.escaping import markdown
 from autommlab.data.records import Bag
 from autommlab.data.registry import all_specs
-from autommlab.deployment.bundle_readme import CODE_LICENCE, LICENCE_FILE, readme
+from autommlab.deployment.bundle_parts import LICENCE_FILE
+from autommlab.deployment.bundle_readme import CODE_LICENCE, readme
 from autommlab.deployment.records import LimitCheck, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
