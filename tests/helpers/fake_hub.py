@@ -79,7 +79,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             if path in hub.fail:
                 self._send({"error": "as asked for"}, hub.fail[path])
             elif found := _FILE.fullmatch(path):
-                self._file(*found.groups())
+                self._file(found[1], found[2])
             elif self.headers.get("authorization") != f"Bearer {hub.token}":
                 self._send({"error": "Invalid username or password."}, 401)
             elif path == "/api/repos/create":
@@ -89,7 +89,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 hub.private |= {name} if asked.get("visibility") == "private" else set()
                 self._send({"url": f"{hub.url}/{name}", "name": name, "id": name})
             elif found := _REPOSITORY.fullmatch(path):
-                self._repository(*found.groups(), body)
+                self._repository(found[1], found[2], body)
             else:
                 self._send({}, 200 if path == "/api/validate-yaml" else 404)
 
