@@ -90,7 +90,7 @@ def test_an_interrupted_push_goes_on(bundle: Path, tmp_path: Path, monkeypatch: 
         left[0] -= 1
         if left[0] < 0:
             raise OSError(28, "No space left on device")
-        return whole(files, path)  # type: ignore[arg-type]
+        return whole(files, path)
 
     monkeypatch.setattr(pushing, "open_whole", failing)
     with pytest.raises(StorageError, match=r"No space left on device.*go on with: autommlab push .*/bundle .*there$"):
