@@ -11,6 +11,7 @@ from autommlab.api.arguments import AnyPath
 from autommlab.bundle_runtime import BundleError
 from autommlab.common.errors import DataError, DeploymentError
 from autommlab.deployment import predicting
+from autommlab.deployment.hub import bundle_folder
 from autommlab.deployment.predicting import DEFAULT_THRESHOLD, Box, LoadedBundle
 
 if TYPE_CHECKING:
@@ -71,6 +72,25 @@ class Bundle:
         except BundleError as error:
             raise DeploymentError(str(error)) from error
 
+    def push(self, destination: AnyPath, *, private: bool = False, force: bool = False) -> str:
+        """Copy the bundle to where others find it; what else lies in its folder stays.
+
+        Args:
+            destination: a folder, a URI of a storage, or "hf://OWNER/NAME" with the token of the hub's own login.
+            private: a repository of the hub that is made now is hidden.
+            force: a bundle that lies there is replaced.
+
+        Returns:
+            Where it lies: the folder, the URI, or the address of the hub's page.
+
+        Raises:
+            DeploymentError: parts of the bundle are missing or changed.
+            StorageError: something else lies there, it cannot be written, or the hub wants another token.
+        """
+        from autommlab.deployment.pushing import push_bundle
+
+        return push_bundle(self.folder, os.fspath(destination), private=private, force=force).where
+
     def draw(self, image: Picture, answer: Mapping[str, Any]) -> Image:
         """The picture with an answer of `predict` drawn into it; a small one is enlarged first.
 
@@ -89,12 +109,17 @@ class Bundle:
 
 
 def load_bundle(folder: AnyPath) -> Bundle:
-    """Load a bundle, of a run's folder or copied from there; its own code is not run.
+    """Load a bundle, from a folder or from a model hub; its own code is not run.
+
+    Args:
+        folder: of a run, or copied from there; or "hf://OWNER/NAME", of which `bundle.json` and the model's files are
+            fetched.
 
     Raises:
         DeploymentError: the folder is no bundle, its engine is not installed, or it cannot start.
+        StorageError: the hub cannot be reached, or does not show the repository.
     """
-    return Bundle(predicting.load_bundle(Path(folder).expanduser()))
+    return Bundle(predicting.load_bundle(bundle_folder(os.fspath(folder))))
 
 
 def _as_picture(image: Picture) -> Image | Path:

@@ -21,6 +21,7 @@ from autommlab.cli.evaluate import evaluate_command
 from autommlab.cli.jobs import FOR_RUN, fetch, list_jobs, logs, stop, submit
 from autommlab.cli.models import models_app
 from autommlab.cli.predict import predict_command
+from autommlab.cli.push import push_command
 from autommlab.cli.run import run
 from autommlab.cli.run_options import HEADINGS
 from autommlab.cli.serve import serve_app
@@ -49,6 +50,7 @@ app.command()(stop)
 app.command()(fetch)
 app.command(name="understand")(understand_command)
 app.command(name="predict")(predict_command)
+app.command(name="push")(push_command)
 app.command(name="serve-model")(serve_model)
 app.command(name="evaluate")(evaluate_command)
 app.command(name="status")(status_command)

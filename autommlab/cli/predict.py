@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def predict_command(
-    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.", show_default=False)],
+    bundle: Annotated[str, typer.Argument(help="Folder of the bundle, or hf://OWNER/NAME.", show_default=False)],
     images: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the drawn images.")] = Path("predictions"),
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Lowest score of a detection that is kept.")] = 0.3,
@@ -25,11 +25,12 @@ def predict_command(
     """Predict with a bundle and draw the answers into copies of the images."""
     from autommlab.cli.shared import say
     from autommlab.common.errors import DataError
+    from autommlab.deployment.hub import bundle_folder
     from autommlab.deployment.predicting import load_bundle, predict_files
 
     boxes = [_box(text) for text in box] if box else None
     problems = 0
-    for result in predict_files(load_bundle(bundle), images, out, threshold=threshold, boxes=boxes):
+    for result in predict_files(load_bundle(bundle_folder(bundle)), images, out, threshold=threshold, boxes=boxes):
         if as_json:
             typer.echo(result.to_json())
         elif result.problem:

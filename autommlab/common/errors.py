@@ -75,7 +75,7 @@ class DeploymentError(AutoMMLabError):
 
 
 class StorageError(AutoMMLabError):
-    """A folder cannot be written: read-only, full, or held by another run."""
+    """A folder, storage or model hub cannot be written: read-only, full, in use, or not yours."""
 
     exit_code = 7
     may_pass = True

@@ -110,7 +110,7 @@ def place_of(uri: str) -> Place:
         files, path = FileSystem.from_uri(uri)
     except (ValueError, OSError) as error:
         raise StorageError(
-            f"{uri} is no storage that can be written: {_first_line(error)}. Give a folder, or a URI like "
+            f"{uri} is no storage that can be written: {first_line(error)}. Give a folder, or a URI like "
             "s3://BUCKET/PATH, gs://BUCKET/PATH, abfs://CONTAINER/PATH, hdfs://HOST/PATH, file:///PATH"
         ) from error
     return Place(uri, files, path.rstrip("/"))
@@ -122,25 +122,27 @@ def working_folder(uri: str) -> Path:
 
 
 @contextlib.contextmanager
-def place_errors(place: Place, doing: str, kept: Path | None = None) -> Iterator[None]:
+def place_errors(place: Place, doing: str, kept: Path | None = None, go_on: str = "") -> Iterator[None]:
     """Turn any failure of the storage inside the block into a `StorageError`.
 
     Args:
         place: named in the message.
         doing: "write", "read".
         kept: folder of this machine that still holds everything, for the message.
+        go_on: the command that goes on, for the message; "" = going on with the run that lies there.
     """
     try:
         yield
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
         stays = f" Everything is kept in {kept}." if kept else ""
         raise StorageError(
-            f"cannot {doing} {place.uri}: {_first_line(error)}.{stays} Check permission, space and network, then go "
-            f"on with: autommlab run --resume {place.uri}"
+            f"cannot {doing} {place.uri}: {first_line(error)}.{stays} Check permission, space and network, then go "
+            f"on with: {go_on or f'autommlab run --resume {place.uri}'}"
         ) from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What a library said, without its following lines and its full stop."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 

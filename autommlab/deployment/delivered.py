@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from autommlab.common.stored import record_of
+from autommlab.deployment.records import Deployment
+
 
 def hashes_of(bundle: Path) -> dict[str, str]:
     """SHA-256 of every file of a bundle, by its path in it."""
@@ -24,6 +27,15 @@ def damaged(bundle: Path, delivered: Mapping[str, str]) -> list[str]:
         if not path.is_file() or (name != "bundle.json" and _hash(path) != digest):
             found.append(name)
     return found
+
+
+def changed_since_delivery(bundle: Path) -> list[str]:
+    """Files that are not what the run delivered, where the bundle lies in its run; nothing is known of others."""
+    try:
+        noted = record_of(Deployment, (bundle.parent / "deployment.json").read_bytes())
+    except (OSError, ValueError):
+        return []
+    return damaged(bundle, noted.files) if noted.bundle.name == bundle.name else []
 
 
 def _hash(path: Path) -> str:

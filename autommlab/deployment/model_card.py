@@ -1,4 +1,4 @@
-"""The papers of a bundle: model card and README, from the run's own records."""
+"""The papers of a bundle: model card, README and licences, from the run's own records."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autommlab.analysis.records import Analysis, Figures
+from autommlab.common.errors import DataError
 from autommlab.common.escaping import markdown
 from autommlab.data.records import Bag
+from autommlab.data.registry import all_specs
+from autommlab.deployment.bundle_parts import LICENCE_FILE
+from autommlab.deployment.bundle_readme import CODE_LICENCE, readme
 from autommlab.deployment.records import LimitCheck, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import Engine, ModelRequest
 
-_ANSWERS = {
-    Task.CLASSIFICATION: '{"label": ..., "score": ..., "scores": {class: score}}',
-    Task.DETECTION: '{"boxes": [{"label": ..., "score": ..., "box": [x, y, width, height]}]}',
-    Task.SEGMENTATION: '{"mask": uint8 array of class indices, "classes": {class: share of pixels}}',
-    Task.KEYPOINT: '{"instances": [{"label": ..., "score": ..., "box": [...], "keypoints": [[x, y, score], ...]}]}',
-}
 _USES = {
     Task.CLASSIFICATION: "naming what a whole image shows, among these classes only",
     Task.DETECTION: "finding things of these classes with boxes",
@@ -49,21 +47,24 @@ class CardFacts:
 
 
 def write_papers(folder: Path, facts: CardFacts) -> None:
-    """Write `model_card.md` and `README.md` into a bundle."""
+    """Write `model_card.md`, `README.md` and `LICENSE.md` into a bundle."""
+    figures, licences = _figures(facts.study), _licences(facts.bag, facts.choice)
     sections = [
         f"# {facts.choice.entry.title} for {_names(facts.bag.classes)}",
         _intended_use(facts.request, facts.bag),
         _data(facts.bag),
         _model(facts.choice),
         _training(facts.study),
-        _figures(facts.study),
+        figures,
         *([_by_class(facts.analysis)] if facts.analysis else []),
         _deployment(facts.engine, facts.verification),
         _limits(facts),
-        _licences(facts.bag),
+        licences,
     ]
-    (folder / "model_card.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(_readme(facts.bag, facts.engine), encoding="utf-8")
+    first = readme(facts.bag, facts.choice, facts.study, facts.engine, [figures, licences])
+    texts = {"model_card.md": "\n\n".join(sections) + "\n", "README.md": first, LICENCE_FILE: licences + "\n"}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _intended_use(request: ModelRequest, bag: Bag) -> str:
@@ -107,15 +108,13 @@ def _counts(per_class: dict[str, int]) -> str:
 
 def _model(choice: ModelChoice) -> str:
     width, height = choice.input_size
-    weights = choice.pretrained
-    origin = f"{weights.kind} {weights.source}".strip() if weights.kind != "none" else "none, trained from scratch"
     return "\n".join(
         [
             "## Model",
             f"{choice.entry.title} ({choice.entry.name}, {choice.entry.toolbox}), input {width} x {height} pixels, "
             f"{choice.measured.params_m:.3g} M parameters, {choice.measured.flops_g:.3g} GFLOPs.",
-            f"Pretrained weights: {markdown(origin)}.",
-            *[f"- {markdown(reason)}" for reason in choice.reasons],
+            f"Pretrained weights: {_origin(choice)}.",
+            *[f"- {markdown(reason.replace(*_shortened(choice)))}" for reason in choice.reasons],
         ]
     )
 
@@ -219,35 +218,38 @@ def _limits(facts: CardFacts) -> str:
     return "\n".join(["## Limits", *[f"- {markdown(line)}" for line in lines or ["The request set none."]]])
 
 
-def _licences(bag: Bag) -> str:
+def _licences(bag: Bag, choice: ModelChoice) -> str:
+    stated = _stated_licences(bag)
     lines = [
         "## Licences",
-        "The code in this bundle: Apache-2.0. The weights are made from the data above and from the pretrained "
-        "weights named; their licences apply.",
+        f"The code in this bundle: {CODE_LICENCE}. The weights are made from the data and the first weights below; "
+        "their licences apply.",
+        "",
+        *(f"- data set {markdown(name)}: {markdown(stated.get(name) or 'not stated')}" for name in bag.datasets),
+        f"- first weights (pretrained): {_origin(choice)}",
     ]
     if any("openmoji" in name.lower() for name in bag.datasets):
-        lines.append(_OPENMOJI)
+        lines += ["", _OPENMOJI]
     return "\n".join(lines)
 
 
-def _readme(bag: Bag, engine: Engine) -> str:
-    box = " --box 10,20,100,200" if bag.task is Task.KEYPOINT else ""
-    return f"""# A {bag.task.value} model for {_names(bag.classes)}
+def _stated_licences(bag: Bag) -> dict[str, str]:
+    """Name of a data set -> the licence that it states; without those that this machine does not know."""
+    try:
+        return {spec.name: spec.licence for spec in all_specs() if spec.name in bag.datasets and spec.licence}
+    except DataError:  # the register is damaged: no reason to lose a trained model
+        return {}
 
-Runs with {engine.value}, numpy and Pillow; no training code.
 
-    pip install -r requirements.txt
-    python predict.py photo.jpg{box}
-    python predict.py photo.jpg --json
-    python predict.py photo.jpg --bench 50
+def _origin(choice: ModelChoice) -> str:
+    """Where the first weights come from; of a file its name alone."""
+    weights = choice.pretrained
+    if weights.kind == "none":
+        return "none, trained from scratch"
+    return markdown(f"{weights.kind} {_shortened(choice)[1]}")
 
-From Python, in this folder:
 
-    from predict import Predictor
-    answer = Predictor(".")("photo.jpg")
-
-    {_ANSWERS[bag.task]}
-
-`model_card.md` says what it was trained on, how good it is, and where it must not be trusted.
-`bundle.json` holds how an image becomes the network's input, `labels.txt` the classes in order.
-"""
+def _shortened(choice: ModelChoice) -> tuple[str, str]:
+    """The source of the first weights, and how a bundle may name it: it is passed on."""
+    source = choice.pretrained.source
+    return source, Path(source).name if choice.pretrained.kind == "file" else source

@@ -148,21 +148,13 @@ def _require_as_delivered(name: str, folder: Path) -> None:
     """A bundle in its run is held against what the run noted when it was made; elsewhere nothing is known of it."""
     from autommlab.bundle_runtime import BundleError
     from autommlab.bundle_runtime.info import read_info
-    from autommlab.common.stored import record_of
-    from autommlab.deployment.delivered import damaged
-    from autommlab.deployment.records import Deployment
+    from autommlab.deployment.delivered import changed_since_delivery
 
     try:
         files = set(read_info(folder)["files"])
     except BundleError as error:
         raise DeploymentError(f"the model {name!r}: {error}") from error
-    try:
-        noted = record_of(Deployment, (folder.parent / "deployment.json").read_bytes())
-    except (OSError, ValueError):
-        return
-    if noted.bundle.name != folder.name:
-        return
-    changed = damaged(folder, {file: digest for file, digest in noted.files.items() if file in files})
+    changed = [file for file in changed_since_delivery(folder) if file in files]
     if changed:
         raise DeploymentError(
             f"the model {name!r}: {', '.join(changed)} in {folder} is not what the run delivered; "

@@ -93,10 +93,10 @@ def evil_bag() -> Any:
 
 
 def test_the_model_card_holds_no_tag_and_no_link(evil_bag: Any) -> None:
-    from autommlab.deployment import model_card
+    from autommlab.deployment import bundle_readme, model_card
     from autommlab.understanding.request import Engine
 
-    card = "\n".join([model_card._data(evil_bag), model_card._readme(evil_bag, Engine.ONNXRUNTIME)])
+    card = "\n".join([model_card._data(evil_bag), bundle_readme.usage(evil_bag, Engine.ONNXRUNTIME)])
     assert not tags(card)
     assert "](http" not in card
     assert card.count("alert") >= 5

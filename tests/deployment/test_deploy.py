@@ -60,7 +60,7 @@ def test_bundle_is_complete(bundle_of: BundleOf, task: Task) -> None:
     bundle = bundle_of(task, "none").bundle
     expected = {
         "model.onnx", "labels.txt", "bundle.json", "predict.py", "bundle_runtime", "requirements.txt",
-        "model_card.md", "README.md",
+        "model_card.md", "README.md", "LICENSE.md",
     }  # fmt: skip
     assert {path.name for path in bundle.iterdir()} == expected
     assert not list(bundle.parent.glob(".deploying-*"))
