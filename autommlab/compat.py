@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autommlab.common.quick_imports import without_collector
 from autommlab.tasks import Task
 
 TOOLBOX_OF_TASK = {
@@ -56,8 +57,8 @@ _LANES: dict[str, tuple[str, ...]] = {
     "mmdet.datasets.transforms.generate_line": ("ImageAug", "LinesToArray", "PackLineDetectionInputs")
 }
 #: Libraries that toolboxes import where they find them, and that nothing needs which we train: mmengine's Adafactor,
-#: mmdet's BERT, the interpolation of its tracking, and its artificial noise.
-_DISPENSABLE = ("transformers", "sklearn", "imagecorruptions")
+#: mmdet's BERT, the interpolation of its tracking, its artificial noise, and the logs of timm's own trainings.
+_DISPENSABLE = ("transformers", "sklearn", "imagecorruptions", "wandb")
 
 
 def _leave_out(modules: dict[str, tuple[str, ...]]) -> None:
@@ -237,7 +238,7 @@ def import_toolboxes(*tasks: Task) -> None:
     mmpretrain always comes along: its `TIMMBackbone` carries the packaged backbones into every task.
     Takes 5 to 20 s in a fresh process.
     """
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), light_imports():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), light_imports(), without_collector():
         warnings.simplefilter("ignore")
         apply_repairs()
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:

@@ -1,0 +1,67 @@
+"""What makes imports quicker is still needed, and changes nothing but the seconds."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import mmdeploy
+import pytest
+
+from autommlab.common.quick_imports import inflect_engine, short_stacks, without_collector
+from autommlab.training.tune_settings import quiet_tune
+
+
+def printed(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_collector_is_as_before_afterwards() -> None:
+    for on in (False, True):
+        (gc.enable if on else gc.disable)()
+        with without_collector():
+            assert not gc.isenabled()
+        assert gc.isenabled() is on
+
+
+def test_a_short_stack_has_the_caller_and_who_called_it() -> None:
+    def called() -> list[inspect.FrameInfo]:
+        return inspect.stack()
+
+    with short_stacks():
+        short = called()
+    whole = inspect.stack()
+    assert [each.function for each in short] == ["called", whole[0].function]
+    assert inspect.getmodule(short[1].frame) is sys.modules[__name__]
+    assert len(whole) > 2
+
+
+def test_mmdeploy_still_asks_for_stacks_at_its_import() -> None:
+    source = Path(mmdeploy.__file__).parent / "apis" / "core" / "pipeline_manager.py"
+    assert "inspect.stack()" in source.read_text(), "no longer needed: take `short_stacks` out"
+
+
+@pytest.mark.parametrize(("plain", "there"), [(True, "True"), (False, "False")])
+def test_typeguard_comes_with_inflect_unless_it_is_left_out(plain: bool, there: str) -> None:
+    load = "import inflect" if plain else "from autommlab.common.quick_imports import inflect_engine as e; e()"
+    assert printed(f"import sys; {load}; print('typeguard' in sys.modules)") == there
+
+
+def test_nouns_are_as_before() -> None:
+    engine = inflect_engine()
+    assert (engine.plural_noun("mouse"), engine.singular_noun("people"), engine.singular_noun("cat")) == (
+        "mice", "person", False,
+    )  # fmt: skip
+    assert engine.compare_nouns("person", "persons") == "s:p"
+
+
+def test_ray_tune_imports_no_tracker_to_report_its_use() -> None:
+    from ray.air._internal import usage
+
+    assert "MLflow" in inspect.getsource(usage._count_callbacks), "no longer needed"
+    quiet_tune()
+    assert usage.tag_callbacks([]) is False
