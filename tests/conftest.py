@@ -40,7 +40,7 @@ os.environ.setdefault("MPLCONFIGDIR", str(_KEPT / "matplotlib"))
 # Until the tests are collected nothing becomes garbage, and a search for it goes through torch, Ray and all tests.
 gc.disable()
 # A machine that is busy with other tests is slower than any limit that fits an idle one.
-hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.register_profile("any machine", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("any machine")
 # As many threads as the machine has cores, in each of two processes, wait for one another most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -96,8 +96,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return _ByFile(config, log)
 
 
-def pytest_collection_finish() -> None:
-    """From here on garbage is looked for, but not in what is there already."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From here on garbage is looked for, but not in what is there already. In each process of pytest-xdist."""
     gc.freeze()
     gc.enable()
 
