@@ -57,8 +57,8 @@ _LANES: dict[str, tuple[str, ...]] = {
     "mmdet.datasets.transforms.generate_line": ("ImageAug", "LinesToArray", "PackLineDetectionInputs")
 }
 #: Libraries that toolboxes import where they find them, and that nothing needs which we train: mmengine's Adafactor,
-#: mmdet's BERT, the interpolation of its tracking, its artificial noise, and the logs of timm's own trainings.
-_DISPENSABLE = ("transformers", "sklearn", "imagecorruptions", "wandb")
+#: mmdet's BERT, the interpolation of its tracking, and its artificial noise.
+_DISPENSABLE = ("transformers", "sklearn", "imagecorruptions")
 
 
 def _leave_out(modules: dict[str, tuple[str, ...]]) -> None:

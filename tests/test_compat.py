@@ -160,7 +160,7 @@ import importlib, sys
 importlib.import_module({first!r})
 from autommlab.compat import import_toolboxes
 import_toolboxes()
-heavy = sorted({{"transformers", "peft", "sklearn", "numba", "wandb"}} & {{*sys.modules}})
+heavy = sorted({{"transformers", "peft", "sklearn", "numba"}} & {{*sys.modules}})
 assert not heavy, f"these take a third of every worker's start: {{heavy}}"
 import transformers
 from mmengine.registry import OPTIMIZERS
