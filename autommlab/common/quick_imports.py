@@ -9,10 +9,12 @@ import inspect
 import sys
 import types
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import inflect
+
+ASKS_FOR_STACKS = "mmdeploy.apis.core.pipeline_manager"
 
 
 @contextlib.contextmanager
@@ -29,22 +31,20 @@ def without_collector() -> Iterator[None]:
 
 @contextlib.contextmanager
 def short_stacks() -> Iterator[None]:
-    """Inside the block `inspect.stack` knows the caller and who called it, without their sources.
+    """Inside the block `inspect.stack` gives MMDeploy its caller and who called that, without their sources.
 
     MMDeploy asks at its import, for each of its pipelines, which module it is in; Python then looks up the source of
     each frame among all modules, which takes 4 s of CPU after a toolbox has been imported.
     """
 
-    def stack(context: int = 1) -> list[Any]:
-        frame: types.FrameType | None = sys._getframe(1)
-        found = []
-        while frame is not None and len(found) < 2:
-            code = frame.f_code
-            found.append(inspect.FrameInfo(frame, code.co_filename, frame.f_lineno, code.co_name, None, None))
-            frame = frame.f_back
-        return found
+    def stack(context: int = 1) -> list[inspect.FrameInfo]:
+        asking = sys._getframe(1)
+        if asking.f_globals.get("__name__") != ASKS_FOR_STACKS:
+            return inspect.getouterframes(asking, context)
+        frames = [asking, *([asking.f_back] if asking.f_back else [])]
+        return [inspect.FrameInfo(f, f.f_code.co_filename, f.f_lineno, f.f_code.co_name, None, None) for f in frames]
 
-    whole, inspect.stack = inspect.stack, stack  # type: ignore[assignment]
+    whole, inspect.stack = inspect.stack, stack
     try:
         yield
     finally:

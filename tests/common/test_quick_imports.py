@@ -11,7 +11,7 @@ from pathlib import Path
 import mmdeploy
 import pytest
 
-from autommlab.common.quick_imports import inflect_engine, short_stacks, without_collector
+from autommlab.common.quick_imports import ASKS_FOR_STACKS, inflect_engine, short_stacks, without_collector
 from autommlab.training.tune_settings import quiet_tune
 
 
@@ -28,20 +28,19 @@ def test_the_collector_is_as_before_afterwards() -> None:
         assert gc.isenabled() is on
 
 
-def test_a_short_stack_has_the_caller_and_who_called_it() -> None:
-    def called() -> list[inspect.FrameInfo]:
-        return inspect.stack()
-
+def test_mmdeploy_gets_a_short_stack_and_everybody_else_a_whole_one() -> None:
+    asked = {"__name__": ASKS_FOR_STACKS, "inspect": inspect}
+    exec("def called(): return inspect.stack()", asked)  # noqa: S102 - a function of that module
     with short_stacks():
-        short = called()
-    whole = inspect.stack()
+        short, whole = asked["called"](), inspect.stack()  # type: ignore[operator]
     assert [each.function for each in short] == ["called", whole[0].function]
     assert inspect.getmodule(short[1].frame) is sys.modules[__name__]
+    assert [each.function for each in whole] == [each.function for each in inspect.stack()]
     assert len(whole) > 2
 
 
 def test_mmdeploy_still_asks_for_stacks_at_its_import() -> None:
-    source = Path(mmdeploy.__file__).parent / "apis" / "core" / "pipeline_manager.py"
+    source = Path(mmdeploy.__file__).parents[1] / f"{ASKS_FOR_STACKS.replace('.', '/')}.py"
     assert "inspect.stack()" in source.read_text(), "no longer needed: take `short_stacks` out"
 
 
