@@ -162,8 +162,11 @@ def _few_processes(log_to_driver: bool) -> Iterator[None]:
     def begin_with_few(self: Any, *args: Any, **options: Any) -> None:
         begin(self, *args, **{**options, **own})
 
+    def start_no_web_server(self: Any, **_: Any) -> None:
+        """Its address stays unknown, as in a Ray without one."""
+
     RayParams.__init__ = begin_with_few  # type: ignore[method-assign]
-    Node.start_api_server = lambda self, **_: None  # type: ignore[method-assign]
+    Node.start_api_server = start_no_web_server  # type: ignore[method-assign]
     try:
         yield
     finally:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from autommlab import settings
 from autommlab.cluster import ray_session
 from autommlab.common.errors import StorageError
 from autommlab.progress.events import Event, Events
@@ -49,11 +48,7 @@ def fill(folder: Path) -> None:
             return
 
 
-def test_a_disk_that_fills_up_stops_the_study_clearly_and_it_goes_on_later(
-    tiny_setups: dict, small_disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Another try would end like the first one, after the start of a worker. `test_node_failure` shows that it is made.
-    monkeypatch.setattr(settings, "MAX_WORKER_FAILURES", 0)
+def test_a_disk_that_fills_up_stops_the_study_clearly_and_it_goes_on_later(tiny_setups: dict, small_disk: Path) -> None:
     setup, folder = tiny_setups[Task.CLASSIFICATION], small_disk / "study"
 
     def fill_after_the_first_trial(event: Event) -> None:
