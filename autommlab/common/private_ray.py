@@ -16,6 +16,8 @@ from autommlab.common.private_folder import PrivateFolder, make_private_folder, 
 START_ATTEMPTS = 3
 #: Folders of the private Ray of this process, and Ray's variables as they were before it.
 _OWN: list[tuple[PrivateFolder, dict[str, str | None]]] = []
+#: Nobody can listen there.
+_NO_ADDRESS = b"127.0.0.1:0"
 _CLUSTER_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 #: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
@@ -153,6 +155,7 @@ def _few_processes(log_to_driver: bool) -> Iterator[None]:
     workers' logs: 4 s of CPU, while the caller waits. With its fixed port for the agent, a `ray start --head` on the
     same machine would never accept a job.
     """
+    from ray._private import ray_constants
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
@@ -163,7 +166,9 @@ def _few_processes(log_to_driver: bool) -> Iterator[None]:
         begin(self, *args, **{**options, **own})
 
     def start_no_web_server(self: Any, **_: Any) -> None:
-        """Its address stays unknown, as in a Ray without one."""
+        """Without any address the agent would ask for it, and complain in its log, every second."""
+        name = ray_constants.DASHBOARD_ADDRESS.encode()
+        self.get_gcs_client().internal_kv_put(name, _NO_ADDRESS, True, ray_constants.KV_NAMESPACE_DASHBOARD)
 
     RayParams.__init__ = begin_with_few  # type: ignore[method-assign]
     Node.start_api_server = start_no_web_server  # type: ignore[method-assign]
