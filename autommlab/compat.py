@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autommlab.common.quick_imports import without_collector
 from autommlab.tasks import Task
 
 TOOLBOX_OF_TASK = {
@@ -237,7 +238,7 @@ def import_toolboxes(*tasks: Task) -> None:
     mmpretrain always comes along: its `TIMMBackbone` carries the packaged backbones into every task.
     Takes 5 to 20 s in a fresh process.
     """
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), light_imports():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), light_imports(), without_collector():
         warnings.simplefilter("ignore")
         apply_repairs()
         for toolbox in {"mmpretrain": None, **{TOOLBOX_OF_TASK[t]: None for t in tasks or Task}}:

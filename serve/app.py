@@ -14,6 +14,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig
 
 from autommlab.common.placement import resource_request
+from autommlab.common.quick_imports import without_collector
 from autommlab.common.ray_serve import replica_on_loopback
 from serve.base_models import base_model
 from serve.engine import engine_arguments, engine_environment
@@ -42,9 +43,10 @@ class LanguageModel:
         # Here as well as where the service is started: this may be another node.
         model = base_model(settings.base_model)
         os.environ.update(engine_environment(settings, model, gpu=gpu))
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.usage.usage_lib import UsageContext
-        from vllm.v1.engine.async_llm import AsyncLLM
+        with without_collector():
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.usage.usage_lib import UsageContext
+            from vllm.v1.engine.async_llm import AsyncLLM
 
         arguments = engine_arguments(settings, model, gpu=gpu)
         context = UsageContext.OPENAI_API_SERVER

@@ -139,6 +139,7 @@ class _Start:
             # Not slots, nobody asks for one: Ray starts so many workers at once, for controller, proxy and replica.
             start_private_ray(
                 log_to_driver=True,
+                workers_ahead=True,
                 num_cpus=_WORKERS,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 resources=resources_of_node(settings.node_resource),

@@ -8,6 +8,7 @@ the caches of AutoMMLab go to one folder per session unless AUTOMMLAB_HOME says 
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -32,9 +33,14 @@ from tests.helpers.program import EXAMPLES
 prepare_ray_environment()
 # Where PYTHONDONTWRITEBYTECODE is set, each of a hundred processes would compile torch, Ray and vLLM anew; and
 # so would each worker of pytest, before its first test.
-keep_bytecode(Path(__file__).resolve().parents[1] / ".pytest_cache" / "bytecode")
+_KEPT = Path(__file__).resolve().parents[1] / ".pytest_cache"
+keep_bytecode(_KEPT / "bytecode")
+# Each program with a home of its own would look for the fonts of the machine.
+os.environ.setdefault("MPLCONFIGDIR", str(_KEPT / "matplotlib"))
+# Until the tests are collected nothing becomes garbage, and a search for it goes through torch, Ray and all tests.
+gc.disable()
 # A machine that is busy with other tests is slower than any limit that fits an idle one.
-hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.register_profile("any machine", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("any machine")
 # As many threads as the machine has cores, in each of two processes, wait for one another most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -90,6 +96,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return _ByFile(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From here on garbage is looked for, but not in what is there already. In each process of pytest-xdist."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Pytest's own five searches at the end find what the tests left without going through all modules again."""
+    gc.collect()
+    gc.freeze()
+
+
 _SESSION = pytest.StashKey[pytest.Session]()
 
 
@@ -117,9 +136,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; skip GPU tests with a reason where there is no GPU."""
+    """Put long files first and files of seconds last; skip GPU tests with a reason where there is no GPU."""
     ranks = {_TESTS / file: rank for rank, file in enumerate(_FIRST)}
-    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    slow = {item.path for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("long")}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks) + (item.path not in slow)))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return

@@ -16,6 +16,8 @@ from autommlab.common.private_folder import PrivateFolder, make_private_folder, 
 START_ATTEMPTS = 3
 #: Folders of the private Ray of this process, and Ray's variables as they were before it.
 _OWN: list[tuple[PrivateFolder, dict[str, str | None]]] = []
+#: Nobody can listen there.
+_NO_ADDRESS = b"127.0.0.1:0"
 _CLUSTER_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 #: Set before Ray starts. The `uv run` hook would re-create the environment in every worker, and a
@@ -36,13 +38,15 @@ def prepare_ray_environment() -> None:
         constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
 
 
-def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
+def start_private_ray(*, log_to_driver: bool = False, workers_ahead: bool = False, **options: Any) -> None:
     """Ray on loopback; tried again where a busy machine does not bring it up within Ray's fixed 30 s.
 
     `stop_private_ray` ends it.
 
     Args:
         log_to_driver: show what workers print.
+        workers_ahead: begin with an idle worker a CPU. Trials take none of them: Ray Tune's actors have an environment
+            of their own, so each of these would cost 0.4 s of CPU and 100 MB for nothing.
         **options: more of `ray.init`.
 
     Raises:
@@ -53,7 +57,7 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
     for attempt in range(1, START_ATTEMPTS + 1):
         folder = _of_this_process()
         try:
-            with _on_loopback(), _any_agent_port(), own_signal_handlers():
+            with _on_loopback(), _few_processes(log_to_driver), own_signal_handlers():
                 started: Any = ray.init(
                     address="local",
                     _node_ip_address="127.0.0.1",
@@ -61,6 +65,7 @@ def start_private_ray(*, log_to_driver: bool = False, **options: Any) -> None:
                     log_to_driver=log_to_driver,
                     logging_level=logging.ERROR,
                     _temp_dir=str(folder.temporary),
+                    _system_config={"prestart_worker_first_driver": workers_ahead},
                     **options,
                 )
                 folder.tell_address(started.address_info["gcs_address"])
@@ -142,20 +147,33 @@ def _on_loopback() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _any_agent_port() -> Iterator[None]:
-    """Inside the block Ray's agent takes any free port, which `ray.init` has no argument for.
+def _few_processes(log_to_driver: bool) -> Iterator[None]:
+    """Inside the block Ray starts what a Ray of one process needs, and its agent takes any free port.
 
-    With its fixed one, a `ray start --head` on the same machine would never accept a job.
+    `ray.init` has no argument for either. Left out are the autoscaler's monitor, the web server, of which
+    `include_dashboard=False` leaves a process that reports usage, and, where nobody reads it, the monitor of the
+    workers' logs: 4 s of CPU, while the caller waits. With its fixed port for the agent, a `ray start --head` on the
+    same machine would never accept a job.
     """
+    from ray._private import ray_constants
+    from ray._private.node import Node
     from ray._private.parameter import RayParams
 
-    original = RayParams.__init__
+    begin, web = RayParams.__init__, Node.start_api_server
+    own = {"dashboard_agent_listen_port": 0, "no_monitor": True, "include_log_monitor": log_to_driver}
 
-    def with_any_port(self: Any, *args: Any, **options: Any) -> None:
-        original(self, *args, **{"dashboard_agent_listen_port": 0, **options})
+    def begin_with_few(self: Any, *args: Any, **options: Any) -> None:
+        begin(self, *args, **{**options, **own})
 
-    RayParams.__init__ = with_any_port  # type: ignore[method-assign]
+    def start_no_web_server(self: Any, **_: Any) -> None:
+        """Without any address the agent would ask for it, and complain in its log, every second."""
+        name = ray_constants.DASHBOARD_ADDRESS.encode()
+        self.get_gcs_client().internal_kv_put(name, _NO_ADDRESS, True, ray_constants.KV_NAMESPACE_DASHBOARD)
+
+    RayParams.__init__ = begin_with_few  # type: ignore[method-assign]
+    Node.start_api_server = start_no_web_server  # type: ignore[method-assign]
     try:
         yield
     finally:
-        RayParams.__init__ = original  # type: ignore[method-assign]
+        RayParams.__init__ = begin  # type: ignore[method-assign]
+        Node.start_api_server = web  # type: ignore[method-assign]

@@ -6,10 +6,8 @@ No meanings here; these are in `autommlab.data.senses`.
 import re
 import unicodedata
 from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import inflect
+from autommlab.common.quick_imports import inflect_engine
 
 #: Spellings of well-known data sets that no rule takes apart (Pascal VOC).
 _RUN_TOGETHER = {
@@ -96,7 +94,7 @@ def singular(name: str) -> str:
     """The singular of a plural, the name itself where it is no plural."""
     if not name or not name[-1].isalpha() or len(head(name)) < 4:
         return name
-    guess = _inflect().singular_noun(name)
+    guess = inflect_engine().singular_noun(name)
     if not guess or len(head(str(guess))) < 3 or not _is_plural(name, of=str(guess)):
         return name
     return str(guess)
@@ -111,17 +109,9 @@ def initials_of(one: str, other: str) -> bool:
 
 def _is_plural(name: str, *, of: str) -> bool:
     # compare_nouns knows old plurals beside the everyday one ("persons" and "people").
-    return same(name, _plural(of)) or _inflect().compare_nouns(of, name) == "s:p"
+    return same(name, _plural(of)) or inflect_engine().compare_nouns(of, name) == "s:p"
 
 
 @cache
 def _plural(name: str) -> str:
-    return str(_inflect().plural_noun(name))
-
-
-@cache
-def _inflect() -> "inflect.engine":
-    # Its import takes about a second, which only a run that compares names should pay.
-    import inflect
-
-    return inflect.engine()
+    return str(inflect_engine().plural_noun(name))

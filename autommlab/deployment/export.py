@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autommlab.common.errors import DeploymentError
+from autommlab.common.quick_imports import short_stacks, without_collector
 from autommlab.compat import apply_repairs, quiet_toolboxes
 from autommlab.deployment.detector_rules import keep_what_mmdet_keeps, test_rules
 from autommlab.deployment.trained import Trained
@@ -100,7 +101,8 @@ def export_onnx(trained: Trained, folder: Path) -> OnnxModel:
 
 def _rewriters(task: Task) -> Callable[..., None]:
     """MMDeploy's exporter, with the rewrites of the task's toolbox registered."""
-    with quiet_toolboxes():  # importing MMDeploy imports every toolbox, and they print
+    # Importing MMDeploy imports every toolbox, and they print.
+    with quiet_toolboxes(), without_collector(), short_stacks():
         from mmdeploy.apis.onnx import export
         from mmdeploy.codebase import import_codebase
         from mmdeploy.utils import Codebase

@@ -213,7 +213,9 @@ def _start_ray(settings: ModelServiceSettings) -> None:
     prepare_ray_environment()
     keep_bytecode(home() / "bytecode")
     try:
-        start_private_ray(num_cpus=_WORKERS + settings.replicas, object_store_memory=_OBJECT_STORE_BYTES)
+        start_private_ray(
+            workers_ahead=True, num_cpus=_WORKERS + settings.replicas, object_store_memory=_OBJECT_STORE_BYTES
+        )
     except (RuntimeError, TimeoutError) as error:
         raise ModelServiceError(f"Ray does not start on this machine: {error}") from error
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
+from autommlab.common.quick_imports import without_collector
 from autommlab.common.trial_status import SCORE, WORST_SCORE, TrialStatus
 from autommlab.training.failures import TrialFailure, WorkerLostError, fault_of, leave, trial_failure
 from autommlab.training.ledger import trial_key
@@ -141,9 +142,10 @@ class TrialTrainable(tune.Trainable):
         return self._result("ok", score=score, metrics=metrics, done=self._trial.finished)
 
     def _built(self) -> AnyTrial:
-        from autommlab.training.execution import use_part
-        from autommlab.training.node_data import bring_bag
-        from autommlab.training.trial import Trial
+        with without_collector():
+            from autommlab.training.execution import use_part
+            from autommlab.training.node_data import bring_bag
+            from autommlab.training.trial import Trial
 
         bring_bag(self._setup.bag, self._place)
         given = self.trial_resources.required_resources if self.trial_resources is not None else {}

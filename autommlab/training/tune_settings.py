@@ -29,6 +29,8 @@ def quiet_tune() -> None:
         os.environ.setdefault(name, value)
     # At SIGUSR1, for which there is no switch, it would end a study as if it were finished, too.
     vars(importlib.import_module("ray.tune.tune"))["_setup_signal_catching"] = threading.Event
+    # To report the use of its callbacks, it would import MLflow and W&B wherever they are installed.
+    vars(importlib.import_module("ray.air._internal.usage"))["tag_callbacks"] = lambda callbacks: False
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 

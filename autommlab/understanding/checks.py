@@ -9,16 +9,13 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz
 
+from autommlab.common.quick_imports import inflect_engine
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine, Flops, ModelRequest, Parameters, Speed, SpeedUnit
 from autommlab.understanding.text import is_refused, made_for, names_number
-
-if TYPE_CHECKING:
-    import inflect
 
 _NONE = "none"
 _USUAL_MODALITY = "rgb"
@@ -212,16 +209,8 @@ def _in_both_numbers(word: str) -> frozenset[str]:
     """The word's singular and plural ("mouse", "mice")."""
     if not word.isalpha():
         return frozenset()
-    engine = _inflect()
+    engine = inflect_engine()
     return frozenset({str(engine.plural_noun(word)), str(engine.singular_noun(word) or word)})
-
-
-@functools.cache
-def _inflect() -> inflect.engine:
-    # Its import takes two seconds, which only a text with an irregular plural should pay.
-    import inflect
-
-    return inflect.engine()
 
 
 def _words(text: str) -> list[str]:

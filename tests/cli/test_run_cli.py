@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 #: Little to learn, and little to wait for.
-SMALL = ("--trials", 3, "--concurrent", 1, "--iterations", "20..30", "--batch", "4..8")
+SMALL = ("--trials", 3, "--concurrent", 1, "--input-size", 32, "--iterations", "6..12", "--batch", "4..8")
 
 
 def trials(out: Path) -> list[str]:
@@ -112,10 +112,11 @@ def test_killed_in_every_stage_it_repeats_no_trial(home: Path, shapes: Path, par
 
 
 def test_dry_run_shows_the_plan_and_trains_nothing(home: Path, shapes: Path, parse: Path, tmp_path: Path) -> None:
-    done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--dry-run", "--out", tmp_path / "none")
-    assert done.returncode == 0, done.stderr
-    assert "Would train EfficientNet-Lite0" in done.stdout
-    assert "One picture costs" in done.stderr, "the plan and its reasons"
+    asked = ("run", "x", "--parse", parse, "--data", shapes, "--dry-run")
+    done = autommlab_here(*asked, "--out", tmp_path / "none", home=home)
+    assert done.code == 0, done.err
+    assert "Would train EfficientNet-Lite0" in done.out
+    assert "One picture costs" in done.err, "the plan and its reasons"
     assert not (tmp_path / "none").exists()
 
 
@@ -151,10 +152,11 @@ def test_bad_input_is_explained(tmp_path: Path, arguments: list, code: int, mess
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(home: Path, parse: Path, shapes: Path) -> None:
-    done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--out", "/proc/autommlab-run")
-    assert done.returncode == 7
-    assert "/proc/autommlab-run" in done.stderr
-    assert "Traceback" not in done.stderr
+    asked = ("run", "x", "--parse", parse, "--data", shapes)
+    done = autommlab_here(*asked, "--out", "/proc/autommlab-run", home=home)
+    assert done.code == 7
+    assert "/proc/autommlab-run" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_help_is_quick_to_import_and_loads_nothing_heavy(home: Path) -> None:

@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster
 from autommlab.common.environment import home, keep_bytecode
 from autommlab.training.runner_config import TrialSetup
 from tests.helpers.namespace_node import OUTSIDE, Cable, cable, node_behind, why_not
-from tests.helpers.small_study import HEALTH, disturbed_study, require_same, study
+from tests.helpers.small_study import HEAD, HEALTH, disturbed_study, require_same, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -37,7 +37,7 @@ def two_nodes() -> Iterator[TwoNodes]:
     with cable() as line:
         cluster = Cluster(
             initialize_head=True,
-            head_node_args={"num_cpus": 0, "node_ip_address": OUTSIDE, "_system_config": HEALTH},
+            head_node_args={**HEAD, "node_ip_address": OUTSIDE, "_system_config": HEALTH},
         )
         try:
             cluster.add_node(num_cpus=1, resources={"trainer": 1}, node_ip_address=OUTSIDE)

@@ -22,7 +22,7 @@ from autommlab.common.environment import home, keep_bytecode
 from autommlab.training.records import StudyResult
 from autommlab.training.runner_config import TrialSetup
 from tests.helpers.fault_in_worker import BROKEN_GPU, SLOW_AND_LATE, environment_with
-from tests.helpers.small_study import HEALTH, TRIALS, Studied, disturbed_study, require_same, study
+from tests.helpers.small_study import HEAD, HEALTH, TRIALS, Studied, disturbed_study, require_same, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -35,7 +35,7 @@ FILE_LIMIT = 2 << 20
 def nodes() -> Iterator[Any]:
     """A head without room for trials, a node for one trial, and one that is not for trials."""
     keep_bytecode(home() / "bytecode")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": HEALTH})
+    cluster = Cluster(initialize_head=True, head_node_args={**HEAD, "_system_config": HEALTH})
     try:
         trainer(cluster)
         cluster.add_node(num_cpus=1, resources={"llm": 1})

@@ -15,6 +15,7 @@ from ray.cluster_utils import Cluster
 from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
 from autommlab.common.errors import RequestError, TrainingError
 from serve.settings import ServiceSettings
+from tests.helpers.small_study import HEAD
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[dict[str, str]]:
     """Connected to a head without CPUs, a trainer with 2 and an LLM node with 8; role -> id of the node."""
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = Cluster(initialize_head=True, head_node_args=HEAD)
     try:
         ids = {
             role: nodes.add_node(num_cpus=cpus, resources={role: 1}).node_id

@@ -25,9 +25,9 @@ def test_a_comparison_is_paired_resumable_and_draws_its_plot(
     assert studies == ["random/seed-0"]
     before = {path: path.stat().st_mtime_ns for path in out.glob("studies/*/*/trials.jsonl")}
 
-    more = autommlab(home, *asked, "--searchers", "random,tpe", "--seeds", 1, "--json")
-    assert more.returncode == 0, more.stderr
-    result = json.loads(more.stdout)
+    more = autommlab_here(*asked, "--searchers", "random,tpe", "--seeds", 1, "--json", home=home)
+    assert more.code == 0, more.err
+    result = json.loads(more.out)
     assert {(study["searcher"], study["seed"]) for study in result["studies"]} == {("random", 0), ("tpe", 0)}
     assert all(len(study["scores"]) == 1 for study in result["studies"])
     assert {path: path.stat().st_mtime_ns for path in before} == before, "a finished study was run again"

@@ -62,7 +62,7 @@ def _start(folder: Path, environment: dict[str, str]) -> tuple["subprocess.Popen
 
     port, dashboard = free_port(), free_port()
     line = [BIN / "ray", "start", "--head", "--block", "--port", port, "--node-ip-address", "127.0.0.1"]
-    line += ["--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard, "--temp-dir", folder]
+    line += ["--no-monitor", "--dashboard-host", "127.0.0.1", "--dashboard-port", dashboard, "--temp-dir", folder]
     # Ray's fixed ports may be taken by another Ray of this machine; then no job is ever accepted.
     line += ["--dashboard-agent-listen-port", free_port(), "--ray-client-server-port", free_port()]
     everything = {**os.environ, **RAY_ENVIRONMENT, **environment, "PATH": f"{BIN}:{os.environ['PATH']}"}

@@ -24,6 +24,8 @@ TRIALS = 3
 #: A node that does not answer for about 4 s counts as dead; Ray's defaults take half a minute.
 HEALTH = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 1000, "health_check_timeout_ms": 1000,
           "health_check_failure_threshold": 4}  # fmt: skip
+#: A head without room for trials, and without the dozen processes of dashboard and autoscaler.
+HEAD = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
 
 
 class Studied(NamedTuple):

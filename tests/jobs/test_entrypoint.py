@@ -9,7 +9,7 @@ import typer
 from autommlab.cli.main import app
 from autommlab.common.errors import RequestError, StorageError
 from autommlab.jobs.entrypoint import SUBMITTED_FILE, JobPlan, plan_job, require_shared
-from tests.helpers.program import EXAMPLES, autommlab
+from tests.helpers.program import EXAMPLES, autommlab_here
 
 RUN = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined]
 PARSE = str(EXAMPLES / "classify_animals.json")
@@ -79,24 +79,24 @@ def test_what_a_job_cannot_do_is_refused_before_it_is_submitted(tmp_path: Path) 
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    done = autommlab(tmp_path, "jobs", "--address", "http://127.0.0.1:9")
-    assert done.returncode == 10
-    assert "no Ray job server answers at 'http://127.0.0.1:9'" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = autommlab_here("jobs", "--address", "http://127.0.0.1:9", home=tmp_path)
+    assert done.code == 10
+    assert "no Ray job server answers at 'http://127.0.0.1:9'" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_an_option_that_run_does_not_know_is_refused(tmp_path: Path) -> None:
-    done = autommlab(tmp_path, "submit", "cats", "--trails", 3)
-    assert done.returncode == 2
-    assert "--trials" in done.stderr
+    done = autommlab_here("submit", "cats", "--trails", 3, home=tmp_path)
+    assert done.code == 2
+    assert "--trials" in done.err
 
 
 def test_options_are_checked_before_a_cluster_is_asked(tmp_path: Path) -> None:
     line = ["submit", "cats", "--trials", -1, "--searcher", "optunna", "--out", tmp_path / "run"]
-    done = autommlab(tmp_path, *line, "--address", "http://127.0.0.1:9")
-    assert done.returncode == 2, done.stderr
-    assert "--trials is -1" in done.stderr
-    assert "unknown searcher 'optunna'" in done.stderr
+    done = autommlab_here(*line, "--address", "http://127.0.0.1:9", home=tmp_path)
+    assert done.code == 2, done.err
+    assert "--trials is -1" in done.err
+    assert "unknown searcher 'optunna'" in done.err
     assert not (tmp_path / "run").exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from autommlab.common.errors import StorageError
 from autommlab.jobs.fetching import fetch_run
-from tests.helpers.program import autommlab
+from tests.helpers.program import autommlab_here
 
 FILES = (
     "bundle/bundle.json",
@@ -47,6 +47,6 @@ def test_nothing_there_is_said(tmp_path: Path) -> None:
 
 
 def test_the_command_takes_a_uri_without_a_cluster(run: Path, tmp_path: Path) -> None:
-    done = autommlab(tmp_path, "fetch", f"file://{run}", "--to", tmp_path / "mine")
-    assert done.returncode == 0, done.stderr
-    assert f"3 files in {tmp_path / 'mine'}" in done.stdout
+    done = autommlab_here("fetch", f"file://{run}", "--to", tmp_path / "mine", home=tmp_path)
+    assert done.code == 0, done.err
+    assert f"3 files in {tmp_path / 'mine'}" in done.out

@@ -15,7 +15,7 @@ import pytest
 from autommlab.jobs.client import OURS, Jobs
 from autommlab.jobs.following import follow
 from tests.helpers.dropping_proxy import DroppingProxy
-from tests.helpers.program import EXAMPLES, autommlab, autommlab_here
+from tests.helpers.program import EXAMPLES, Ended, autommlab, autommlab_here
 from tests.helpers.ray_head import BIN, TOKEN, ray_head
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -48,9 +48,9 @@ def say(jobs: Jobs, name: str, code: str) -> str:
     return name
 
 
-def job_of(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.split()[1].rstrip(",")
+def job_of(done: Ended) -> str:
+    assert done.code == 0, done.out + done.err
+    return done.out.split()[1].rstrip(",")
 
 
 def workers_over_time(out: Path) -> list[tuple[float, float]]:
@@ -65,13 +65,13 @@ def test_a_request_is_sent_followed_and_fetched(
 ) -> None:
     asked = ["which stuff", "--parse", parse, "--data", shapes, "--trials", 1, "--iterations", 20, "--batch", "4..8"]
     asked += ["--searcher", "tpe", "--out", f"file://{tmp_path}/storage"]
-    job = job_of(autommlab(home, "submit", *asked, "--address", head, "--detach"))
-    end = autommlab(home, "logs", job, "--follow", "--address", head, timeout=1200)
-    assert end.returncode == 0, end.stdout + end.stderr
-    listed = autommlab(home, "jobs", "--address", head)
-    assert job in listed.stdout, listed.stdout + listed.stderr
-    fetched = autommlab(home, "fetch", job, "--to", tmp_path / "mine", "--address", head)
-    assert fetched.returncode == 0, fetched.stderr
+    job = job_of(autommlab_here("submit", *asked, "--address", head, "--detach", home=home))
+    end = autommlab_here("logs", job, "--follow", "--address", head, home=home)
+    assert end.code == 0, end.out + end.err
+    listed = autommlab_here("jobs", "--address", head, home=home)
+    assert job in listed.out, listed.out + listed.err
+    fetched = autommlab_here("fetch", job, "--to", tmp_path / "mine", "--address", head, home=home)
+    assert fetched.code == 0, fetched.err
     assert (tmp_path / "mine" / "report.html").exists()
     image = next((shapes / "test" / "sky").iterdir())
     predicted = autommlab_here("predict", tmp_path / "mine" / "bundle", image, "--json", "--out", tmp_path / "drawn")
@@ -85,12 +85,12 @@ def test_two_requests_at_once_share_the_cluster(
     """One is sent by `autommlab submit`, one by `ray job submit`."""
     outs = [tmp_path / "storage" / name for name in ("one", "two")]
     asked = ["which stuff", "--parse", parse, "--data", shapes, "--trials", 2, "--searcher", "tpe", "--out"]
-    ours = job_of(autommlab(home, "submit", *asked, f"file://{outs[0]}", "--address", head, "--detach"))
+    ours = job_of(autommlab_here("submit", *asked, f"file://{outs[0]}", "--address", head, "--detach", home=home))
     line = [BIN / "ray", "job", "submit", "--address", head, "--", "autommlab", "run", *asked, f"file://{outs[1]}"]
     with subprocess.Popen([*map(str, line)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as rays:
-        end = autommlab(home, "logs", ours, "--follow", "--address", head, timeout=1200)
+        end = autommlab_here("logs", ours, "--follow", "--address", head, home=home)
         said = rays.communicate(timeout=1200)[0]
-    assert (end.returncode, rays.returncode) == (0, 0), end.stdout + said
+    assert (end.code, rays.returncode) == (0, 0), end.out + said
     assert "succeeded" in said
     first, second = (workers_over_time(out) for out in outs)
     assert len(first) == len(second) == 2
@@ -106,9 +106,9 @@ def test_a_job_that_fails_hands_its_exit_code_and_message_on(head: str, home: Pa
     done = autommlab(home, *line)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "unicorn" in done.stdout
-    nothing = autommlab(home, "fetch", "no-such-job", "--address", head)
-    assert nothing.returncode == 10
-    assert "unknown job 'no-such-job'" in nothing.stderr
+    nothing = autommlab_here("fetch", "no-such-job", "--address", head, home=home)
+    assert nothing.code == 10
+    assert "unknown job 'no-such-job'" in nothing.err
 
 
 def test_a_dropped_connection_loses_and_repeats_no_line(head: str) -> None:
@@ -135,8 +135,8 @@ def test_a_stopped_job_ends(head: str, home: Path) -> None:
     job = say(jobs, "sleeper", "import time; time.sleep(300)")
     while str(jobs.find(job).status) == "PENDING":
         time.sleep(0.2)
-    done = autommlab(home, "stop", job, "--address", head)
-    assert done.returncode == 0, done.stderr
-    watched = autommlab(home, "logs", job, "--follow", "--address", head)
-    assert watched.returncode != 0
-    assert "sleeper stopped" in watched.stderr
+    done = autommlab_here("stop", job, "--address", head, home=home)
+    assert done.code == 0, done.err
+    watched = autommlab_here("logs", job, "--follow", "--address", head, home=home)
+    assert watched.code != 0
+    assert "sleeper stopped" in watched.err

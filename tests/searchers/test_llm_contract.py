@@ -69,9 +69,9 @@ class TestMixed(_LlmContract):
 SHORT_SPACE = SearchSpace(parameters=SPACE.parameters[2:])
 
 
-@pytest.mark.parametrize("studies", [4, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("studies", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_proposals_of_fifty_trials_lie_in_the_space_and_none_comes_twice(url: str, studies: int) -> None:
-    """A thousand proposals in the long run, two hundred in the usual one."""
+    """A thousand proposals in the long run, a hundred in the usual one."""
     configs = []
     for study in range(studies):
         searcher = make_llm("hpo-llama", url, SHORT_SPACE, study, samples=64, adapter="tiny")

@@ -73,7 +73,7 @@ def test_three_adapters_answer_together_each_in_its_own_way(
 
 
 def test_the_queue_can_be_looked_at(client: ServiceClient, service: ServiceAddress) -> None:
-    long = Sampling(samples=2, temperature=1.0, max_tokens=1500)
+    long = Sampling(samples=2, temperature=1.0, max_tokens=500)
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(say, client, service.models[0], long) for _ in range(2)]
         seen = 0

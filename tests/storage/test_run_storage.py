@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.program import autommlab, command
+from tests.helpers.program import autommlab, autommlab_here, command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -69,7 +69,8 @@ def test_killed_and_its_folder_lost_it_goes_on_from_the_storage(
 def test_a_storage_that_cannot_be_written_is_refused_before_anything_is_done(
     home: Path, shapes: Path, parse: Path
 ) -> None:
-    done = autommlab(home, "run", "x", "--parse", parse, "--data", shapes, "--out", "file:///proc/autommlab-run")
-    assert done.returncode == 7
-    assert "cannot write file:///proc/autommlab-run" in done.stderr
-    assert "Traceback" not in done.stderr
+    asked = ("run", "x", "--parse", parse, "--data", shapes)
+    done = autommlab_here(*asked, "--out", "file:///proc/autommlab-run", home=home)
+    assert done.code == 7
+    assert "cannot write file:///proc/autommlab-run" in done.err
+    assert "Traceback" not in done.err

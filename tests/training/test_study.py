@@ -72,9 +72,9 @@ def test_a_study_keeps_its_budget_and_its_winner(tiny_setups: dict, tmp_path: Pa
 
 def test_a_finished_study_is_not_run_again_and_test_is_measured_once(tiny_setups: dict, tmp_path: Path) -> None:
     setup = tiny_setups[Task.CLASSIFICATION]
-    first = study(setup, tmp_path, trials=2)
+    first = study(setup, tmp_path, trials=2, max_concurrent=1)
     (tmp_path / "best" / "test.json").write_text(json.dumps({"accuracy": 0.123}))
-    again = study(setup, tmp_path, trials=2)
+    again = study(setup, tmp_path, trials=2, max_concurrent=1)
     assert again.trials == first.trials
     assert again.test_metrics == {"accuracy": 0.123}
 
@@ -96,7 +96,7 @@ def test_a_broken_data_set_stops_the_study_with_the_workers_words(tiny_setups: d
         (folder / f"{split}.txt").write_text("".join(f"{tmp_path}/no-such-image-{i}.png 0\n" for i in range(32)))
     broken = setup.model_copy(update={"bag": setup.bag.model_copy(update={"folder": folder})})
     with pytest.raises(TrainingError, match=r"all \d trials failed[\s\S]*no-such-image"):
-        study(broken, tmp_path / "study", trials=6)
+        study(broken, tmp_path / "study", trials=6, max_concurrent=1)
 
 
 def test_a_study_that_asks_for_more_than_the_cluster_has_says_so_before_training(

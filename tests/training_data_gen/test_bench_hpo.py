@@ -300,11 +300,11 @@ def test_a_tiny_real_benchmark_is_not_run_twice(home: Path, shapes: Path, tmp_pa
     assert {line.searcher for line in result.overall} == {"random"}
     assert json.loads((out / "bench-hpo.json").read_text()) == json.loads(more.out)
     assert (out / "bench-hpo.png").exists()
-    moved = autommlab(home, *asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
-                      "--known", trainings, "--pack", tmp_path / "packed", "--json")  # fmt: skip
-    assert moved.returncode == 0, moved.stderr
+    moved = autommlab_here(*asked, "--seeds", 1, "--searchers", "random", "--out", tmp_path / "elsewhere",
+                           "--known", trainings, "--pack", tmp_path / "packed", "--json", home=home)  # fmt: skip
+    assert moved.code == 0, moved.err
     assert read_trials(tmp_path / "packed" / "hpo_trainings.jsonl.gz") == [trained]
-    taken = HpoBenchResult.model_validate_json(moved.stdout)
+    taken = HpoBenchResult.model_validate_json(moved.out)
     assert taken.comparisons["materials-0"].studies[0].scores == study.scores
     assert not (tmp_path / "elsewhere" / "trainings.jsonl").exists(), "it was trained again"
     unknown = autommlab_here(*asked, "--searchers", "tpo", "--out", out, home=home)
