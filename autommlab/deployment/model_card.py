@@ -201,8 +201,9 @@ def _deployment(engine: Engine, check: Verification) -> str:
         [
             "## Deployment check",
             f"The {engine.value} model ({check.precision}) {verdict} with PyTorch on {check.images} test images: "
-            f"largest difference of outputs {check.difference_in_words}; {check.metric} {check.bundle_metric:.4f} through this "
-            f"bundle, {check.torch_metric:.4f} through PyTorch (allowed difference {check.metric_tolerance:g}).",
+            f"largest difference of outputs {check.difference_in_words}; {check.metric} {check.bundle_metric:.4f} "
+            f"through this bundle, {check.torch_metric:.4f} through PyTorch (allowed difference "
+            f"{check.metric_tolerance:g}).",
             f"One image on the machine that made this: {check.p50_ms:.1f} ms median, {check.p95_ms:.1f} ms p95 (engine "
             f"alone), {check.end_to_end_p50_ms:.1f} ms from file to answer; {check.memory_mb:.0f} MB of memory.",
         ]
