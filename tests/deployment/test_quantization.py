@@ -18,6 +18,7 @@ from autommlab.deployment.quantization.records import Pair
 from autommlab.deployment.quantization.scopes import scopes
 from autommlab.settings import Quantize, QuantizePolicy
 from autommlab.tasks import Task, measured_metric, objective
+from tests.helpers import report_records
 
 SIDE = 16
 ALWAYS = QuantizePolicy(when=Quantize.ALWAYS)
@@ -176,3 +177,29 @@ def test_less_of_an_error_is_no_loss() -> None:
     worse = Measured(nme, Pair(float32=0.10, int8=0.15), Pair(float32=10, int8=5))
     assert decide(ALWAYS, better).deliver
     assert not decide(ALWAYS, worse).deliver
+
+
+def test_card_and_report_compare_both(tmp_path: Path) -> None:
+    from autommlab.deployment.model_card import CardFacts, write_papers
+    from autommlab.report.content import ReportContent
+    from autommlab.report.render import render
+
+    record, done = report_records.int8(delivered=True), report_records.deployment(tmp_path)
+    check = done.verification.model_copy(update={"precision": "int8", "tolerance": None})
+    done = done.model_copy(update={"quantization": record, "verification": check})
+    page = render(ReportContent(text="trains", bag=report_records.bag(tmp_path), deployment=done))
+    facts = CardFacts(
+        report_records.request(), report_records.bag(tmp_path), report_records.choice(),
+        report_records.study(tmp_path), done.engine, check, (), (), None, record,
+    )  # fmt: skip
+    write_papers(tmp_path, facts)
+    card = (tmp_path / "model_card.md").read_text(encoding="utf-8")
+    for text in (page, card):
+        for fact in ("mAP on 200 val images", "0.561", "0.549", "0.5391", "16.4", "INT8 is 2.00 times as fast"):
+            assert fact in text
+        assert "not bounded for INT8" in text
+        assert "&lt;boxes&gt;" in text
+        assert "<boxes>" not in text
+    assert "This bundle holds the INT8 model" in card
+    assert "INT8" in done.summary()
+    assert type(done).model_validate_json(done.model_dump_json()) == done
