@@ -25,7 +25,7 @@ from autommlab.understanding.request import Device, Engine, ModelRequest
 
 if TYPE_CHECKING:
     from autommlab.deployment.export import OnnxModel
-    from autommlab.deployment.quantization.step import Chosen
+    from autommlab.deployment.int8_stage import Chosen
     from autommlab.deployment.trained import Trained
 
 BUNDLE = "bundle"
@@ -195,7 +195,7 @@ def _build_and_verify(job: _Job, trained: Trained, exported: OnnxModel, built: P
 
 def _with_int8(job: _Job, trained: Trained, exported: OnnxModel, done: _Delivered, built: Path) -> Chosen:
     """The bundle to deliver, in `built`: the float one that is there, or the INT8 one in its place."""
-    from autommlab.deployment.quantization.step import FloatBundle, with_int8
+    from autommlab.deployment.int8_stage import FloatBundle, with_int8
 
     made = FloatBundle(
         job.request,
