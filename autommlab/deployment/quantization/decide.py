@@ -90,7 +90,8 @@ def decide(policy: QuantizePolicy, found: Measured) -> Decision:
     - INT8 that loses more is delivered only where it alone keeps the limit on speed, and does not miss a figure that
       was asked for and that the float model reaches.
     """
-    lost = f"it loses {found.loss:.4f} of {found.figure.name} on val ({policy.most_loss:g} allowed)"
+    change = f"loses {found.loss:.4f}" if found.loss >= 0 else f"gains {-found.loss:.4f}"
+    lost = f"it {change} of {found.figure.name} on val (a loss of {policy.most_loss:g} is allowed)"
     float_in_time, int8_in_time = found.in_time(found.ms.float32), found.in_time(found.ms.int8)
     limit = f"{found.longest_ms:.4g} ms" if found.longest_ms is not None else ""
     if found.loss > policy.most_loss:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autommlab.bundle_runtime import BundleError, Predictor
+from autommlab.bundle_runtime.images import Box
 from autommlab.data.bag_part import evenly
 from autommlab.data.records import Bag
 from autommlab.data.truths import annotated_pictures
@@ -38,11 +39,12 @@ def calibration_inputs(bag: Bag, predictor: Predictor) -> Iterator[NDArray[np.fl
     For keypoints the first object of a picture is cut out. A picture that cannot be read any more is passed over.
     """
     for picture in evenly(annotated_pictures(bag, "train"), CALIBRATION_IMAGES):
-        box = None
+        box: Box | None = None
         if bag.task is Task.KEYPOINT:
             if not picture.objects:
                 continue
-            box = tuple(float(value) for value in picture.objects[0]["bbox"])
+            left, top, width, height = map(float, picture.objects[0]["bbox"])
+            box = (left, top, width, height)
         try:
             yield predictor.prepare(picture.path, box).tensor
         except BundleError:
