@@ -395,7 +395,10 @@ def quantize() -> str:
     stored, rows = read("quantize.json"), []
     for line in stored["lines"]:
         width, height = line["input_size"]
-        head = [f"{line['task']}, {escaped(line['model'])}, {width}x{height}", f"`{line['engine']}`"]
+        head = [
+            f"{line['task']}, {escaped(line['model'])}, {width}x{height}, {line['iterations']} steps",
+            f"`{line['engine']}`",
+        ]
         found = line["quantization"]
         if found is None:
             rows.append([*head, escaped(line["problem"]), *["-"] * 6])
