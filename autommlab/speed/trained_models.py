@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.files import write_text
+from autommlab.common.stored import record_of
 from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.settings import profile
@@ -58,7 +59,7 @@ def trained_model(task: Task, folder: Path, *, iterations: int, seed: int, tell:
     record = folder / _RECORD
     if record.is_file():
         with contextlib.suppress(ValueError):  # of an older version
-            return TrainedModel.model_validate_json(record.read_bytes())
+            return record_of(TrainedModel, record.read_bytes())
     from autommlab.data.bag import select_bag
     from autommlab.models.recipe import default_configuration
     from autommlab.models.select import select_model
