@@ -144,7 +144,10 @@ def headline() -> str:
     again = read("ru_test_2_adapter.json")
     understood = [percent(each["levels"]["request"]["all"], bounds=True) for each in (again, ru)]
     rows = [
-        ["Requests understood in every field, of 160 unseen ones and of 140 older ones", " and ".join(understood) + " %"],
+        [
+            "Requests understood in every field, of 160 unseen ones and of 140 older ones",
+            " and ".join(understood) + " %",
+        ],
         [f"{len(e2e['rows'])} requests to deployed models", f"{e2e['points']} of {2 * len(e2e['rows'])} points"],
     ]
     for count in (1, 3):
@@ -396,7 +399,35 @@ def serve_model() -> str:
     return f"{table(header, rows, words=2)}\n\n{steady}"
 
 
+def quantize() -> str:
+    """INT8 against float, a line for each model and engine."""
+    stored, rows = read("quantize.json"), []
+    for line in stored["lines"]:
+        width, height = line["input_size"]
+        head = [
+            f"{line['task']}, {escaped(line['model'])}, {width}x{height}, {line['iterations']} steps",
+            f"`{line['engine']}`",
+        ]
+        found = line["quantization"]
+        if found is None:
+            rows.append([*head, escaped(line["problem"]), *["-"] * 6])
+            continue
+        figures = [f"{found[split][side]:.3f}" for split in ("val", "test") for side in ("float32", "int8")]
+        val, test = " / ".join(figures[:2]), " / ".join(figures[2:])
+        size = " / ".join(f"{found['size_mb'][side]:.1f}" for side in ("float32", "int8"))
+        p50 = " / ".join(f"{found['p50_ms'][side]:.2f}" for side in ("float32", "int8"))
+        delivered = "INT8" if found["delivered"] else "float"
+        scope = f"{found['scope']} ({found['int8_layers']})"
+        rows.append([*head, scope, f"{found['metric']} {val}", test, p50, f"{found['speedup']:.2f}", size, delivered])
+    header = ["model", "engine", "quantised (layers)", "val", "test", "p50 ms", "times as fast", "MB", "delivered"]
+    where = (
+        f"`{stored['command']}`, seed {stored['seed']}, {stored['date']}, {stored['machine']['CPU cores']} CPU cores"
+    )
+    return f"{table(header, rows, words=3)}\n\nFloat / INT8. {where}."
+
+
 WRITERS: dict[str, Callable[[], str]] = {
+    "quantize": quantize,
     "data-costs": data_costs,
     "serve-model": serve_model,
     "zoo-check": zoo_check,
