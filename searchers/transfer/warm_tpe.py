@@ -31,7 +31,7 @@ def warm_tpe(
 
     Args:
         space, study: see `TrackingSearcher`; the study's own first configurations come before.
-        context: what the study is about; without a default configuration in it there is no grid, and TPE starts as ever.
+        context: what the study is about; without a default configuration in it there is no grid.
         trial_history: JSONL file, perhaps compressed (.gz); None = AUTOMMLAB_TRIAL_HISTORY, else that of this package.
         warm: how many of the grid's configurations are tried; TPE's model takes over after as many trials.
 

@@ -57,7 +57,7 @@ def zero_shot_configs(
 
 
 def portfolio(space: SearchSpace, studies: Sequence[PastStudy], size: int) -> list[Configuration]:
-    """Configurations that together do best over past studies, the nearer ones counting more; see `zero_shot_configs`."""
+    """Configurations that together do best over past studies, of which the nearer ones count more."""
     left = {
         number: (config, [_estimate(study, space, config) for study in studies])
         for number, config in enumerate(_candidates(space, studies))

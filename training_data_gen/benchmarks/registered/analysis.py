@@ -24,14 +24,15 @@ def interval(values: Sequence[Sequence[float]], draws: int = DRAWS) -> tuple[flo
         draws: bootstrap samples; the generator is fixed.
     """
     rng = np.random.default_rng(0)
-    count = len(values)
-    within = np.empty((draws, count))
-    drawn = rng.integers(count, size=(draws, count))
-    for place in range(count):
-        for task in range(count):
-            rows = np.flatnonzero(drawn[:, place] == task)
-            own = np.asarray(values[task], dtype=float)
-            within[rows, place] = own[rng.integers(len(own), size=(len(rows), len(own)))].mean(axis=1)
+    lengths = np.array([len(own) for own in values])
+    padded = np.zeros((len(values), lengths.max()))
+    for row, own in zip(padded, values, strict=True):
+        row[: len(own)] = own
+    drawn = rng.integers(len(values), size=(draws, len(values)))
+    seeds = lengths[drawn][:, :, None]
+    picked = (rng.random((*drawn.shape, lengths.max())) * seeds).astype(int)  # [draw, task, seed]
+    counted = np.arange(lengths.max()) < seeds
+    within = (padded[drawn[:, :, None], picked] * counted).sum(axis=2) / lengths[drawn]
     low, high = np.quantile(within.mean(axis=1), (LEVEL / 2, 1 - LEVEL / 2))
     return float(low), float(high)
 

@@ -75,13 +75,13 @@ class Results:
         return grouped
 
 
-def test_of(study: RegisteredStudy, after: int) -> float:
+def on_test(study: RegisteredStudy, after: int) -> float:
     """TEST of the best by VAL; 0 where nothing was reached."""
     best = study.best(_reach(study, after))
     return best.test or 0.0 if best else 0.0
 
 
-def val_of(study: RegisteredStudy, after: int) -> float:
+def on_val(study: RegisteredStudy, after: int) -> float:
     """VAL of the best; 0 where nothing was reached."""
     best = study.best(_reach(study, after))
     return best.val if best else 0.0
@@ -109,7 +109,7 @@ def lines(results: Results) -> list[Line]:
         pairs = results.common(arms, after)
         if len(arms) < 2 or not pairs:
             continue
-        tests = {arm: results.values(arm, after, pairs, test_of) for arm in arms}
+        tests = {arm: results.values(arm, after, pairs, on_test) for arm in arms}
         ranks = analysis.average_ranks({arm: _by_task(own) for arm, own in tests.items()})
         for arm in arms:
             found.append(_line(results, arm, after, pairs, tests, ranks[arm]))
@@ -133,7 +133,7 @@ def _line(
         arm=arm,
         after=after,
         test=_figure(tests[arm]),
-        val=_figure(results.values(arm, after, pairs, val_of)),
+        val=_figure(results.values(arm, after, pairs, on_val)),
         gap=_figure(gaps) if gaps else None,
         rank=rank,
         seconds=statistics.fmean(sum(one.seconds for one in own) for own in reached),
@@ -169,8 +169,8 @@ def _answer(results: Results, one: str, other: str, after: int) -> Answer:
     pairs = results.common([one, *rivals], after)
     if not pairs:
         return Answer(one=one, other=other, after=after)
-    rival = max(rivals, key=lambda arm: _mean(results.values(arm, after, pairs, val_of)))
-    mine, theirs = (results.values(arm, after, pairs, test_of) for arm in (one, rival))
+    rival = max(rivals, key=lambda arm: _mean(results.values(arm, after, pairs, on_val)))
+    mine, theirs = (results.values(arm, after, pairs, on_test) for arm in (one, rival))
     differences = {task: [a - b for a, b in zip(mine[task], theirs[task], strict=True)] for task in mine}
     means = [round(statistics.fmean(own), 9) for own in differences.values()]
     return Answer(
@@ -192,7 +192,7 @@ def rankings(results: Results) -> list[Ranking]:
     for after in CHECKPOINTS[results.track]:
         arms = results.arms(after)
         pairs = results.common(arms, after)
-        tests = {arm: _by_task(results.values(arm, after, pairs, test_of)) for arm in arms}
+        tests = {arm: _by_task(results.values(arm, after, pairs, on_test)) for arm in arms}
         tasks = len({pair.task for pair in pairs})
         if len(arms) > 2 and tasks > 1:
             found.append(

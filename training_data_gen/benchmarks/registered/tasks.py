@@ -46,7 +46,7 @@ class RegisteredTask(BaseModel):
         id: unique; the folder's name, which searchers see as the dataset's.
         source: folder of a set of photos in the data folder, or an embedded set that draws.
         is_real: the pictures are photos.
-        classes: of the source; () = all. Photos of other classes are left out, other things in drawn scenes are background.
+        classes: of the source; () = all. Photos of others are left out, other things drawn are background.
         cut: the part of the photos.
         counts: drawn pictures of each class in (train, val, test).
         version: seeds what is drawn.
@@ -99,9 +99,9 @@ _MOST_IMAGES = (480, 160, 160)
 #: For EfficientNet-Lite and for MobileNetV2.
 _SHAPES: dict[Task, tuple[Shape, Shape]] = {
     Task.CLASSIFICATION: (Shape((96, 96), 90, 16), Shape((96, 96), 110, 16)),
-    Task.DETECTION: (Shape((128, 128), 60, 6), Shape((128, 128), 70, 6)),
-    Task.SEGMENTATION: (Shape((128, 128), 50, 6), Shape((128, 128), 60, 6)),
-    Task.KEYPOINT: (Shape((96, 96), 70, 8), Shape((96, 96), 80, 8)),
+    Task.DETECTION: (Shape((128, 128), 100, 6), Shape((128, 128), 120, 6)),
+    Task.SEGMENTATION: (Shape((128, 128), 90, 6), Shape((128, 128), 110, 6)),
+    Task.KEYPOINT: (Shape((96, 96), 110, 8), Shape((96, 96), 130, 8)),
 }
 
 
