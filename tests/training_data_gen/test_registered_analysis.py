@@ -10,7 +10,7 @@ from autommlab.tasks import Task
 from training_data_gen.benchmarks.registered import analysis
 from training_data_gen.benchmarks.registered.arms import ARMS, FROM_DEFAULT, chosen_arms
 from training_data_gen.benchmarks.registered.bench import order
-from training_data_gen.benchmarks.registered.questions import QUESTIONS, Results, lines, result_of, on_test, on_val
+from training_data_gen.benchmarks.registered.questions import QUESTIONS, Results, lines, on_test, on_val, result_of
 from training_data_gen.benchmarks.registered.studies import Outcome, RegisteredStudy
 
 TASKS = [f"task-{number}" for number in range(12)]
