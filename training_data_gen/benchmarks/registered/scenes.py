@@ -74,4 +74,4 @@ def _extremes(name: str, classes: tuple[str, ...], counts: tuple[int, int, int],
 
 
 #: What the keypoints of drawn tasks are called.
-POINTS = {EXTREMES_SOURCE: EXTREMES, "drawn-animals": find_embedded("drawn-animals").keypoints}
+POINTS = {EXTREMES_SOURCE: EXTREMES}

@@ -170,7 +170,7 @@ _SEGMENTATION = (
 _KEYPOINT = (
     _photos("gluetubes", "keypoint_gluetubes", "lite0"),
     _photos("bees-front", "keypoint_bees", "lite1", cut=Cut(labels="front")),
-    _drawn(31, "zebras", Task.KEYPOINT, "drawn-animals", "mobilenetv2", "zebra"),
+    _drawn(31, "bird-extremes", Task.KEYPOINT, "openmoji-extremes", "mobilenetv2", "bird"),
     _photos("bees-rear", "keypoint_bees", "mobilenetv2", cut=Cut(labels="rear")),
     _drawn(32, "boat-extremes", Task.KEYPOINT, "openmoji-extremes", "lite0", "boat"),
     _photos("openfieldmouse", "keypoint_openfieldmouse", "mobilenetv2"),
