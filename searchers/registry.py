@@ -66,7 +66,7 @@ _BUILT_IN = {
         "what did best over all earlier studies of the task",
     ),
     "tpe-warm": (
-        "searchers.transfer.warm_tpe:warm_tpe",
+        "searchers.warm_tpe:warm_tpe",
         "TPE after the 3 configurations that surrogate-grid ranks first",
     ),
     "sobol": ("searchers.random_search:SobolSearch", "quasi-random draws, more even than random ones"),
