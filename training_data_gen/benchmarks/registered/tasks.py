@@ -1,6 +1,5 @@
 """The 40 registered tasks, one table; nothing of it may change once something was trained on one of them.
 
-`python -m training_data_gen.benchmarks.registered.tasks` prints the table of `docs/registered.md`.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class RegisteredTask(BaseModel):
 
     @property
     def shape(self) -> Shape:
-        """Of a default training, about 25 s on one core."""
+        """Of a default training, about 20 s on one core."""
         return _SHAPES[self.task][self.backbone == "mobilenetv2"]
 
     def planned(self, folder: Path) -> PlannedBag:
