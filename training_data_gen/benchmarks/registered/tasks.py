@@ -1,6 +1,4 @@
-"""The 40 registered tasks, one table; nothing of it may change once something was trained on one of them.
-
-"""
+"""The 40 registered tasks, one table; nothing of it may change once something was trained on one of them."""
 
 from __future__ import annotations
 
