@@ -92,8 +92,7 @@ def _labelled(sample: Sample, cut: Cut, image: Image.Image, points: KeypointLayo
         return Drawn(image, split, mask=Image.fromarray(mask.astype(np.uint8), "L"))
     found = _objects(mask)
     if cut.labels == "extremes":
-        found = [extreme_points(max(found, key=np.count_nonzero))] if found else []
-        return Drawn(image, split, instances=tuple(found)) if found else None
+        return Drawn(image, split, instances=(extreme_points(max(found, key=np.count_nonzero)),)) if found else None
     boxes = [Instance(0, tight_box(one), area=float(one.sum())) for one in found]
     return Drawn(image, split, instances=tuple(boxes)) if boxes else None
 
