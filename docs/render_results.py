@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import registered_tables
 from blocks import ROOT, escaped, main, table, text_table
 from numpy.typing import NDArray
 
@@ -443,6 +444,7 @@ WRITERS: dict[str, Callable[[], str]] = {
     "doubt-alarms": doubt_alarms,
     "doubt-faults": doubt_faults,
     "end-to-end": end_to_end,
+    "registered-results": registered_tables.results,
 }
 
 if __name__ == "__main__":
