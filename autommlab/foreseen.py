@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 from autommlab.common.errors import DataError
 from autommlab.data import registry
+from autommlab.settings import Quantize
 from autommlab.tasks import TASK_METRICS, Task, measured_metric
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
 
-def foreseen(request: ModelRequest, *, data: str | None) -> list[str]:
+def foreseen(request: ModelRequest, *, data: str | None, quantize: str = Quantize.NEVER) -> list[str]:
     """A sentence for each wish that cannot be met here, whatever the training brings.
 
     Args:
         request: what will be done, overrides included.
         data: the set that `--data` names; those of the request are then not looked at.
+        quantize: of the run's options.
     """
     from autommlab.deployment.stage import gpu_note
 
@@ -26,6 +28,7 @@ def foreseen(request: ModelRequest, *, data: str | None) -> list[str]:
         *_metrics(request),
         *_engine(request.deploy.inference_engine, request.deploy.gpu),
         *gpu_note(request.deploy.gpu),
+        *_int8(request.deploy.inference_engine, quantize),
     ]
 
 
@@ -60,3 +63,10 @@ def _engine(engine: Engine, device: Device) -> Iterator[str]:
         yield f"The engine {engine} is not installed here (pip install {package}): ONNX Runtime takes its place."
     if engine is Engine.NCNN and device is Device.GPU:
         yield "ncnn runs on the CPU here: the GPU that was asked for will not be used."
+
+
+def _int8(engine: Engine, quantize: str) -> Iterator[str]:
+    from autommlab.deployment.quantization.decide import NOT_FOR
+
+    if quantize == Quantize.ALWAYS and engine in NOT_FOR:
+        yield f"No INT8 model will be made, although --quantize always asks for one: {NOT_FOR[engine]}."

@@ -39,6 +39,8 @@ MAY_CHANGE = frozenset(
         "acceleration",
         "track",
         "optuna_storage",
+        "quantize",
+        "quantize_loss",
     }
 )
 
@@ -71,6 +73,8 @@ class RunOptions(BaseModel):
         acceleration: how trials use their device, None = the profile's.
         seed: of data split, initialisation and searcher.
         track: trackers that are told of the run, see `trackers.targets.read_target`.
+        quantize: when an INT8 model is made: never, auto or always, see `settings.Quantize`.
+        quantize_loss: most of the figure, a fraction, that INT8 may lose.
         optuna_storage: URL or file of an Optuna storage that is told of the study; "" = none any more.
     """
 
@@ -105,11 +109,18 @@ class RunOptions(BaseModel):
     seed: int = settings.DEFAULT_SEED
     track: tuple[str, ...] = ()
     optuna_storage: str | None = None
+    quantize: str = settings.Quantize.AUTO.value
+    quantize_loss: float = settings.QuantizePolicy().most_loss
 
     @property
     def searches(self) -> bool:
         """Whether there may be a search: `--trials 0` asks for none."""
         return self.trials != 0
+
+    @property
+    def quantize_policy(self) -> settings.QuantizePolicy:
+        """What this run asks of INT8."""
+        return settings.QuantizePolicy(when=settings.Quantize(self.quantize), most_loss=self.quantize_loss)
 
     @property
     def budget(self) -> Profile:

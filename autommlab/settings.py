@@ -8,6 +8,7 @@ registry of user data sets (default: the user's cache folder).
 
 import os
 import sys
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,6 +76,28 @@ def trials_at_once() -> int:
 
 #: Most images of train, val and test; None = every one.
 Images = tuple[int | None, int | None, int | None]
+
+
+class Quantize(StrEnum):
+    """When an INT8 model is made; auto: where the float model misses the request's limit on speed."""
+
+    NEVER = "never"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+class QuantizePolicy(BaseModel):
+    """What a run asks of INT8; the default is that of records of older versions, too.
+
+    Attributes:
+        when: see `Quantize`.
+        most_loss: most of the study's figure, a fraction, that INT8 may lose on VAL.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    when: Quantize = Quantize.AUTO
+    most_loss: float = 0.02
 
 
 class TaskBudget(BaseModel):

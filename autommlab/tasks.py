@@ -63,6 +63,10 @@ class MeasuredMetric:
     scale: float = 1.0
     higher_is_better: bool = True
 
+    def lost(self, before: float, after: float) -> float:
+        """How much worse the figure became; negative where it became better."""
+        return before - after if self.higher_is_better else after - before
+
 
 _PERCENT = 0.01
 #: Fewest classes for which top-5 accuracy is measured: the best five of fewer are always right.

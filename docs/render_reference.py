@@ -11,6 +11,7 @@ import tomllib
 from typing import Any
 
 import python_reference
+import registered_tables
 import typer
 from blocks import ROOT, escaped, main, text_table
 
@@ -142,6 +143,9 @@ WRITERS = {
     "layouts": layouts,
     "embedded-sets": embedded_sets,
     "searcher-options": searcher_options,
+    "registered-tasks": registered_tables.tasks,
+    "registered-arms": registered_tables.arms,
+    "registered-questions": registered_tables.questions,
     "python-functions": python_reference.functions,
     "python-arguments": python_reference.arguments,
     "python-run": functools.partial(python_reference.members, autommlab.Run),

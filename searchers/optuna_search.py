@@ -161,6 +161,11 @@ def tpe_ranked(
     return _tpe("tpe-ranked", partial(RankedTPESampler, space, score), space, study, startup_trials)
 
 
+def tpe_after(space: SearchSpace, study: StudySettings, *, startup_trials: int, name: str) -> OptunaSearcher:
+    """`tpe` under a name of its own, for searchers that choose its first configurations themselves."""
+    return _tpe(name, TPESampler, space, study, startup_trials)
+
+
 def gp(space: SearchSpace, study: StudySettings, *, startup_trials: Startup = 10) -> OptunaSearcher:
     """Gaussian process with log expected improvement; choices enter by Hamming distance.
 

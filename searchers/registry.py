@@ -61,6 +61,14 @@ _BUILT_IN = {
     "llm+tpe": ("searchers.ensembles.hybrid:llm_tpe", "the LLM proposes 10 trials, then every fourth; TPE the others"),
     "llm+gp": ("searchers.ensembles.hybrid:llm_gp", "the same with a Gaussian process in TPE's place"),
     "bandit": ("searchers.ensembles.bandit:bandit", "LLM, zero-shot, TPE, random: who improves most goes on most"),
+    "fixed-portfolio": (
+        "searchers.transfer.fixed_portfolio:fixed_portfolio",
+        "what did best over all earlier studies of the task",
+    ),
+    "tpe-warm": (
+        "searchers.warm_tpe:warm_tpe",
+        "TPE after the 3 configurations that surrogate-grid ranks first",
+    ),
     "sobol": ("searchers.random_search:SobolSearch", "quasi-random draws, more even than random ones"),
 }
 #: What a searcher or an option was called before; both work until the next release.

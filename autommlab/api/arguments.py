@@ -48,6 +48,8 @@ class ChangeArguments(TypedDict, total=False):
     acceleration: str | Acceleration | None
     track: str | Sequence[str] | None
     optuna_storage: str | None
+    quantize: str | None
+    quantize_loss: float | None
     address: str | None
     priority: int | None
     strict: bool | None

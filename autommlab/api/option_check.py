@@ -55,6 +55,7 @@ def check_options(
         *_numbers(options, timed=not searchers),
         *_bounds(options),
         *_overrides(options),
+        *_quantize(options),
         *_problems(lambda: targets_of(options.track, options.optuna_storage)),
         *looked_at,
     ]
@@ -87,6 +88,7 @@ def _names(options: RunOptions) -> Iterator[AutoMMLabError]:
         ("task", options.task, list(Task)),
         ("engine", options.engine, [engine for engine in Engine if engine is not Engine.NONE]),
         ("device", options.device, [device for device in Device if device is not Device.NONE]),
+        ("value of --quantize", options.quantize, list(settings.Quantize)),
     )
     for what, name, allowed in known:
         if name is not None and name not in allowed:
@@ -114,6 +116,7 @@ def _numbers(options: RunOptions, *, timed: bool) -> Iterator[AutoMMLabError]:
         ("cpus-per-trial", options.cpus_per_trial, _above_zero(options.cpus_per_trial), "a number above 0"),
         ("gpus-per-trial", options.gpus_per_trial, _from_zero(options.gpus_per_trial), "0 or more"),
         ("workers-per-trial", options.workers_per_trial, options.workers_per_trial >= 1, "a whole number, 1 or more"),
+        ("quantize-loss", options.quantize_loss, 0 <= options.quantize_loss <= 1, "a fraction from 0 to 1"),
         ("seed", options.seed, 0 <= options.seed <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}"),
     )
     for name, value, fits, allowed in limits:
@@ -141,6 +144,18 @@ def _overrides(options: RunOptions) -> Iterator[AutoMMLabError]:
             continue
         if reason := why_not_set(option):
             yield RequestError(f"--cfg-options {option.key} is not to be set: {reason}")
+
+
+def _quantize(options: RunOptions) -> Iterator[AutoMMLabError]:
+    """INT8 that was asked for in so many words, and an engine that has none."""
+    from autommlab.deployment.quantization.decide import NOT_FOR
+
+    named = next((engine for engine in NOT_FOR if options.engine == engine), None)
+    if named is not None and options.quantize == settings.Quantize.ALWAYS:
+        yield RequestError(
+            f"--quantize always does not go with --engine {named}: {NOT_FOR[named]}. Take --engine onnxruntime or "
+            "openvino, or --quantize never"
+        )
 
 
 def _above_zero(value: float | None) -> bool:

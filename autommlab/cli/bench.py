@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from autommlab.cli.bench_quantize import quantize
 from autommlab.cli.shared import counts_with_commas, going_on, names_with_commas, searchers_named
 from autommlab.tasks import Task
 
 bench_app = typer.Typer(no_args_is_help=True)
+bench_app.command("quantize")(quantize)
 
 
 @bench_app.callback()

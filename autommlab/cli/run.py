@@ -35,6 +35,8 @@ def run(
     cfg_options: option.CfgOptions = None,
     engine: option.EngineName = None,
     device: option.DeviceName = None,
+    quantize: option.QuantizeWhen = None,
+    quantize_loss: option.QuantizeLoss = None,
     profile: option.ProfileName = None,
     budget: option.Budget = None,
     input_size: option.InputSize = None,

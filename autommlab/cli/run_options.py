@@ -13,6 +13,7 @@ from autommlab import settings
 #: Of `run --help`.
 HEADINGS = {
     "What": ("request", "parse", "data", "task", "classes", "model", "weights", "cfg_options", "engine", "device"),
+    "Delivery": ("quantize", "quantize_loss"),
     "Budget": (
         "profile",
         "budget",
@@ -54,6 +55,18 @@ Weights = Annotated[
     Path | None, typer.Option(help="Pretrained weights, a .pth file; without --model, of the model that it is of.")
 ]
 EngineName = Annotated[str | None, typer.Option(help="Inference engine instead of the request's.")]
+QuantizeWhen = Annotated[
+    str | None,
+    typer.Option(
+        "--quantize",
+        help="INT8 model instead of the float one: never, always, or auto, which tries it where the float model misses "
+        "the request's speed. [default: auto]",
+    ),
+]
+QuantizeLoss = Annotated[
+    float | None,
+    typer.Option("--quantize-loss", help="Most of the figure that INT8 may lose on validation, 0..1. [default: 0.02]"),
+]
 DeviceName = Annotated[str | None, typer.Option(help="Device of the finished model, cpu or gpu.")]
 ProfileName = Annotated[str | None, typer.Option(help="Budget: laptop, gpu or cluster. [default: laptop]")]
 Budget = Annotated[
@@ -126,8 +139,8 @@ Resume = Annotated[
     str | None,
     typer.Option(
         help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
-        "--searcher-option, --scheduler, --concurrent, --acceleration, --track, CPUs and GPUs take the place of its "
-        "own."
+        "--searcher-option, --scheduler, --concurrent, --acceleration, --track, --quantize, CPUs and GPUs take the "
+        "place of its own."
     ),
 ]
 Track = Annotated[

@@ -10,9 +10,10 @@ from typing import Any
 
 from autommlab.common.escaping import one_line
 from autommlab.data.records import Bag
-from autommlab.deployment.engines import ENGINE_PACKAGES, EngineFiles
+from autommlab.deployment.engines import ENGINE_PACKAGES, EngineFiles, convert
 from autommlab.deployment.export import OnnxModel
 from autommlab.deployment.preprocessing import codec_rule, input_rule
+from autommlab.deployment.quantization.records import Precision
 from autommlab.deployment.trained import Trained
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
@@ -22,27 +23,32 @@ FORMAT = 1
 _HERE = Path(__file__).parent
 
 
-def write_working_parts(
+def build_bundle(
     folder: Path,
     *,
     trained: Trained,
     exported: OnnxModel,
-    converted: EngineFiles,
     engine: Engine,
     device: Device,
     bag: Bag,
     choice: ModelChoice,
+    precision: Precision = "float32",
 ) -> None:
-    """All that prediction needs, beside the engine's files that are in `folder` already.
+    """All that prediction needs: the engine's files, and what stands around them.
 
-    Writes `bundle.json`, `labels.txt`, `requirements.txt`, `predict.py` and `bundle_runtime/`.
+    Writes `bundle.json`, `labels.txt`, `requirements.txt`, `predict.py` and `bundle_runtime/` beside the model.
+
+    Raises:
+        DeploymentError: the engine cannot take this model; the text is the bare reason.
     """
+    converted: EngineFiles = convert(engine, exported, trained, folder)
     info: dict[str, Any] = {
         "format": FORMAT,
         "task": trained.task.value,
         "model": choice.entry.title,
         "engine": engine.value,
         "device": device.value,
+        "precision": precision,
         "files": list(converted.files),
         "classes": list(bag.classes),
         "input": input_rule(trained, exported, choice.input_size, bag.depth),

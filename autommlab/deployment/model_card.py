@@ -13,6 +13,7 @@ from autommlab.data.records import Bag
 from autommlab.data.registry import all_specs
 from autommlab.deployment.bundle_parts import LICENCE_FILE
 from autommlab.deployment.bundle_readme import CODE_LICENCE, readme
+from autommlab.deployment.quantization.records import Quantization
 from autommlab.deployment.records import LimitCheck, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.tasks import Task
@@ -44,6 +45,7 @@ class CardFacts:
     limits: tuple[LimitCheck, ...]
     notes: tuple[str, ...]
     analysis: Analysis | None = None
+    quantization: Quantization | None = None
 
 
 def write_papers(folder: Path, facts: CardFacts) -> None:
@@ -58,6 +60,7 @@ def write_papers(folder: Path, facts: CardFacts) -> None:
         figures,
         *([_by_class(facts.analysis)] if facts.analysis else []),
         _deployment(facts.engine, facts.verification),
+        *([_int8(facts.quantization)] if facts.quantization else []),
         _limits(facts),
         licences,
     ]
@@ -196,12 +199,33 @@ def _deployment(engine: Engine, check: Verification) -> str:
     return "\n".join(
         [
             "## Deployment check",
-            f"The {engine.value} model {verdict} with PyTorch on {check.images} test images: largest difference of "
-            f"outputs {check.max_difference:.2g} (allowed {check.tolerance:.2g}); {check.metric} "
-            f"{check.bundle_metric:.4f} through this bundle, {check.torch_metric:.4f} through PyTorch (allowed "
-            f"difference {check.metric_tolerance:g}).",
+            f"The {engine.value} model ({check.precision}) {verdict} with PyTorch on {check.images} test images: "
+            f"largest difference of outputs {check.difference_in_words}; {check.metric} {check.bundle_metric:.4f} "
+            f"through this bundle, {check.torch_metric:.4f} through PyTorch (allowed difference "
+            f"{check.metric_tolerance:g}).",
             f"One image on the machine that made this: {check.p50_ms:.1f} ms median, {check.p95_ms:.1f} ms p95 (engine "
             f"alone), {check.end_to_end_p50_ms:.1f} ms from file to answer; {check.memory_mb:.0f} MB of memory.",
+        ]
+    )
+
+
+def _int8(found: Quantization) -> str:
+    """What INT8 costs and brings."""
+    float_layers = f", in float: {_names(found.float_layers)}" if found.float_layers else ""
+    rows = [(name, f"{before:.4g}", f"{after:.4g}") for name, before, after in found.rows()]
+    return "\n".join(
+        [
+            "## INT8",
+            f"{found.reason} This bundle holds the {'INT8' if found.delivered else 'float'} model.",
+            f"Quantised: {found.scope} ({found.int8_layers} layers with weights{float_layers}), weights per channel, "
+            f"ranges of activations from {found.calibrated_on} training pictures; what follows the last layer is in "
+            "float. On a processor without VNNI instructions sums may saturate: check the figure there.",
+            "",
+            "| | float32 | INT8 |",
+            "|---|---|---|",
+            *(f"| {' | '.join(row)} |" for row in rows),
+            "",
+            f"Latency in turns in one process: {found.speed_in_words}.",
         ]
     )
 

@@ -3,6 +3,8 @@
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.run_path import InnerName, RunPath
+from autommlab.deployment.quantization.records import Precision, Quantization
+from autommlab.settings import QuantizePolicy
 from autommlab.understanding.request import Device, Engine
 
 
@@ -36,7 +38,7 @@ class Verification(BaseModel):
     Attributes:
         images: test images compared.
         max_difference: largest absolute difference of the raw outputs on identical input tensors.
-        tolerance: what was allowed.
+        tolerance: what was allowed; None for INT8, whose figure alone is bounded.
         input_difference: largest absolute difference of the network inputs that the bundle and the
             toolbox make of the same file, in normalised units.
         metric: canonical name of the figure that was searched for.
@@ -44,14 +46,15 @@ class Verification(BaseModel):
         p50_ms, p95_ms: latency of one image (engine only, batch 1) in milliseconds.
         end_to_end_p50_ms: the same with pre- and post-processing.
         memory_mb: peak resident memory of a process that runs the bundle, MB.
-        agrees: outputs and metric within tolerance.
+        agrees: outputs and metric within tolerance; of INT8, that it loses no more of the metric than allowed.
+        precision: of the model that was compared.
     """
 
     model_config = ConfigDict(frozen=True)
 
     images: int
     max_difference: float
-    tolerance: float
+    tolerance: float | None
     input_difference: float = 0.0
     metric: str
     torch_metric: float
@@ -62,6 +65,13 @@ class Verification(BaseModel):
     end_to_end_p50_ms: float
     memory_mb: float
     agrees: bool
+    precision: Precision = "float32"
+
+    @property
+    def difference_in_words(self) -> str:
+        """The largest difference of outputs, and what was allowed."""
+        allowed = "not bounded for INT8" if self.tolerance is None else f"allowed {self.tolerance:.2g}"
+        return f"{self.max_difference:.2g} ({allowed})"
 
 
 class Deployment(BaseModel):
@@ -71,6 +81,8 @@ class Deployment(BaseModel):
         asked: what the request asked for; `engine` is what was delivered.
         files: SHA-256 of each file of the bundle, by its path in it; empty in records of older versions.
         notes: why they differ, and other sentences for the report.
+        quantization: the INT8 model that was made beside the float model; None = none was.
+        policy: what the run was asked for about INT8.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,8 +95,11 @@ class Deployment(BaseModel):
     limits: tuple[LimitCheck, ...]
     notes: tuple[str, ...] = ()
     files: dict[InnerName, str] = {}
+    quantization: Quantization | None = None
+    policy: QuantizePolicy = QuantizePolicy()
 
     def summary(self) -> str:
         """One line: the engine, whether it agrees with PyTorch, its speed."""
         agrees = "agrees with PyTorch" if self.verification.agrees else "DIFFERS from PyTorch"
-        return f"{self.engine}: {agrees}, {self.verification.p50_ms:.1f} ms/image"
+        engine = f"{self.engine}, INT8" if self.verification.precision == "int8" else self.engine
+        return f"{engine}: {agrees}, {self.verification.p50_ms:.1f} ms/image"

@@ -18,12 +18,14 @@ from autommlab.deployment.delivered import hashes_of
 from autommlab.deployment.records import Deployment, Verification
 from autommlab.models.records import ModelChoice
 from autommlab.progress.events import Events
-from autommlab.tasks import Task, measured_metric
+from autommlab.settings import QuantizePolicy
+from autommlab.tasks import MeasuredMetric, Task, measured_metric, objective
 from autommlab.training.records import StudyResult
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
 if TYPE_CHECKING:
     from autommlab.deployment.export import OnnxModel
+    from autommlab.deployment.int8_stage import Chosen
     from autommlab.deployment.trained import Trained
 
 BUNDLE = "bundle"
@@ -31,8 +33,8 @@ _STAGE = "deployment"
 _SCRATCH = ".deploying-"
 #: Where bundles are checked: the engines of our environment run there.
 CHECKED_ON = Device.CPU
-#: Steps told as progress: load, export, convert, verify, judge, write.
-_STEPS = 6
+#: Steps told as progress: load, export, convert, verify, quantise, judge, write.
+_STEPS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ class _Job:
     study: StudyResult
     events: Events
     keep: Callable[[Analysis], None] | None
+    policy: QuantizePolicy
+
+    @property
+    def figure(self) -> MeasuredMetric:
+        """What the study searched for."""
+        return measured_metric(self.study.task, self.study.objective) or objective(self.study.task)
 
     def tell(self, step: int, message: str) -> None:
         self.events.emit("progress", _STAGE, message, done=step, total=_STEPS, unit="step")
@@ -68,6 +76,7 @@ def deploy(
     folder: Path,
     events: Events | None = None,
     keep: Callable[[Analysis], None] | None = None,
+    policy: QuantizePolicy | None = None,
 ) -> Deployment:
     """Turn a finished study into a verified bundle.
 
@@ -79,12 +88,13 @@ def deploy(
         folder: of the run; `folder/bundle` appears complete or not at all, replacing an older one.
         events: told about progress and fallbacks.
         keep: stores what the bundle gets right and wrong on the test split; None = that is not looked at.
+        policy: when an INT8 model is made, and what it may lose; None = the default.
 
     Raises:
         DeploymentError: the model cannot be exported, or no engine can run it.
         StorageError: the folder cannot be written.
     """
-    job = _Job(request, bag, choice, study, events or Events(), keep)
+    job = _Job(request, bag, choice, study, events or Events(), keep, policy or QuantizePolicy())
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
@@ -111,15 +121,18 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
     exported = export_onnx(trained, scratch)
     built = scratch / BUNDLE
     done = _first_that_works(job, trained, exported, built)
-    notes = (*gpu_note(job.request.deploy.gpu), *done.notes)
-    check = done.verification
+    chosen = _with_int8(job, trained, exported, done, built)
+    notes = (*gpu_note(job.request.deploy.gpu), *done.notes, *chosen.warnings, *chosen.notes)
+    check = chosen.check
     limits = check_limits(job.request, job.choice, job.study, check, engine=done.engine, device=CHECKED_ON)
     analysis = _analysed(job, built, check)
-    job.tell(5, "writing the bundle")
-    facts = CardFacts(job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes, analysis)
+    job.tell(6, "writing the bundle")
+    facts = CardFacts(
+        job.request, job.bag, job.choice, job.study, done.engine, check, limits, notes, analysis, chosen.record
+    )
     write_papers(built, facts)
     for note in notes:
-        job.events.emit("note", _STAGE, note)
+        job.events.emit("warning" if note in chosen.warnings else "note", _STAGE, note)
     files = hashes_of(built)
     return Deployment(
         bundle=_put_in_place(built, bundle),
@@ -130,6 +143,8 @@ def _deploy(job: _Job, scratch: Path, bundle: Path) -> Deployment:
         limits=limits,
         notes=notes,
         files=files,
+        quantization=chosen.record,
+        policy=job.policy,
     )
 
 
@@ -161,24 +176,44 @@ def _first_that_works(job: _Job, trained: Trained, exported: OnnxModel, built: P
 
 
 def _build_and_verify(job: _Job, trained: Trained, exported: OnnxModel, built: Path, engine: Engine) -> Verification:
-    from autommlab.deployment.bundle import write_working_parts
-    from autommlab.deployment.engines import convert
+    from autommlab.deployment.bundle import build_bundle
     from autommlab.deployment.verify import verify
 
     job.tell(2, f"converting for {engine.value}")
-    converted = convert(engine, exported, trained, built)
-    write_working_parts(
+    build_bundle(
         built,
         trained=trained,
         exported=exported,
-        converted=converted,
         engine=engine,
         device=CHECKED_ON,
         bag=job.bag,
         choice=job.choice,
     )
     job.tell(3, f"comparing {engine.value} with PyTorch on {len(trained.dataset)} test images")
-    return verify(trained, built, engine, measured_metric(job.study.task, job.study.objective))
+    return verify(trained, built, engine, job.figure)
+
+
+def _with_int8(job: _Job, trained: Trained, exported: OnnxModel, done: _Delivered, built: Path) -> Chosen:
+    """The bundle to deliver, in `built`: the float one that is there, or the INT8 one in its place."""
+    from autommlab.deployment.int8_stage import FloatBundle, with_int8
+
+    made = FloatBundle(
+        job.request,
+        job.bag,
+        job.choice,
+        trained,
+        exported,
+        done.engine,
+        CHECKED_ON,
+        built,
+        done.verification,
+        job.figure,
+    )
+    chosen = with_int8(made, job.policy, built.parent, lambda words: job.tell(4, words))
+    if chosen.folder != built:
+        shutil.rmtree(built)
+        chosen.folder.replace(built)
+    return chosen
 
 
 def _analysed(job: _Job, built: Path, check: Verification) -> Analysis | None:
@@ -192,7 +227,7 @@ def _analysed(job: _Job, built: Path, check: Verification) -> Analysis | None:
     part = job.bag.splits[split_to_judge(job.bag)]
     objects = sum(part.per_class.values()) / max(part.images, 1) if job.bag.task is Task.KEYPOINT else 1.0
     images = affordable_pictures(max(objects, 1.0) * check.end_to_end_p50_ms / 1000)
-    job.tell(4, f"judging each class on {min(images, part.images)} pictures")
+    job.tell(5, f"judging each class on {min(images, part.images)} pictures")
     try:
         found = analyse(job.bag, load_bundle(built).predictor, images=images)
         job.keep(found)
@@ -214,7 +249,7 @@ def _disagreement(check: Verification) -> tuple[str, ...]:
 
 def _differences(check: Verification) -> str:
     return (
-        f"largest difference of outputs {check.max_difference:.2g}, allowed {check.tolerance:.2g}; "
+        f"largest difference of outputs {check.difference_in_words}; "
         f"{check.metric} {check.bundle_metric:.4f}, PyTorch's {check.torch_metric:.4f}"
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from autommlab.common.errors import DeploymentError, ModelError
 from autommlab.compat import quiet_toolboxes
 from autommlab.data.bag_part import evenly, part_of_coco
 from autommlab.data.mask_lists import read_pairs
-from autommlab.data.records import Bag
+from autommlab.data.records import Bag, Split
 from autommlab.tasks import Task
 from autommlab.training.config_file import read_config
 from autommlab.training.data_config import test_on
@@ -62,24 +63,47 @@ def load_trained(study: StudyResult, bag: Bag, *, images: int, scratch: Path) ->
 
     with quiet_toolboxes():
         prepare_toolbox(study.task)
-    from mmengine.registry import DATASETS, init_default_scope
+    from mmengine.registry import init_default_scope
 
     for path in (study.config_file, study.checkpoint):
         if not path.is_file():
             raise DeploymentError(f"cannot deploy: {path} of the study is missing. Train again, or restore it.")
     config = read_config(study.config_file)
     init_default_scope(config.default_scope)
-    try:
-        annotations = _subset(bag, images, scratch)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DeploymentError(
-            f"the list of test images {bag.annotation_file('test')} is damaged ({error}). Restore it, or run anew"
-        ) from error
+    annotations = _readable_subset(bag, "test", images, scratch)
     model = _build_model(config, study)
+    dataset, evaluators = _built_on(config, annotations)
+    return Trained(study.task, config, model, dataset, evaluators)
+
+
+def on_split(trained: Trained, bag: Bag, split: Split, *, images: int, scratch: Path) -> Trained:
+    """The same model with at most so many images of another split, read as test images are.
+
+    Raises:
+        DeploymentError: the list of its images is damaged, or none of them can be read.
+    """
+    config = copy.deepcopy(trained.config)
+    dataset, evaluators = _built_on(config, _readable_subset(bag, split, images, scratch))
+    return replace(trained, config=config, dataset=dataset, evaluators=evaluators)
+
+
+def _built_on(config: Any, annotations: Path) -> tuple[Any, list[dict[str, Any]]]:
+    """Data set and evaluators of a config over these annotations; the config is changed."""
+    from mmengine.registry import DATASETS
+
     test_on(config, annotations)
     with quiet_toolboxes():
         dataset = DATASETS.build(config.test_dataloader.dataset)
-    return Trained(study.task, config, model, dataset, [dict(evaluator) for evaluator in config.test_evaluator])
+    return dataset, [dict(evaluator) for evaluator in config.test_evaluator]
+
+
+def _readable_subset(bag: Bag, split: Split, images: int, scratch: Path) -> Path:
+    try:
+        return _subset(bag, split, images, scratch)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DeploymentError(
+            f"the list of {split} images {bag.annotation_file(split)} is damaged ({error}). Restore it, or run anew"
+        ) from error
 
 
 def _build_model(config: Any, study: StudyResult) -> Any:
@@ -99,14 +123,14 @@ def _build_model(config: Any, study: StudyResult) -> Any:
     return model.eval()
 
 
-def _subset(bag: Bag, images: int, scratch: Path) -> Path:
-    """Annotation file of at most `images` test images, evenly spaced over the split.
+def _subset(bag: Bag, split: Split, images: int, scratch: Path) -> Path:
+    """Annotation file of at most `images` images of a split, evenly spaced over the split.
 
     Raises:
         DeploymentError: none of them can be read.
     """
-    source = bag.annotation_file("test")
-    target = scratch / f"test{source.suffix}"
+    source = bag.annotation_file(split)
+    target = scratch / f"{split}{source.suffix}"
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".json":
         coco = json.loads(text)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from autommlab.common.errors import DeploymentError
 from autommlab.deployment.comparison import OutputComparison, predict_with_bundle, score, torch_outputs
 from autommlab.deployment.predicting import load_bundle
+from autommlab.deployment.quantization.records import Precision
 from autommlab.deployment.records import Verification
 from autommlab.deployment.trained import Trained
 from autommlab.tasks import MeasuredMetric, Task, objective
@@ -31,7 +32,14 @@ METRIC_TOLERANCE = {
 }
 
 
-def verify(trained: Trained, bundle: Path, engine: Engine, figure: MeasuredMetric | None = None) -> Verification:
+def verify(
+    trained: Trained,
+    bundle: Path,
+    engine: Engine,
+    figure: MeasuredMetric | None = None,
+    *,
+    most_loss: float | None = None,
+) -> Verification:
     """Compare a bundle with the PyTorch model it came from, and measure it on this machine.
 
     Args:
@@ -39,6 +47,8 @@ def verify(trained: Trained, bundle: Path, engine: Engine, figure: MeasuredMetri
         bundle: a folder with all working parts.
         engine: of the bundle; it decides the tolerance.
         figure: what the study searched for; None = the task's objective.
+        most_loss: of a bundle that computes with 8-bit integers: what it may lose of the figure. Its outputs are told,
+            and not bounded.
 
     Raises:
         DeploymentError: the bundle does not run at all; the text is the bare reason.
@@ -57,7 +67,10 @@ def verify(trained: Trained, bundle: Path, engine: Engine, figure: MeasuredMetri
         input_difference = max(input_difference, _input_difference(predictor, tensor, sample))
     figure = figure or objective(trained.task)
     torch_metric, bundle_metric = score(trained, from_torch, figure), score(trained, from_bundle, figure)
-    tolerance, allowed = comparison.tolerance(engine), METRIC_TOLERANCE[trained.task]
+    precision: Precision = "float32" if most_loss is None else "int8"
+    tolerance = comparison.tolerance(engine) if most_loss is None else None
+    allowed = METRIC_TOLERANCE[trained.task] if most_loss is None else most_loss
+    apart = figure.lost(torch_metric, bundle_metric) if most_loss is not None else abs(torch_metric - bundle_metric)
     return Verification(
         images=len(trained.dataset),
         max_difference=comparison.largest,
@@ -68,7 +81,8 @@ def verify(trained: Trained, bundle: Path, engine: Engine, figure: MeasuredMetri
         bundle_metric=bundle_metric,
         metric_tolerance=allowed,
         **measured.model_dump(),
-        agrees=comparison.largest <= tolerance and abs(torch_metric - bundle_metric) <= allowed,
+        agrees=(tolerance is None or comparison.largest <= tolerance) and apart <= allowed,
+        precision=precision,
     )
 
 

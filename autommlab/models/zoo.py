@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from autommlab.common.errors import ModelError, StorageError, nearest
-from autommlab.models.packaged import PACKAGED_ENTRIES
+from autommlab.models.packaged import PACKAGED_ENTRIES, UNLISTED_ENTRIES
 from autommlab.models.records import ModelEntry
 from autommlab.tasks import Task
 
@@ -72,12 +72,12 @@ def entries(task: Task | None = None) -> tuple[ModelEntry, ...]:
 
 
 def entry(name: str, task: Task) -> ModelEntry:
-    """The entry of exactly this name.
+    """The entry of exactly this name, also one that `entries` does not offer.
 
     Raises:
         ModelError: no model of the task has this name; the nearest are named.
     """
-    known = {entry.name: entry for entry in entries(task)}
+    known = {entry.name: entry for entry in (*entries(task), *UNLISTED_ENTRIES) if entry.task is task}
     if name not in known:
         close = ", ".join(nearest(name, known)) or "none"
         raise ModelError(f"unknown {task} model {name!r}; nearest names: {close}. `autommlab models list` shows all")

@@ -23,11 +23,21 @@ def reopen(run: RunAtWork, *, extended: bool) -> None:
         run: whose folder was there.
         extended: its options are others than before.
     """
+    if extended:
+        _forget_other_precision(run)
     if extended and (more := _more_of(run)):
         run.events.emit("note", "plan", more)
         return
     if run.folder.read("study", StudyResult) is not None:
         forget_damaged_bundle(run.folder, run.events)
+
+
+def _forget_other_precision(run: RunAtWork) -> None:
+    """A bundle that was made with another `--quantize` is made again."""
+    known = run.folder.read("deployment", Deployment)
+    if known is not None and known.policy != run.options.quantize_policy:
+        run.events.emit("note", "deployment", "another --quantize is asked for: the bundle is made again")
+        run.folder.forget("deployment")
 
 
 def _more_of(run: RunAtWork) -> str:

@@ -138,6 +138,7 @@ def _deploy(plan: RunPlan, study: StudyResult, run: RunAtWork) -> Deployment:
         folder=run.folder.path,
         events=run.events,
         keep=lambda found: run.folder.write("analysis", found),
+        policy=run.options.quantize_policy,
     )
 
 

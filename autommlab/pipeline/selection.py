@@ -102,7 +102,7 @@ def _understand(options: RunOptions, folder: RunFolder, events: Events, person: 
     if outcome.effort is not None:
         effort = outcome.effort
         events.emit("note", "understanding", effort.in_words(), **effort.model_dump(mode="json"))
-    for warning in (*outcome.warnings(), *foreseen(outcome.request, data=options.data)):
+    for warning in (*outcome.warnings(), *foreseen(outcome.request, data=options.data, quantize=options.quantize)):
         events.emit("warning", "understanding", warning)
     if outcome.unused:
         events.emit("note", "understanding", f"not used of the text: {', '.join(outcome.unused)}")

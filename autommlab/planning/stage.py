@@ -34,6 +34,9 @@ _START_AND_REPORT_S = 8.0
 _EXPORT_S = 15.0
 #: Test pictures that the exported model is compared on, once with PyTorch and once with the engine.
 _COMPARED = 2 * 100
+#: Calibration and conversion of a small model; pictures of val that decide, by the float and the first INT8 model.
+_INT8_S = 10.0
+_INT8_VAL = 200
 #: Seconds until a language model answers that has to be started.
 _SERVICE_START_S = 75.0
 #: A size whose training would take so many times the whole time is the last one that is measured.
@@ -190,6 +193,9 @@ def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions) -> Circ
             "figures by class": reserved_seconds(here.images[2], val_s) * slowdown,
             "start and report": _START_AND_REPORT_S * slowdown,
         }
+        if options.quantize == settings.Quantize.ALWAYS:
+            compared = 2 * min(_INT8_VAL, here.images[1]) + min(_COMPARED, 2 * here.images[2])
+            reserved["INT8"] = _INT8_S * slowdown + compared * val_s
         service_s = _SERVICE_START_S * slowdown if _starts_service(options) else 0.0
         time = time.model_copy(update={"reserved_s": reserved, "service_s": service_s})
         full = decide(replace(here, time=time)).full

@@ -54,6 +54,7 @@ def render(content: ReportContent) -> str:
         plots=_plots(content),
         analysed=view_of(content.analysis, content.mistakes, content.worst) if content.analysis else None,
         deployment=rows.deployment_rows(content.deployment) if content.deployment else [],
+        int8_rows=rows.int8_rows(found) if content.deployment and (found := content.deployment.quantization) else [],
         commands=rows.commands(content),
         written=moment(content.written),
     )

@@ -13,6 +13,7 @@ from autommlab.common.trial_status import is_scored
 from autommlab.common.wording import duration
 from autommlab.data import embedded
 from autommlab.data.records import SPLITS, Bag
+from autommlab.deployment.quantization.records import Quantization
 from autommlab.deployment.records import Deployment
 from autommlab.report.content import ReportContent
 from autommlab.training.records import TrialRecord
@@ -240,6 +241,11 @@ def stage_rows(content: ReportContent) -> list[StageRow]:
     return [StageRow(name, duration(s), s / whole) for name, s in content.stage_seconds.items()]
 
 
+def int8_rows(found: Quantization) -> list[tuple[str, str, str]]:
+    """What INT8 costs and brings: (what, float32, INT8)."""
+    return [(name, f"{before:.4g}", f"{after:.4g}") for name, before, after in found.rows()]
+
+
 def deployment_rows(deployment: Deployment) -> list[tuple[str, str]]:
     """The check of the exported model: (what, figures)."""
     check = deployment.verification
@@ -247,10 +253,8 @@ def deployment_rows(deployment: Deployment) -> list[tuple[str, str]]:
         ("Engine", f"{deployment.engine.value} ({deployment.asked.value} asked)"),
         ("Device", _device(deployment)),
         ("Compared on", f"{check.images} test images"),
-        (
-            "Largest difference of outputs",
-            f"{check.max_difference:.2g} (allowed {check.tolerance:.2g})",
-        ),
+        ("Precision", check.precision),
+        ("Largest difference of outputs", check.difference_in_words),
         (
             f"{check.metric} on test",
             f"{check.bundle_metric:.4f} through the bundle, {check.torch_metric:.4f} through PyTorch "

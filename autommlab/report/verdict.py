@@ -45,9 +45,9 @@ def _judged(content: ReportContent) -> Verdict:
         missed.append(f"engine: {content.deployment.asked} asked, {content.deployment.engine} delivered")
     if not check.agrees:
         missed.append(
-            f"the exported model differs from PyTorch: outputs by up to {check.max_difference:.2g} "
-            f"({check.tolerance:.2g} allowed), {check.metric} {check.bundle_metric:.3f} against "
-            f"{check.torch_metric:.3f} ({check.metric_tolerance:.2g} allowed)"
+            f"the exported model differs from PyTorch: outputs by up to {check.difference_in_words}, "
+            f"{check.metric} {check.bundle_metric:.3f} against {check.torch_metric:.3f} "
+            f"({check.metric_tolerance:.2g} allowed)"
         )
     if missed:
         return Verdict("not-met", "Delivered, but not all that was asked", tuple(missed))

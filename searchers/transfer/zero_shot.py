@@ -53,7 +53,11 @@ def zero_shot_configs(
         mode: "max" or "min"; studies of the other kind are passed over.
         size: most configurations.
     """
-    studies = past_studies(space, context, trial_history, mode)[:_NEIGHBOURS]
+    return portfolio(space, past_studies(space, context, trial_history, mode)[:_NEIGHBOURS], size)
+
+
+def portfolio(space: SearchSpace, studies: Sequence[PastStudy], size: int) -> list[Configuration]:
+    """Configurations that together do best over past studies, of which the nearer ones count more."""
     left = {
         number: (config, [_estimate(study, space, config) for study in studies])
         for number, config in enumerate(_candidates(space, studies))
@@ -108,10 +112,13 @@ class ZeroShotSearch(TrackingSearcher):
     Args:
         space, study: see `TrackingSearcher`.
         configs: what `zero_shot_configs` gave.
+        name: see `BaseSearcher`.
     """
 
-    def __init__(self, space: SearchSpace, study: StudySettings, *, configs: Sequence[Configuration]) -> None:
-        super().__init__(space, study, name="zero-shot")
+    def __init__(
+        self, space: SearchSpace, study: StudySettings, *, configs: Sequence[Configuration], name: str = "zero-shot"
+    ) -> None:
+        super().__init__(space, study, name=name)
         self._configs = [dict(config) for config in configs]
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:

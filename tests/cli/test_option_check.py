@@ -56,6 +56,8 @@ PARSE = EXAMPLES / "classify_animals.json"
         ("scheduler", "ahsa", RequestError, "Did you mean 'asha'"),
         ("task", "pose", RequestError, "unknown task 'pose'"),
         ("engine", "onnx", RequestError, "Did you mean 'onnxruntime'"),
+        ("quantize", "allways", RequestError, "Did you mean 'always'"),
+        ("quantize_loss", float("nan"), RequestError, "--quantize-loss is nan; it takes a fraction from 0 to 1"),
         ("device", "tpu", RequestError, "unknown device"),
         ("weights", Path("/nowhere.pth"), ModelError, "the weights file /nowhere.pth does not exist"),
         ("model", "rezznet 5O", ModelError, "unknown classification model 'rezznet 5O'"),
@@ -73,6 +75,13 @@ def test_an_option_that_cannot_work_is_named(option: str, value: Any, kind: type
     with pytest.raises(kind) as caught:
         check_options(RunOptions(**{**good, option: value}))
     assert message in str(caught.value)
+
+
+def test_int8_that_an_engine_does_not_have_is_refused() -> None:
+    good = RunOptions(text="find cats", engine="ncnn", quantize="auto")
+    check_options(good)
+    with pytest.raises(RequestError, match="--quantize always does not go with --engine ncnn: ncnn quantises with"):
+        check_options(good.model_copy(update={"quantize": "always"}))
 
 
 def test_good_options_pass() -> None:

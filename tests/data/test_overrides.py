@@ -112,6 +112,8 @@ def test_sets_devices_and_engines_that_are_not_there_are_told(monkeypatch: pytes
     assert any("'digits' that the request names is for classification, not detection" in words for words in told)
     assert any("ncnn runs on the CPU" in words for words in told)
     assert not any("COCO" in words for words in foreseen(request, data="mine"))
+    assert not any("INT8" in words for words in told)
+    assert any("No INT8 model will be made" in words for words in foreseen(request, data=None, quantize="always"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert any("ncnn is not installed here" in words for words in foreseen(request, data=None))
     assert foreseen(parse(), data=None) == []

@@ -45,6 +45,22 @@ def test_the_device_may_be_set_in_the_settings(bundle: Path) -> None:
     assert damaged(bundle, delivered) == ["bundle.json"]
 
 
+def test_a_finished_run_that_is_asked_for_int8_deploys_again(tmp_path: Path) -> None:
+    from autommlab.options import RunOptions
+    from autommlab.pipeline.records import RunAtWork
+    from autommlab.pipeline.reopening import reopen
+    from autommlab.planning.run_time import RunClock
+    from autommlab.progress.events import Events
+    from autommlab.storage.run_folder import RunFolder
+    from autommlab.storage.run_target import HERE
+
+    folder = RunFolder(tmp_path)
+    folder.write("deployment", deployment(tmp_path))
+    for quantize, kept in (("auto", True), ("always", False)):
+        reopen(RunAtWork(RunOptions(quantize=quantize), folder, Events(), HERE, RunClock()), extended=True)
+        assert (tmp_path / "deployment.json").exists() is kept
+
+
 def test_a_finished_run_whose_bundle_lost_its_model_deploys_again(tmp_path: Path, bundle: Path) -> None:
     from autommlab.pipeline.reopening import forget_damaged_bundle
     from autommlab.progress.events import Event, Events

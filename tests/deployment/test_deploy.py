@@ -18,6 +18,7 @@ from autommlab.common.errors import DeploymentError, StorageError
 from autommlab.deployment.records import Deployment
 from autommlab.deployment.stage import deploy
 from autommlab.progress.events import Event, Events
+from autommlab.settings import Quantize, QuantizePolicy
 from autommlab.tasks import Task, measured_metric
 from autommlab.understanding.request import Engine
 from tests.helpers.tiny_study import Study, with_engine
@@ -171,6 +172,64 @@ def test_the_figure_that_was_searched_for_is_compared(
     assert check.metric == name
     assert check.torch_metric > 0.2
     assert check.agrees
+
+
+@pytest.mark.parametrize(
+    ("task", "engine"),
+    [
+        (Task.CLASSIFICATION, "none"),
+        *(
+            pytest.param(task, engine, marks=pytest.mark.long)
+            for task in TASKS
+            for engine in ("none", "openvino")
+            if (task, engine) != (Task.CLASSIFICATION, "none")
+        ),
+    ],
+)
+def test_an_int8_bundle_is_measured_like_the_float_one(
+    study_of: StudyOf, tmp_path: Path, task: Task, engine: str
+) -> None:
+    """Whatever these small models lose, the record has it."""
+    study = study_of(task)
+    policy = QuantizePolicy(when=Quantize.ALWAYS, most_loss=1.0)
+    request = with_engine(study.request, engine)
+    done = deploy(request, study.bag, study.choice, study.result, folder=tmp_path, policy=policy)
+    found = done.quantization
+    assert found is not None, done.notes
+    assert found.delivered
+    assert found.tried[0].scope == found.scope == "all layers"
+    assert (found.val_images, found.test_images, found.calibrated_on) == (8, 12, 24)
+    assert found.size_mb.int8 < 0.5 * found.size_mb.float32
+    assert min(found.p50_ms.float32, found.p50_ms.int8, found.speedup) > 0
+    assert done.verification.precision == "int8"
+    assert done.verification.tolerance is None
+    assert done.verification.bundle_metric == found.test.int8
+    assert json.loads((done.bundle / "bundle.json").read_text(encoding="utf-8"))["precision"] == "int8"
+    assert found.reason in done.notes[-1]
+    assert not list(tmp_path.glob(".deploying-*"))
+
+
+def test_int8_that_loses_too_much_leaves_the_float_model(study_of: StudyOf, tmp_path: Path) -> None:
+    study = study_of(Task.CLASSIFICATION)
+    told: list[Event] = []
+    done = deploy(
+        study.request,
+        study.bag,
+        study.choice,
+        study.result,
+        folder=tmp_path,
+        events=Events(told.append),
+        policy=QuantizePolicy(when=Quantize.ALWAYS, most_loss=-1.0),
+    )
+    found = done.quantization
+    assert found is not None
+    assert not found.delivered
+    assert len(found.tried) > 1, "less and less of the network is tried"
+    left_in_float = [one.float_layers for one in found.tried]
+    assert left_in_float[0] == 0
+    assert left_in_float == sorted(set(left_in_float))
+    assert (done.verification.precision, done.verification.agrees) == ("float32", True)
+    assert [event.message for event in told if event.kind == "warning"] == list(done.notes)
 
 
 def test_an_engine_that_cannot_take_the_model(study_of: StudyOf, tmp_path: Path) -> None:

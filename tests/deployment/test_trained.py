@@ -26,8 +26,8 @@ def test_images_that_broke_since_are_left_out(task: Task, tmp_path: Path) -> Non
     Path(listed[0]).write_bytes(b"no picture")
     Path(listed[3]).unlink()
     kept = [path for number, path in enumerate(listed) if number not in (0, 3)]
-    assert named(_subset(bag, 100, tmp_path)) == kept
+    assert named(_subset(bag, "test", 100, tmp_path)) == kept
     for path in kept:
         Path(path).unlink()
     with pytest.raises(DeploymentError, match=r"no test image is left to verify the bundle with: .*does not exist"):
-        _subset(bag, 100, tmp_path)
+        _subset(bag, "test", 100, tmp_path)

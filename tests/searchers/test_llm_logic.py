@@ -80,7 +80,7 @@ class TestLlmBesideGaussianProcess(SearcherContract):
 
 
 class TestZeroShot(SearcherContract):
-    @pytest.fixture(params=["zero-shot", "zero-shot+default"])
+    @pytest.fixture(params=["zero-shot", "zero-shot+default", "fixed-portfolio", "tpe-warm"])
     def make_searcher(self, request: pytest.FixtureRequest, tmp_path: Path) -> MakeSearcher:
         good: Configuration = {
             "iterations": 60,
@@ -91,4 +91,5 @@ class TestZeroShot(SearcherContract):
         }
         poor = {**good, "lr": 0.1, "optimizer": "SGD"}
         file = write_history(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
-        return partial(make_with_history, request.param, str(file), size=2)
+        options = {} if request.param == "tpe-warm" else {"size": 2}
+        return partial(make_with_history, request.param, str(file), **options)

@@ -60,15 +60,40 @@ def trial_values(searcher: Any, black_box: BlackBox, trials: int, at_once: int =
                 break
             name, future = running.popleft()
             value = future.result()
-            searcher.on_trial_complete(name, _report(value))
+            searcher.on_trial_complete(name, report(value))
             values.append(value)
     return values
 
 
-def _report(value: Value) -> dict[str, Any]:
+def report(value: Value) -> dict[str, Any]:
+    """A trial's result as searchers take it."""
     if value.failure:
         return {SCORE: 0.0, "status": value.status, "reason": value.failure}
     return {SCORE: value.score}
+
+
+def study_searcher(
+    problem: StudyProblem, name: str, seed: int, *, service: ServiceClient | None, **options: Any
+) -> Any:
+    """The searcher of a study, which waits for the LLM as long as it takes.
+
+    Args:
+        problem: bounds, context and default configuration.
+        name, seed: of the searcher.
+        service: the LLM service, for searchers that ask one.
+        options: the searcher's own.
+    """
+    return create(
+        name,
+        problem.space,
+        metric=SCORE,
+        seed=seed,
+        first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
+        context=problem.context.model_copy(update={"default": problem.default_configuration}),
+        service=service,
+        worst_score=WORST_SCORE,
+        **{**(_PATIENCE if takes_service(name) else {}), **options},
+    )
 
 
 def ask_tell_study(
@@ -92,17 +117,7 @@ def ask_tell_study(
         service: the LLM service, for searchers that ask one.
     """
     began = time.monotonic()
-    searcher: Any = create(
-        name,
-        problem.space,
-        metric=SCORE,
-        seed=seed,
-        first_configs=[problem.default_configuration] if needs_first_configs(name) else [],
-        context=problem.context.model_copy(update={"default": problem.default_configuration}),
-        service=service,
-        worst_score=WORST_SCORE,
-        **(_PATIENCE if takes_service(name) else {}),
-    )
+    searcher = study_searcher(problem, name, seed, service=service)
     values = trial_values(searcher, black_box, trials, at_once)
     usage = searcher.usage() if hasattr(searcher, "usage") else {}
     llm = LlmUsage.model_validate(usage.get("llm", {}))

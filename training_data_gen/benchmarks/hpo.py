@@ -35,7 +35,6 @@ from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.store import read_trials
 
 RESULT_FILE, TRAININGS_FILE, ANSWERS_FILE = "bench-hpo.json", "trainings.jsonl", "answers.jsonl"
-_PACKED = "hpo_{}.gz"
 #: Studies played at once, for each trial that the cluster has room for: while one asks its searcher, another trains.
 _STUDIES_PER_SLOT = 2
 
@@ -96,7 +95,12 @@ def run_hpo_bench(
 
 
 def pack(
-    out: Path, into: Path, *, known: Sequence[RecordedTrial] = (), answers: Sequence[CachedAnswer] = ()
+    out: Path,
+    into: Path,
+    *,
+    known: Sequence[RecordedTrial] = (),
+    answers: Sequence[CachedAnswer] = (),
+    name: str = "hpo",
 ) -> tuple[Path, Path]:
     """Everything that a later benchmark needs not repeat, in the form to commit.
 
@@ -104,6 +108,7 @@ def pack(
         out: folder of a benchmark.
         into: gets `hpo_trainings.jsonl.gz` and `hpo_answers.jsonl.gz`.
         known, answers: what that benchmark knew before.
+        name: that the two files begin with.
 
     Raises:
         StorageError: `into` cannot be written.
@@ -113,8 +118,8 @@ def pack(
     new = read_trials(trainings, allow_empty=True) if trainings.exists() else []
     heard = read_answers(said) if said.exists() else []
     return (
-        write_compressed({t.key: t for t in (*known, *new)}.values(), into / _PACKED.format(TRAININGS_FILE)),
-        write_compressed({a.key: a for a in (*answers, *heard)}.values(), into / _PACKED.format(ANSWERS_FILE)),
+        write_compressed({t.key: t for t in (*known, *new)}.values(), into / f"{name}_{TRAININGS_FILE}.gz"),
+        write_compressed({a.key: a for a in (*answers, *heard)}.values(), into / f"{name}_{ANSWERS_FILE}.gz"),
     )
 
 
