@@ -179,11 +179,12 @@ def keypoint(backbone: PackagedBackbone, points: int, codec: dict[str, Any], *, 
 
     After 80 steps of 8 images (people, 96 x 128, AdamW 1e-3) val AP is 0.186 in 20 s on one core;
     deconvolutions from stride 32 (arXiv 1804.06208), which begin with 3 x 4 cells there, reached 0.001 in 17 s.
+    Pretrained batch norms keep their statistics, which batches of a few alike scenes distort (docs/notes/recipe.md).
     """
     return {
         "type": "TopdownPoseEstimator",
         "data_preprocessor": {"type": "PoseDataPreprocessor", **_normalisation(backbone), "bgr_to_rgb": True},
-        "backbone": _backbone(backbone, pretrained, features_only=True, out_indices=(1, 2, 3, 4)),
+        "backbone": _backbone(backbone, pretrained, norm_eval=True, features_only=True, out_indices=(1, 2, 3, 4)),
         "neck": {"type": "FeatureMapProcessor", "concat": True, "select_index": (0, 1, 2, 3)},
         "head": {
             "type": "HeatmapHead",
@@ -217,9 +218,14 @@ def heatmap_codec(input_size: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _backbone(backbone: PackagedBackbone, pretrained: bool, **timm_options: Any) -> dict[str, Any]:
-    config = {"type": "mmpretrain.TIMMBackbone", "model_name": backbone.timm_name, **timm_options}
+def _backbone(
+    backbone: PackagedBackbone, pretrained: bool, *, norm_eval: bool = False, **timm_options: Any
+) -> dict[str, Any]:
+    from autommlab.models import timm_backbone  # noqa: F401  registers ours; the toolboxes are imported by now
+
+    config = {"type": "mmpretrain.NormEvalTIMMBackbone", "model_name": backbone.timm_name, **timm_options}
     if pretrained:
+        config["norm_eval"] = norm_eval
         file = converted_file(backbone.package, features_only=timm_options["features_only"])
         config["init_cfg"] = {"type": "Pretrained", "checkpoint": str(file)}
     return config

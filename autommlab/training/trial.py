@@ -166,6 +166,7 @@ class Trial:
 def prepare_toolbox(task: Task) -> None:
     """Import what training of this task needs, once per process."""
     compat.import_toolboxes(task)
+    from autommlab.models import timm_backbone  # noqa: F401  registers our backbones
     from autommlab.training import stepped, transforms  # noqa: F401  registers our loop, hook and transforms
 
     if task is Task.DETECTION:

@@ -70,6 +70,19 @@ def test_learns_and_predicts_with_the_package_s_weights(task: Task, home: Path) 
         assert set(answers[0].pred_instances.labels.tolist()) <= {0, 1, 2}
 
 
+@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize("task", [Task.KEYPOINT, Task.SEGMENTATION])
+def test_pretrained_statistics_stay_where_that_is_the_recipe(task: Task, pretrained: bool) -> None:
+    weights = Pretrained(kind="package", source=PACKAGE) if pretrained else Pretrained(kind="none")
+    config = config_of(task, weights)
+    model: BaseModel = build_model(config, name="lite")
+    model.init_weights()
+    before = {name: value.clone() for name, value in model.backbone.named_buffers()}
+    losses_of(model, config, task, classes=len(CLASSES), points=6, size=SIZE[task])
+    kept = all(torch.equal(value, before[name]) for name, value in model.backbone.named_buffers())
+    assert kept == (task is Task.KEYPOINT and pretrained)
+
+
 def test_from_scratch_loads_nothing(home: Path) -> None:
     config = config_of(Task.DETECTION, Pretrained(kind="none"))
     assert "init_cfg" not in config.model["backbone"]

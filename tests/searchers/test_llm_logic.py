@@ -91,5 +91,5 @@ class TestZeroShot(SearcherContract):
         }
         poor = {**good, "lr": 0.1, "optimizer": "SGD"}
         file = write_history(tmp_path / "past.jsonl", [past_trial(good, 0.9), past_trial(poor, 0.2)])
-        options = {} if request.param == "tpe-warm" else {"size": 2}
+        options: dict[str, Any] = {} if request.param == "tpe-warm" else {"size": 2}
         return partial(make_with_history, request.param, str(file), **options)
