@@ -146,7 +146,7 @@ def headline() -> str:
     understood = [percent(each["levels"]["request"]["all"], bounds=True) for each in (again, ru)]
     rows = [
         [
-            "Requests understood in every field, of 160 unseen ones and of 140 older ones",
+            "Requests understood in every field, of 160 unseen and 140 older ones",
             " and ".join(understood) + " %",
         ],
         [f"{len(e2e['rows'])} requests to deployed models", f"{e2e['points']} of {2 * len(e2e['rows'])} points"],
