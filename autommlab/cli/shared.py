@@ -44,6 +44,26 @@ def counts_with_commas(text: str) -> tuple[int, ...]:
     return tuple(sorted(int(count) for count in asked))
 
 
+def count_or_names(text: str, option: str) -> int | tuple[str, ...] | None:
+    """How many, or which by name; None for all.
+
+    Args:
+        text: of the person.
+        option: that it was given to.
+
+    Raises:
+        RequestError: a number that counts nothing.
+    """
+    from autommlab.common.errors import RequestError
+
+    if not text.isdecimal():
+        return names_with_commas(text) or None
+    try:
+        return counts_with_commas(text)[0]
+    except RequestError as error:
+        raise RequestError(f"{option}: {error}; or names with commas") from error
+
+
 def tasks_named(text: str) -> tuple[Task, ...]:
     """Tasks with commas; all four if none is named.
 

@@ -9,6 +9,7 @@ import typer
 
 from autommlab.cli.shared import (
     command_line,
+    count_or_names,
     counts_with_commas,
     going_on,
     names_with_commas,
@@ -105,7 +106,7 @@ def bench_hpo(
     options = HpoBenchOptions(
         tasks=tasks_named(tasks),
         datasets=names_with_commas(data),
-        bags=_count_or_names(datasets),
+        bags=count_or_names(datasets, "--datasets"),
         searchers=names or SEARCHERS,
         trials=trials,
         budgets=budgets,
@@ -144,27 +145,12 @@ def _with_budgets(text: str) -> tuple[tuple[str, ...], dict[str, int]]:
     for entry in names_with_commas(text):
         name, colon, count = entry.partition(":")
         if colon:
-            if not count.isdecimal() or not int(count):
-                raise RequestError(f"--searchers {entry}: behind the colon goes a number of trials, got {count!r}")
-            budgets[name] = int(count)
+            try:
+                budgets[name] = counts_with_commas(count)[0]
+            except RequestError as error:
+                raise RequestError(f"--searchers {name}: behind the colon goes a number of trials; {error}") from error
     plain = ",".join(entry.partition(":")[0] for entry in names_with_commas(text))
     return (searchers_named(plain) if text else ()), budgets
-
-
-def _count_or_names(text: str) -> int | tuple[str, ...] | None:
-    """Bags by number or by name; None for all.
-
-    Raises:
-        RequestError: a number that is none of datasets.
-    """
-    from autommlab.common.errors import RequestError
-
-    if not text.isdecimal():
-        return names_with_commas(text) or None
-    try:
-        return counts_with_commas(text)[0]
-    except RequestError as error:
-        raise RequestError(f"--datasets: {error}; or names of held-out tasks with commas") from error
 
 
 def _join(files: tuple[str, ...], folder: Path, command: str, as_json: bool) -> None:

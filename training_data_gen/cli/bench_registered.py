@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autommlab.cli.shared import command_line, going_on, names_with_commas, print_table
-from training_data_gen.benchmarks.registered.studies import Track
+from autommlab.cli.shared import command_line, count_or_names, going_on, names_with_commas, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from training_data_gen.benchmarks.registered.bench import BenchTask
     from training_data_gen.benchmarks.registered.records import RegisteredResult
+    from training_data_gen.benchmarks.registered.studies import Track
 
 RESULT_FILE = "registered-{}.json"
 
@@ -113,7 +113,8 @@ def _registered(text: str, folder: Path, data_root: Path | None) -> tuple[list[B
     from training_data_gen.benchmarks.registered.tasks import missing as missing_task
 
     names = [task.id for task in TASKS]
-    wanted = names[: int(text)] if text.isdecimal() else list(names_with_commas(text)) or names
+    asked = count_or_names(text, "--tasks")
+    wanted = names[:asked] if asked is None or isinstance(asked, int) else asked
     for name in wanted:
         if name not in names:
             raise RequestError(unknown("registered task", name, names))
