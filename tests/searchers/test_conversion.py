@@ -55,7 +55,8 @@ def play(searcher: Any, trials: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", QUICK)
 def test_every_searcher_takes_the_space_at_once_or_from_ray_tune(name: str) -> None:
     first = [FIRST] if needs_first_configs(name) else []
-    options: dict[str, Any] = {"startup_trials": 2} if name.startswith(("tpe", "cmaes")) else {}
+    by_optuna = name.startswith(("tpe", "cmaes")) and not name.startswith("tpe-warm")
+    options: dict[str, Any] = {"startup_trials": 2} if by_optuna else {}
     at_once: Any = create(name, foreign_space(), metric="loss", mode="min", first_configs=first, **options)
     configs = play(at_once, 6)
     for config in configs:

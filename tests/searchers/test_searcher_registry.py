@@ -34,7 +34,8 @@ def test_names_are_those_the_command_line_offers() -> None:
     assert "tpe+default" in names()
     assert "default+default" not in names()
     assert names()[6:10] == ("zero-shot", "surrogate", "surrogate-grid", "hpo-llama")
-    assert names()[10:15] == ("llm+grid", "llm+tpe", "llm+gp", "bandit", "sobol")
+    assert names()[10:14] == ("llm+grid", "llm+tpe", "llm+gp", "bandit")
+    assert names()[14:17] == ("fixed-portfolio", "tpe-warm", "sobol")
     assert [n for n in names() if needs_first_configs(n)] == ["default", *(n for n in names() if "+default" in n)]
 
 
