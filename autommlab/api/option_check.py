@@ -18,9 +18,6 @@ from autommlab.trackers.targets import Target, require_usable, targets_of
 from autommlab.understanding.request import Device, Engine, ModelPart, ModelRequest
 from autommlab.understanding.text import clean
 
-#: Of NumPy, which all toolboxes seed.
-LARGEST_SEED = 2**32 - 1
-
 
 def check_options(
     options: RunOptions,
@@ -117,7 +114,12 @@ def _numbers(options: RunOptions, *, timed: bool) -> Iterator[AutoMMLabError]:
         ("gpus-per-trial", options.gpus_per_trial, _from_zero(options.gpus_per_trial), "0 or more"),
         ("workers-per-trial", options.workers_per_trial, options.workers_per_trial >= 1, "a whole number, 1 or more"),
         ("quantize-loss", options.quantize_loss, 0 <= options.quantize_loss <= 1, "a fraction from 0 to 1"),
-        ("seed", options.seed, 0 <= options.seed <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}"),
+        (
+            "seed",
+            options.seed,
+            0 <= options.seed <= settings.LARGEST_SEED,
+            f"a whole number from 0 to {settings.LARGEST_SEED}",
+        ),
     )
     for name, value, fits, allowed in limits:
         if value is not None and not fits:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab.cli.shared import names_with_commas
-from autommlab.settings import QuantizePolicy
+from autommlab.settings import LARGEST_SEED, QuantizePolicy
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def quantize(
     loss: Annotated[
         float, typer.Option(min=0, max=1, help="Most of the figure that INT8 may lose on validation.")
     ] = QuantizePolicy().most_loss,
-    seed: Annotated[int, typer.Option(help="Of data, initialisation and order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of data, initialisation and order.")] = 0,
     folder: Annotated[
         Path, typer.Option(help="Of models and bundles; the same command again trains no model twice.")
     ] = Path("runs/bench-quantize"),
@@ -39,9 +39,11 @@ def quantize(
     from autommlab.understanding.request import Engine
 
     able = [engine for engine in Engine if engine is not Engine.NONE and engine not in NOT_FOR]
-    for name in names_with_commas(engines):
+    if not (asked := names_with_commas(engines)):
+        raise RequestError(f"--engines names none; choose among {', '.join(able)}")
+    for name in asked:
         if name not in able:
-            reason = f": {NOT_FOR[Engine(name)]}" if name in list(Engine) and Engine(name) in NOT_FOR else ""
+            reason = f" {NOT_FOR[Engine(name)]}." if name in list(Engine) and Engine(name) in NOT_FOR else ""
             raise RequestError(unknown("engine with INT8", name, able) + reason)
     command = f"autommlab {shlex.join(sys.argv[1:])}"
     result = QuantizedResult.model_validate({**circumstances(command), "seed": seed})
@@ -49,7 +51,7 @@ def quantize(
     found = measure_quantized(
         folder.resolve(),
         tasks=task or list(Task),
-        engines=[Engine(name) for name in names_with_commas(engines)],
+        engines=[Engine(name) for name in asked],
         iterations=iterations,
         seed=seed,
         most_loss=loss,
