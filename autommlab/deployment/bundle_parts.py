@@ -51,7 +51,7 @@ def parts_of(folder: Path) -> list[str]:
 
 def _unmet(runtime: Path) -> list[str]:
     """Modules of the runtime that it imports itself and that are missing, and those that are no Python."""
-    found = {}
+    found: dict[str, None] = {}
     for path in sorted(runtime.glob("*.py")):
         try:
             parsed = ast.parse(path.read_bytes())
