@@ -88,6 +88,15 @@ class Quantize(StrEnum):
     ALWAYS = "always"
 
 
+#: Engine -> why there is no INT8 model for it.
+NO_INT8 = {
+    "ncnn": (
+        "ncnn quantises with its programs ncnn2table and ncnn2int8, which its Python package does not carry, "
+        "and cannot read the INT8 model that is made for the other engines"
+    )
+}
+
+
 class QuantizePolicy(BaseModel):
     """What a run asks of INT8; the default is that of records of older versions, too.
 

@@ -150,13 +150,11 @@ def _overrides(options: RunOptions) -> Iterator[AutoMMLabError]:
 
 def _quantize(options: RunOptions) -> Iterator[AutoMMLabError]:
     """INT8 that was asked for in so many words, and an engine that has none."""
-    from autommlab.deployment.quantization.decide import NOT_FOR
-
-    named = next((engine for engine in NOT_FOR if options.engine == engine), None)
+    named = next((engine for engine in settings.NO_INT8 if options.engine == engine), None)
     if named is not None and options.quantize == settings.Quantize.ALWAYS:
         yield RequestError(
-            f"--quantize always does not go with --engine {named}: {NOT_FOR[named]}. Take --engine onnxruntime or "
-            "openvino, or --quantize never"
+            f"--quantize always does not go with --engine {named}: {settings.NO_INT8[named]}. Take "
+            "--engine onnxruntime or openvino, or --quantize never"
         )
 
 

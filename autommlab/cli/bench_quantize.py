@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab.cli.shared import names_with_commas
-from autommlab.settings import LARGEST_SEED, QuantizePolicy
+from autommlab.settings import LARGEST_SEED, NO_INT8, QuantizePolicy
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
@@ -34,16 +34,15 @@ def quantize(
     from autommlab.common.errors import RequestError, unknown
     from autommlab.common.files import write_text
     from autommlab.common.provenance import circumstances, read_stored
-    from autommlab.deployment.quantization.decide import NOT_FOR
     from autommlab.speed.quantized import QuantizedResult, measure_quantized
     from autommlab.understanding.request import Engine
 
-    able = [engine for engine in Engine if engine is not Engine.NONE and engine not in NOT_FOR]
+    able = [engine for engine in Engine if engine is not Engine.NONE and engine not in NO_INT8]
     if not (asked := names_with_commas(engines)):
         raise RequestError(f"--engines names none; choose among {', '.join(able)}")
     for name in asked:
         if name not in able:
-            reason = f" {NOT_FOR[Engine(name)]}." if name in list(Engine) and Engine(name) in NOT_FOR else ""
+            reason = f" {NO_INT8[name]}." if name in NO_INT8 else ""
             raise RequestError(unknown("engine with INT8", name, able) + reason)
     command = f"autommlab {shlex.join(sys.argv[1:])}"
     result = QuantizedResult.model_validate({**circumstances(command), "seed": seed})

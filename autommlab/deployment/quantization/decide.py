@@ -8,17 +8,9 @@ from typing import NamedTuple
 from autommlab.deployment.quantization.records import Pair
 from autommlab.settings import Quantize, QuantizePolicy
 from autommlab.tasks import MeasuredMetric
-from autommlab.understanding.request import Engine
 
 #: An INT8 model that keeps less than this of the float model's figure is broken, however fast it is.
 _LEAST_KEPT = 0.5
-#: Why there is no INT8 model for an engine.
-NOT_FOR = {
-    Engine.NCNN: (
-        "ncnn quantises with its programs ncnn2table and ncnn2int8, which its Python package does not carry, "
-        "and cannot read the INT8 model that is made for the other engines"
-    )
-}
 
 
 class Decision(NamedTuple):
