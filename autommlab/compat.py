@@ -245,11 +245,19 @@ def import_toolboxes(*tasks: Task) -> None:
             for part in ("models", "datasets", "evaluation"):
                 importlib.import_module(f"{toolbox}.{part}")
             apply_repairs(toolbox)
-    from mmengine.logging import MMLogger
-
-    MMLogger.get_instance("mmengine", log_level="ERROR")  # pages of INFO otherwise, on every model built
+    _logger_of_errors().setLevel(logging.ERROR)
     for module in (r"mm(engine|cv|pretrain|det|seg|pose|deploy)\b", r"torch\b", r"timm\b"):
         warnings.filterwarnings("ignore", category=UserWarning, module=module)  # advice to developers, not to users
+
+
+def _logger_of_errors() -> logging.Logger:
+    """The logger of mmengine; one that is made here tells only errors, as pages of INFO come on every model built."""
+    from mmengine.logging import MMLogger
+
+    if not MMLogger.check_instance_created("mmengine"):
+        MMLogger.get_instance("mmengine", log_level="ERROR")
+    logger: logging.Logger = MMLogger.get_instance("mmengine")
+    return logger
 
 
 @contextlib.contextmanager
@@ -257,6 +265,7 @@ def quiet_toolboxes() -> Iterator[None]:
     """Inside the block: nothing on standard output, and loggers of OpenMMLab only tell errors."""
     from mmengine.logging import MMLogger
 
+    _logger_of_errors()
     loggers = [logging.getLogger("mmdeploy"), MMLogger.get_current_instance()]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from autommlab.common.errors import DataError
 from autommlab.data import registry
-from autommlab.settings import Quantize
+from autommlab.settings import NO_INT8, Quantize
 from autommlab.tasks import TASK_METRICS, Task, measured_metric
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
@@ -66,7 +66,5 @@ def _engine(engine: Engine, device: Device) -> Iterator[str]:
 
 
 def _int8(engine: Engine, quantize: str) -> Iterator[str]:
-    from autommlab.deployment.quantization.decide import NOT_FOR
-
-    if quantize == Quantize.ALWAYS and engine in NOT_FOR:
-        yield f"No INT8 model will be made, although --quantize always asks for one: {NOT_FOR[engine]}."
+    if quantize == Quantize.ALWAYS and engine in NO_INT8:
+        yield f"No INT8 model will be made, although --quantize always asks for one: {NO_INT8[engine]}."

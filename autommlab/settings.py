@@ -19,6 +19,8 @@ from autommlab.tasks import Task
 #: Images of a data set whose layout names no split: shares of train, val and test.
 SPLIT_SHARES = (0.7, 0.15, 0.15)
 DEFAULT_SEED = 0
+#: Of NumPy, which all toolboxes seed.
+LARGEST_SEED = 2**32 - 1
 #: Largest weight of a run against others on the same cluster.
 MOST_PRIORITY = 1000
 #: Most failures of one trial's worker before the trial is given up.
@@ -84,6 +86,15 @@ class Quantize(StrEnum):
     NEVER = "never"
     AUTO = "auto"
     ALWAYS = "always"
+
+
+#: Engine -> why there is no INT8 model for it.
+NO_INT8 = {
+    "ncnn": (
+        "ncnn quantises with its programs ncnn2table and ncnn2int8, which its Python package does not carry, "
+        "and cannot read the INT8 model that is made for the other engines"
+    )
+}
 
 
 class QuantizePolicy(BaseModel):

@@ -18,9 +18,6 @@ from autommlab.trackers.targets import Target, require_usable, targets_of
 from autommlab.understanding.request import Device, Engine, ModelPart, ModelRequest
 from autommlab.understanding.text import clean
 
-#: Of NumPy, which all toolboxes seed.
-LARGEST_SEED = 2**32 - 1
-
 
 def check_options(
     options: RunOptions,
@@ -117,7 +114,12 @@ def _numbers(options: RunOptions, *, timed: bool) -> Iterator[AutoMMLabError]:
         ("gpus-per-trial", options.gpus_per_trial, _from_zero(options.gpus_per_trial), "0 or more"),
         ("workers-per-trial", options.workers_per_trial, options.workers_per_trial >= 1, "a whole number, 1 or more"),
         ("quantize-loss", options.quantize_loss, 0 <= options.quantize_loss <= 1, "a fraction from 0 to 1"),
-        ("seed", options.seed, 0 <= options.seed <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}"),
+        (
+            "seed",
+            options.seed,
+            0 <= options.seed <= settings.LARGEST_SEED,
+            f"a whole number from 0 to {settings.LARGEST_SEED}",
+        ),
     )
     for name, value, fits, allowed in limits:
         if value is not None and not fits:
@@ -148,13 +150,11 @@ def _overrides(options: RunOptions) -> Iterator[AutoMMLabError]:
 
 def _quantize(options: RunOptions) -> Iterator[AutoMMLabError]:
     """INT8 that was asked for in so many words, and an engine that has none."""
-    from autommlab.deployment.quantization.decide import NOT_FOR
-
-    named = next((engine for engine in NOT_FOR if options.engine == engine), None)
+    named = next((engine for engine in settings.NO_INT8 if options.engine == engine), None)
     if named is not None and options.quantize == settings.Quantize.ALWAYS:
         yield RequestError(
-            f"--quantize always does not go with --engine {named}: {NOT_FOR[named]}. Take --engine onnxruntime or "
-            "openvino, or --quantize never"
+            f"--quantize always does not go with --engine {named}: {settings.NO_INT8[named]}. Take "
+            "--engine onnxruntime or openvino, or --quantize never"
         )
 
 

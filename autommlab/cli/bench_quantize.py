@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autommlab.cli.shared import names_with_commas
-from autommlab.settings import QuantizePolicy
+from autommlab.settings import LARGEST_SEED, NO_INT8, QuantizePolicy
 from autommlab.tasks import Task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def quantize(
     loss: Annotated[
         float, typer.Option(min=0, max=1, help="Most of the figure that INT8 may lose on validation.")
     ] = QuantizePolicy().most_loss,
-    seed: Annotated[int, typer.Option(help="Of data, initialisation and order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of data, initialisation and order.")] = 0,
     folder: Annotated[
         Path, typer.Option(help="Of models and bundles; the same command again trains no model twice.")
     ] = Path("runs/bench-quantize"),
@@ -34,14 +34,15 @@ def quantize(
     from autommlab.common.errors import RequestError, unknown
     from autommlab.common.files import write_text
     from autommlab.common.provenance import circumstances, read_stored
-    from autommlab.deployment.quantization.decide import NOT_FOR
     from autommlab.speed.quantized import QuantizedResult, measure_quantized
     from autommlab.understanding.request import Engine
 
-    able = [engine for engine in Engine if engine is not Engine.NONE and engine not in NOT_FOR]
-    for name in names_with_commas(engines):
+    able = [engine for engine in Engine if engine is not Engine.NONE and engine not in NO_INT8]
+    if not (asked := names_with_commas(engines)):
+        raise RequestError(f"--engines names none; choose among {', '.join(able)}")
+    for name in asked:
         if name not in able:
-            reason = f": {NOT_FOR[Engine(name)]}" if name in list(Engine) and Engine(name) in NOT_FOR else ""
+            reason = f" {NO_INT8[name]}." if name in NO_INT8 else ""
             raise RequestError(unknown("engine with INT8", name, able) + reason)
     command = f"autommlab {shlex.join(sys.argv[1:])}"
     result = QuantizedResult.model_validate({**circumstances(command), "seed": seed})
@@ -49,7 +50,7 @@ def quantize(
     found = measure_quantized(
         folder.resolve(),
         tasks=task or list(Task),
-        engines=[Engine(name) for name in names_with_commas(engines)],
+        engines=[Engine(name) for name in asked],
         iterations=iterations,
         seed=seed,
         most_loss=loss,

@@ -139,8 +139,8 @@ Resume = Annotated[
     str | None,
     typer.Option(
         help="Go on with the run in this folder or at this URI; more --trials or --time, other --searcher, "
-        "--searcher-option, --scheduler, --concurrent, --acceleration, --track, --quantize, CPUs and GPUs take the "
-        "place of its own."
+        "--searcher-option, --scheduler, --concurrent, --acceleration, --track, --quantize, --quantize-loss, CPUs "
+        "and GPUs take the place of its own."
     ),
 ]
 Track = Annotated[

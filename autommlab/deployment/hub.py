@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autommlab.common.errors import DeploymentError, RequestError, StorageError
-from autommlab.common.storage import first_line
+from autommlab.common.storage import first_line, is_uri
 from autommlab.deployment.bundle_parts import HEAD, require_room
 
 SCHEME = "hf://"
@@ -22,8 +22,8 @@ _UNAUTHORISED, _FORBIDDEN, _MISSING = 401, 403, 404
 
 
 def is_hub(name: str) -> bool:
-    """Whether a name is of the hub."""
-    return name.startswith(SCHEME)
+    """Whether a name is meant for the hub, rightly written or not (`hf:me/pets`, `HF://me/pets`)."""
+    return name.lower().startswith("hf:")
 
 
 def bundle_folder(name: str) -> Path:
@@ -31,7 +31,13 @@ def bundle_folder(name: str) -> Path:
 
     Raises:
         RequestError, DeploymentError, StorageError: as `download`.
+        DeploymentError: it lies on a storage.
     """
+    if is_uri(name) and not is_hub(name):
+        raise DeploymentError(
+            f"{name} is on a storage, from which no bundle is loaded. Copy its folder to this machine, and give that; "
+            "or push it to the hub (hf://OWNER/NAME)"
+        )
     return download(name) if is_hub(name) else Path(name).expanduser()
 
 
@@ -43,7 +49,7 @@ def upload(folder: Path, parts: Sequence[str], destination: str, *, private: boo
         parts: its files, relative to it.
         destination: `hf://OWNER/NAME`; the repository is made where it is missing.
         private: for a repository that is made now.
-        force: a bundle that lies there is replaced; files of no bundle are not.
+        force: a bundle that lies there is replaced, also a lone README.md; files of no bundle are not.
 
     Returns:
         Address of the repository's page.
@@ -70,7 +76,7 @@ def upload(folder: Path, parts: Sequence[str], destination: str, *, private: boo
                     f"{destination} is public, and --private makes no public repository private. Nothing was "
                     "uploaded; change it on the hub's page, or give another name"
                 )
-        stale = require_room(there, parts, force=force, shown=destination)
+        stale = require_room(there, parts, begun=(), force=force, shown=destination)  # a commit is whole
         done = api.upload_folder(
             repo_id=name,
             folder_path=folder,
@@ -112,9 +118,17 @@ def download(source: str) -> Path:
 
 
 def _repository(name: str) -> str:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
     repository = name.removeprefix(SCHEME).rstrip("/")
+    wrong = f"{name!r} names no repository of the hub; write hf://OWNER/NAME, for example hf://me/pets"
     if not _REPOSITORY.fullmatch(repository):
-        raise RequestError(f"{name!r} names no repository of the hub; write hf://OWNER/NAME, for example hf://me/pets")
+        raise RequestError(wrong)
+    try:
+        validate_repo_id(repository)  # the hub's further rules: length, "--", ".git" and others
+    except HFValidationError as error:
+        raise RequestError(f"{wrong} ({first_line(error)})") from error
     return repository
 
 

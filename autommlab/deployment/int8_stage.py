@@ -14,7 +14,7 @@ from autommlab.deployment.bundle import build_bundle
 from autommlab.deployment.export import OnnxModel
 from autommlab.deployment.predicting import load_bundle
 from autommlab.deployment.quantization import measure
-from autommlab.deployment.quantization.decide import NOT_FOR, Measured, decide, reason_to_try
+from autommlab.deployment.quantization.decide import Measured, decide, reason_to_try
 from autommlab.deployment.quantization.int8 import Int8Maker
 from autommlab.deployment.quantization.records import Pair, Quantization, Tried
 from autommlab.deployment.quantization.scopes import Scope
@@ -22,7 +22,7 @@ from autommlab.deployment.records import Verification
 from autommlab.deployment.trained import Trained, on_split
 from autommlab.deployment.verify import verify
 from autommlab.models.records import ModelChoice
-from autommlab.settings import QuantizePolicy
+from autommlab.settings import NO_INT8, QuantizePolicy
 from autommlab.tasks import MeasuredMetric, measured_metric
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
@@ -93,8 +93,8 @@ def with_int8(made: FloatBundle, policy: QuantizePolicy, scratch: Path, tell: Ca
     why = reason_to_try(policy, made.check.p50_ms, longest_ms)
     if not why:
         return plain
-    if made.engine in NOT_FOR:
-        return replace(plain, warnings=(f"{why}; no INT8 model was made: {NOT_FOR[made.engine]}.",))
+    if made.engine in NO_INT8:
+        return replace(plain, warnings=(f"{why}; no INT8 model was made: {NO_INT8[made.engine]}.",))
     try:
         return _Attempt(made, policy, scratch, tell).chosen(longest_ms)
     except (DeploymentError, BundleError, ValueError) as error:

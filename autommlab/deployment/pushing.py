@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,16 @@ def push_bundle(folder: Path, destination: str, *, private: bool = False, force:
     Args:
         folder: of the bundle.
         destination: a folder, a URI of a storage, or `hf://OWNER/NAME`; made where it is missing.
-        private: a repository of the hub that is made now is seen by its owner only; of others nothing is said.
+        private: a repository of the hub that is made now is seen by its owner only; one that is public is refused.
         force: a bundle that lies there is replaced.
 
     Raises:
         DeploymentError: the folder is no whole bundle.
-        StorageError: something else lies at the destination, or it cannot be written.
+        RequestError: the destination is of the hub, but names no repository.
+        StorageError: something else lies at the destination, it is the bundle's own folder, or it cannot be written.
     """
+    if not destination.strip():
+        raise StorageError("the destination is an empty text. Give a folder, a storage's URI or hf://OWNER/NAME")
     parts = parts_of(folder)
     if hub.is_hub(destination):
         return Pushed(hub.upload(folder, parts, destination, private=private, force=force), tuple(parts))
@@ -53,20 +57,31 @@ def push_bundle(folder: Path, destination: str, *, private: bool = False, force:
         )
     place = place_of(destination if is_uri(destination) else Path(destination).expanduser().absolute().as_uri())
     shown = place.uri if is_uri(destination) else destination
+    if place.files.type_name == "local":
+        _require_apart(folder, Path(place.path), shown)
     _copy(folder, parts, Place(shown, place.files, place.path), force=force)
     return Pushed(shown, tuple(parts))
 
 
 def _copy(folder: Path, parts: list[str], to: Place, *, force: bool) -> None:
     """`bundle.json` goes first and comes last: in between there is no bundle, instead of half of two."""
-    stale = require_room(_there(to), parts, force=force, shown=to.uri)
-    go_on = f"autommlab push {folder} {to.uri}{' --force' if force else ''}"
+    there = _there(to)
+    begun = [name for name in there if name in parts and _size(to, name) == (folder / name).stat().st_size]
+    stale = require_room(there, parts, begun=begun, force=force, shown=to.uri)
+    go_on = shlex.join(["autommlab", "push", str(folder), to.uri, *(["--force"] if force else [])])
     with place_errors(to, "write", go_on=go_on):
         for name in dict.fromkeys([HEAD, *stale]):
             _remove(to, name)
         for name in parts:
             with (folder / name).open("rb") as source, open_whole(to.files, to.inside(name)) as stream:
                 shutil.copyfileobj(source, stream, _CHUNK_BYTES)
+
+
+def _require_apart(folder: Path, target: Path, shown: str) -> None:
+    """Copied onto itself, a bundle would lose its `bundle.json`, which goes first."""
+    source, real = folder.resolve(), target.resolve()
+    if real == source or source in real.parents:
+        raise StorageError(f"{shown} is the bundle's own folder, or lies inside it. Give another destination")
 
 
 def _there(place: Place) -> list[str]:
@@ -78,6 +93,12 @@ def _there(place: Place) -> list[str]:
     if kind == FileType.File:
         raise StorageError(f"{place.uri} is a file; give a folder")
     return names_at(place) if kind == FileType.Directory else []
+
+
+def _size(place: Place, name: str) -> int | None:
+    with place_errors(place, "read", go_on="the same command"):
+        size: int | None = place.files.get_file_info(place.inside(name)).size
+    return size
 
 
 def _remove(place: Place, name: str) -> None:

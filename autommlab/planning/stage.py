@@ -26,7 +26,7 @@ from autommlab.progress.events import Events
 from autommlab.settings import Profile
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
-from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.request import Engine, ModelRequest
 
 #: Seconds of the program's own start and of the report.
 _START_AND_REPORT_S = 8.0
@@ -138,7 +138,7 @@ def make_plan(
         here = replace(here, sizes=tuple(size for size in sizes if pixels(size) < pixels(costs.failed)))
     here = replace(here, costs=costs.measured, speedup=_speedup(machine, setup, costs.measured[-1]))
     while True:
-        plan = decide(_with_time(here, time, options))
+        plan = decide(_with_time(here, time, options, request.deploy.inference_engine))
         chosen = plan.full
         if chosen is None or chosen.input_size == choice.measured.input_size:
             return plan
@@ -180,7 +180,7 @@ def _kept(earlier: Earlier | None) -> SearchFidelity | None:
     return earlier.plan.search.model_copy(update={"before_s": earlier.searched_s})
 
 
-def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions) -> Circumstances:
+def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions, engine: Engine) -> Circumstances:
     """With the time as it stands, and what TEST and export would take at the largest size that is likely."""
     slowdown = statistics.median(cost.slowdown for cost in here.costs)
     time = TimeBudget(asked_s=run.asked_s, spent_s=run.spent(), reserved_s={}, slowdown=slowdown)
@@ -193,7 +193,7 @@ def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions) -> Circ
             "figures by class": reserved_seconds(here.images[2], val_s) * slowdown,
             "start and report": _START_AND_REPORT_S * slowdown,
         }
-        if options.quantize == settings.Quantize.ALWAYS:
+        if options.quantize == settings.Quantize.ALWAYS and engine not in settings.NO_INT8:
             compared = 2 * min(_INT8_VAL, here.images[1]) + min(_COMPARED, 2 * here.images[2])
             reserved["INT8"] = _INT8_S * slowdown + compared * val_s
         service_s = _SERVICE_START_S * slowdown if _starts_service(options) else 0.0

@@ -80,10 +80,40 @@ def test_files_that_are_of_no_bundle_are_never_replaced(force: bool, bundle: Pat
     assert files_of(tmp_path / "home") == {"work/thesis.tex": b"all of it"}
 
 
+@pytest.mark.parametrize("name", ["README.md", "predict.py", "model.onnx"])
+def test_files_of_somebody_with_the_names_of_a_bundles_go_with_force_only(
+    name: str, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / name).write_text("of somebody")
+    with pytest.raises(StorageError, match=rf"not of this bundle \({name}\)\. --force replaces"):
+        push_bundle(bundle, str(tmp_path / "home"))
+    assert files_of(tmp_path / "home") == {name: b"of somebody"}
+    push_bundle(bundle, str(tmp_path / "home"), force=True)
+    assert autommlab.load_bundle(tmp_path / "home").task == "classification"
+
+
+def test_a_model_of_another_program_is_never_deleted(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "model.pth").write_text("of somebody")
+    with pytest.raises(StorageError, match=r"no part of a bundle \(model\.pth\)"):
+        push_bundle(bundle, str(tmp_path / "home"), force=True)
+
+
+@pytest.mark.parametrize("where", ["", "inside", "link", "uri"])
+def test_a_bundle_is_not_pushed_onto_itself(where: str, bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(bundle)
+    targets = {"link": str(tmp_path / "link"), "uri": bundle.as_uri()}
+    before = files_of(bundle)
+    with pytest.raises(StorageError, match="is the bundle's own folder, or lies inside it"):
+        push_bundle(bundle, targets.get(where, str(bundle / where)), force=True)
+    assert files_of(bundle) == before
+
+
 def test_an_interrupted_push_goes_on(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autommlab.deployment import pushing
 
-    target, left = tmp_path / "there", [3]
+    target, left = tmp_path / "over there", [3]
     whole = pushing.open_whole
 
     def failing(files: object, path: str) -> object:
@@ -93,7 +123,9 @@ def test_an_interrupted_push_goes_on(bundle: Path, tmp_path: Path, monkeypatch: 
         return whole(files, path)
 
     monkeypatch.setattr(pushing, "open_whole", failing)
-    with pytest.raises(StorageError, match=r"No space left on device.*go on with: autommlab push .*/bundle .*there$"):
+    with pytest.raises(
+        StorageError, match=r"No space left on device.*go on with: autommlab push .*/bundle '.*over there'$"
+    ):
         push_bundle(bundle, str(target))
     monkeypatch.undo()
     assert len(files_of(target)) == 3
@@ -104,7 +136,8 @@ def test_an_interrupted_push_goes_on(bundle: Path, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    "lost", ["predict.py", "labels.txt", "model.onnx", "bundle.json", "bundle_runtime/__init__.py"]
+    "lost",
+    ["predict.py", "labels.txt", "model.onnx", "bundle.json", "bundle_runtime/__init__.py", "bundle_runtime/decode.py"],
 )
 def test_half_a_bundle_is_refused(lost: str, bundle: Path, tmp_path: Path) -> None:
     (bundle / lost).unlink()
@@ -134,7 +167,10 @@ def test_destinations_that_are_none(bundle: Path, tmp_path: Path) -> None:
         push_bundle(bundle, str(tmp_path / "file"))
     with pytest.raises(StorageError, match="is no storage"):
         push_bundle(bundle, "ftp://host/x")
-    for name in ("hf://", "hf://me", "hf://a/b/c", "hf://../x", "hf://me/pets@main"):
+    with pytest.raises(StorageError, match="the destination is an empty text"):
+        push_bundle(bundle, "")
+    short = ("hf://", "hf://me", "hf://a/b/c", "hf://../x", "hf://me/pets@main", "hf:me/pets", "HF://me/pets")
+    for name in (*short, "hf://me/a--b", "hf://me/pets.git", f"hf://me/{'x' * 100}"):
         with pytest.raises(RequestError, match="names no repository of the hub; write hf://OWNER/NAME"):
             push_bundle(bundle, name)
 
@@ -202,6 +238,19 @@ def test_the_hub_refuses(hub: FakeHub, bundle: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(StorageError, match=r"the hub wants a token\. Log in once"):
         push_bundle(bundle, "hf://me/pets")
     assert "me/pets" not in hub.repositories
+
+
+def test_a_readme_on_the_hub_is_not_replaced_unasked(hub: FakeHub, bundle: Path) -> None:
+    hub.repositories["me/pets"] = {"README.md": b"---\nlicense: mit\n---\n"}
+    with pytest.raises(StorageError, match=r"hf://me/pets holds files that are not of this bundle \(README\.md\)"):
+        push_bundle(bundle, "hf://me/pets")
+    push_bundle(bundle, "hf://me/pets", force=True)
+    assert hub.repositories["me/pets"]["README.md"] == (bundle / "README.md").read_bytes()
+
+
+def test_a_bundle_on_a_storage_is_copied_first() -> None:
+    with pytest.raises(DeploymentError, match=r"s3://models/pets is on a storage.*Copy its folder"):
+        autommlab.load_bundle("s3://models/pets")
 
 
 def test_nobody_answers(hub: FakeHub, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

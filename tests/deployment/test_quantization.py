@@ -146,8 +146,8 @@ def found(int8: float, ms: float, limit: float | None = None, wanted: float | No
     [
         ("always", found(0.79, 5), True, False, r"it loses 0.0100 of mAP on val \(a loss of 0.02 is allowed\)"),
         ("always", found(0.82, 12), True, False, "it gains 0.0200 of mAP"),
-        ("always", found(0.77, 5), False, True, "The float model is delivered, not INT8: it loses 0.0300"),
-        ("always", found(0.77, 5, limit=11), False, True, "not INT8"),
+        ("always", found(0.77, 5), False, True, "The float model is delivered: INT8 loses 0.0300"),
+        ("always", found(0.77, 5, limit=11), False, True, "delivered: INT8 loses"),
         (
             "always",
             found(0.77, 5, limit=6),
@@ -155,7 +155,7 @@ def found(int8: float, ms: float, limit: float | None = None, wanted: float | No
             True,
             "as it alone keeps the limit of 6 ms, although it loses 0.0300",
         ),
-        ("always", found(0.77, 7, limit=6), False, True, "not INT8"),
+        ("always", found(0.77, 7, limit=6), False, True, "delivered: INT8 loses"),
         ("always", found(0.77, 5, limit=6, wanted=0.78), False, True, "is no use: the float model"),
         ("always", found(0.77, 5, limit=6, wanted=0.9), True, True, "as it alone keeps the limit"),
         ("always", found(0.30, 5, limit=6), False, True, "is no use"),

@@ -14,7 +14,11 @@ from autommlab.understanding.request import Engine
 
 @pytest.mark.parametrize(
     ("engines", "message"),
-    [("ncnn", "ncnn quantises with its programs ncnn2table and ncnn2int8"), ("onnx", "Did you mean 'onnxruntime'")],
+    [
+        ("ncnn", "ncnn quantises with its programs ncnn2table and ncnn2int8"),
+        ("onnx", "Did you mean 'onnxruntime'"),
+        (",", "--engines names none"),
+    ],
 )
 def test_an_engine_without_int8_is_refused(engines: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=message):

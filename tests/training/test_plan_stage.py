@@ -18,7 +18,7 @@ from autommlab.storage.run_folder import RunFolder
 from autommlab.tasks import Task
 from autommlab.training.runner_config import TrialSetup
 from autommlab.training.search_space import search_space
-from autommlab.understanding.request import ModelRequest
+from autommlab.understanding.request import Engine, ModelRequest
 from tests.helpers.plan_making import cost
 from tests.helpers.program import EXAMPLES
 
@@ -84,3 +84,22 @@ def test_a_run_without_a_search_neither_waits_for_an_llm_service_nor_starts_one(
         run._start_service_ahead(options, RunFolder(tmp_path / f"run-{trials}"), Events())
     assert reserved == [True, False]
     assert started == ["hpo-llama"], "once, for the run that searches"
+
+
+@pytest.mark.parametrize(("engine", "reserved"), [(Engine.ONNXRUNTIME, True), (Engine.NCNN, False)])
+def test_time_for_int8_is_kept_only_where_the_engine_has_it(
+    engine: Engine, reserved: bool, tiny_setups: dict[Task, TrialSetup]
+) -> None:
+    request = ModelRequest.read(EXAMPLES / "classify_animals.json")
+    deploy = request.deploy.model_copy(update={"inference_engine": engine})
+    plan = make_plan(
+        RunOptions(text="Tell cats from dogs.", searcher="random", time_min=60, trials=0, quantize="always"),
+        request.model_copy(update={"deploy": deploy}),
+        tiny_setups[Task.CLASSIFICATION].bag,
+        tiny_setups[Task.CLASSIFICATION].choice,
+        time=TimeOfRun(asked_s=3600, spent=lambda: 0.0),
+        machine=Machine(slots=1, cpus=1, measure=lambda *_: Costs((cost(64, 0.001),))),
+        events=Events(),
+    )
+    assert plan.time is not None
+    assert ("INT8" in plan.time.reserved_s) == reserved

@@ -21,7 +21,10 @@ from training_data_gen.benchmarks.registered.bench import (
     run_registered,
 )
 from training_data_gen.benchmarks.registered.questions import result_of
+from training_data_gen.benchmarks.registered.records import RegisteredResult
+from training_data_gen.benchmarks.registered.tasks import TASKS
 from training_data_gen.benchmarks.trainings import RealBag
+from training_data_gen.cli.bench_registered import bench_registered
 
 ARMS = chosen_arms("default,fixed-portfolio,random")
 
@@ -82,3 +85,19 @@ def test_a_task_that_cannot_be_played_is_told_and_the_others_go_on(tmp_path: Pat
 def test_no_study_is_begun_after_the_time(tmp_path: Path, trainer: FakeTrainer) -> None:
     studies, failed = run_registered([task("one")], ARMS, RegisteredOptions(hours=1e-9), tmp_path, Events())
     assert (studies, failed, trainer.calls) == ([], {}, 0)
+
+
+def test_only_tasks_without_a_study_are_called_missing(
+    tmp_path: Path, trainer: FakeTrainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = TASKS[0].id
+    run_registered([task(photos)], ARMS, RegisteredOptions(budget=1), tmp_path / "there", Events())
+    bench_registered(tasks="3", analyse=True, out=tmp_path / "there", data_root=tmp_path / "no-photos")
+    assert "left out" not in capsys.readouterr().out
+    result = RegisteredResult.model_validate_json((tmp_path / "there" / "registered-trials.json").read_bytes())
+    assert set(result.missing) == {one.id for one in TASKS[1:3]}
+
+
+def test_a_folder_that_no_pack_wrote_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no trainings\. Give a folder that `bench registered --pack` wrote"):
+        read_known([tmp_path])

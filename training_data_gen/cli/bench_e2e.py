@@ -27,7 +27,7 @@ def bench_e2e(
     searcher_option: SearcherOption = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of each run. [default: the profile's]")] = None,
     profile: Annotated[str, typer.Option(help="Budget: laptop, gpu or cluster.")] = "laptop",
-    seed: Annotated[int, typer.Option(help="Of every run.")] = settings.DEFAULT_SEED,
+    seed: Annotated[int, typer.Option(min=0, max=settings.LARGEST_SEED, help="Of every run.")] = settings.DEFAULT_SEED,
     labelled: Annotated[
         bool, typer.Option("--labelled", help="Give the labels as parses: what stages 2 to 5 are worth alone.")
     ] = False,

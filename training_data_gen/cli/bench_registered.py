@@ -39,14 +39,14 @@ def bench_registered(
     ] = None,
     try_on: Annotated[
         str,
-        typer.Option(help="Old development tasks, names with commas, instead of the registered ones: to try all this."),
+        typer.Option(help="Development tasks, names with commas, instead of the registered ones: to try all this."),
     ] = "",
     hours: Annotated[float | None, typer.Option(min=0.01, help="Begin no study after so many hours.")] = None,
     known: Annotated[str, typer.Option(help="Folders that --pack wrote, with commas: nothing of it is repeated.")] = "",
     pack: Annotated[
         Path | None, typer.Option(help="Folder that gets trainings, answers and studies at the end, also when stopped.")
     ] = None,
-    analyse: Annotated[bool, typer.Option("--analyse", help="Play nothing: tables of --known and --out.")] = False,
+    analyse: Annotated[bool, typer.Option("--analyse", help="Train nothing: tables of --known and --out.")] = False,
     address: Annotated[
         str | None, typer.Option(help="Ray cluster. [default: RAY_ADDRESS, else a private Ray here]")
     ] = None,
@@ -70,8 +70,10 @@ def bench_registered(
     done = read_known([Path(name).expanduser() for name in names_with_commas(known)])
     events = Events() if as_json else Events(Display())
     asked, missing = (_development(try_on, folder), {}) if try_on else _registered(tasks, folder, data_root)
-    for name, why in missing.items():
-        events.emit("warning", "training", f"the task {name} is left out: {why}")
+    if not analyse:
+        for why in dict.fromkeys(missing.values()):
+            names = ", ".join(name for name, reason in missing.items() if reason == why)
+            events.emit("warning", "training", f"left out: {names}: {why}")
     failed: dict[str, str] = {}
     if analyse:
         own = read_studies(folder / STUDIES_FILE) if (folder / STUDIES_FILE).exists() else []
@@ -87,6 +89,8 @@ def bench_registered(
                 pack_all(folder, pack.expanduser(), done)
     from training_data_gen.benchmarks.registered.questions import result_of
 
+    studied = {study.task for study in studies}  # perhaps on another machine
+    missing = {name: why for name, why in missing.items() if name not in studied}
     result = result_of(studies, options.track, command=command_line(), missing=missing, failed=failed)
     _show(result, folder, as_json)
 
@@ -158,7 +162,7 @@ def _show(result: RegisteredResult, folder: Path, as_json: bool) -> None:
         return
     for table in result_tables(result):
         print_table(table)
-    print(f"{stored} holds every figure; diagrams lie beside it.")
+    print(f"{stored} holds every figure{'; diagrams lie beside it' if result.rankings else ''}.")
 
 
 def result_tables(result: RegisteredResult) -> Sequence[Table]:

@@ -8,17 +8,9 @@ from typing import NamedTuple
 from autommlab.deployment.quantization.records import Pair
 from autommlab.settings import Quantize, QuantizePolicy
 from autommlab.tasks import MeasuredMetric
-from autommlab.understanding.request import Engine
 
 #: An INT8 model that keeps less than this of the float model's figure is broken, however fast it is.
 _LEAST_KEPT = 0.5
-#: Why there is no INT8 model for an engine.
-NOT_FOR = {
-    Engine.NCNN: (
-        "ncnn quantises with its programs ncnn2table and ncnn2int8, which its Python package does not carry, "
-        "and cannot read the INT8 model that is made for the other engines"
-    )
-}
 
 
 class Decision(NamedTuple):
@@ -91,20 +83,20 @@ def decide(policy: QuantizePolicy, found: Measured) -> Decision:
       was asked for and that the float model reaches.
     """
     change = f"loses {found.loss:.4f}" if found.loss >= 0 else f"gains {-found.loss:.4f}"
-    lost = f"it {change} of {found.figure.name} on val (a loss of {policy.most_loss:g} is allowed)"
+    lost = f"{change} of {found.figure.name} on val (a loss of {policy.most_loss:g} is allowed)"
     float_in_time, int8_in_time = found.in_time(found.ms.float32), found.in_time(found.ms.int8)
     limit = f"{found.longest_ms:.4g} ms" if found.longest_ms is not None else ""
     if found.loss > policy.most_loss:
         if float_in_time or not int8_in_time:
-            return Decision(False, f"The float model is delivered, not INT8: {lost}.", True)
+            return Decision(False, f"The float model is delivered: INT8 {lost}.", True)
         if found.breaks_figure:
-            words = f"INT8 alone keeps the limit of {limit}, but {lost} and is no use: the float model is delivered."
+            words = f"INT8 alone keeps the limit of {limit}, but it {lost} and is no use: the float model is delivered."
             return Decision(False, words, True)
-        return Decision(True, f"INT8 is delivered, as it alone keeps the limit of {limit}, although {lost}.", True)
+        return Decision(True, f"INT8 is delivered, as it alone keeps the limit of {limit}, although it {lost}.", True)
     if float_in_time and not int8_in_time:
         words = f"The float model is delivered: INT8 takes {found.ms.int8:.4g} ms an image and misses {limit}."
         return Decision(False, words, True)
     if policy.when is Quantize.AUTO and not int8_in_time:
         words = f"The float model is delivered: INT8 takes {found.ms.int8:.4g} ms an image and misses {limit}, too."
         return Decision(False, words, False)
-    return Decision(True, f"INT8 is delivered: {lost}.", False)
+    return Decision(True, f"INT8 is delivered: it {lost}.", False)

@@ -97,6 +97,8 @@ def read_known(folders: Sequence[Path]) -> Known:
     """
     trainings, answers, studies = [], [], []
     for folder in folders:
+        if not (folder / f"{PACK_NAME}_{TRAININGS_FILE}.gz").is_file():
+            raise DataError(f"{folder} holds no trainings. Give a folder that `bench registered --pack` wrote")
         trainings += read_trials(folder / f"{PACK_NAME}_{TRAININGS_FILE}.gz", allow_empty=True)
         answers += read_answers(folder / f"{PACK_NAME}_{ANSWERS_FILE}.gz")
         studies += read_studies(folder / f"{PACK_NAME}_{STUDIES_FILE}.gz")
