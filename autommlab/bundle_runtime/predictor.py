@@ -69,7 +69,7 @@ class Predictor:
         Returns:
             classification: `{"label", "score", "scores": {class: score}}`.
             detection: `{"boxes": [{"label", "score", "box": [x, y, width, height]}]}`, best first.
-            segmentation: `{"mask", "classes": {class: share of pixels}}`; the mask is a uint8 array
+            segmentation: `{"mask", "classes": {class: fraction of pixels}}`; the mask is a uint8 array
             (height, width) of class indices.
             keypoint: `{"instances": [{"label", "score", "box", "keypoints": [[x, y, score], ...]}]}`.
             All coordinates are pixels of the image as given (after its EXIF rotation).

@@ -30,7 +30,7 @@ _FORMATS = {Engine.ONNXRUNTIME: "onnx"}
 _ANSWERS = {
     Task.CLASSIFICATION: '{"label": ..., "score": ..., "scores": {class: score}}',
     Task.DETECTION: '{"boxes": [{"label": ..., "score": ..., "box": [x, y, width, height]}]}',
-    Task.SEGMENTATION: '{"mask": uint8 array of class indices, "classes": {class: share of pixels}}',
+    Task.SEGMENTATION: '{"mask": uint8 array of class indices, "classes": {class: fraction of pixels}}',
     Task.KEYPOINT: '{"instances": [{"label": ..., "score": ..., "box": [...], "keypoints": [[x, y, score], ...]}]}',
 }
 

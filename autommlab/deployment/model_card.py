@@ -50,7 +50,9 @@ class CardFacts:
 
 def write_papers(folder: Path, facts: CardFacts) -> None:
     """Write `model_card.md`, `README.md` and `LICENSE.md` into a bundle."""
-    figures, licences = _figures(facts.study), _licences(facts.bag, facts.choice)
+    int8 = [_int8(facts.quantization)] if facts.quantization else []
+    is_int8 = facts.quantization is not None and facts.quantization.delivered
+    figures, licences = _figures(facts.study, is_int8=is_int8), _licences(facts.bag, facts.choice)
     sections = [
         f"# {facts.choice.entry.title} for {_names(facts.bag.classes)}",
         _intended_use(facts.request, facts.bag),
@@ -60,11 +62,13 @@ def write_papers(folder: Path, facts: CardFacts) -> None:
         figures,
         *([_by_class(facts.analysis)] if facts.analysis else []),
         _deployment(facts.engine, facts.verification),
-        *([_int8(facts.quantization)] if facts.quantization else []),
+        *int8,
         _limits(facts),
         licences,
     ]
-    first = readme(facts.bag, facts.choice, facts.study, facts.engine, [figures, licences])
+    # All of TEST was measured with the float model: a hub must not show that as figures of another one.
+    shown = facts.study.model_copy(update={"test_metrics": {}}) if is_int8 else facts.study
+    first = readme(facts.bag, facts.choice, shown, facts.engine, [figures, *(int8 if is_int8 else []), licences])
     texts = {"model_card.md": "\n\n".join(sections) + "\n", "README.md": first, LICENCE_FILE: licences + "\n"}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -148,7 +152,8 @@ def _chosen(study: StudyResult) -> str:
     )
 
 
-def _figures(study: StudyResult) -> str:
+def _figures(study: StudyResult, *, is_int8: bool) -> str:
+    whose = "These figures are those of the float model; what the INT8 model of this bundle changes stands below. "
     names = list(dict.fromkeys([*study.val_metrics, *study.test_metrics]))
     rows = [
         f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} | "
@@ -158,8 +163,9 @@ def _figures(study: StudyResult) -> str:
     return "\n".join(
         [
             "## Figures",
-            "Val chose the winner; test was looked at once, by the winner. The interval is a bootstrap over the test "
-            f"pictures: what other pictures of the same kind may give. {study.warning}".strip(),
+            f"{whose if is_int8 else ''}Val chose the winner; test was looked at once, by the winner. "
+            "The interval is a bootstrap over the test pictures: what other pictures of the same kind may give. "
+            f"{study.warning}".strip(),
             "",
             "| figure | val | test | 95 % interval on test |",
             "|---|---|---|---|",

@@ -8,6 +8,7 @@ import pytest
 
 from autommlab.deployment.bundle_readme import PIPELINE_TAGS, front_matter, metric_id
 from autommlab.deployment.model_card import CardFacts, write_papers
+from autommlab.deployment.quantization.records import Quantization
 from autommlab.models.records import ModelChoice, Pretrained
 from autommlab.tasks import TASK_METRICS, Task
 from autommlab.training.records import Interval
@@ -15,13 +16,13 @@ from autommlab.understanding.request import Engine
 from tests.helpers import report_records as records
 
 
-def written(folder: Path, choice: ModelChoice | None = None) -> Path:
+def written(folder: Path, choice: ModelChoice | None = None, quantization: Quantization | None = None) -> Path:
     done = records.deployment(folder)
     result = records.study(folder).model_copy(
         update={"test_intervals": {"mAP": Interval(low=0.4811, high=0.603, pictures=100)}}
     )
     facts = CardFacts(records.request(), records.bag(folder), choice or records.choice(), result, done.engine,
-                      done.verification, (), ())  # fmt: skip
+                      done.verification, (), (), quantization=quantization)  # fmt: skip
     write_papers(folder, facts)
     return folder
 
@@ -45,6 +46,16 @@ def test_the_hub_reads_task_licence_tags_and_test_figures(tmp_path: Path) -> Non
     again = ModelCard(str(card))
     assert again.data.to_dict() == data
     assert again.text == card.text
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_figures_of_the_float_model_are_not_called_those_of_int8(delivered: bool, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(written(tmp_path, quantization=records.int8(delivered=delivered)) / "README.md")
+    assert bool(card.data.eval_results) != delivered
+    assert ("figures are those of the float model" in card.text) == delivered
+    assert ("| mAP on 50 test images | 0.5468 | 0.5391 |" in card.text) == delivered
 
 
 def test_licences_of_data_and_weights_are_listed_as_far_as_known(tmp_path: Path) -> None:

@@ -57,7 +57,12 @@ def test_each_limit(wish: dict[str, Any], holds: bool | None) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "holds", "got"),
     [
-        ("accuracy", 0.82, True, "0.820 on test (accuracy, of which INT8 changes -0.030 on 10 images)"),
+        (
+            "accuracy",
+            0.82,
+            True,
+            "0.820 on test (accuracy, of which INT8 changes -0.030 on 10 images, 95 % interval 0.770 to 0.870)",
+        ),
         ("accuracy", 0.83, False, "0.820 on test"),
         ("F1", 0.5, None, "0.700 on test by the float model; not measured for INT8"),
     ],
@@ -65,7 +70,10 @@ def test_each_limit(wish: dict[str, Any], holds: bool | None) -> None:
 def test_a_figure_of_int8_is_not_that_of_the_trained_model(name: str, value: float, holds: bool, got: str) -> None:
     metrics = [{"name": name, "value": value}]
     request, choice, study = study_records(Task.CLASSIFICATION, Path("unused"), metrics=metrics)
-    study = study.model_copy(update={"test_metrics": {**study.test_metrics, "F1": 0.7}})
+    interval = Interval(low=0.8, high=0.9, pictures=50)
+    study = study.model_copy(
+        update={"test_metrics": {**study.test_metrics, "F1": 0.7}, "test_intervals": {"accuracy": interval}}
+    )
     int8 = CHECK.model_copy(update={"precision": "int8", "bundle_metric": 0.77, "tolerance": None})
     (check,) = check_limits(request, choice, study, int8, engine=Engine.ONNXRUNTIME, device=Device.CPU)
     assert check.holds is holds

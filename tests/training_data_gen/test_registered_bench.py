@@ -10,6 +10,7 @@ import pytest
 
 from autommlab.common.errors import DataError
 from autommlab.progress.events import Events
+from tests.helpers.program import autommlab_here
 from tests.training_data_gen.test_trainings import BAG, PLANNED, FakeTrainer
 from training_data_gen.benchmarks.registered import bench
 from training_data_gen.benchmarks.registered.arms import chosen_arms
@@ -24,7 +25,6 @@ from training_data_gen.benchmarks.registered.questions import result_of
 from training_data_gen.benchmarks.registered.records import RegisteredResult
 from training_data_gen.benchmarks.registered.tasks import TASKS
 from training_data_gen.benchmarks.trainings import RealBag
-from training_data_gen.cli.bench_registered import bench_registered
 
 ARMS = chosen_arms("default,fixed-portfolio,random")
 
@@ -87,13 +87,13 @@ def test_no_study_is_begun_after_the_time(tmp_path: Path, trainer: FakeTrainer) 
     assert (studies, failed, trainer.calls) == ([], {}, 0)
 
 
-def test_only_tasks_without_a_study_are_called_missing(
-    tmp_path: Path, trainer: FakeTrainer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_tasks_without_a_study_are_called_missing(tmp_path: Path, trainer: FakeTrainer) -> None:
     photos = TASKS[0].id
     run_registered([task(photos)], ARMS, RegisteredOptions(budget=1), tmp_path / "there", Events())
-    bench_registered(tasks="3", analyse=True, out=tmp_path / "there", data_root=tmp_path / "no-photos")
-    assert "left out" not in capsys.readouterr().out
+    options = ("--tasks", 3, "--analyse", "--out", tmp_path / "there", "--data-root", tmp_path / "no-photos")
+    told = autommlab_here("bench", "registered", *options)
+    assert told.code == 0, told.err
+    assert "left out" not in told.out + told.err
     result = RegisteredResult.model_validate_json((tmp_path / "there" / "registered-trials.json").read_bytes())
     assert set(result.missing) == {one.id for one in TASKS[1:3]}
 
