@@ -132,7 +132,9 @@ def _tell_outcome(outcome: RunOutcome, name: str) -> None:
     from autommlab.data.embedded import of_drawings
 
     study, deployment = outcome.study, outcome.deployment
-    say(f"\n{study.objective}: {study.val_figure:.3f} on validation, {study.test_in_words}")
+    int8 = deployment.quantization is not None and deployment.quantization.delivered
+    whose = " (before INT8)" if int8 else ""
+    say(f"\n{study.objective}{whose}: {study.val_figure:.3f} on validation, {study.test_in_words}")
     if study.warning:
         say(f"  {study.warning}")
     for check in deployment.limits:

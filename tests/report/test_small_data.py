@@ -7,6 +7,7 @@ import pytest
 
 from autommlab.cli.run import _tell_outcome
 from autommlab.deployment import model_card
+from autommlab.deployment.quantization.records import Quantization
 from autommlab.deployment.records import LimitCheck
 from autommlab.pipeline.records import RunOutcome
 from autommlab.planning.records import Plan
@@ -16,7 +17,7 @@ from autommlab.report.rows import tiles
 from autommlab.training.objective import Objective
 from autommlab.training.records import Interval, Lead, StudyResult
 from autommlab.understanding.request import Metric
-from tests.helpers.report_records import bag, choice, deployment, request, study
+from tests.helpers.report_records import bag, choice, deployment, int8, request, study
 
 LIMIT = LimitCheck(name="mAP", wanted="at least 0.5", got="0.547 on test", holds=True, unsure=True)
 
@@ -37,7 +38,9 @@ def report(folder: Path, result: StudyResult) -> ReportContent:
     )
 
 
-def terminal(folder: Path, result: StudyResult, capsys: pytest.CaptureFixture[str]) -> str:
+def terminal(
+    folder: Path, result: StudyResult, capsys: pytest.CaptureFixture[str], with_int8: Quantization | None = None
+) -> str:
     content = report(folder, result)
     assert content.deployment is not None
     _tell_outcome(
@@ -46,7 +49,7 @@ def terminal(folder: Path, result: StudyResult, capsys: pytest.CaptureFixture[st
             bag=bag(folder),
             plan=Plan(),
             study=result,
-            deployment=content.deployment,
+            deployment=content.deployment.model_copy(update={"quantization": with_int8}),
             report=folder / "report.html",
         ),
         "runs/trains",
@@ -77,6 +80,14 @@ def test_records_of_older_versions_have_no_interval(tmp_path: Path, capsys: pyte
     assert "mAP: 0.561 on validation, 0.547 on test " in terminal(tmp_path, result, capsys)
     assert "not known" in render(report(tmp_path, result))
     assert result == StudyResult.model_validate_json(result.model_dump_json())
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_the_study_s_figures_are_those_before_int8(
+    delivered: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = terminal(tmp_path, small(tmp_path), capsys, int8(delivered=delivered))
+    assert ("mAP (before INT8): " in told) == delivered
 
 
 def test_a_score_of_several_requirements_is_not_shown_as_the_figure(tmp_path: Path) -> None:
