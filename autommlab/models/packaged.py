@@ -179,7 +179,7 @@ def keypoint(backbone: PackagedBackbone, points: int, codec: dict[str, Any], *, 
 
     After 80 steps of 8 images (people, 96 x 128, AdamW 1e-3) val AP is 0.186 in 20 s on one core;
     deconvolutions from stride 32 (arXiv 1804.06208), which begin with 3 x 4 cells there, reached 0.001 in 17 s.
-    Pretrained batch norms keep their statistics, which batches of a few alike scenes distort (docs/notes/recipe.md).
+    Pretrained batch norms keep their statistics, which batches of a few alike scenes distort (docs/notes/training.md).
     """
     return {
         "type": "TopdownPoseEstimator",

@@ -72,7 +72,7 @@ def test_learns_and_predicts_with_the_package_s_weights(task: Task, home: Path) 
 
 @pytest.mark.parametrize("pretrained", [True, False])
 @pytest.mark.parametrize("task", [Task.KEYPOINT, Task.SEGMENTATION])
-def test_pretrained_statistics_stay_where_that_is_the_recipe(task: Task, pretrained: bool) -> None:
+def test_pretrained_statistics_stay_for_key_points(task: Task, pretrained: bool) -> None:
     weights = Pretrained(kind="package", source=PACKAGE) if pretrained else Pretrained(kind="none")
     config = config_of(task, weights)
     model: BaseModel = build_model(config, name="lite")
