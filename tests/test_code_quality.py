@@ -42,7 +42,8 @@ def test_no_machine_path_and_no_unsafe_call_in_the_packages() -> None:
     sources = [
         path
         for package in ("autommlab", "searchers", "serve", "training_data_gen")
-        for path in (ROOT / package).rglob("*.py")
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in (".py", ".yaml", ".yml", ".sh") or path.name.startswith("Dockerfile")
     ]
     assert len(sources) > 100
     found = [
@@ -50,6 +51,13 @@ def test_no_machine_path_and_no_unsafe_call_in_the_packages() -> None:
     ]
     # `model.eval()` and the like are method calls of torch, not the builtin
     assert found == []
+
+
+def test_no_test_module_imports_another() -> None:
+    imported = re.compile(r"^(?:from|import) tests(?:\.\w+)*\.test_\w+", re.MULTILINE)
+    files = list((ROOT / "tests").rglob("*.py"))
+    assert len(files) > 100
+    assert {str(path.relative_to(ROOT)): hits for path in files if (hits := imported.findall(path.read_text()))} == {}
 
 
 def test_readme_has_the_two_commands_and_the_ci_runs_the_test_command() -> None:

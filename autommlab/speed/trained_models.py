@@ -44,7 +44,8 @@ class TrainedModel(BaseModel):
 
 
 def trained_model(task: Task, folder: Path, *, iterations: int, seed: int, tell: Callable[[str], None]) -> TrainedModel:
-    """The laptop profile's model for the task, trained with its default configuration; read again where it is there.
+    """The laptop profile's model for the task, trained with its default configuration; read again where it is there
+    with as many steps and that seed.
 
     Args:
         folder: of this model's data, weights and record.
@@ -59,7 +60,9 @@ def trained_model(task: Task, folder: Path, *, iterations: int, seed: int, tell:
     record = folder / _RECORD
     if record.is_file():
         with contextlib.suppress(ValueError):  # of an older version
-            return record_of(TrainedModel, record.read_bytes())
+            known = record_of(TrainedModel, record.read_bytes())
+            if (known.study.best.hyperparameters.iterations, known.study.best.seed) == (iterations, seed):
+                return known
     from autommlab.data.bag import select_bag
     from autommlab.models.recipe import default_configuration
     from autommlab.models.select import select_model

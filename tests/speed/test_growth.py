@@ -2,7 +2,7 @@
 
 import pytest
 
-from autommlab.cli.shared import counts_with_commas
+from autommlab.cli.shared import count_or_names, counts_with_commas
 from autommlab.common.errors import RequestError
 from autommlab.speed.growth import measure_growth
 
@@ -26,3 +26,12 @@ def test_counts_are_ascending_whole_numbers() -> None:
     for wrong in ("", "ten", "0", "-3", "1.5"):
         with pytest.raises(RequestError, match="whole numbers"):
             counts_with_commas(wrong)
+
+
+def test_a_count_or_names() -> None:
+    assert count_or_names("12", "--tasks") == 12
+    assert count_or_names("nuclei, bees", "--tasks") == ("nuclei", "bees")
+    assert count_or_names("", "--tasks") is None
+    for wrong in ("0", "9" * 5000):
+        with pytest.raises(RequestError, match=r"--tasks: .* or names with commas"):
+            count_or_names(wrong, "--tasks")

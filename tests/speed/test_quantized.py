@@ -27,22 +27,22 @@ def test_an_engine_without_int8_is_refused(engines: str, message: str, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_model_is_trained_once_for_all_engines(tmp_path: Path) -> None:
+def test_a_model_is_trained_once_for_all_engines_and_anew_for_another_seed(tmp_path: Path) -> None:
     from autommlab.speed.quantized import measure_quantized
 
     told: list[str] = []
-    for _ in range(2):
+    for seed in (0, 0, 1):
         found = list(
             measure_quantized(
                 tmp_path,
                 tasks=[Task.CLASSIFICATION],
                 engines=[Engine.ONNXRUNTIME, Engine.OPENVINO],
                 iterations=2,
-                seed=0,
+                seed=seed,
                 most_loss=1.0,
                 tell=told.append,
             )
         )
         assert [line.engine for line in found] == ["onnxruntime", "openvino"]
         assert all(line.quantization is not None and line.quantization.delivered for line in found), found
-    assert sum("training" in words for words in told) == 1
+    assert sum("training" in words for words in told) == 2

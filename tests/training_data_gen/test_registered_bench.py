@@ -10,8 +10,9 @@ import pytest
 
 from autommlab.common.errors import DataError
 from autommlab.progress.events import Events
+from tests.helpers.fake_trainer import BAG, PLANNED, FakeTrainer
 from tests.helpers.program import autommlab_here
-from tests.training_data_gen.test_trainings import BAG, PLANNED, FakeTrainer
+from training_data_gen.benchmarks import playing
 from training_data_gen.benchmarks.registered import bench
 from training_data_gen.benchmarks.registered.arms import chosen_arms
 from training_data_gen.benchmarks.registered.bench import (
@@ -38,10 +39,10 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> FakeTrainer:
         return RealBag(planned, setup, BAG.space)
 
     monkeypatch.setattr(bench, "real_bag", real_bag)
-    monkeypatch.setattr(bench, "on_ray", lambda **_: fake)
+    monkeypatch.setattr(playing, "on_ray", lambda **_: fake)
     monkeypatch.setattr(bench, "ray_session", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(bench, "require_resources", lambda _: None)
-    monkeypatch.setattr(bench, "trial_slots", lambda _: 1)
+    monkeypatch.setattr(playing, "require_resources", lambda _: None)
+    monkeypatch.setattr(playing, "trial_slots", lambda _: 1)
     return fake
 
 

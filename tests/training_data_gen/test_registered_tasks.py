@@ -22,7 +22,7 @@ from autommlab.tasks import Task
 from searchers.context import StudyContext
 from searchers.space import Configuration
 from searchers.transfer.trial_history import SHIPPED, load_history
-from tests.training_data_gen.test_trainings import BAG, FakeTrainer
+from tests.helpers.fake_trainer import BAG, FakeTrainer
 from training_data_gen.benchmarks.ask_tell import StudyProblem
 from training_data_gen.benchmarks.registered.arms import ARMS, Arm
 from training_data_gen.benchmarks.registered.cuts import Cut, extreme_points, taken

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from autommlab.common.errors import TrainingError
-from autommlab.tasks import Task, objective
-from autommlab.training.records import Hyperparameters, TrialRecord
-from autommlab.training.runner_config import TrialSetup
-from autommlab.training.search_space import search_space
+from autommlab.training.records import Hyperparameters
 from searchers.space import Configuration
-from tests.helpers.trial_making import score_of, setup_of
+from tests.helpers.fake_trainer import BAG, PLANNED, FakeTrainer
+from tests.helpers.trial_making import score_of
 from training_data_gen.benchmarks.surrogate_benchmark import Value
-from training_data_gen.benchmarks.trainings import RealBag, TrainedBlackBox, Trainings
-from training_data_gen.trials.plan import plan_bags
+from training_data_gen.benchmarks.trainings import TrainedBlackBox, Trainings
 from training_data_gen.trials.quasi import plan_configs
 from training_data_gen.trials.store import read_trials
 
-PLANNED = next(bag for bag in plan_bags([Task.CLASSIFICATION]) if bag.held_out)
-BAG = RealBag(PLANNED, setup_of(PLANNED), search_space(PLANNED.budget()))
 POINTS: list[Configuration] = [
     {**config, "lr": 10 ** -(2 + number)} for number, config in enumerate(plan_configs(BAG.space, 3))
 ]
-
-
-class FakeTrainer:
-    """Counts instead of training; fails as often as it is told."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.calls = 0
-        self._failures = failures
-        self._lock = threading.Lock()
-        self.may_end = threading.Event()
-        self.may_end.set()
-
-    def __call__(self, setup: TrialSetup, config: Hyperparameters) -> tuple[TrialRecord, dict[str, float]]:
-        with self._lock:
-            self.calls += 1
-            failed = self.calls <= self._failures
-        self.may_end.wait(10)
-        score = 0.0 if failed else score_of(config, setup.seed)
-        record = TrialRecord(
-            number=1, trial_id="", hyperparameters=config, score=score, status="failed" if failed else "ok",
-            reason="OSError: no such file" if failed else "", seed=setup.seed,
-        )  # fmt: skip
-        return record, {} if failed else {objective(setup.bag.task).name: 1 - score}
 
 
 def test_a_config_is_trained_once_a_seed_and_never_again_from_its_file(tmp_path: Path) -> None:

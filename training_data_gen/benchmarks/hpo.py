@@ -8,35 +8,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from autommlab import settings
-from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
+from autommlab.cluster import ray_session
 from autommlab.common.files import exclusive, write_text
 from autommlab.common.keyed_lines import write_compressed
-from autommlab.common.placement import resource_request
 from autommlab.common.wording import duration
 from autommlab.compare.across_records import HpoBenchOptions, HpoBenchResult
 from autommlab.compare.across_tasks import hpo_bench_record
 from autommlab.compare.records import Comparison, StudySummary
 from autommlab.compare.run_compare import ComparedOn, comparison_record, study_folder
-from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import read_record
 from serve.client import ServiceClient
 from training_data_gen.benchmarks.ask_tell import ask_tell_study
-from training_data_gen.benchmarks.response_cache import CachedAnswer, CachingClient, ResponseCache, read_answers
-from training_data_gen.benchmarks.trainings import RealBag, TrainedBlackBox, Trainings, on_ray, real_bag
+from training_data_gen.benchmarks.playing import (
+    ANSWERS_FILE,
+    STAGE,
+    TRAININGS_FILE,
+    need_of,
+    played,
+    remembering_service,
+    trainings_in,
+)
+from training_data_gen.benchmarks.response_cache import CachedAnswer, read_answers
+from training_data_gen.benchmarks.trainings import RealBag, TrainedBlackBox, Trainings, real_bag
 from training_data_gen.trials.plan import plan_bags
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.store import read_trials
 
-RESULT_FILE, TRAININGS_FILE, ANSWERS_FILE = "bench-hpo.json", "trainings.jsonl", "answers.jsonl"
-#: Studies played at once, for each trial that the cluster has room for: while one asks its searcher, another trains.
-_STUDIES_PER_SLOT = 2
+RESULT_FILE = "bench-hpo.json"
 
 
 class _Job(NamedTuple):
@@ -148,9 +151,7 @@ class _Bench:
                 missing.append(job)
         if missing:
             asking = {job.searcher for job in missing}
-            service = service_for(asking, tell=lambda words: self._events.emit("progress", "training", words))
-            if service is not None:
-                service = CachingClient(service, ResponseCache(self._out / ANSWERS_FILE, self._answers))
+            service = remembering_service(asking, self._out, self._answers, self._events)
             with ray_session(address):
                 self._play(missing, service)
         return self._result()
@@ -164,10 +165,8 @@ class _Bench:
 
     def _play(self, missing: Sequence[_Job], service: ServiceClient | None) -> None:
         asked = self._options
-        need = TrialNeed(asked.cpus_per_trial, asked.gpus_per_trial, resource=settings.trial_resource())
-        require_resources(need)
-        train = on_ray(cpus=need.cpus, gpus=need.gpus, resources=resource_request(need.resource))
-        trainings = Trainings(self._out / TRAININGS_FILE, train, self._known)
+        need = need_of(asked.cpus_per_trial, asked.gpus_per_trial)
+        trainings = trainings_in(self._out, need, self._known)
         began = time.monotonic()
 
         def ask_and_tell(job: _Job) -> StudySummary:
@@ -179,25 +178,20 @@ class _Bench:
             )  # fmt: skip
             return study.model_copy(update={"test": trained.test()})
 
-        pool = ThreadPoolExecutor(_STUDIES_PER_SLOT * trial_slots(need), thread_name_prefix="study")
-        try:
-            running = {pool.submit(ask_and_tell, job): job for job in missing}
-            for number, future in enumerate(as_completed(running), start=1):
-                job, study = running[future], future.result()
+        with played(ask_and_tell, missing, need) as studies:
+            for number, (job, study) in enumerate(studies, start=1):
                 stored = job.file(self._out, asked)
                 stored.parent.mkdir(parents=True, exist_ok=True)
                 write_text(stored, study.model_dump_json(indent=1))
                 self._studies[job] = study
                 left = (time.monotonic() - began) / number * (len(missing) - number)
                 self._tell(job, study, trainings, left)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def _tell(self, job: _Job, study: StudySummary, trainings: Trainings, left_s: float) -> None:
         done, total = len(self._studies), len(self._bags) * self._options.seeds * len(self._options.searchers)
         self._events.emit(
             "note",
-            "training",
+            STAGE,
             f"study {done} of {total}, {job}: best {max(study.scores, default=0.0):.3f}; {trainings.trained} trained, "
             f"{trainings.taken} known already, about {duration(left_s)} left",
             done=done,

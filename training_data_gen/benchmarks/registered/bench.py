@@ -5,37 +5,40 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autommlab import settings
-from autommlab.cluster import TrialNeed, ray_session, require_resources, trial_slots
+from autommlab.cluster import ray_session
 from autommlab.common.errors import DataError, ModelError, TrainingError
 from autommlab.common.files import exclusive
 from autommlab.common.keyed_lines import KeyedFile, read_keyed, write_compressed
-from autommlab.common.placement import resource_request
 from autommlab.common.wording import duration
-from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
 from serve.client import ServiceClient
-from training_data_gen.benchmarks.hpo import ANSWERS_FILE, TRAININGS_FILE, pack
+from training_data_gen.benchmarks.hpo import pack
+from training_data_gen.benchmarks.playing import (
+    ANSWERS_FILE,
+    STAGE,
+    TRAININGS_FILE,
+    need_of,
+    played,
+    remembering_service,
+    trainings_in,
+)
 from training_data_gen.benchmarks.registered.arms import Arm
 from training_data_gen.benchmarks.registered.studies import RegisteredStudy, StudyTask, Track, play, study_key
-from training_data_gen.benchmarks.response_cache import CachedAnswer, CachingClient, ResponseCache, read_answers
-from training_data_gen.benchmarks.trainings import RealBag, Trainings, on_ray, real_bag
+from training_data_gen.benchmarks.response_cache import CachedAnswer, read_answers
+from training_data_gen.benchmarks.trainings import RealBag, Trainings, real_bag
 from training_data_gen.trials.planned import PlannedBag
 from training_data_gen.trials.records import RecordedTrial
 from training_data_gen.trials.store import read_trials
 
 STUDIES_FILE = "studies.jsonl"
 PACK_NAME = "registered"
-_NOUN, _STAGE = "study", "training"
-#: Studies played at once for each trial that there is room for: while one asks its searcher, another trains.
-_STUDIES_PER_SLOT = 2
+_NOUN = "study"
 
 
 class RegisteredOptions(BaseModel):
@@ -199,29 +202,19 @@ class _Bench:
             if study_key(asked.track, job.task, job.arm.name, job.seed, asked.budget) not in self._file.records
         ]
         if jobs:
-            service = self._service({job.arm.searcher for job in jobs})
+            asking = {job.arm.searcher for job in jobs}
+            service = remembering_service(asking, self._out, self._known.answers, self._events)
             with ray_session(address):
                 self._play_all(jobs, service)
         return list(self._file.records.values()), self._failed
 
-    def _service(self, searchers: set[str]) -> ServiceClient | None:
-        service = service_for(searchers, tell=lambda words: self._events.emit("progress", _STAGE, words))
-        if service is None:
-            return None
-        return CachingClient(service, ResponseCache(self._out / ANSWERS_FILE, self._known.answers))
-
     def _play_all(self, jobs: Sequence[Job], service: ServiceClient | None) -> None:
         asked = self._options
-        need = TrialNeed(asked.cpus_per_trial, asked.gpus_per_trial, resource=settings.trial_resource())
-        require_resources(need)
-        train = on_ray(cpus=need.cpus, gpus=need.gpus, resources=resource_request(need.resource))
-        trainings = Trainings(self._out / TRAININGS_FILE, train, self._known.trainings)
+        need = need_of(asked.cpus_per_trial, asked.gpus_per_trial)
+        trainings = trainings_in(self._out, need, self._known.trainings)
         began, done = time.monotonic(), 0
-        pool = ThreadPoolExecutor(_STUDIES_PER_SLOT * trial_slots(need), thread_name_prefix="study")
-        try:
-            running = {pool.submit(self._play, job, trainings, service): job for job in jobs}
-            for future in as_completed(running):
-                study = future.result()
+        with played(lambda job: self._play(job, trainings, service), jobs, need) as studies:
+            for job, study in studies:
                 if study is None:
                     continue
                 self._file.add([study])
@@ -229,13 +222,11 @@ class _Bench:
                 left = (time.monotonic() - began) / done * (len(jobs) - done)
                 best = study.best(study.budget)
                 self._events.emit(
-                    "note", _STAGE,
-                    f"study {done} of {len(jobs)}, {running[future]}: test {best.test if best else None}; "
+                    "note", STAGE,
+                    f"study {done} of {len(jobs)}, {job}: test {best.test if best else None}; "
                     f"{trainings.trained} trained, {trainings.taken} known already, about {duration(left)} left",
                     done=done, total=len(jobs), trained=trainings.trained, eta_s=left,
                 )  # fmt: skip
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def _play(self, job: Job, trainings: Trainings, service: ServiceClient | None) -> RegisteredStudy | None:
         if self._deadline is not None and time.monotonic() > self._deadline:
@@ -253,7 +244,7 @@ class _Bench:
             return play(task, job.arm, job.seed, track=asked.track, budget=asked.budget, service=service)
         except (DataError, ModelError, TrainingError) as error:  # of this task alone: on with the others
             self._failed[str(job)] = str(error)
-            self._events.emit("warning", _STAGE, f"{job} cannot be played, on with the next: {error}")
+            self._events.emit("warning", STAGE, f"{job} cannot be played, on with the next: {error}")
             return None
 
     def _bag(self, task: str) -> RealBag:
