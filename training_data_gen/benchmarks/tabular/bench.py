@@ -165,8 +165,8 @@ def _tables(jobs: Sequence[Job], out: Path, events: Events) -> dict[str, Table]:
 def _play_all(
     jobs: Sequence[Job], player: Player, workers: int | None, file: KeyedFile[TabularStudy], events: Events
 ) -> None:
-    asking = [job for job in jobs if job.arm.asks_llm and player.service is not None]
-    quick = [job for job in jobs if job not in asking]
+    asking = [job for job in jobs if player.service is not None and job.arm.asks_llm]
+    quick = [job for job in jobs if player.service is None or not job.arm.asks_llm]
     parts: list[tuple[Executor, _Play, list[Job]]] = []
     if quick:
         parts.append((*_pool(player, min(workers or os.cpu_count() or 1, len(quick))), quick))

@@ -2,7 +2,7 @@
 
 Every table has a value for each point of a grid, from a few trainings that differ in their seed only. A searcher sees
 one of them; what is reported is the mean over them. Values are scores, more is better: accuracies as they are, of
-losses, which lie many orders of magnitude apart, the negative decimal logarithm.
+losses, which lie orders of magnitude apart, the negative decimal logarithm.
 """
 
 from __future__ import annotations
