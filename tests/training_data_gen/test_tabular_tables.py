@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autommlab.common.errors import RequestError
-from searchers.space import ChoiceParameter, FloatParameter, IntParameter
+from searchers.space import ChoiceParameter, Configuration, FloatParameter, IntParameter
 from searchers.transfer.trial_history import load_history, why_not_applied
 from tests.helpers.small_tables import GRID, SCORES, small_tables
 from training_data_gen.benchmarks.tabular.history import TRIALS, write_history
@@ -37,7 +37,7 @@ def test_numbers_keep_their_order_and_names_stay_names(table: Table) -> None:
 
 
 def test_a_configuration_is_worth_what_the_nearest_point_is(table: Table) -> None:
-    near = {"lr": 2e-4, "depth": 3, "dropout": 0.6, "width": 100, "schedule": "const"}
+    near: Configuration = {"lr": 2e-4, "depth": 3, "dropout": 0.6, "width": 100, "schedule": "const"}
     assert table.point(near) == (0, 2, 2, 1, 1)
     assert table.config((0, 2, 2, 1, 1)) == {**near, "lr": 1e-4, "width": 64}
     assert table.point({**near, "lr": 0.3, "width": 200}) == (2, 2, 2, 2, 1)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autommlab.common.llm_usage import LlmUsage
 from training_data_gen.benchmarks.ask_tell import study_searcher, trial_values
@@ -47,15 +47,21 @@ class TabularStudy(BaseModel):
     task: str
     arm: str
     seed: int
-    budget: int
-    seen: tuple[float, ...]
+    budget: int = Field(ge=1)
+    seen: tuple[float, ...] = Field(min_length=1)
     regrets: tuple[float, ...]
-    median_regret: float
+    median_regret: float = Field(gt=0)
     points: tuple[int, ...]
     seconds: tuple[float, ...]
     llm_seconds: float = 0.0
     llm_tokens: int = 0
     fallbacks: int = 0
+
+    @model_validator(mode="after")
+    def _one_of_each_trial(self) -> TabularStudy:
+        if len({len(self.seen), len(self.regrets), len(self.points), len(self.seconds)}) > 1:
+            raise ValueError("seen, regrets, points and seconds must be of the same trials")
+        return self
 
     @property
     def key(self) -> str:
