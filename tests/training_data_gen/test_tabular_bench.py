@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autommlab.common.errors import DataError, RequestError
+from autommlab.common.errors import DataError, RequestError, TrainingError
 from autommlab.progress.events import Events
 from searchers import names, needs_service
 from serve.client import ServiceClient
 from tests.helpers.llm_fault_server import FaultServer
+from tests.helpers.program import autommlab_here
 from tests.helpers.small_tables import small_tables
 from training_data_gen.benchmarks.tabular import bench, studies
 from training_data_gen.benchmarks.tabular.arms import chosen_arms, learns_from_history
@@ -26,7 +28,6 @@ from training_data_gen.benchmarks.tabular.bench import (
 from training_data_gen.benchmarks.tabular.history import write_history
 from training_data_gen.benchmarks.tabular.results import TabularResult, result_of
 from training_data_gen.benchmarks.tabular.studies import Job, Player, TabularStudy, begin, play_here
-from training_data_gen.cli.bench_tabular import bench_tabular
 
 ARMS = chosen_arms(["random", "surrogate-grid"])
 TASKS = list(small_tables())[:2]
@@ -138,6 +139,15 @@ def test_an_llm_is_asked_in_this_process_and_its_answers_are_packed(
     assert len(read_known([tmp_path / "packed"]).answers) == 2
 
 
+def test_a_killed_process_is_told(tmp_path: Path, tables: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(work: object) -> Any:
+        raise BrokenProcessPool("terminated abruptly")
+
+    monkeypatch.setattr(bench, "ended", killed)
+    with pytest.raises(TrainingError, match=r"was killed, perhaps for want of memory .*Give fewer --workers"):
+        run_tabular(ARMS, SMALL, tmp_path, Events(), tasks=TASKS)
+
+
 def study(arm: str, task: str, seen: list[float], regrets: list[float], seed: int = 0) -> TabularStudy:
     return TabularStudy(
         task=task, arm=arm, seed=seed, budget=len(seen), seen=tuple(seen), regrets=tuple(regrets), median_regret=0.5,
@@ -166,27 +176,29 @@ def test_tables_are_over_what_all_arms_have_finished() -> None:
     assert result.rankings[0].ranks == {"a": 1, "b": 2, "c": 3}
 
 
-def test_the_command_writes_figures_and_diagrams(
-    tmp_path: Path, tables: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    typed = {"sets": "hpobench", "searchers": "random,zero-shot,surrogate", "seeds": 2, "trials": 3, "workers": 1}
-    bench_tabular(tmp_path / "out", **typed, pack=tmp_path / "packed", as_json=True)  # type: ignore[arg-type]
-    told = TabularResult.model_validate_json(capsys.readouterr().out)
+def test_the_command_writes_figures_and_diagrams(tmp_path: Path, tables: list[str]) -> None:
+    words = ("bench", "tabular", "--sets", "hpobench", "--searchers", "random,zero-shot,surrogate")
+    small = (*words, "--seeds", 2, "--trials", 3, "--workers", 1)
+    done = autommlab_here(*small, "--out", tmp_path / "out", "--pack", tmp_path / "packed", "--json")
+    assert done.code == 0, done.err
+    told = TabularResult.model_validate_json(done.out)
     assert {line.arm for line in told.lines} == {"random", "zero-shot", "surrogate"}
     assert sorted(file.name for file in (tmp_path / "out").glob("tabular*")) == [
         "tabular-1.png", "tabular-3.png", "tabular.json",
     ]  # fmt: skip
-    bench_tabular(tmp_path / "again", **typed, known=str(tmp_path / "packed"))  # type: ignore[arg-type]
-    shown = capsys.readouterr().out
-    assert "3 datasets, 2 seed(s) or more" in shown
-    assert "zero-shot" in shown
+    tables.clear()
+    again = autommlab_here(*small, "--out", tmp_path / "again", "--known", tmp_path / "packed")
+    assert (again.code, tables) == (0, [])
+    assert "3 datasets, 2 seed(s) or more" in again.out
+    assert "zero-shot" in again.out
 
 
 @pytest.mark.parametrize(("sets", "message"), [(",", "--sets names none; choose among hpobench, hpolib"),
                                                ("hpobank", "unknown set of tables 'hpobank'")])  # fmt: skip
 def test_sets_that_there_are_not_are_told(tmp_path: Path, sets: str, message: str) -> None:
-    with pytest.raises(RequestError, match=message):
-        bench_tabular(tmp_path, sets=sets)
+    told = autommlab_here("bench", "tabular", "--out", tmp_path, "--sets", sets)
+    assert told.code == RequestError.exit_code
+    assert message in told.err
 
 
 def test_a_folder_that_no_pack_wrote_is_told(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autommlab.common.errors import DataError
+from autommlab.common.errors import DataError, TrainingError
 from autommlab.common.files import exclusive
 from autommlab.common.keyed_lines import KeyedFile, write_compressed
 from autommlab.common.wording import duration
@@ -131,6 +132,7 @@ def run_tabular(
     Raises:
         RequestError: the package of the tables is not installed.
         StorageError: the folder cannot be written, or another process works there.
+        TrainingError: a process that plays studies was killed.
         AutoMMLabError: no service for the arms that need one.
     """
     deadline = time.monotonic() + 3600 * options.hours if options.hours else None
@@ -144,7 +146,14 @@ def run_tabular(
         if jobs:
             service = remembering_service({job.arm.searcher for job in jobs}, out, known.answers, events)
             tables = _tables(jobs, out, events)
-            _play_all(jobs, Player(tables, out, options.trials, deadline, service), options.workers, file, events)
+            player = Player(tables, out, options.trials, deadline, service)
+            try:
+                _play_all(jobs, player, options.workers, file, events)
+            except BrokenProcessPool as error:
+                raise TrainingError(
+                    f"a process that plays studies was killed, perhaps for want of memory ({error}). "
+                    "Give fewer --workers"
+                ) from error
         return list(file.records.values())
 
 
