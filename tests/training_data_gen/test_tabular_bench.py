@@ -10,7 +10,6 @@ import pytest
 
 from autommlab.common.errors import DataError, RequestError, TrainingError
 from autommlab.progress.events import Events
-from searchers import names, needs_service
 from serve.client import ServiceClient
 from tests.helpers.llm_fault_server import FaultServer
 from tests.helpers.program import autommlab_here
@@ -57,7 +56,7 @@ def test_the_usual_arms_ask_no_llm_and_half_of_them_learn_from_other_datasets() 
     ]  # fmt: skip
     tpe = next(arm for arm in usual if arm.name == "default+tpe")
     assert (tpe.searcher, dict(tpe.options)) == ("tpe+default", {"startup_trials": 1})
-    asking = chosen_arms([name for name in names() if needs_service(name)])
+    asking = chosen_arms(["hpo-llama", "llm+grid"])
     assert all(arm.asks_llm and learns_from_history(arm) for arm in asking)
     with pytest.raises(RequestError, match=r"unknown arm or searcher 'tpee'.*Did you mean 'tpe'"):
         chosen_arms(["tpee"])
