@@ -6,7 +6,7 @@ import numpy as np
 from blocks import ROOT
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from render_results import GRID, after, interval, tasks
+from searcher_tables import GRID, after, interval, tasks
 
 _SHOWN = ("hpo-llama", GRID, "zero-shot", "surrogate", "tpe+default", "tpe", "random")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from blocks import ROOT, table, text_table
+from blocks import RESULTS, read, table, text_table
 
-RESULTS = ROOT / "training_data_gen" / "results"
 _TRACKS = {"trials": "equal trials", "seconds": "equal seconds"}
 
 
@@ -58,9 +56,9 @@ def results() -> str:
     """The results of both tracks; one sentence where there are none."""
     found = []
     for track, title in _TRACKS.items():
-        file = RESULTS / f"registered-{track}.json"
-        if file.exists():
-            found.append(_result(json.loads(file.read_text(encoding="utf-8")), title))
+        name = f"registered-{track}.json"
+        if (RESULTS / name).exists():
+            found.append(_result(read(name), title))
     return "\n\n".join(found) or "Nothing has been trained on the registered tasks yet."
 
 

@@ -3,7 +3,8 @@
 A small language model spells rare words wrongly when it repeats them ("rhine" for "rhinos"). With these phrases as the
 grammar of the field it can only copy. A noun that is said once for several things ("ripe and overripe hop cones") may
 follow each of the words that a list sets apart. Of the objects that the development requests are labelled with, all
-can be copied so, and of the 3,524 of the handwritten training requests all but 16, most of them spelt wrongly there.
+can be copied so, and of the 14,804 of the handwritten training requests all but 72: spelt wrongly there, longer than a
+phrase may be, or with full stops and strokes inside ("E. coli", "O/W").
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from searchers.candidates import Candidate
@@ -11,7 +10,7 @@ from searchers.llm.hpo_llama import HpoLlama, service_client
 from searchers.options import takes_options_of
 from searchers.settings import LlmOptions, llm_options
 from searchers.space import Configuration, SearchSpace
-from searchers.transfer.prospects import Prospect, Prospects
+from searchers.transfer.prospects import Prospect, Prospects, neighbour_draws
 from searchers.transfer.transfer_surrogate import TransferSurrogate, ranker_for
 from serve.client import ServiceClient
 
@@ -48,7 +47,7 @@ class LlmGrid(HpoLlama):
             candidates = [first, *reply.candidates] if first else []
             if not candidates:
                 self._why["fallback"] = reply.failure or "no new configuration among the answers"
-        rng = random.Random(f"{self.seed}/{_NAME}/{len(self._attempts)}")  # noqa: S311 - draws configurations
+        rng = neighbour_draws(self.seed, len(self._attempts))
         more = [candidate.config for candidate in candidates]
         found = self._prospects.best(self._attempts.values(), rng, more, _OWN)
         if found is None:

@@ -27,6 +27,13 @@ _NEIGHBOURS, _CHANGE_NUMBER, _CHANGE_CHOICE, _STEP = 64, 0.5, 0.15, 0.15
 _DECIMALS = 9
 
 
+def neighbour_draws(seed: int, trials: int) -> random.Random:
+    """What the neighbours are drawn by after so many trials: the same for every searcher that has prospects, so that
+    one with more candidates differs by these alone.
+    """
+    return random.Random(f"{seed}/surrogate-grid/{trials}")  # noqa: S311 - draws configurations
+
+
 class Prospect(NamedTuple):
     """A configuration that is worth a trial.
 

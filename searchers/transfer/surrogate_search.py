@@ -10,7 +10,7 @@ from searchers.context import StudyContext, StudySettings
 from searchers.distance import is_near
 from searchers.space import Configuration, SearchSpace
 from searchers.tracking import TrackingSearcher
-from searchers.transfer.prospects import Prospects
+from searchers.transfer.prospects import Prospects, neighbour_draws
 from searchers.transfer.transfer_surrogate import TransferSurrogate, surrogate_for
 
 #: Random configurations of which a proposal is the best.
@@ -57,7 +57,7 @@ class SurrogateGridSearch(TrackingSearcher):
         self._prospects = prospects
 
     def _propose(self, trial_id: str) -> tuple[Configuration, str]:
-        rng = random.Random(f"{self.seed}/{self.name}/{len(self._attempts)}")  # noqa: S311 - draws configurations
+        rng = neighbour_draws(self.seed, len(self._attempts))
         found = self._prospects.best(self._attempts.values(), rng) if self._prospects else None
         if found is None:
             return self.space.sample(rng), f"{self.name}:random"

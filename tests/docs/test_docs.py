@@ -87,7 +87,7 @@ def test_interval_is_over_tasks_and_seeds(scripts: dict[str, ModuleType]) -> Non
     """Tasks that differ widen the interval, however well the seeds agree."""
     import numpy as np
 
-    interval = scripts["render_results"].interval
+    interval = scripts["searcher_tables"].interval
     assert interval(np.full((8, 5), 0.5)) == (0.5, 0.5)
     low, high = interval(np.repeat(np.linspace(0, 1, 8)[:, None], 5, axis=1))
     assert high - low > 0.3

@@ -95,7 +95,7 @@ def test_only_examples_are_written_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [(["--device", "tpu"], "unknown device 'tpu'"), (["--base", "no/such/folder"], "no base model"),
-     (["--pairs", "10"], "cannot hold out 3 of"), (["--from", "rru"], "unknown adapter 'rru'. Did you mean 'ru'?"),
+     (["--pairs", "10"], "cannot hold out 1 of"), (["--from", "rru"], "unknown adapter 'rru'. Did you mean 'ru'?"),
      (["--from", "ru", "--rank", "8"], "keeps its rank")],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_said_at_once(tmp_path: Path, arguments: list[str], says: str) -> None:

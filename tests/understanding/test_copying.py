@@ -90,15 +90,16 @@ def test_any_text_gives_a_schema_of_phrases_that_a_grammar_can_hold(text: str) -
 
 def test_nearly_every_label_can_be_copied_from_its_request() -> None:
     pairs = [(one.request, one.parse) for one in read_set("dev")] + [(one.text, one.parse) for one in corpus()]
-    lost = []
+    lost, count = [], 0
     for text, parse in pairs:
+        count += len(parse.data.object)
         known, composed = {phrase.casefold() for phrase in phrases(clean(text))}, shared_nouns(clean(text))
         lost += [
             name
             for name in parse.data.object
             if name.casefold() not in known and not re.search(composed or "$^", name, re.IGNORECASE)
         ]
-    assert len(lost) <= 16, lost
+    assert len(lost) < 0.006 * count, lost
 
 
 def test_the_grammar_of_vllm_takes_composed_things_and_no_others() -> None:

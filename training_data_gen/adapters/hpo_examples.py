@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from training_data_gen.adapters.examples import Example, TuningData, split_by_group
+from training_data_gen.adapters.hpo_contrasts import ContrastSettings, contrast_examples
 from training_data_gen.adapters.hpo_dialogues import DialogueSettings, dialogue_examples
 from training_data_gen.adapters.hpo_guide import Guide
 from training_data_gen.trials.records import RecordedTrial
@@ -23,6 +24,7 @@ def hpo_data(
     per_bag: int = DialogueSettings.per_bag,
     without: Sequence[str] = (),
     guided: float = DialogueSettings.guided,
+    contrasts: int = 0,
     seed: int = 0,
 ) -> TuningData:
     """Examples from all bags that may be learnt from; a bag's lie on one side of the split.
@@ -32,6 +34,7 @@ def hpo_data(
         per_bag: most examples of a bag.
         without: data sets to leave out, for the leave-one-dataset-out split.
         guided: fraction of the answers that a surrogate of these bags gives instead of their trials.
+        contrasts: most pairs of a bag that only their results tell apart (`hpo_contrasts`).
         seed: of the dialogues and of the split.
 
     Raises:
@@ -40,10 +43,15 @@ def hpo_data(
     open_to_learning = learnable(recorded, without=without)
     bags = by_bag(open_to_learning)
     settings = DialogueSettings(per_bag=per_bag, guided=guided)
-    guide = Guide(open_to_learning) if guided and bags else None
+    guide = Guide(open_to_learning) if (guided or contrasts) and bags else None
     made: list[Example] = []
+    in_pairs = 0
     for trials in bags.values():
-        made += dialogue_examples(trials, settings, seed, guide)
+        made += dialogue_examples(trials, settings, seed, guide if guided else None)
+        if guide is not None and contrasts:
+            pairs = contrast_examples(trials, guide, ContrastSettings(pairs=contrasts), seed)
+            in_pairs += len(pairs)
+            made += pairs
     groups = {example.group for example in made}
     if len(groups) < _FEWEST_BAGS:
         raise ValueError(
@@ -61,6 +69,7 @@ def hpo_data(
         "bags that tell when to stop": stopped_on,
         "data sets left out": sorted(without),
         "fraction of answers by a surrogate": guided,
+        "contrasts, results and answers by a surrogate": in_pairs,
         "data seed": seed,
     }
     return TuningData(train, held_out, facts)

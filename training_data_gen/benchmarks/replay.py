@@ -111,11 +111,16 @@ def _held_out(options: HpoBenchOptions, recorded: Sequence[RecordedTrial]) -> Ma
     return found
 
 
-def _bag(own: Sequence[RecordedTrial], black_box: BlackBox) -> ReplayBag:
+def problem_of(own: Sequence[RecordedTrial]) -> StudyProblem:
+    """What a study of a task goes by, from the task's recorded trials."""
     first = own[0]
     space = SearchSpace(parameters=first.parameters)
     default = default_configuration(zoo.entry(first.model.name, first.task), space=space)
-    return ReplayBag(first, StudyProblem(space, StudyContext(facts=first.context), default), black_box)
+    return StudyProblem(space, StudyContext(facts=first.context), default)
+
+
+def _bag(own: Sequence[RecordedTrial], black_box: BlackBox) -> ReplayBag:
+    return ReplayBag(own[0], problem_of(own), black_box)
 
 
 def _comparison(bag: ReplayBag, options: HpoBenchOptions, service: ServiceClient | None, command: str) -> Comparison:

@@ -94,6 +94,12 @@ def hpo(
             min=0, max=1, help="Fraction of answers by a surrogate of the datasets, not by a trial. [default: 0.7]"
         ),
     ] = None,
+    contrasts: Annotated[
+        int,
+        typer.Option(
+            min=0, max=1000, help="Most pairs about a dataset that only results tell apart, made by the surrogate."
+        ),
+    ] = 0,
     epochs: Epochs = None,
     rank: Rank = None,
     lr: Rate = None,
@@ -117,6 +123,7 @@ def hpo(
             per_bag=per_dataset or DialogueSettings.per_bag,
             without=names_with_commas(without),
             guided=DialogueSettings.guided if guided is None else guided,
+            contrasts=contrasts,
             seed=seed,
         )
 

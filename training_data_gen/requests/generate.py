@@ -6,6 +6,7 @@ The first are the handwritten requests themselves; then every skeleton in turn i
 from __future__ import annotations
 
 import functools
+import math
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ _SKETCHES = {"many": " and ", "one": " or ", "bare": ""}
 _HOLE = re.compile(r"\{(many|one|bare)\}")
 #: Tries for a pair that is unlike all others, before the stock counts as used up.
 _TRIES = 200
+#: Of so many voices one is held out.
+_VOICES_FOR_ONE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def generate(count: int, seed: int, measured: WordSetIndex | None = None) -> lis
     return pairs
 
 
-def split_by_voice(pairs: Sequence[Pair], seed: int, voices: int = 3) -> tuple[list[Pair], list[Pair]]:
+def split_by_voice(pairs: Sequence[Pair], seed: int, voices: int | None = None) -> tuple[list[Pair], list[Pair]]:
     """(train, held out): all pairs of some voices are held out, and with them all of their skeletons.
 
     A pair with sentences of both sides is in neither. Frames are shared by all voices and always train.
@@ -93,12 +96,13 @@ def split_by_voice(pairs: Sequence[Pair], seed: int, voices: int = 3) -> tuple[l
     Args:
         pairs: of `generate`.
         seed: draws the voices.
-        voices: how many are held out.
+        voices: how many are held out; None = one of fifty.
 
     Raises:
         ValueError: there are not more voices than are to be held out.
     """
     written = sorted({one.voice for one in corpus()} & {pair.voice for pair in pairs})
+    voices = math.ceil(len(written) / _VOICES_FOR_ONE) if voices is None else voices
     if not 0 < voices < len(written):
         raise ValueError(f"cannot hold out {voices} of {len(written)} voices; hold out at least one and keep one")
     held = frozenset(random.Random(seed).sample(written, voices))  # noqa: S311 - draws held-out voices, not secrets

@@ -29,8 +29,8 @@ _TIME = re.compile(
 )
 _RATE = re.compile(
     rf"(?:(?P<often>once|twice|thrice)|(?P<n>{NUMBER}))\s?(?:fps\b|Hz\b|frames?/s\b|"
-    r"(?:frames?|images?|pictures?|pics|photos?|stills?|answers?|results?|readings?|checks?|times)?\s?"
-    r"(?:per|a|each|by|every|in) (?:second|sec)\b)",
+    r"(?:frames?|images?|pictures?|pics|photos?|stills?|answers?|results?|readings?|checks?|looks?|calls?|decisions?|"
+    r"verdicts?|goes|times)?\s?(?:per|a|each|by|every|in(?: (?:a|one|each|the))?) (?:second|sec)\b)",
     _I,
 )
 _UNITS = {"k": 1e3, "thousand": 1e3, "kilo": 1e3, "m": 1e6, "mil": 1e6, "million": 1e6, "mega": 1e6, "b": 1e9,
