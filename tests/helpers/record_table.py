@@ -51,6 +51,9 @@ from tests.helpers.tiny_bundles import make_bundle, make_picture
 from tests.helpers.tiny_trials import make_setup, point, small_space
 from tests.helpers.trial_making import made_up
 from training_data_gen.benchmarks.request_sets import SETS
+from training_data_gen.benchmarks.tabular.bench import STUDIES_FILE, Known, pack_all, read_known
+from training_data_gen.benchmarks.tabular.results import result_of
+from training_data_gen.benchmarks.tabular.studies import TabularStudy
 from training_data_gen.trials.plan import plan_bags
 
 #: What may become of a file that is damaged: it stays as it is; its lines stay, the bad ones beside it; or it holds
@@ -353,6 +356,22 @@ def scored(folder: Path) -> None:
     command("bench", "ru", "--set", folder / "set.jsonl", "--in", folder / "parses.jsonl", "--json")
 
 
+def tabular_studies(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    one = TabularStudy(
+        task="hpobench/car", arm="random", seed=0, budget=2, seen=(0.5, 0.75), regrets=(0.25, 0.125),
+        median_regret=0.5, points=(0, 1), seconds=(0.5, 1.5),
+    )  # fmt: skip
+    studies = [one, one.model_copy(update={"seed": 1})]
+    (folder / STUDIES_FILE).write_text("".join(f"{study.model_dump_json()}\n" for study in studies))
+
+
+def tabulated(folder: Path) -> None:
+    pack_all(folder, folder / "packed", Known())
+    studies = read_known([folder / "packed"]).studies
+    result_of(studies, ["random"], ["hpobench"], command="bench tabular")
+
+
 _BENCHMARKS = (
     StoredRecord("comparison/comparison-options.json", finished_comparison, OPTIONS_FILE, compared, kept="anew"),
     StoredRecord("comparison/study.json", finished_comparison, "studies/tpe/seed-0/study.json", compared),
@@ -372,6 +391,7 @@ _BENCHMARKS = (
     ),
     StoredRecord("a set of labelled requests", labelled_requests, "set.jsonl", scored, "lines"),
     StoredRecord("a file of parses", labelled_requests, "parses.jsonl", scored, "lines"),
+    StoredRecord("studies of bench tabular", tabular_studies, STUDIES_FILE, tabulated, "lines"),
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.registered import analysis
+from training_data_gen.benchmarks import analysis
 from training_data_gen.benchmarks.registered.arms import ARMS, FROM_DEFAULT, chosen_arms
 from training_data_gen.benchmarks.registered.bench import order
 from training_data_gen.benchmarks.registered.questions import QUESTIONS, Results, lines, on_test, on_val, result_of

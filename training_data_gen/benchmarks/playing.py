@@ -1,15 +1,17 @@
-"""What benchmarks that play many studies of real trainings share: LLM service, trainings, pool of studies."""
+"""What benchmarks that play many studies share: LLM service, trainings, pools of studies, what is stored of them."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
 from autommlab import settings
 from autommlab.cluster import TrialNeed, require_resources, trial_slots
+from autommlab.common.errors import DataError
+from autommlab.common.keyed_lines import Keyed, read_keyed
 from autommlab.common.placement import resource_request
 from autommlab.llm_service import service_for
 from autommlab.progress.events import Events
@@ -20,9 +22,12 @@ from training_data_gen.trials.records import RecordedTrial
 
 Job = TypeVar("Job")
 Study = TypeVar("Study")
+Stored = TypeVar("Stored", bound=Keyed)
 
 TRAININGS_FILE, ANSWERS_FILE = "trainings.jsonl", "answers.jsonl"
 STAGE = "training"
+#: What a user calls a record of it.
+NOUN = "study"
 #: Studies played at once, for each trial that the cluster has room for: while one asks its searcher, another trains.
 _STUDIES_PER_SLOT = 2
 
@@ -63,8 +68,35 @@ def trainings_in(out: Path, need: TrialNeed, known: Sequence[RecordedTrial]) -> 
 def played(play: Callable[[Job], Study], jobs: Sequence[Job], need: TrialNeed) -> Iterator[Iterator[tuple[Job, Study]]]:
     """Inside the block: studies as they end. What has not begun when it is left, for whatever reason, never is."""
     pool = ThreadPoolExecutor(_STUDIES_PER_SLOT * trial_slots(need), thread_name_prefix="study")
+    with ended([(pool, play, jobs)]) as studies:
+        yield studies
+
+
+@contextlib.contextmanager
+def ended(
+    work: Sequence[tuple[Executor, Callable[[Job], Study], Sequence[Job]]],
+) -> Iterator[Iterator[tuple[Job, Study]]]:
+    """As `played`, each part of the work in a pool of its own, which is shut down."""
     try:
-        running = {pool.submit(play, job): job for job in jobs}
+        running = {pool.submit(play, job): job for pool, play, jobs in work for job in jobs}
         yield ((running[future], future.result()) for future in as_completed(running))
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for pool, _, _ in work:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def read_studies(path: Path, kind: type[Stored], command: str) -> list[Stored]:
+    """All studies of a file, compressed or not.
+
+    Args:
+        path: as `command` wrote it, packed or in its folder.
+        kind: of the records.
+        command: for the message.
+
+    Raises:
+        DataError: no such file, or a line that is no study.
+    """
+    try:
+        return read_keyed(path, kind, NOUN)
+    except OSError as error:
+        raise DataError(f"the studies {path} cannot be read: {error}. `{command} --pack` writes them") from error

@@ -149,7 +149,7 @@ def _development(text: str, folder: Path) -> list[BenchTask]:
 
 def _show(result: RegisteredResult, folder: Path, as_json: bool) -> None:
     from autommlab.common.files import storage_errors, write_text
-    from training_data_gen.benchmarks.registered.diagram import draw_ranking
+    from training_data_gen.benchmarks.diagram import draw_ranking
 
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,14 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from autommlab.cluster import ray_session
 from autommlab.common.errors import DataError, ModelError, TrainingError
 from autommlab.common.files import exclusive
-from autommlab.common.keyed_lines import KeyedFile, read_keyed, write_compressed
+from autommlab.common.keyed_lines import KeyedFile, write_compressed
 from autommlab.common.wording import duration
 from autommlab.progress.events import Events
 from autommlab.tasks import objective
 from serve.client import ServiceClient
+from training_data_gen.benchmarks import playing
 from training_data_gen.benchmarks.hpo import pack
 from training_data_gen.benchmarks.playing import (
     ANSWERS_FILE,
+    NOUN,
     STAGE,
     TRAININGS_FILE,
     need_of,
@@ -38,7 +40,6 @@ from training_data_gen.trials.store import read_trials
 
 STUDIES_FILE = "studies.jsonl"
 PACK_NAME = "registered"
-_NOUN = "study"
 
 
 class RegisteredOptions(BaseModel):
@@ -114,10 +115,7 @@ def read_studies(path: Path) -> list[RegisteredStudy]:
     Raises:
         DataError: no such file, or a line that is no study.
     """
-    try:
-        return read_keyed(path, RegisteredStudy, _NOUN)
-    except OSError as error:
-        raise DataError(f"the studies {path} cannot be read: {error}. `bench registered --pack` writes them") from error
+    return playing.read_studies(path, RegisteredStudy, "bench registered")
 
 
 def pack_all(out: Path, into: Path, known: Known) -> list[Path]:
@@ -187,7 +185,7 @@ class _Bench:
     ) -> None:
         self._tasks, self._arms = {task.id: task for task in tasks}, arms
         self._options, self._out, self._events, self._known = options, out, events, known
-        self._file = KeyedFile(out / STUDIES_FILE, RegisteredStudy, _NOUN)
+        self._file = KeyedFile(out / STUDIES_FILE, RegisteredStudy, NOUN)
         self._file.add(known.studies)
         self._bags: dict[str, RealBag] = {}
         self._failed: dict[str, str] = {}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.registered import analysis
+from training_data_gen.benchmarks import analysis
+from training_data_gen.benchmarks.paired import Pair, PairedStudies, by_task, figure, mean_of, ranking
 from training_data_gen.benchmarks.registered.arms import ARMS, DEFAULT, FROM_DEFAULT
-from training_data_gen.benchmarks.registered.records import Answer, Figure, Line, Ranking, RegisteredResult
+from training_data_gen.benchmarks.registered.records import Answer, Line, Ranking, RegisteredResult
 from training_data_gen.benchmarks.registered.studies import RegisteredStudy, Track
 
 #: Stands for the one of `FROM_DEFAULT` whose mean on VAL is highest at that budget; TEST does not choose it.
@@ -29,50 +29,20 @@ QUESTIONS: tuple[tuple[str, str, int], ...] = tuple(
 CHECKPOINTS = {"trials": (1, 3, 5, 10, 20), "seconds": (1, 3, 5, 10)}
 
 
-class Pair(NamedTuple):
-    """A task and a seed, which arms share."""
-
-    task: str
-    seed: int
-
-
-class Results:
+class Results(PairedStudies[RegisteredStudy]):
     """Finished studies of a track: what each arm reached on each task under each seed.
 
     Args:
         studies: any; of several budgets of the same study the largest counts.
+        track: the one that is looked at.
     """
 
     def __init__(self, studies: Sequence[RegisteredStudy], track: Track) -> None:
+        # The default's one trial is enough for any budget.
+        own = [study for study in studies if study.track == track]
+        super().__init__(own, [arm.name for arm in ARMS], for_any_budget=DEFAULT)
         self.track = track
-        self._studies: dict[str, dict[Pair, RegisteredStudy]] = {arm.name: {} for arm in ARMS}
-        for study in sorted(studies, key=lambda one: one.budget):
-            if study.track == track and study.arm in self._studies:
-                self._studies[study.arm][Pair(study.task, study.seed)] = study
         self.kinds = {study.task: study.kind for study in studies}
-
-    def done(self, arm: str, after: int) -> dict[Pair, RegisteredStudy]:
-        """The arm's studies that had so much to spend; the default's one trial is enough for any budget."""
-        return {pair: one for pair, one in self._studies[arm].items() if one.budget >= after or arm == DEFAULT}
-
-    def arms(self, after: int) -> list[str]:
-        """Those with any study of this budget, in the registered order."""
-        return [arm.name for arm in ARMS if self.done(arm.name, after)]
-
-    def common(self, arms: Sequence[str], after: int) -> list[Pair]:
-        """Tasks and seeds that all these arms have finished, in a fixed order."""
-        found = [set(self.done(arm, after)) for arm in arms]
-        return sorted(set.intersection(*found)) if found else []
-
-    def values(
-        self, arm: str, after: int, pairs: Sequence[Pair], of: Callable[[RegisteredStudy, int], float]
-    ) -> dict[str, list[float]]:
-        """Task -> a value for each seed."""
-        own = self.done(arm, after)
-        grouped: dict[str, list[float]] = {}
-        for pair in pairs:
-            grouped.setdefault(pair.task, []).append(of(own[pair], after))
-        return grouped
 
 
 def on_test(study: RegisteredStudy, after: int) -> float:
@@ -92,15 +62,6 @@ def _reach(study: RegisteredStudy, after: int) -> float:
     return float("inf") if study.arm == DEFAULT else after
 
 
-def _figure(values: dict[str, list[float]]) -> Figure:
-    low, high = analysis.interval(list(values.values()))
-    return Figure(mean=_mean(values), low=low, high=high)
-
-
-def _mean(values: dict[str, list[float]]) -> float:
-    return statistics.fmean(map(statistics.fmean, values.values()))
-
-
 def lines(results: Results) -> list[Line]:
     """Every arm after every budget, over the tasks and seeds that all arms of this budget have finished."""
     found = []
@@ -110,14 +71,10 @@ def lines(results: Results) -> list[Line]:
         if len(arms) < 2 or not pairs:
             continue
         tests = {arm: results.values(arm, after, pairs, on_test) for arm in arms}
-        ranks = analysis.average_ranks({arm: _by_task(own) for arm, own in tests.items()})
+        ranks = analysis.average_ranks({arm: by_task(own) for arm, own in tests.items()})
         for arm in arms:
             found.append(_line(results, arm, after, pairs, tests, ranks[arm]))
     return found
-
-
-def _by_task(values: dict[str, list[float]]) -> list[float]:
-    return [statistics.fmean(own) for own in values.values()]
 
 
 def _line(
@@ -132,9 +89,9 @@ def _line(
     return Line(
         arm=arm,
         after=after,
-        test=_figure(tests[arm]),
-        val=_figure(results.values(arm, after, pairs, on_val)),
-        gap=_figure(gaps) if gaps else None,
+        test=figure(tests[arm]),
+        val=figure(results.values(arm, after, pairs, on_val)),
+        gap=figure(gaps) if gaps else None,
         rank=rank,
         seconds=statistics.fmean(sum(one.seconds for one in own) for own in reached),
         llm_seconds=thought if asks else 0.0,
@@ -169,7 +126,7 @@ def _answer(results: Results, one: str, other: str, after: int) -> Answer:
     pairs = results.common([one, *rivals], after)
     if not pairs:
         return Answer(one=one, other=other, after=after)
-    rival = max(rivals, key=lambda arm: _mean(results.values(arm, after, pairs, on_val)))
+    rival = max(rivals, key=lambda arm: mean_of(results.values(arm, after, pairs, on_val)))
     mine, theirs = (results.values(arm, after, pairs, on_test) for arm in (one, rival))
     differences = {task: [a - b for a, b in zip(mine[task], theirs[task], strict=True)] for task in mine}
     means = [round(statistics.fmean(own), 9) for own in differences.values()]
@@ -178,7 +135,7 @@ def _answer(results: Results, one: str, other: str, after: int) -> Answer:
         other=rival if rival == other else f"{other} ({rival})",
         after=after,
         tasks=len(means),
-        difference=_figure(differences),
+        difference=figure(differences),
         p=analysis.wilcoxon_p(means),
         better=sum(mean > 0 for mean in means),
         equal=sum(mean == 0 for mean in means),
@@ -192,18 +149,9 @@ def rankings(results: Results) -> list[Ranking]:
     for after in CHECKPOINTS[results.track]:
         arms = results.arms(after)
         pairs = results.common(arms, after)
-        tests = {arm: _by_task(results.values(arm, after, pairs, on_test)) for arm in arms}
-        tasks = len({pair.task for pair in pairs})
-        if len(arms) > 2 and tasks > 1:
-            found.append(
-                Ranking(
-                    after=after,
-                    tasks=tasks,
-                    ranks=analysis.average_ranks(tests),
-                    friedman_p=analysis.friedman_p(tests),
-                    critical_difference=analysis.critical_difference(len(arms), tasks),
-                )
-            )
+        tests = {arm: by_task(results.values(arm, after, pairs, on_test)) for arm in arms}
+        if one := ranking(after, tests):
+            found.append(one)
     return found
 
 

@@ -5,18 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from autommlab.tasks import Task
-from training_data_gen.benchmarks.registered.analysis import LEVEL
+from training_data_gen.benchmarks.analysis import LEVEL
+from training_data_gen.benchmarks.paired import Figure, Ranking
 from training_data_gen.benchmarks.registered.studies import Track
-
-
-class Figure(BaseModel):
-    """A mean over tasks and seeds with its 95 % interval over both."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mean: float
-    low: float
-    high: float
 
 
 class Line(BaseModel):
@@ -77,18 +68,6 @@ class Answer(BaseModel):
         if self.adjusted >= LEVEL or self.difference.low <= 0 <= self.difference.high:
             return "not shown"
         return "yes" if self.difference.mean > 0 else "no, worse"
-
-
-class Ranking(BaseModel):
-    """What a critical-difference diagram shows."""
-
-    model_config = ConfigDict(frozen=True)
-
-    after: int
-    tasks: int
-    ranks: dict[str, float]
-    friedman_p: float
-    critical_difference: float
 
 
 class RegisteredResult(BaseModel):

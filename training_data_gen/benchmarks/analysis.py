@@ -1,4 +1,4 @@
-"""Statistics of the registered comparison; pure functions of numbers."""
+"""Statistics of comparisons over tasks and seeds; pure functions of numbers."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training_data_gen.benchmarks.registered.analysis import cliques
-from training_data_gen.benchmarks.registered.records import Ranking
+from training_data_gen.benchmarks.analysis import cliques
+from training_data_gen.benchmarks.paired import Ranking
 
 _LINE, _BAR = 0.06, 0.025
 
