@@ -79,17 +79,25 @@ def _result(result: dict[str, Any], title: str) -> str:
     texts.append(table(head, rows))
     answered = [answer for answer in result["answers"] if answer["difference"]]
     if answered:
-        texts.append(table(["question", "after", "difference on test", "p (Holm)", "better, equal, worse"],
-                           [_answer(answer) for answer in answered]))  # fmt: skip
+        head = ["question", "after", "tasks", "difference on test", "photos of a set drawn together", "p (Holm)",
+                "better, equal, worse", "answer"]  # fmt: skip
+        texts.append(table(head, [_answer(answer) for answer in answered]))
     if result["missing"]:
         texts.append("Tasks that could not be had: " + "; ".join(f"`{n}` ({w})" for n, w in result["missing"].items()))
     return "\n\n".join(texts)
 
 
-def _answer(answer: dict[str, Any]) -> list[str]:
-    counts = ", ".join(str(answer[key]) for key in ("better", "equal", "worse"))
-    asked = f"{answer['one']} against {answer['other']}"
-    return [asked, str(answer["after"]), _estimate(answer["difference"], "+"), f"{answer['adjusted']:.3f}", counts]
+def _answer(stored: dict[str, Any]) -> list[str]:
+    from training_data_gen.benchmarks.registered.records import Answer
+    from training_data_gen.benchmarks.registered.tasks import TASKS
+
+    answer = Answer.model_validate(stored)
+    counts = f"{answer.better}, {answer.equal}, {answer.worse}"
+    return [
+        f"{answer.one} against {answer.other}", str(answer.after), f"{answer.tasks} of {len(TASKS)}",
+        _estimate(stored["difference"], "+"), _estimate(stored["by_source"], "+") if answer.by_source else "",
+        f"{answer.adjusted:.3f}", counts, answer.verdict,
+    ]  # fmt: skip
 
 
 def _estimate(figure: dict[str, float], sign: str = "") -> str:

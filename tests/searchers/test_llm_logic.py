@@ -67,6 +67,21 @@ def test_among_rivals_the_llm_is_asked_once_there_is_a_result_and_a_dead_service
     assert worth(searcher.attempts()["c"].config) > 0.6
 
 
+def test_without_the_llm_its_rivals_are_those_of_the_grid_alone(tmp_path: Path) -> None:
+    """So that whatever the two searchers differ in is the LLM's doing."""
+    file = str(write_history(tmp_path / "past.jsonl", past_lines()))
+    with FaultServer() as gone:
+        pass
+    among = make_llm("llm+grid", gone.url, SPACE, 3, trial_history=file)
+    alone = make_with_history("surrogate-grid", file, SPACE, 3)
+    for trial in "abcd":
+        config = propose(alone, trial)
+        assert propose(among, trial) == config
+        for searcher in (among, alone):
+            searcher.on_trial_complete(trial, report(worth(config)))
+    assert among.usage()["fallbacks"] == 3
+
+
 @pytest.mark.slow
 @pytest.mark.long
 class TestLlmBesideGaussianProcess(SearcherContract):

@@ -75,6 +75,16 @@ def test_wilcoxon_over_tasks() -> None:
     assert analysis.wilcoxon_p([0.0] * 5) == 1
     assert analysis.wilcoxon_p([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]) == pytest.approx(2 / 2**6)
     assert analysis.wilcoxon_p([0.1, -0.2, 0.3, -0.4, 0.5, -0.6]) > 0.5
+    # The normal approximation gives 0.0048 here, which would be significant among eight questions.
+    few = [number / 10 for number in range(1, 9)] + [0.0] * 32
+    assert analysis.wilcoxon_p(few) == pytest.approx(2 / 2**8, rel=0.15)
+
+
+def test_tasks_of_one_source_are_drawn_together() -> None:
+    values = {f"{source}{number}": float(source == "a") for source in "ab" for number in range(4)}
+    assert analysis.clustered_interval(values, {task: task[0] for task in values}) == (0.0, 1.0)
+    apart = analysis.clustered_interval(values, {task: task for task in values})
+    assert apart == pytest.approx((0.125, 0.875), abs=0.03)
 
 
 def test_critical_difference_is_that_of_the_textbook() -> None:

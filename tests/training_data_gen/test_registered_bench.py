@@ -83,6 +83,16 @@ def test_a_task_that_cannot_be_played_is_told_and_the_others_go_on(tmp_path: Pat
     assert failed == {f"broken, {arm.name}, seed 0": "no such photos" for arm in ARMS}
 
 
+def test_a_searchers_luck_is_another_on_each_task_and_the_same_again(tmp_path: Path, trainer: FakeTrainer) -> None:
+    asked, tasks = (chosen_arms("random"), RegisteredOptions(budget=2)), [task("one"), task("other")]
+    one, other = run_registered(tasks, *asked, tmp_path / "a", Events())[0]
+    assert [each.val for each in one.outcomes] != [each.val for each in other.outcomes]
+    again, _ = run_registered(tasks, *asked, tmp_path / "b", Events())
+    assert {study.task: [each.val for each in study.outcomes] for study in again} == {
+        study.task: [each.val for each in study.outcomes] for study in (one, other)
+    }
+
+
 def test_no_study_is_begun_after_the_time(tmp_path: Path, trainer: FakeTrainer) -> None:
     studies, failed = run_registered([task("one")], ARMS, RegisteredOptions(hours=1e-9), tmp_path, Events())
     assert (studies, failed, trainer.calls) == ([], {}, 0)

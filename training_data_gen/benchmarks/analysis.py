@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 #: Bootstrap samples, and the level of every interval and of the critical difference.
 DRAWS, LEVEL = 10_000, 0.05
+#: Decimals up to which two means are equal.
+_EQUAL = 9
+#: Sign flips of a signed-rank test.
+_FLIPS = 99_999
 #: Bounds of a gap that was closed, so that a task whose default is nearly perfect does not decide the mean.
 _GAP = (-1.0, 1.0)
 #: A default above this leaves no gap to close.
@@ -37,13 +41,33 @@ def interval(values: Sequence[Sequence[float]], draws: int = DRAWS) -> tuple[flo
     return float(low), float(high)
 
 
+def clustered_interval(values: Mapping[str, float], cluster: Mapping[str, str]) -> tuple[float, float]:
+    """95 % interval of the mean over tasks where tasks of a cluster are drawn together.
+
+    Args:
+        values: of each task, its mean over seeds.
+        cluster: of each task.
+    """
+    names = sorted({cluster[task] for task in values})
+    own = [[value for task, value in values.items() if cluster[task] == name] for name in names]
+    sums, counts = np.array([sum(each) for each in own]), np.array([len(each) for each in own])
+    drawn = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, (LEVEL / 2, 1 - LEVEL / 2))
+    return float(low), float(high)
+
+
 def wilcoxon_p(differences: Sequence[float]) -> float:
-    """Two-sided signed-rank test over tasks; 1 where no task differs. Equal tasks count (Pratt)."""
-    from scipy.stats import wilcoxon
+    """Two-sided signed-rank test over tasks; 1 where no task differs. Equal tasks count (Pratt).
+
+    By sign flips, all of them or 99,999 drawn ones: with many equal tasks the normal approximation is too small.
+    """
+    from scipy.stats import PermutationMethod, wilcoxon
 
     if not any(differences):
         return 1.0
-    return float(wilcoxon(differences, zero_method="pratt").pvalue)
+    flips = PermutationMethod(n_resamples=_FLIPS, rng=np.random.default_rng(0))
+    return float(wilcoxon(differences, zero_method="pratt", method=flips).pvalue)
 
 
 def holm(values: Sequence[float | None]) -> list[float | None]:
@@ -74,7 +98,7 @@ def average_ranks(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """
     from scipy.stats import rankdata
 
-    table: NDArray[np.float64] = np.array([list(own) for own in values.values()], dtype=float)
+    table: NDArray[np.float64] = np.array([list(own) for own in values.values()], dtype=float).round(_EQUAL)
     places = rankdata(-table, axis=0).mean(axis=1)
     return dict(zip(values, map(float, places), strict=True))
 

@@ -177,12 +177,14 @@ def result_tables(result: RegisteredResult) -> Sequence[Table]:
             f"{line.gap.mean:+.3f}" if line.gap else "", f"{line.rank:.2f}", f"{line.seconds:.0f}",
             f"{line.llm_seconds:.0f}", f"{line.fallbacks:.0%}",
         )  # fmt: skip
-    asked = Table("question", "after", "difference on test", "95 %", "p (Holm)", "tasks better, equal, worse", "holds?")
+    asked = Table("question", "after", "difference on test", "95 %", "95 % by source", "p (Holm)",
+                  "tasks better, equal, worse", "holds?")  # fmt: skip
     for answer in result.answers:
-        found = answer.difference
+        found, by_source = answer.difference, answer.by_source
         asked.add_row(
             f"{answer.one} better than {answer.other}?", str(answer.after), f"{found.mean:+.3f}" if found else "",
             f"{found.low:+.3f} to {found.high:+.3f}" if found else "",
+            f"{by_source.low:+.3f} to {by_source.high:+.3f}" if by_source else "",
             f"{answer.adjusted:.3f}" if answer.adjusted is not None else "",
             f"{answer.better}, {answer.equal}, {answer.worse}" if found else "", answer.verdict,
         )  # fmt: skip

@@ -218,10 +218,9 @@ class _Bench:
                 self._file.add([study])
                 done += 1
                 left = (time.monotonic() - began) / done * (len(jobs) - done)
-                best = study.best(study.budget)
                 self._events.emit(
                     "note", STAGE,
-                    f"study {done} of {len(jobs)}, {job}: test {best.test if best else None}; "
+                    f"study {done} of {len(jobs)}, {job}: {len(study.outcomes)} trials; "
                     f"{trainings.trained} trained, {trainings.taken} known already, about {duration(left)} left",
                     done=done, total=len(jobs), trained=trainings.trained, eta_s=left,
                 )  # fmt: skip

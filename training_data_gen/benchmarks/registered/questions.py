@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from autommlab.tasks import Task
 from training_data_gen.benchmarks import analysis
-from training_data_gen.benchmarks.paired import Pair, PairedStudies, by_task, figure, mean_of, ranking
+from training_data_gen.benchmarks.paired import Figure, Pair, PairedStudies, by_task, figure, mean_of, ranking
 from training_data_gen.benchmarks.registered.arms import ARMS, DEFAULT, FROM_DEFAULT
 from training_data_gen.benchmarks.registered.records import Answer, Line, Ranking, RegisteredResult
 from training_data_gen.benchmarks.registered.studies import RegisteredStudy, Track
+from training_data_gen.benchmarks.registered.tasks import TASKS
 
 #: Stands for the one of `FROM_DEFAULT` whose mean on VAL is highest at that budget; TEST does not choose it.
 BEST_FROM_DEFAULT = "best of Optuna from the default"
@@ -98,7 +99,7 @@ def _line(
         llm_tokens=statistics.fmean(study.llm_tokens * len(own) / max(1, len(study.outcomes))
                                     for study, own in zip(studies, reached, strict=True)),
         other_seconds=0.0 if asks else thought,
-        fallbacks=sum(":fallback" in one.proposed_by for own in reached for one in own) / trials,
+        fallbacks=sum(study.fallbacks for study in studies) / max(1, sum(len(study.outcomes) for study in studies)),
         failed=sum(one.test is None for own in reached for one in own) / trials,
     )  # fmt: skip
 
@@ -136,11 +137,19 @@ def _answer(results: Results, one: str, other: str, after: int) -> Answer:
         after=after,
         tasks=len(means),
         difference=figure(differences),
+        by_source=_by_source(dict(zip(differences, means, strict=True))),
         p=analysis.wilcoxon_p(means),
         better=sum(mean > 0 for mean in means),
         equal=sum(mean == 0 for mean in means),
         worse=sum(mean < 0 for mean in means),
     )
+
+
+def _by_source(means: dict[str, float]) -> Figure:
+    """Tasks of one set of photos are drawn together; any other task is a source of its own."""
+    sources = {task.id: task.source for task in TASKS if task.is_real}
+    low, high = analysis.clustered_interval(means, {task: sources.get(task, task) for task in means})
+    return Figure(mean=statistics.fmean(means.values()), low=low, high=high)
 
 
 def rankings(results: Results) -> list[Ranking]:

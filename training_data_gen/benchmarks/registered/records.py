@@ -43,6 +43,7 @@ class Answer(BaseModel):
     Attributes:
         other: with the arm that stood for "best of".
         difference: on TEST, positive where `one` is better; None while it cannot be answered.
+        by_source: the same where tasks of one set of photos are drawn together; beside the registered analysis.
         p, adjusted: Wilcoxon over tasks, and Holm over all registered questions.
         better, equal, worse: tasks.
     """
@@ -54,6 +55,7 @@ class Answer(BaseModel):
     after: int
     tasks: int = 0
     difference: Figure | None = None
+    by_source: Figure | None = None
     p: float | None = None
     adjusted: float | None = None
     better: int = 0

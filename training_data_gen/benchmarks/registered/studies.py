@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.common.llm_usage import LlmUsage
 from autommlab.common.trial_status import TrialStatus
-from autommlab.compare.records import FALLBACK_MARK
 from autommlab.tasks import Task
 from searchers.space import Configuration, SearchSpace
 from training_data_gen.benchmarks.ask_tell import StudyProblem, report, study_searcher
@@ -62,6 +62,7 @@ class RegisteredStudy(BaseModel):
         outcomes: in order; by seconds, those that ended within the budget.
         default_s: seconds of the default training under this seed.
         llm_seconds, llm_tokens: what the LLM cost, prompt and answer.
+        fallbacks: trials for which the LLM was to propose and gave nothing, whoever proposed them then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,16 +78,12 @@ class RegisteredStudy(BaseModel):
     default_s: float
     llm_seconds: float = 0.0
     llm_tokens: int = 0
+    fallbacks: int = 0
 
     @property
     def key(self) -> str:
         """Of the question, not of the result."""
         return study_key(self.track, self.task, self.arm, self.seed, self.budget)
-
-    @property
-    def fallbacks(self) -> int:
-        """Trials that nobody's model proposed."""
-        return sum(FALLBACK_MARK in outcome.proposed_by for outcome in self.outcomes)
 
     def best(self, progress: float) -> Outcome | None:
         """The best trial by VAL of those that had ended by then, the earlier of equals; None if all failed."""
@@ -122,13 +119,13 @@ def play(
     Args:
         task: the problem and its trainings.
         arm: who proposes.
-        seed: of searcher and trainings.
+        seed: of the trainings, and with the task of the searcher.
         track, budget: see `RegisteredStudy`.
         service: the LLM service, for arms that ask one.
     """
     default_s = task.train(task.problem.default_configuration).seconds
     problem, fixed = (task.problem, {}) if track == "seconds" else without_fixed(task.problem)
-    searcher: Any = study_searcher(problem, arm.searcher, seed, service=service, **arm.options)
+    searcher: Any = study_searcher(problem, arm.searcher, searcher_seed(seed, task.id), service=service, **arm.options)
     outcomes: list[Outcome] = []
     spent = 0.0
     for number in itertools.count(1):
@@ -152,7 +149,13 @@ def play(
         track=track, task=task.id, kind=task.kind, objective=task.objective, arm=arm.name, seed=seed, budget=budget,
         outcomes=tuple(outcomes), default_s=default_s,
         llm_seconds=round(cost.seconds, 2), llm_tokens=cost.prompt_tokens + cost.tokens,
+        fallbacks=searcher.usage().get("fallbacks", 0) if hasattr(searcher, "usage") else 0,
     )  # fmt: skip
+
+
+def searcher_seed(seed: int, task: str) -> int:
+    """Of the searcher's own draws: with one seed for all tasks, its luck would be the same on each of them."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{task}".encode()).digest()[:4])
 
 
 def without_fixed(problem: StudyProblem) -> tuple[StudyProblem, Configuration]:
