@@ -20,6 +20,8 @@ from searchers.transfer.transfer_surrogate import TransferSurrogate
 #: The grid: numbers times these factors, choices one by one, the other parameters as in the default configuration.
 GRID_PARAMETERS = ("lr", "lr_schedule")
 _FACTORS = tuple(2 ** (k / 2) for k in range(-2, 5))
+#: A space without a learning rate of that name has hardly a grid: random configurations stand beside it.
+_DRAWS = 128
 #: Neighbours of the best configuration: how many; how likely a number and a choice change; by which standard deviation,
 #: in fractions of the range.
 _NEIGHBOURS, _CHANGE_NUMBER, _CHANGE_CHOICE, _STEP = 64, 0.5, 0.15, 0.15
@@ -38,7 +40,7 @@ class Prospect(NamedTuple):
     """A configuration that is worth a trial.
 
     Attributes:
-        source: "grid", "neighbour", or what the searcher called those that it added.
+        source: "grid", "draw", "neighbour", or what the searcher called those that it added.
         value: what decided, in normalised scores before the first result, in units of the objective afterwards.
     """
 
@@ -61,7 +63,10 @@ class Prospects:
         self, space: SearchSpace, score: TransferSurrogate, mode: str, default: Configuration | None = None
     ) -> None:
         self._space, self._score, self._sign = space, score, 1.0 if mode == "max" else -1.0
-        self._grid = grid_around(space, default) if default else []
+        self._standing = [(config, "grid") for config in grid_around(space, default)] if default else []
+        if default and len(self._standing) < len(_FACTORS):
+            rng = random.Random(0)  # noqa: S311 - draws configurations
+            self._standing += [(space.sample(rng), "draw") for _ in range(_DRAWS)]
 
     def best(
         self,
@@ -81,7 +86,7 @@ class Prospects:
         ledger = list(attempts)
         tried = [attempt.config for attempt in ledger]
         scored = [attempt for attempt in ledger if attempt.score is not None and not attempt.failed]
-        pool = [(config, source) for config in more] + [(config, "grid") for config in self._grid]
+        pool = [(config, source) for config in more] + self._standing
         if scored:
             top = max(scored, key=lambda attempt: self._sign * (attempt.score or 0.0))
             pool += [(config, "neighbour") for config in neighbours(self._space, top.config, rng)]

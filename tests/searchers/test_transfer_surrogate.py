@@ -132,6 +132,30 @@ def test_without_earlier_studies_it_says_that_it_draws_at_random(tmp_path: Path)
     assert searcher.proposed_by("a") == "surrogate:random"
 
 
+def test_a_space_whose_learning_rate_has_another_name_starts_where_the_surrogate_expects_most() -> None:
+    """There the grid would be the default configuration alone, whatever earlier studies say."""
+    space = SearchSpace(
+        parameters=tuple(p.model_copy(update={"name": "rate"}) if p.name == "lr" else p for p in SPACE.parameters)
+    )
+    lines = [
+        {
+            **line,
+            "config": {("rate" if name == "lr" else name): value for name, value in line["config"].items()},
+            "parameters": space.model_dump(mode="json")["parameters"],
+        }
+        for line in past_lines()
+    ]
+    default: Configuration = {
+        "iterations": 60, "batch_size": 8, "optimizer": "AdamW", "rate": 1e-5, "weight_decay": 1e-4,
+    }  # fmt: skip
+    score = fit_surrogate(space, CONTEXT, [PastTrial.model_validate(line) for line in lines])
+    assert score is not None
+    found = Prospects(space, score, "max", default).best([], random.Random(0))
+    assert found is not None
+    assert found.source == "draw"
+    assert 1e-4 < float(found.config["rate"]) < 1e-2
+
+
 def test_prospects_are_the_grid_then_also_what_lies_near_the_best_trial_and_never_one_that_was_tried() -> None:
     default: Configuration = {
         "iterations": 60, "batch_size": 8, "optimizer": "AdamW", "lr": 1e-3, "weight_decay": 1e-4,
