@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from autommlab.common.llm_usage import LlmUsage
 from autommlab.common.trial_status import TrialStatus
 from autommlab.tasks import Task
 from searchers.space import Configuration, SearchSpace
-from training_data_gen.benchmarks.ask_tell import StudyProblem, report, study_searcher
+from training_data_gen.benchmarks.ask_tell import StudyProblem, report, searcher_seed, study_searcher
 from training_data_gen.benchmarks.registered.arms import Arm
 from training_data_gen.benchmarks.surrogate_benchmark import training_value
 from training_data_gen.trials.records import RecordedTrial
@@ -151,11 +150,6 @@ def play(
         llm_seconds=round(cost.seconds, 2), llm_tokens=cost.prompt_tokens + cost.tokens,
         fallbacks=searcher.usage().get("fallbacks", 0) if hasattr(searcher, "usage") else 0,
     )  # fmt: skip
-
-
-def searcher_seed(seed: int, task: str) -> int:
-    """Of the searcher's own draws: with one seed for all tasks, its luck would be the same on each of them."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{task}".encode()).digest()[:4])
 
 
 def without_fixed(problem: StudyProblem) -> tuple[StudyProblem, Configuration]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autommlab.common.llm_usage import LlmUsage
-from training_data_gen.benchmarks.ask_tell import study_searcher, trial_values
+from training_data_gen.benchmarks.ask_tell import searcher_seed, study_searcher, trial_values
 from training_data_gen.benchmarks.registered.arms import Arm
 from training_data_gen.benchmarks.surrogate_benchmark import Value
 from training_data_gen.benchmarks.tabular.arms import learns_from_history
@@ -118,9 +118,8 @@ class Player(NamedTuple):
         table, arm = self.tables[job.task], job.arm
         history = {"trial_history": str(history_file(self.out, job.task))} if learns_from_history(arm) else {}
         asked, seconds, began = Asked(table, job.seed), list[float](), time.monotonic()
-        searcher = study_searcher(
-            table.problem, arm.searcher, job.seed, service=self.service, **{**history, **arm.options}
-        )
+        seed = searcher_seed(job.seed, job.task)
+        searcher = study_searcher(table.problem, arm.searcher, seed, service=self.service, **{**history, **arm.options})
 
         def look_up(config: Configuration) -> Value:
             seconds.append(round(time.monotonic() - began, 3))
