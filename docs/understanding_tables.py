@@ -6,6 +6,12 @@ from typing import Any
 
 from blocks import read, table, text_table
 
+#: Requests that earlier adapters had learnt from.
+_EARLIER = ("1,494", "3,662")
+_KINDS = ("classification", "detection", "segmentation", "keypoint")
+_VALID = "valid parse"
+_LEVELS = ("item", "list", "key", "request", _VALID)
+
 
 def percent(share: dict[str, Any], *, bounds: bool = False) -> str:
     """A share of right answers as a percentage."""
@@ -15,34 +21,48 @@ def percent(share: dict[str, Any], *, bounds: bool = False) -> str:
 
 def understanding() -> str:
     """Request understanding by level."""
-    results = [read(f"ru_test_{name}.json") for name in ("zero_shot", "base", "adapter_1494", "adapter")]
-    kinds = ("classification", "detection", "segmentation", "keypoint")
-    rows = []
-    for level in ("item", "list", "key", "request", "valid parse"):
-        found = [each["valid"] if level == "valid parse" else each["levels"][level] for each in results]
-        base, shots, earlier, adapter = found
-        by_task = [percent(adapter["tasks"][kind]) for kind in kinds]
-        ends = [percent(each["all"], bounds=True) for each in (earlier, adapter)]
-        rows.append([level, percent(base["all"]), percent(shots["all"]), *by_task, *ends])
-    header = ["level", "base model", "base, 5 examples", *kinds, "adapter of 1,494 requests, all", "adapter, all"]
-    return table(header, rows)
+    base, shots = read("ru_test_zero_shot.json"), read("ru_test_base.json")
+    adapters = _adapters("ru_test_adapter")
+    rows = [
+        [level, *(percent(_at(level, each)["all"]) for each in (base, shots)), *cells]
+        for level, cells in _by_level(adapters).items()
+    ]
+    return table(["level", "base model", "base, 5 examples", *_heads(adapters)], rows)
 
 
 def second_test() -> str:
     """The second test set of request understanding, by level."""
-    earlier, result = (
-        {**stored["levels"], "valid parse": stored["valid"]}
-        for stored in (read("ru_test_2_adapter_1494.json"), read("ru_test_2_adapter.json"))
-    )
-    kinds = ("classification", "detection", "segmentation", "keypoint")
-    rows = [
-        [
-            level, *(percent(found["tasks"][kind]) for kind in kinds),
-            *(percent(each["all"], bounds=True) for each in (earlier[level], found)),
+    adapters = _adapters("ru_test_2_adapter")
+    return table(["level", *_heads(adapters)], [[level, *cells] for level, cells in _by_level(adapters).items()])
+
+
+def _adapters(name: str) -> dict[str, dict[str, Any]]:
+    """How many requests an adapter has learnt from -> its result; the shipped one is the last, "".
+
+    Args:
+        name: of its result, without the ending.
+    """
+    return {**{of: read(f"{name}_{of.replace(',', '')}.json") for of in _EARLIER}, "": read(f"{name}.json")}
+
+
+def _heads(adapters: dict[str, dict[str, Any]]) -> list[str]:
+    return [*_KINDS, *(f"adapter of {of} requests, all" if of else "adapter, all" for of in adapters)]
+
+
+def _by_level(adapters: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Level -> the shipped adapter by task, then all adapters over all tasks."""
+    return {
+        level: [
+            *(percent(_at(level, adapters[""])["tasks"][kind]) for kind in _KINDS),
+            *(percent(_at(level, each)["all"], bounds=True) for each in adapters.values()),
         ]
-        for level, found in result.items()
-    ]  # fmt: skip
-    return table(["level", *kinds, "adapter of 1,494 requests, all", "adapter, all"], rows)
+        for level in _LEVELS
+    }
+
+
+def _at(level: str, result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["valid"] if level == _VALID else result["levels"][level]
+    return found
 
 
 def fields() -> str:
