@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from autommlab.api.runs import Run
 from autommlab.common.errors import DataError
-from autommlab.planning.records import Size
+from autommlab.planning.records import Plan, Size
 from autommlab.progress.events import Events
 from tests.helpers.program import autommlab_here
+from tests.helpers.record_table import finished_run
 from training_data_gen.benchmarks.timed import (
     PHOTO_SETS,
     RUNS_FILE,
@@ -18,6 +20,7 @@ from training_data_gen.benchmarks.timed import (
     TimedRun,
     Way,
     command_of,
+    found_in,
     made_by_command,
     mean_test,
     order,
@@ -85,6 +88,17 @@ def test_it_goes_on_where_it_was_and_takes_over_what_is_known(tmp_path: Path, da
     assert line.most_off == pytest.approx(0.02)
     assert mean_test(line.search) == pytest.approx(0.9)
     assert mean_test(line.trials) is None
+
+
+def test_what_a_finished_runs_folder_tells(tmp_path: Path) -> None:
+    folder = finished_run(tmp_path / "run")
+    folder.write("plan", Plan())
+    run = Run(folder.path)
+    told = found_in(run, "accuracy")
+    assert (told["val"], told["test"], told["interval"]) == (0.5, 0.4, None)
+    assert (told["trials"], told["finals"], told["steps"], told["proposed_by"]) == (2, 0, 11, "tpe")
+    assert told["input_size"] == run.model.measured.input_size
+    assert found_in(run, "F1")["test"] is None
 
 
 def test_no_run_is_begun_when_its_hours_are_over(tmp_path: Path, data: Path) -> None:

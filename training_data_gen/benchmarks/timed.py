@@ -339,10 +339,10 @@ def made_by_command(job: Job, folder: Path, data: Path, size: Size | None) -> Ti
     )  # fmt: skip
     if ended.returncode != 0:
         return made.model_copy(update={"problem": last_lines(log, 3) or f"exit code {ended.returncode}"})
-    return made.model_copy(update=_found(Run(folder), job.photos.figure))
+    return made.model_copy(update=found_in(Run(folder), job.photos.figure))
 
 
-def _found(run: Run, figure: str) -> dict[str, object]:
+def found_in(run: Run, figure: str) -> dict[str, object]:
     """What a finished run's folder tells, as fields of `TimedRun`."""
     study, figures, full = run.study, run.figures, run.plan.full
     best = study.result.best
