@@ -18,7 +18,7 @@ from tests.helpers.studio_browser import Studio, browser, entered, picture, stud
 from tests.helpers.tiny_bundles import make_picture
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +161,25 @@ def test_a_picture_is_chosen_pasted_dropped_and_taken(page: Page, at: Studio, tm
     page.get_by_role("button", name="Take the picture").click()
     page.get_by_role("button", name="Take the picture").wait_for(state="hidden")
     told.get_by_text("1 red, 1 blue").wait_for()
+
+
+def test_what_is_done_before_the_script_is_there_is_not_lost(page: Page, at: Studio, tmp_path: Path) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/static/studio.js", hold)
+    page.goto(f"{at.url}/try/trains", wait_until="commit")
+    assert page.get_by_role("button", name="Use the camera").is_disabled()
+    page.get_by_label("A picture of yours").set_input_files(make_picture(tmp_path / "picture.png", (64, 48)))
+    held.pop().continue_()
+    page.locator("[data-told]").get_by_text("1 red, 1 blue").wait_for()
+    page.goto(f"{at.url}/data", wait_until="commit")
+    send = page.get_by_role("button", name="Send it")
+    assert send.is_disabled()
+    held.pop().continue_()
+    send.and_(page.locator(":enabled")).wait_for()
 
 
 def _give(page: Page, event: str, content: bytes) -> None:

@@ -92,6 +92,7 @@ function uploads(form) {
     location.href = (await ask("POST", `/data/upload/${id}/done?${query}`, "")).next;
   }
 
+  button.disabled = false; // before this script, the form would have been sent without its files
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -152,6 +153,7 @@ function tryModel(zone) {
   }
 
   picker.addEventListener("change", () => take(picker.files[0]));
+  take(picker.files[0]); // it may have been chosen before this script was there
   const given = (files) => {
     picker.value = ""; // the file that was chosen before can be chosen again
     take(files[0]);
@@ -161,6 +163,7 @@ function tryModel(zone) {
   slider?.addEventListener("input", () => { output.textContent = Number(slider.value).toFixed(2); });
   slider?.addEventListener("change", predict);
 
+  camera.disabled = false;
   camera.addEventListener("click", async () => {
     try {
       video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
