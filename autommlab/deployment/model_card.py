@@ -127,7 +127,7 @@ def _model(choice: ModelChoice) -> str:
 
 
 def _training(study: StudyResult) -> str:
-    settings = [f"| {name} | {value} |" for name, value in study.best.hyperparameters.model_dump().items()]
+    settings = [f"| {name} | {value} |" for name, value in study.best.as_trained.model_dump().items()]
     return "\n".join(
         [
             "## Training",

@@ -29,6 +29,9 @@ from searchers.space import Configuration, SearchSpace
 
 #: Measured speed is believed within these factors of the planned one; beyond them a few odd trials decided.
 _FASTEST, _SLOWEST = 0.7, 4.0
+#: A final training has a schedule for so many times the steps that are expected: where it is faster than measured, it
+#: fills its time; else its deadline passes over the others (`pace`).
+AHEAD = 1.5
 #: A study that does not end by its deadline is ended by Ray Tune so much later.
 _GRACE, _GRACE_S = 0.05, 10.0
 
@@ -57,7 +60,8 @@ class Finalists(BaseModel):
 
     def in_words(self) -> str:
         """Who they are, and how long each is trained."""
-        each = [f"{who} ({c['iterations']:,} steps)" for who, c in zip(self.origins, self.configurations, strict=True)]
+        steps = [f"at most {configuration['iterations']:,} steps" for configuration in self.configurations]
+        each = [f"{who} ({most})" for who, most in zip(self.origins, steps, strict=True)]
         return f"trained from the start at the full fidelity: {'; '.join(each)}"
 
 
@@ -223,9 +227,11 @@ def choose_finalists(
     found.insert(1, (dict(default_configuration(choice.entry, space=space)), "the default configuration"))
     # They train side by side, once their workers are there.
     each_s, slower = max(1.0, seconds - full.start_s), slower_than_planned(plan, scored)
+    # Several workers cannot pass over positions of their schedule.
+    ahead = AHEAD if options.workers_per_trial == 1 else 1.0
     chosen: dict[str, tuple[Configuration, str]] = {}
     for values, origin in found:
-        steps = full.steps(int(values["batch_size"]), each_s, slower)
+        steps = full.steps(int(values["batch_size"]), each_s, slower / ahead)
         configuration = space.clip({**values, "iterations": steps})
         chosen.setdefault(repr(sorted(configuration.items())), (configuration, origin))
     taken = list(chosen.values())[: full.finalists]
@@ -248,7 +254,7 @@ def slower_than_planned(plan: Plan, trials: Sequence[TrialRecord]) -> float:
     planned_s = cost_at(plan.search.input_size, plan.costs).train_s * SIDE_BY_SIDE
     factors = []
     for trial in trials:
-        steps = trial.hyperparameters.iterations - int(trial.readback.get("passed_over", 0))
-        if trial.status == "ok" and steps > 0:
-            factors.append(trial.train_s / (steps * trial.hyperparameters.batch_size * planned_s))
+        done = trial.as_trained
+        if trial.status == "ok" and done.iterations > 0:
+            factors.append(trial.train_s / (done.iterations * done.batch_size * planned_s))
     return min(max(statistics.median(factors), _FASTEST), _SLOWEST) if factors else 1.0

@@ -211,7 +211,7 @@ def _score_axis(axes: Axes, trials: Sequence[TrialRecord]) -> None:
 
 def _tip(trial: TrialRecord, metric: str) -> str:
     result = f"{metric} {trial.score:.3f}" if is_real(trial) else trial.status
-    return f"trial {trial.number}: {result}\n{hyperparameters_line(trial.hyperparameters.model_dump())}"
+    return f"trial {trial.number}: {result}\n{hyperparameters_line(trial.as_trained.model_dump())}"
 
 
 class Ink:

@@ -152,7 +152,7 @@ def _outcome(folder: RunFolder, study: StudyResult, deployment: Deployment) -> O
         "best_trial": f"{stage} {best.number}",
         "best_trial_id": best.trial_id,
         "best_proposed_by": best.proposed_by,
-        "best_hyperparameters": hyperparameters_line(best.hyperparameters.model_dump()),
+        "best_hyperparameters": hyperparameters_line(best.as_trained.model_dump()),
         "summary": study.summary(),
         "engine": deployment.engine.value,
         "requirements": "; ".join(

@@ -84,6 +84,12 @@ class TrialRecord(BaseModel):
     worker: str = ""
 
     @property
+    def as_trained(self) -> Hyperparameters:
+        """With the optimiser steps that were done: positions of the schedule that a deadline passed over are none."""
+        steps = self.hyperparameters.iterations - int(self.readback.get("passed_over", 0))
+        return self.hyperparameters.model_copy(update={"iterations": steps})
+
+    @property
     def fallback(self) -> str:
         """Why a fallback proposed this trial instead of the language model; "" if none did."""
         return str(self.proposal.get("fallback") or "")

@@ -147,7 +147,7 @@ class StudyLog(tune.Callback):
             score=record.score,
             status=record.status,
             reason=record.reason.splitlines()[0] if record.reason else "",
-            hyperparameters=record.hyperparameters.model_dump(),
+            hyperparameters=record.as_trained.model_dump(),
             proposed_by=record.proposed_by,
             best=best.score if best else None,
             seconds=record.train_s + record.val_s + record.setup_s,

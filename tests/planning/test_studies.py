@@ -89,9 +89,20 @@ def test_steps_follow_from_time_and_batch_and_from_how_slow_the_search_was(choic
         ]
         for each in (fast, slow)
     ]
-    assert steps[0] == int((100 - 2) / (0.01 * batch))
+    assert steps[0] == pytest.approx(studies.AHEAD * (100 - 2) / (0.01 * batch), rel=0.02), "faster than expected"
     assert isinstance(steps[1], int)
     assert steps[1] == pytest.approx(steps[0] / 2, rel=0.03)
+
+
+def test_several_workers_cannot_pass_over_steps_and_get_as_many_as_are_expected(choice: ModelChoice) -> None:
+    alone, together = (
+        studies.choose_finalists(
+            planned(), OPTIONS.model_copy(update={"workers_per_trial": workers}), choice, searched(trial(1, 0.8)), 60
+        ).configurations[0]["iterations"]
+        for workers in (1, 2)
+    )
+    assert isinstance(together, int)
+    assert alone == pytest.approx(studies.AHEAD * together, rel=0.02)
 
 
 def test_the_final_study_trains_at_the_full_size_until_its_deadline(choice: ModelChoice, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from autommlab.tasks import Task
 from autommlab.training.config_file import write_config
+from autommlab.training.records import TrialRecord
 from tests.helpers.tiny_trials import make_setup, point
 
 #: mmdet rounds its figures to a thousandth, mmseg to a hundredth of a percent.
@@ -159,6 +160,10 @@ def test_past_its_deadline_a_trial_ends_with_its_learning_rate_down(
     assert trial.finished
     trial.close()
     assert trial.readback["passed_over"] == 999
+    record = TrialRecord(
+        number=1, trial_id="a", hyperparameters=point(iterations=1000), score=0.5, status="ok", readback=trial.readback
+    )
+    assert record.as_trained.iterations == 1, "no step is told that was not done"
     assert max(rates) <= 0.11 * point().lr, "warm-up is over, and the schedule has brought the rate down"
 
 

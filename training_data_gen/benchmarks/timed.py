@@ -353,7 +353,7 @@ def found_in(run: Run, figure: str) -> dict[str, object]:
         "input_size": full.input_size if full else run.model.measured.input_size,
         "trials": len(study.searched),
         "finals": len(study.finals),
-        "steps": best.hyperparameters.iterations - best.readback.get("passed_over", 0),
+        "steps": best.as_trained.iterations,
         "proposed_by": best.proposed_by,
     }
 
