@@ -39,6 +39,11 @@ MANY_WORDS = " ".join(f"word{number}" for number in range(900))
         ("mitochondria and stomata", "stoma"),
         ("scooters without plate", "scooter without plate"),
         ("what people do", "person"),
+        ("Is it E. coli or Salmonella?", "E. coli"),
+        ("count P. falciparum, P. ovale and P. malariae rings", "P. malariae ring"),
+        ("emulsions, O/W or W/O/W", "W/O/W"),
+        ("the V.I.P. badges", "V.I.P. badge"),
+        ("Knots: bowline, round turn and two half hitches", "round turn and two half hitches"),
     ],
 )
 def test_things_are_among_them_in_the_singular(text: str, thing: str) -> None:
@@ -52,6 +57,7 @@ def test_things_are_among_them_in_the_singular(text: str, thing: str) -> None:
         ("copper, pex or galvanised pipe, which is it", ("copper pipe", "pex pipe", "galvanised pipe")),
         ("Item .. blade fuse\nState .. blown / intact", ("blown blade fuse", "intact blade fuse")),
         ("Is that belt splice good, frayed or torn?", ("good belt splice", "torn belt splice")),
+        ("a good or a bad vent cap weld", ("good vent cap weld", "bad vent cap weld")),
         ("Gulls: first winter, second winter or adult", ("first winter gull", "adult gull")),
         ("M4, M5, M6 and M8 bolts", ("M4 bolt", "m6 bolt")),
         ("a cuckoo's or a reed warbler's egg", ("cuckoo egg", "reed warbler egg")),
