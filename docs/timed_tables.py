@@ -22,6 +22,8 @@ def timed() -> str:
     result = TimedResult.model_validate(read(_NAME))
     rows = []
     for line in result.lines():
+        if line.photos.split != "test":
+            continue
         wish = f"{line.photos.figure} {line.photos.wish:g}"
         less = ", ".join(f"{difference:+.3f}" for difference in line.differences)
         ways = [_tests(runs) for runs in (line.search, line.alone)]
@@ -36,9 +38,9 @@ def timed() -> str:
 
 
 def _tests(runs: Mapping[int, TimedRun]) -> str:
-    from training_data_gen.benchmarks.timed import mean_test
+    from training_data_gen.benchmarks.timed import mean_reached
 
-    mean = mean_test(runs)
+    mean = mean_reached(runs)
     if mean is None:
         return ""
     each = [f"{run.test or 0:.3f}" + (f" ({run.interval})" if run.interval else "") for _, run in sorted(runs.items())]

@@ -13,8 +13,10 @@ from autommlab.progress.events import Events
 from tests.helpers.program import autommlab_here
 from tests.helpers.record_table import finished_run
 from training_data_gen.benchmarks.timed import (
+    MEASURED_SETS,
     PHOTO_SETS,
     RUNS_FILE,
+    TRIED_SETS,
     Job,
     TimedResult,
     TimedRun,
@@ -22,7 +24,7 @@ from training_data_gen.benchmarks.timed import (
     command_of,
     found_in,
     made_by_command,
-    mean_test,
+    mean_reached,
     order,
     run_timed,
 )
@@ -86,19 +88,32 @@ def test_it_goes_on_where_it_was_and_takes_over_what_is_known(tmp_path: Path, da
     (line,) = TimedResult(runs=tuple(joined), command="c", date="d").lines()
     assert line.differences == pytest.approx([0.1, 0.1])
     assert line.most_off == pytest.approx(0.02)
-    assert mean_test(line.search) == pytest.approx(0.9)
-    assert mean_test(line.trials) is None
+    assert mean_reached(line.search) == pytest.approx(0.9)
+    assert mean_reached(line.trials) is None
 
 
 def test_what_a_finished_runs_folder_tells(tmp_path: Path) -> None:
     folder = finished_run(tmp_path / "run")
     folder.write("plan", Plan())
     run = Run(folder.path)
-    told = found_in(run, "accuracy")
+    told = found_in(run, SIGNS)
     assert (told["val"], told["test"], told["interval"]) == (0.5, 0.4, None)
     assert (told["trials"], told["finals"], told["steps"], told["proposed_by"]) == (2, 0, 11, "tpe")
     assert told["input_size"] == run.model.measured.input_size
-    assert found_in(run, "F1")["test"] is None
+    assert found_in(run, SIGNS._replace(figure="F1"))["test"] is None
+    tried = found_in(run, SIGNS._replace(split="val"))
+    assert (tried["val"], tried["test"], tried["interval"]) == (0.5, None, None)
+
+
+def test_of_a_set_to_try_changes_on_only_val_is_told() -> None:
+    run = TimedRun(
+        photos="clothing", figure="accuracy", wish=0.9, way=Way.SEARCH, minutes=5, seed=0, date="2026-12-01", val=0.7
+    )
+    assert run.reached == 0.7
+    (line,) = TimedResult(runs=(run,), command="c", date="d").lines()
+    assert mean_reached(line.search) == 0.7
+    assert {photos.name for photos in MEASURED_SETS}.isdisjoint(photos.name for photos in TRIED_SETS)
+    assert all((photos.split == "val") == (photos in TRIED_SETS) for photos in PHOTO_SETS)
 
 
 def test_no_run_is_begun_when_its_hours_are_over(tmp_path: Path, data: Path) -> None:
@@ -113,7 +128,7 @@ def test_a_run_without_a_model_is_kept_with_its_reason_and_counts_as_nothing(tmp
     assert found.test is None
     assert "request" in found.problem.lower()
     (line,) = TimedResult(runs=(found,), command="c", date="d").lines()
-    assert mean_test(line.search) == 0
+    assert mean_reached(line.search) == 0
 
 
 def test_alone_without_its_search_and_a_set_that_is_not_there_are_refused(tmp_path: Path, data: Path) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import psutil
 from pydantic import BaseModel, ConfigDict
@@ -42,7 +42,8 @@ class PhotoSet(NamedTuple):
         folder: of its photos, in the folder of all sets; its train, val and test parts are given.
         sentence: the request, which names the wish.
         figure: canonical name of the figure that is wished for.
-        wish: at least this on TEST, a fraction.
+        wish: at least this, a fraction.
+        split: "test", or "val" for a set on which changes are tried out: its TEST is not looked at.
     """
 
     name: str
@@ -50,9 +51,11 @@ class PhotoSet(NamedTuple):
     sentence: str
     figure: str
     wish: float
+    split: Literal["val", "test"] = "test"
 
 
-PHOTO_SETS: tuple[PhotoSet, ...] = (
+#: What results are told of. Nothing is chosen by them.
+MEASURED_SETS: tuple[PhotoSet, ...] = (
     PhotoSet(
         "signdigits",
         "classification_signdigits",
@@ -83,6 +86,44 @@ PHOTO_SETS: tuple[PhotoSet, ...] = (
         0.6,
     ),
 )
+#: How a plan spends its time is chosen by these, on VAL.
+TRIED_SETS: tuple[PhotoSet, ...] = (
+    PhotoSet(
+        "clothing",
+        "classification_clothing10",
+        "Classify photos of clothes: dress, hat, longsleeve, outwear, pants, shirt, shoes, shorts, skirt or t-shirt. "
+        "Accuracy of at least 0.9, on a CPU with ONNX Runtime.",
+        "accuracy",
+        0.9,
+        "val",
+    ),
+    PhotoSet(
+        "boards",
+        "detection_microcontrollers",
+        "Detect Arduino_Nano, ESP8266, Heltec_ESP32_Lora and Raspberry_Pi_3 in photos of a desk, mAP of at least 0.6, "
+        "on a CPU with ONNX Runtime.",
+        "mAP",
+        0.6,
+        "val",
+    ),
+    PhotoSet(
+        "coffeeleaf",
+        "segmentation_coffeeleaf",
+        "Segment leaf and symptom in photos of coffee leaves, mIoU of at least 0.8, on a CPU with ONNX Runtime.",
+        "mIoU",
+        0.8,
+        "val",
+    ),
+    PhotoSet(
+        "gluetubes",
+        "keypoint_gluetubes",
+        "Estimate the keypoints of a tube in photos, AP of at least 0.9, on a CPU with ONNX Runtime.",
+        "AP",
+        0.9,
+        "val",
+    ),
+)
+PHOTO_SETS = MEASURED_SETS + TRIED_SETS
 
 
 class Way(StrEnum):
@@ -126,7 +167,7 @@ class TimedRun(BaseModel):
         photos: name of the set.
         minutes: see `Job`.
         date: of the run.
-        val, test: the figure of the wish on the delivered model; None without one.
+        val, test: the figure of the wish on the delivered model; None without one. A set to try changes on has no test.
         interval: of `test`, 95 %, over its pictures.
         input_size: (width, height) that it is delivered with.
         trials, finals: finished trainings of the search, and at the full fidelity.
@@ -157,6 +198,11 @@ class TimedRun(BaseModel):
     seconds: float = 0.0
     busy: float = 0.0
     problem: str = ""
+
+    @property
+    def reached(self) -> float | None:
+        """The figure that counts: on TEST, or on VAL for a set to try changes on; None without a model."""
+        return self.val if self.test is None else self.test
 
     @property
     def key(self) -> str:
@@ -204,9 +250,9 @@ class TimedLine(NamedTuple):
 
     @property
     def differences(self) -> list[float]:
-        """Search less alone on TEST, of the seeds that both have."""
+        """Search less alone, of the seeds that both have."""
         seeds = sorted(self.search.keys() & self.alone.keys())
-        return [(self.search[seed].test or 0) - (self.alone[seed].test or 0) for seed in seeds]
+        return [(self.search[seed].reached or 0) - (self.alone[seed].reached or 0) for seed in seeds]
 
     @property
     def most_off(self) -> float:
@@ -215,9 +261,9 @@ class TimedLine(NamedTuple):
         return max((run.seconds / (60 * self.minutes) - 1 for run in timed), key=abs)
 
 
-def mean_test(runs: Mapping[int, TimedRun]) -> float | None:
-    """On TEST over the seeds; None where there is no run."""
-    return statistics.fmean(run.test or 0 for run in runs.values()) if runs else None
+def mean_reached(runs: Mapping[int, TimedRun]) -> float | None:
+    """Over the seeds; None where there is no run."""
+    return statistics.fmean(run.reached or 0 for run in runs.values()) if runs else None
 
 
 #: Makes a run: the job, its folder, the folder of the sets, the input size that is given.
@@ -339,17 +385,18 @@ def made_by_command(job: Job, folder: Path, data: Path, size: Size | None) -> Ti
     )  # fmt: skip
     if ended.returncode != 0:
         return made.model_copy(update={"problem": last_lines(log, 3) or f"exit code {ended.returncode}"})
-    return made.model_copy(update=found_in(Run(folder), job.photos.figure))
+    return made.model_copy(update=found_in(Run(folder), job.photos))
 
 
-def found_in(run: Run, figure: str) -> dict[str, object]:
+def found_in(run: Run, photos: PhotoSet) -> dict[str, object]:
     """What a finished run's folder tells, as fields of `TimedRun`."""
+    figure, tested = photos.figure, photos.split == "test"
     study, figures, full = run.study, run.figures, run.plan.full
     best = study.result.best
     return {
         "val": figures["val"].get(figure),
-        "test": figures["test"].get(figure),
-        "interval": study.result.test_intervals.get(figure),
+        "test": figures["test"].get(figure) if tested else None,
+        "interval": study.result.test_intervals.get(figure) if tested else None,
         "input_size": full.input_size if full else run.model.measured.input_size,
         "trials": len(study.searched),
         "finals": len(study.finals),
@@ -359,11 +406,12 @@ def found_in(run: Run, figure: str) -> dict[str, object]:
 
 
 def _in_words(made: TimedRun) -> str:
-    if made.test is None:
+    if made.reached is None:
         return f"{made.key}: no model: {made.problem}"
     interval = f" ({made.interval})" if made.interval else ""
+    on_test = f"{made.test:.3f}{interval} on test, " if made.test is not None else ""
     size = "x".join(map(str, made.input_size or ()))
     return (
-        f"{made.key}: {made.figure} {made.test:.3f}{interval} on test, {made.val or 0:.3f} on val; {size}, "
+        f"{made.key}: {made.figure} {on_test}{made.val or 0:.3f} on val; {size}, "
         f"{made.trials} trials, {made.steps} steps, {duration(made.seconds)}"
     )
