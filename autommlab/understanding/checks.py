@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 from autommlab.common.quick_imports import inflect_engine
 from autommlab.tasks import Task
 from autommlab.understanding.request import Engine, Flops, ModelRequest, Parameters, Speed, SpeedUnit
-from autommlab.understanding.text import is_refused, made_for, names_number
+from autommlab.understanding.text import is_refused, made_for, names_number, names_share
 
 _NONE = "none"
 _USUAL_MODALITY = "rgb"
@@ -118,7 +118,7 @@ def findings(text: str, request: ModelRequest) -> list[Finding]:
         said = f"{metric.name} {metric.value:g}"
         if _joined(metric.name) in names or any(map(_is_data_set, metric.name.split())):
             found.append(Finding("metrics", said, f'"{metric.name}" is no figure of quality (metric {said})'))
-        if not names_number(text, metric.value):
+        if not names_share(text, metric.value):
             found.append(Finding("metrics", said, f"the number {metric.value:g} (metric {said}) is not in the text"))
     engine = request.deploy.inference_engine
     if engine is not Engine.NONE and not _names_engine(text, engine):

@@ -30,6 +30,8 @@ _REPEATS = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 _TIMES = frozenset({"millisecond", "second", "sec", "minute", "min", "hour"})
 #: "Zero point eight", or "zero comma eight" where that is how decimals are written.
 _DECIMAL_MARKS = frozenset({"point", "comma"})
+#: A share of these is allowed where the rest is demanded.
+_AMISS = re.compile(r"\b(?:miss|mistake|wrong|error|los[et]|fail|overlook|confus|false)", re.IGNORECASE)
 #: "two thirds" may be answered as 0.67.
 _CLOSE = 0.01
 #: What is less is a digit, said alone in "point nine five".
@@ -64,6 +66,11 @@ def names_number(text: str, value: float) -> bool:
     known = named_numbers(text)
     scales = (1.0, 100.0, 0.01, 1e3, 1e6, 1e9, 1e-3, 1e-6, 1e-9)
     return any(math.isclose(value * scale, number, rel_tol=_CLOSE) for scale in scales for number in known)
+
+
+def names_share(text: str, value: float) -> bool:
+    """Whether a share from 0 to 1 is in the text, be it as the rest that may go wrong ("misses one in twenty")."""
+    return names_number(text, value) or (bool(_AMISS.search(text)) and names_number(text, 1 - value))
 
 
 def _figures(text: str) -> set[float]:

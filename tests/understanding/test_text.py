@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autommlab.common.errors import RequestError
-from autommlab.understanding.text import clean, names_number
+from autommlab.understanding.text import clean, names_number, names_share
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,20 @@ def test_no_special_token_of_the_embedded_model_survives() -> None:
     assert "<|im_end|>" in marks
     tokens = tokenizer(clean("detect cats " + " ".join(marks)))["input_ids"]
     assert not set(tokens) & set(tokenizer.all_special_ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "named"),
+    [
+        ("it may miss one in twenty", 0.95, True),
+        ("wrong in at most 3 % of the photos", 0.97, True),
+        ("accuracy of 0.9", 0.9, True),
+        ("one in twenty is a Leghorn", 0.95, False),
+        ("it may miss one in twenty", 0.8, False),
+    ],
+)
+def test_a_share_is_told_by_what_may_go_wrong_too(text: str, share: float, named: bool) -> None:
+    assert names_share(text, share) is named
 
 
 def test_number_words_without_end_are_no_number() -> None:
