@@ -3,7 +3,7 @@
 A small language model spells rare words wrongly when it repeats them ("rhine" for "rhinos"). With these phrases as the
 grammar of the field it can only copy. A noun that is said once for several things ("ripe and overripe hop cones") may
 follow each of the words that a list sets apart. Of the objects that the development requests are labelled with, all
-can be copied so, and of the 14,804 of the handwritten training requests all but 38: most are spelt wrongly there, or
+can be copied so, and of the 19,294 of the handwritten training requests all but 47: most are spelt wrongly there, or
 put together from words that are not neighbours.
 """
 
@@ -23,8 +23,6 @@ _EDGE = ".'\u2019-"
 #: What is a word with its full stops or strokes only: "E. coli", "O/W", "V.I.P.".
 _MARKED = re.compile(r"(?<![^\s(\"])(?:[A-Z][a-z]?\.(?=\s[^\W\d_])|(?:[A-Z]\.){2,}|[^\W_]+(?:/[^\W_]+)+)")
 _POSSESSIVE = re.compile(r"['\u2019]s$")
-#: After them a phrase goes on that its first word heads: "scooters without plate".
-_PREPOSITIONS = frozenset({"with", "without", "of", "in", "on", "under", "for", "from", "at"})
 #: Scripts that set no spaces between words: there a "word" is a sentence.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 #: (ending of a plural, that of its singular); wrong singulars do no harm, as the model chooses.
@@ -113,12 +111,14 @@ def _words(text: str, marked: frozenset[str] = frozenset()) -> list[str]:
 
 
 def _forms(words: list[str]) -> list[str]:
-    """The phrase as it is, without the possessive ending ("a dancer's heel"), and with its head in the singular."""
+    """The phrase as it is, without the possessive ending ("a dancer's heel"), and with its head in the singular.
+
+    The head is the last word, the first one ("robots hanging from the bar"), or both are ("hooks and eyes").
+    """
     *before, last = words
-    forms = [" ".join((*before, form)) for form in (last, _POSSESSIVE.sub("", last), *_singulars(last))]
-    if len(words) > 2 and words[1].lower() in _PREPOSITIONS:
-        forms += [" ".join((form, *words[1:])) for form in _singulars(words[0])]
-    return forms
+    lasts = (last, _POSSESSIVE.sub("", last), *_singulars(last))
+    heads = [before, *([form, *before[1:]] for form in _singulars(before[0]))] if before else [before]
+    return [" ".join((*head, form)) for head in heads for form in lasts]
 
 
 def _singulars(word: str) -> list[str]:

@@ -43,6 +43,8 @@ MANY_WORDS = " ".join(f"word{number}" for number in range(900))
         ("count P. falciparum, P. ovale and P. malariae rings", "P. malariae ring"),
         ("emulsions, O/W or W/O/W", "W/O/W"),
         ("the V.I.P. badges", "V.I.P. badge"),
+        ("robots hanging from the bar", "robot hanging from the bar"),
+        ("hooks and eyes, buttons", "hook and eye"),
         ("Knots: bowline, round turn and two half hitches", "round turn and two half hitches"),
     ],
 )
