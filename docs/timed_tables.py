@@ -22,7 +22,7 @@ def timed() -> str:
     result = TimedResult.model_validate(read(_NAME))
     rows = []
     for line in result.lines():
-        if line.photos.split != "test":
+        if line.photos.tried:
             continue
         wish = f"{line.photos.figure} {line.photos.wish:g}"
         less = ", ".join(f"{difference:+.3f}" for difference in line.differences)
@@ -38,9 +38,9 @@ def timed() -> str:
 
 
 def _tests(runs: Mapping[int, TimedRun]) -> str:
-    from training_data_gen.benchmarks.timed import mean_reached
+    from training_data_gen.benchmarks.timed import mean_test
 
-    mean = mean_reached(runs)
+    mean = mean_test(runs)
     if mean is None:
         return ""
     each = [f"{run.test or 0:.3f}" + (f" ({run.interval})" if run.interval else "") for _, run in sorted(runs.items())]

@@ -24,7 +24,7 @@ from training_data_gen.benchmarks.timed import (
     command_of,
     found_in,
     made_by_command,
-    mean_reached,
+    mean_test,
     order,
     run_timed,
 )
@@ -88,32 +88,39 @@ def test_it_goes_on_where_it_was_and_takes_over_what_is_known(tmp_path: Path, da
     (line,) = TimedResult(runs=tuple(joined), command="c", date="d").lines()
     assert line.differences == pytest.approx([0.1, 0.1])
     assert line.most_off == pytest.approx(0.02)
-    assert mean_reached(line.search) == pytest.approx(0.9)
-    assert mean_reached(line.trials) is None
+    assert mean_test(line.search) == pytest.approx(0.9)
+    assert mean_test(line.trials) is None
 
 
 def test_what_a_finished_runs_folder_tells(tmp_path: Path) -> None:
     folder = finished_run(tmp_path / "run")
     folder.write("plan", Plan())
     run = Run(folder.path)
-    told = found_in(run, SIGNS)
+    told = found_in(run, "accuracy")
     assert (told["val"], told["test"], told["interval"]) == (0.5, 0.4, None)
     assert (told["trials"], told["finals"], told["steps"], told["proposed_by"]) == (2, 0, 11, "tpe")
     assert told["input_size"] == run.model.measured.input_size
-    assert found_in(run, SIGNS._replace(figure="F1"))["test"] is None
-    tried = found_in(run, SIGNS._replace(split="val"))
-    assert (tried["val"], tried["test"], tried["interval"]) == (0.5, None, None)
+    assert found_in(run, "F1")["test"] is None
 
 
-def test_of_a_set_to_try_changes_on_only_val_is_told() -> None:
-    run = TimedRun(
-        photos="clothing", figure="accuracy", wish=0.9, way=Way.SEARCH, minutes=5, seed=0, date="2026-12-01", val=0.7
-    )
-    assert run.reached == 0.7
-    (line,) = TimedResult(runs=(run,), command="c", date="d").lines()
-    assert mean_reached(line.search) == 0.7
-    assert {photos.name for photos in MEASURED_SETS}.isdisjoint(photos.name for photos in TRIED_SETS)
-    assert all((photos.split == "val") == (photos in TRIED_SETS) for photos in PHOTO_SETS)
+def test_the_test_part_of_a_set_to_try_changes_on_is_not_there(tmp_path: Path, data: Path) -> None:
+    for photos in PHOTO_SETS:
+        for part in ("train/a/1.png", "val/a/2.png", "test/a/3.png", "annotations/val.json", "annotations/test.json"):
+            (data / photos.folder / part).parent.mkdir(parents=True, exist_ok=True)
+            (data / photos.folder / part).write_text(part)
+    given: dict[str, set[str]] = {}
+
+    def fake(job: Job, folder: Path, sets: Path, size: Size | None) -> TimedRun:
+        files = (file for file in (sets / job.photos.folder).rglob("*") if file.is_file())
+        given[job.photos.name] = {file.read_text() for file in files}
+        return FakeRuns()(job, folder, sets, size)
+
+    run_timed(list(order(PHOTO_SETS, [5], 1, [Way.SEARCH])), tmp_path / "out", data, Events(), make=fake)
+    assert all(len(given[photos.name]) == 5 for photos in MEASURED_SETS)
+    for photos in TRIED_SETS:
+        assert given[photos.name] == {"train/a/1.png", "val/a/2.png", "annotations/val.json"}
+        assert (tmp_path / "out/sets" / photos.folder / "test/a/2.png").is_file()
+        assert (tmp_path / "out/sets" / photos.folder / "annotations/test.json").is_file()
 
 
 def test_no_run_is_begun_when_its_hours_are_over(tmp_path: Path, data: Path) -> None:
@@ -128,7 +135,7 @@ def test_a_run_without_a_model_is_kept_with_its_reason_and_counts_as_nothing(tmp
     assert found.test is None
     assert "request" in found.problem.lower()
     (line,) = TimedResult(runs=(found,), command="c", date="d").lines()
-    assert mean_reached(line.search) == 0
+    assert mean_test(line.search) == 0
 
 
 def test_alone_without_its_search_and_a_set_that_is_not_there_are_refused(tmp_path: Path, data: Path) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import psutil
 from pydantic import BaseModel, ConfigDict
@@ -43,7 +43,8 @@ class PhotoSet(NamedTuple):
         sentence: the request, which names the wish.
         figure: canonical name of the figure that is wished for.
         wish: at least this, a fraction.
-        split: "test", or "val" for a set on which changes are tried out: its TEST is not looked at.
+        tried: changes are tried out on it, so its own TEST is never read: its val part is TEST, and a run takes val
+            from the training pictures.
     """
 
     name: str
@@ -51,7 +52,7 @@ class PhotoSet(NamedTuple):
     sentence: str
     figure: str
     wish: float
-    split: Literal["val", "test"] = "test"
+    tried: bool = False
 
 
 #: What results are told of. Nothing is chosen by them.
@@ -86,7 +87,7 @@ MEASURED_SETS: tuple[PhotoSet, ...] = (
         0.6,
     ),
 )
-#: How a plan spends its time is chosen by these, on VAL.
+#: How a plan spends its time is chosen by these.
 TRIED_SETS: tuple[PhotoSet, ...] = (
     PhotoSet(
         "clothing",
@@ -95,7 +96,7 @@ TRIED_SETS: tuple[PhotoSet, ...] = (
         "Accuracy of at least 0.9, on a CPU with ONNX Runtime.",
         "accuracy",
         0.9,
-        "val",
+        tried=True,
     ),
     PhotoSet(
         "boards",
@@ -104,7 +105,7 @@ TRIED_SETS: tuple[PhotoSet, ...] = (
         "on a CPU with ONNX Runtime.",
         "mAP",
         0.6,
-        "val",
+        tried=True,
     ),
     PhotoSet(
         "coffeeleaf",
@@ -112,7 +113,7 @@ TRIED_SETS: tuple[PhotoSet, ...] = (
         "Segment leaf and symptom in photos of coffee leaves, mIoU of at least 0.8, on a CPU with ONNX Runtime.",
         "mIoU",
         0.8,
-        "val",
+        tried=True,
     ),
     PhotoSet(
         "gluetubes",
@@ -120,7 +121,7 @@ TRIED_SETS: tuple[PhotoSet, ...] = (
         "Estimate the keypoints of a tube in photos, AP of at least 0.9, on a CPU with ONNX Runtime.",
         "AP",
         0.9,
-        "val",
+        tried=True,
     ),
 )
 PHOTO_SETS = MEASURED_SETS + TRIED_SETS
@@ -167,7 +168,7 @@ class TimedRun(BaseModel):
         photos: name of the set.
         minutes: see `Job`.
         date: of the run.
-        val, test: the figure of the wish on the delivered model; None without one. A set to try changes on has no test.
+        val, test: the figure of the wish on the delivered model; None without one.
         interval: of `test`, 95 %, over its pictures.
         input_size: (width, height) that it is delivered with.
         trials, finals: finished trainings of the search, and at the full fidelity.
@@ -198,11 +199,6 @@ class TimedRun(BaseModel):
     seconds: float = 0.0
     busy: float = 0.0
     problem: str = ""
-
-    @property
-    def reached(self) -> float | None:
-        """The figure that counts: on TEST, or on VAL for a set to try changes on; None without a model."""
-        return self.val if self.test is None else self.test
 
     @property
     def key(self) -> str:
@@ -250,9 +246,9 @@ class TimedLine(NamedTuple):
 
     @property
     def differences(self) -> list[float]:
-        """Search less alone, of the seeds that both have."""
+        """Search less alone on TEST, of the seeds that both have."""
         seeds = sorted(self.search.keys() & self.alone.keys())
-        return [(self.search[seed].reached or 0) - (self.alone[seed].reached or 0) for seed in seeds]
+        return [(self.search[seed].test or 0) - (self.alone[seed].test or 0) for seed in seeds]
 
     @property
     def most_off(self) -> float:
@@ -261,9 +257,9 @@ class TimedLine(NamedTuple):
         return max((run.seconds / (60 * self.minutes) - 1 for run in timed), key=abs)
 
 
-def mean_reached(runs: Mapping[int, TimedRun]) -> float | None:
-    """Over the seeds; None where there is no run."""
-    return statistics.fmean(run.reached or 0 for run in runs.values()) if runs else None
+def mean_test(runs: Mapping[int, TimedRun]) -> float | None:
+    """On TEST over the seeds; None where there is no run."""
+    return statistics.fmean(run.test or 0 for run in runs.values()) if runs else None
 
 
 #: Makes a run: the job, its folder, the folder of the sets, the input size that is given.
@@ -330,10 +326,27 @@ def run_timed(
                 break
             events.emit("note", _STAGE, f"run {number} of {len(missing)}: {job.key}")
             folder = out / "runs" / job.key.replace("/", "-")
-            made = (make or made_by_command)(job, folder, data, _planned_size(job, file))
+            sets = out / "sets" if job.photos.tried else data
+            if job.photos.tried:
+                copy_without_test(data / job.photos.folder, sets / job.photos.folder)
+            made = (make or made_by_command)(job, folder, sets, _planned_size(job, file))
             file.add([made])
             events.emit("note", _STAGE, _in_words(made))
         return list(file.records.values())
+
+
+def copy_without_test(source: Path, target: Path) -> None:
+    """A set of photos without its test part, whose val part takes that place. What is there is left as it is."""
+    with storage_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for entry in sorted(source.iterdir()):
+            if entry.stem == "test":
+                continue
+            copy = target / (f"test{entry.suffix}" if entry.stem == "val" else entry.name)
+            if entry.is_dir():
+                copy_without_test(entry, copy)
+            elif not copy.exists():
+                shutil.copyfile(entry, copy)
 
 
 def _planned_size(job: Job, file: KeyedFile[TimedRun]) -> Size | None:
@@ -385,18 +398,17 @@ def made_by_command(job: Job, folder: Path, data: Path, size: Size | None) -> Ti
     )  # fmt: skip
     if ended.returncode != 0:
         return made.model_copy(update={"problem": last_lines(log, 3) or f"exit code {ended.returncode}"})
-    return made.model_copy(update=found_in(Run(folder), job.photos))
+    return made.model_copy(update=found_in(Run(folder), job.photos.figure))
 
 
-def found_in(run: Run, photos: PhotoSet) -> dict[str, object]:
+def found_in(run: Run, figure: str) -> dict[str, object]:
     """What a finished run's folder tells, as fields of `TimedRun`."""
-    figure, tested = photos.figure, photos.split == "test"
     study, figures, full = run.study, run.figures, run.plan.full
     best = study.result.best
     return {
         "val": figures["val"].get(figure),
-        "test": figures["test"].get(figure) if tested else None,
-        "interval": study.result.test_intervals.get(figure) if tested else None,
+        "test": figures["test"].get(figure),
+        "interval": study.result.test_intervals.get(figure),
         "input_size": full.input_size if full else run.model.measured.input_size,
         "trials": len(study.searched),
         "finals": len(study.finals),
@@ -406,12 +418,11 @@ def found_in(run: Run, photos: PhotoSet) -> dict[str, object]:
 
 
 def _in_words(made: TimedRun) -> str:
-    if made.reached is None:
+    if made.test is None:
         return f"{made.key}: no model: {made.problem}"
     interval = f" ({made.interval})" if made.interval else ""
-    on_test = f"{made.test:.3f}{interval} on test, " if made.test is not None else ""
     size = "x".join(map(str, made.input_size or ()))
     return (
-        f"{made.key}: {made.figure} {on_test}{made.val or 0:.3f} on val; {size}, "
+        f"{made.key}: {made.figure} {made.test:.3f}{interval} on test, {made.val or 0:.3f} on val; {size}, "
         f"{made.trials} trials, {made.steps} steps, {duration(made.seconds)}"
     )

@@ -25,8 +25,8 @@ def bench_time(
     sets: Annotated[
         str,
         typer.Option(
-            help="Names with commas. [default: signdigits, bccd, nuclei, bees] Of clothing, boards, coffeeleaf and "
-            "gluetubes, on which changes are tried out, only figures on val are told."
+            help="Names with commas. [default: signdigits, bccd, nuclei, bees] clothing, boards, coffeeleaf and "
+            "gluetubes are for trying changes out: their val part is the test, their own test is not read."
         ),
     ] = "",
     ways: Annotated[
@@ -102,12 +102,12 @@ def _ways_named(text: str) -> Sequence[Way]:
 def _table(result: TimedResult) -> Table:
     from rich.table import Table
 
-    from training_data_gen.benchmarks.timed import mean_reached
+    from training_data_gen.benchmarks.timed import mean_test
 
     drawn = Table("photos", "minutes", "wish", "search", "alone", "difference", "trials", "time missed by",
-                  title="Mean over seeds")  # fmt: skip
+                  title="Mean over seeds on test")  # fmt: skip
     for line in result.lines():
-        means = [mean_reached(runs) for runs in (line.search, line.alone, line.trials)]
+        means = [mean_test(runs) for runs in (line.search, line.alone, line.trials)]
         search, alone, trials = ("" if mean is None else f"{mean:.3f}" for mean in means)
         differences = " ".join(f"{difference:+.3f}" for difference in line.differences)
         wish = f"{line.photos.figure} {line.photos.wish:g}"
