@@ -15,7 +15,7 @@ from autommlab.models.recipe import default_configuration
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.circumstances import SHORTEST_FINAL_S
-from autommlab.planning.decide import SIDE_BY_SIDE
+from autommlab.planning.rates import SIDE_BY_SIDE
 from autommlab.planning.records import FullFidelity, Plan, SearchFidelity
 from autommlab.planning.sizes import cost_at
 from autommlab.tasks import Task
@@ -48,17 +48,22 @@ class Finalists(BaseModel):
     Attributes:
         configurations: the best of the search first; their iterations follow from the time.
         origins: where each comes from, in words.
+        folds: of train and val on which each is trained; 1 = on train alone.
+        why: so many folds, a sentence; "" where there is no choice.
     """
 
     model_config = ConfigDict(frozen=True)
 
     configurations: tuple[Configuration, ...]
     origins: tuple[str, ...]
+    folds: int = 1
+    why: str = ""
 
     def in_words(self) -> str:
         """Who they are, and how long each is trained."""
         each = [f"{who} ({c['iterations']:,} steps)" for who, c in zip(self.origins, self.configurations, strict=True)]
-        return f"trained from the start at the full fidelity: {'; '.join(each)}"
+        on = f" on each of {self.folds} folds of train and val" if self.folds > 1 else ""
+        return f"trained from the start at the full fidelity{on}: {'; '.join(each)}"
 
 
 def fixed_search(options: RunOptions, task: Task) -> SearchFidelity:
@@ -204,6 +209,7 @@ def choose_finalists(
 ) -> Finalists:
     """The best of the search, the default configuration, then the next best, as many as are planned.
 
+    They train until one is chosen: for delivery, or before the winner's configuration is trained on train and val.
     The search is short, and what learns fastest is not always what learns most. The default configuration is
     therefore a finalist wherever there are two: the delivered model is then no worse on val than one without a search.
 
@@ -211,9 +217,9 @@ def choose_finalists(
         plan: with a full fidelity.
         options, choice: of the run.
         search: with its trials; None where there was no time for one.
-        seconds: of the final stage.
+        seconds: of the final stage, or of one training where they take turns.
     """
-    full = plan.full
+    full = plan.compared
     if full is None:
         raise ValueError("a plan without a full fidelity has no finalists")
     space = full_space(options, choice.entry.task, full)
@@ -245,7 +251,11 @@ def slower_than_planned(plan: Plan, trials: Sequence[TrialRecord]) -> float:
     """By which factor the steps of the search took longer than those that were measured; 1 where nobody knows."""
     if plan.search is None or not plan.costs:
         return 1.0
-    planned_s = cost_at(plan.search.input_size, plan.costs).train_s * SIDE_BY_SIDE
+    return slower_than(cost_at(plan.search.input_size, plan.costs).train_s * SIDE_BY_SIDE, trials)
+
+
+def slower_than(planned_s: float, trials: Sequence[TrialRecord]) -> float:
+    """By which factor a picture took longer in these trainings than planned; 1 where nobody knows."""
     factors = []
     for trial in trials:
         steps = trial.hyperparameters.iterations - int(trial.readback.get("passed_over", 0))

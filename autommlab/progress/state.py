@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from autommlab.progress.events import Event
 
 #: The numbered stages, in order; the report is written after them and has no number.
-STAGES = ("understanding", "data", "model", "plan", "training", "final", "deployment")
+STAGES = ("understanding", "data", "model", "plan", "training", "folds", "final", "deployment")
 
 
 def remaining_s(done: int, total: int, elapsed_s: float, limit_s: float | None = None) -> float | None:

@@ -98,9 +98,15 @@ def tiles(content: ReportContent) -> list[Tile]:
         remark = f"95 % interval {interval}" if interval else "measured once"
         found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", remark))
     if best:
-        which = "finalist" if content.all_finals else "trial"
+        compared = content.cross_validation
+        which = (
+            f"finalist {compared.best}"
+            if compared
+            else f"{'finalist' if content.all_finals else 'trial'} {best.number}"
+        )
+        on = f"by {compared.measured_by}" if compared else "on val"
         named, reached = (metric, best.metrics[metric]) if metric in best.metrics else (content.score_name, best.score)
-        found.append(Tile(f"best {named} on val", f"{reached:.3f}", f"{which} {best.number}"))
+        found.append(Tile(f"best {named} {on}", f"{reached:.3f}", which))
     if content.all_trials:
         failed = sum(not is_scored(trial.status) for trial in content.all_trials)
         planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""
