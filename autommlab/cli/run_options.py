@@ -118,8 +118,8 @@ RefitWhen = Annotated[
     str | None,
     typer.Option(
         "--refit",
-        help="Train the delivered model on train and val: never, or auto, which does so where val is small and the time "
-        "allows, after comparing the finalists over folds. [default: auto]",
+        help="Train the delivered model on train and val: never, or auto, which does so where val is small and the "
+        "time allows, after comparing the finalists over folds. [default: auto]",
     ),
 ]
 Concurrent = Annotated[int | None, typer.Option(help="Trials at once. [default: as many as fit]")]

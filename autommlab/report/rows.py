@@ -99,11 +99,8 @@ def tiles(content: ReportContent) -> list[Tile]:
         found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", remark))
     if best:
         compared = content.cross_validation
-        which = (
-            f"finalist {compared.best}"
-            if compared
-            else f"{'finalist' if content.all_finals else 'trial'} {best.number}"
-        )
+        number = compared.best if compared else best.number
+        which = f"{'finalist' if content.all_finals else 'trial'} {number}"
         on = f"by {compared.measured_by}" if compared else "on val"
         named, reached = (metric, best.metrics[metric]) if metric in best.metrics else (content.score_name, best.score)
         found.append(Tile(f"best {named} {on}", f"{reached:.3f}", which))

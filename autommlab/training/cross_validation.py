@@ -123,7 +123,8 @@ def compared(comparison: Comparison, ledger: Ledger) -> CrossValidation:
     best = max(scored, key=lambda one: (one.score, -one.number))
     pictures = sum(comparison.setups[i].bag.splits["val"].images for i in done)
     return CrossValidation(
-        folds=len(done),
+        folds=len(comparison.setups),
+        finished=len(done),
         pictures=pictures,
         finalists=tuple(found),
         best=best.number,

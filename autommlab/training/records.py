@@ -186,8 +186,9 @@ class CrossValidation(BaseModel):
     of these pictures out.
 
     Attributes:
-        folds: of train and val that took turns as VAL; 1 = VAL as it is.
-        pictures: that were left out in turn, all folds together.
+        folds: of train and val that take turns as VAL; 1 = VAL as it is.
+        finished: folds on which all finalists were trained before the time ended; these count.
+        pictures: that were left out in turn, all finished folds together.
         finalists: all that were compared.
         best: number of the finalist with the highest score.
         lead: of that one.
@@ -198,6 +199,7 @@ class CrossValidation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     folds: int
+    finished: int
     pictures: int
     finalists: tuple[CrossValidated, ...]
     best: int
@@ -213,7 +215,10 @@ class CrossValidation(BaseModel):
     @property
     def measured_by(self) -> str:
         """What the val figures of the run are, in a few words."""
-        return f"{self.folds}-fold cross-validation" if self.folds > 1 else "val, left out of training"
+        if self.folds == 1:
+            return "val, left out of training"
+        whole = self.finished == self.folds
+        return f"{self.folds}-fold cross-validation" if whole else f"{self.finished} of {self.folds} folds"
 
     @property
     def in_words(self) -> str:
@@ -221,9 +226,10 @@ class CrossValidation(BaseModel):
         steps = f"of {self.winner.hyperparameters.iterations:,} steps"
         whose = f"those of a training of its configuration on train alone, {steps}"
         if self.folds > 1:
+            cut = "" if self.finished == self.folds else f" {self.finished} of"
             whose = (
-                f"means over {self.folds} folds of train and val, each measured by a training of its configuration on "
-                f"the other folds, {steps}"
+                f"means over{cut} {self.folds} folds of train and val, each measured by a training of its configuration "
+                f"on the other folds, {steps}"
             )
         return (
             "The delivered model is trained on train and val, to the end of its schedule; its last weights are taken. "
