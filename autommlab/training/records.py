@@ -228,8 +228,8 @@ class CrossValidation(BaseModel):
         if self.folds > 1:
             cut = "" if self.finished == self.folds else f" {self.finished} of"
             whose = (
-                f"means over{cut} {self.folds} folds of train and val, each measured by a training of its configuration "
-                f"on the other folds, {steps}"
+                f"means over{cut} {self.folds} folds of train and val, each measured by a training of its "
+                f"configuration on the other folds, {steps}"
             )
         return (
             "The delivered model is trained on train and val, to the end of its schedule; its last weights are taken. "

@@ -129,7 +129,7 @@ class Tasks:
         self.failing: set[float] = set()
         self.cancelled: list[Any] = []
         monkeypatch.setattr(
-            ray, "remote", lambda **_: lambda work: SimpleNamespace(remote=functools.partial(self._ask, work))
+            ray, "remote", lambda **_: lambda work: SimpleNamespace(remote=functools.partial(functools.partial, work))
         )
         monkeypatch.setattr(ray, "wait", self._wait)
         monkeypatch.setattr(ray, "get", lambda reference: reference())
