@@ -101,7 +101,7 @@ class Watched:
 
 
 def stage_label(stage: str) -> str:
-    """A numbered stage as "[5/7] training", any other by its bare name."""
+    """A numbered stage as "[5/8] training", any other by its bare name."""
     return f"[{STAGES.index(stage) + 1}/{len(STAGES)}] {stage}" if stage in STAGES else stage
 
 
