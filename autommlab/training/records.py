@@ -300,12 +300,6 @@ class StudyResult(BaseModel):
         return self.cross_validation.measured_by if self.cross_validation else "val"
 
     @property
-    def val_in_words(self) -> str:
-        """The objective of `val_figure`, and what measured it."""
-        by = f"by {self.val_name}" if self.cross_validation else "on val"
-        return f"{self.val_figure:.3f} {by}"
-
-    @property
     def test_in_words(self) -> str:
         """The objective on TEST with its interval."""
         test, interval = self.test_metrics[self.objective], self.test_intervals.get(self.objective)
@@ -335,7 +329,8 @@ class StudyResult(BaseModel):
         tested = f", {self.test_in_words}" if self.objective in self.test_metrics else ""
         compared = self.cross_validation.finalists if self.cross_validation else self.finals
         many = f"{len(compared)} finalists of " if compared else ""
-        return f"{self.objective} {self.val_in_words}{tested}, best of {many}{len(self.trials)} trials"
+        by = f"by {self.val_name}" if self.cross_validation else "on val"
+        return f"{self.objective} {self.val_figure:.3f} {by}{tested}, best of {many}{len(self.trials)} trials"
 
 
 @dataclass(frozen=True, slots=True)
