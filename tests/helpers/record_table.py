@@ -261,7 +261,7 @@ _RUNS = (
     ),
     StoredRecord("compared run/folds.json", compared_run, "folds.json", resumed_and_looked_at),
     StoredRecord(
-        "compared run/trials.jsonl of folds", compared_run, "folds/trials.jsonl", resumed_and_looked_at, "lines", "lines"
+        "compared run/trials.jsonl", compared_run, "folds/trials.jsonl", resumed_and_looked_at, "lines", "lines"
     ),
     StoredRecord("half a run/test.json", unfinished_run, "study/best/test.json", resumed, kept="anew"),
     StoredRecord("half a study/search.json", half_a_study, SEARCH_FILE, go_on_with_study, kept="anew"),
