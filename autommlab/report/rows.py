@@ -98,7 +98,7 @@ def tiles(content: ReportContent) -> list[Tile]:
         remark = f"95 % interval {interval}" if interval else "measured once"
         found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", remark))
     if best:
-        compared = content.cross_validation
+        compared = content.cross_validation if content.all_finals else None  # before, the best is one of the search
         number = compared.best if compared else best.number
         which = f"{'finalist' if content.all_finals else 'trial'} {number}"
         on = f"by {compared.measured_by}" if compared else "on val"

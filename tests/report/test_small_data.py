@@ -131,6 +131,7 @@ def test_what_an_unfinished_run_knows_of_its_finalists_is_shown(tmp_path: Path) 
     page = render(content)
     assert "Finalists, compared by trainings that leave pictures out" in page
     assert "The winner, trained on train and val" not in page, "that comes next"
+    assert "best mAP on val" in {tile.name for tile in tiles(content)}, "of the search until then"
 
 
 def test_records_of_older_versions_have_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
