@@ -149,6 +149,8 @@ def _chosen(study: StudyResult) -> str:
         return found
     if study.cross_validation:
         compared = study.cross_validation
+        if len(compared.finalists) == 1:
+            return f"Without a search: {compared.winner.origin}, seed {study.best.seed}."
         return (
             f"Best by {score} of {len(compared.finalists)} finalists in {compared.measured_by}, after a search of "
             f"{len(study.trials)} shorter trials; seed {study.best.seed}."

@@ -11,7 +11,14 @@ from autommlab.data.records import Bag
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.records import FullFidelity, Plan, Refit
-from autommlab.planning.studies import Finalists, StudyInputs, final_inputs, full_space, slower_than
+from autommlab.planning.studies import (
+    Finalists,
+    StudyInputs,
+    final_inputs,
+    full_space,
+    joined_fidelities,
+    slower_than,
+)
 from autommlab.training.cross_validation import Comparison, Finalist
 from autommlab.training.records import CrossValidation, Hyperparameters, StudyResult, TrialRecord
 from autommlab.understanding.request import Metric
@@ -157,7 +164,19 @@ def refit_inputs(
     return inputs._replace(setup=setup)
 
 
-def joined_refit(validated: CrossValidation, result: StudyResult) -> StudyResult:
-    """The outcome of a run, with what chose the winner before it was trained on train and val."""
+def joined_refit(
+    search: StudyResult | None, validated: CrossValidation, trained: Sequence[TrialRecord], result: StudyResult
+) -> StudyResult:
+    """The outcome of a run, with what chose the winner before it was trained on train and val.
+
+    Args:
+        search: without one the trainings that left pictures out are the trials.
+        validated: the comparison, of `trained`.
+        result: of the last training.
+    """
+    if search is None:
+        result = result.model_copy(update={"trials": tuple(trained), "finals": result.trials})
+    else:
+        result = joined_fidelities(search, result)
     own = {"cross_validation": validated, "lead": validated.lead, "seconds": result.seconds + validated.seconds}
     return result.model_copy(update=own)

@@ -151,9 +151,9 @@ class PlannedTraining:
     def refit(self, full: FullFidelity, searched: StudyResult | None, validated: CrossValidation) -> StudyResult:
         """Run, or go on with, the training of the winner's configuration on train and val; the outcome of the run."""
         seconds = studies.final_seconds(self.plan, self.clock.spent_s())
+        trained = read_ledger(self.folder.folds / LEDGER_FILE).records
         winner = self.folder.read("refit", studies.Finalists)
         if winner is None:
-            trained = read_ledger(self.folder.folds / LEDGER_FILE).records
             winner = refit_studies.winner_alone(self.options, self.choice, self.plan, validated, trained, seconds)
             self.folder.write("refit", winner)
         for words in (validated.in_words, winner.in_words()):
@@ -168,8 +168,7 @@ class PlannedTraining:
             validated,
             requirements=self.requirements,
         )
-        result = studies.joined_fidelities(searched, self._trained(inputs, seconds))
-        return refit_studies.joined_refit(validated, result)
+        return refit_studies.joined_refit(searched, validated, trained, self._trained(inputs, seconds))
 
     def _trained(self, inputs: studies.StudyInputs, seconds: float) -> StudyResult:
         """The study of the final stage, within so many seconds."""

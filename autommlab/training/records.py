@@ -327,8 +327,8 @@ class StudyResult(BaseModel):
     def summary(self) -> str:
         """One line: the winner's figures on validation and test."""
         tested = f", {self.test_in_words}" if self.objective in self.test_metrics else ""
-        compared = self.cross_validation.finalists if self.cross_validation else self.finals
-        many = f"{len(compared)} finalists of " if compared else ""
+        compared = len(self.cross_validation.finalists if self.cross_validation else self.finals)
+        many = f"{compared} finalists of " if compared > bool(self.cross_validation) else ""
         by = f"by {self.val_name}" if self.cross_validation else "on val"
         return f"{self.objective} {self.val_figure:.3f} {by}{tested}, best of {many}{len(self.trials)} trials"
 

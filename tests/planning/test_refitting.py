@@ -181,12 +181,16 @@ def test_the_outcome_says_what_the_val_figures_are() -> None:
     result = searched(trial(1, 0.75)).model_copy(
         update={"val_metrics": {"accuracy": 0.75}, "test_metrics": {"accuracy": 0.74}, "lead": None}
     )
-    joined = refit_studies.joined_refit(validated(), result)
-    assert joined.seconds == 90
+    joined = refit_studies.joined_refit(searched(trial(1, 0.8), trial(2, 0.7)), validated(), [], result)
+    assert (len(joined.trials), joined.finals) == (2, result.trials)
+    assert joined.seconds == 140
     assert "accuracy 0.750 by 5-fold cross-validation, 0.740 on test, best of 2 finalists" in joined.summary()
     assert joined.cross_validation is not None
     assert "means over 5 folds of train and val" in joined.cross_validation.in_words
     assert "No val picture is new to it" in joined.cross_validation.in_words
+    folds = [trial(1, 0.75).model_copy(update={"fold": fold}) for fold in (1, 2)]
+    without = refit_studies.joined_refit(None, validated(), folds, result)
+    assert (without.trials, without.finals) == (tuple(folds), result.trials), "each training that left pictures out"
     alone = joined.cross_validation.model_copy(update={"folds": 1, "finished": 1})
     assert "a training of its configuration on train alone, of 50 steps" in alone.in_words
     assert "0.750 by val, left out of training" in joined.model_copy(update={"cross_validation": alone}).summary()

@@ -121,7 +121,7 @@ def test_without_a_service_the_grid_goes_on_alone_and_a_searcher_that_is_only_th
         run(plan, searcher="hpo-llama").search(plan.search)
 
 
-def compared(asked: Comparison, folder: Path, *_: object) -> CrossValidation:
+def compared(asked: Comparison) -> CrossValidation:
     """As if the second finalist were better on each fold."""
     finalists = tuple(
         CrossValidated(
@@ -135,11 +135,22 @@ def compared(asked: Comparison, folder: Path, *_: object) -> CrossValidation:
     return CrossValidation(folds=folds, finished=folds, pictures=24, finalists=finalists, best=2, lead=lead, seconds=9)
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Comparison]:
+    """The comparisons that are asked for; of each the second finalist wins."""
+    found: list[Comparison] = []
+
+    def comparing(one: Comparison, *_: object) -> CrossValidation:
+        found.append(one)
+        return compared(one)
+
+    monkeypatch.setattr(training, "cross_validate", comparing)
+    return found
+
+
 def test_with_little_data_folds_choose_and_the_winner_is_trained_on_train_and_val(
-    studies: Studies, run: Callable[..., PlannedTraining], monkeypatch: pytest.MonkeyPatch
+    studies: Studies, run: Callable[..., PlannedTraining], asked: list[Comparison]
 ) -> None:
-    asked: list[Comparison] = []
-    monkeypatch.setattr(training, "cross_validate", lambda one, *rest: asked.append(one) or compared(one, *rest))
     plan = decide(circumstances(60))
     assert plan.search is not None
     assert plan.refit is not None
@@ -172,10 +183,8 @@ def test_with_little_data_folds_choose_and_the_winner_is_trained_on_train_and_va
 
 
 def test_where_the_search_leads_clearly_val_alone_compares(
-    studies: Studies, run: Callable[..., PlannedTraining], monkeypatch: pytest.MonkeyPatch
+    studies: Studies, run: Callable[..., PlannedTraining], asked: list[Comparison]
 ) -> None:
-    asked: list[Comparison] = []
-    monkeypatch.setattr(training, "cross_validate", lambda one, *rest: asked.append(one) or compared(one, *rest))
     plan = decide(circumstances(60))
     assert plan.search is not None
     assert plan.refit is not None
