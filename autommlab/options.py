@@ -76,6 +76,7 @@ class RunOptions(BaseModel):
         quantize: when an INT8 model is made: never, auto or always, see `settings.Quantize`.
         quantize_loss: most of the figure, a fraction, that INT8 may lose.
         optuna_storage: URL or file of an Optuna storage that is told of the study; "" = none any more.
+        refit: whether the delivered model is trained on train and val: never or auto, see `settings.Refit`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,6 +112,7 @@ class RunOptions(BaseModel):
     optuna_storage: str | None = None
     quantize: str = settings.Quantize.AUTO.value
     quantize_loss: float = settings.QuantizePolicy().most_loss
+    refit: str = settings.Refit.NEVER.value
 
     @property
     def searches(self) -> bool:

@@ -88,6 +88,13 @@ class Quantize(StrEnum):
     ALWAYS = "always"
 
 
+class Refit(StrEnum):
+    """Whether the delivered model is trained on train and val; auto: where val is small and there is time for it."""
+
+    NEVER = "never"
+    AUTO = "auto"
+
+
 #: Engine -> why there is no INT8 model for it.
 NO_INT8 = {
     "ncnn": (

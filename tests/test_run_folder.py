@@ -118,6 +118,18 @@ def test_a_run_may_be_extended_and_rescheduled_but_not_become_another(tmp_path: 
     assert folder.open(before, may_extend=True) == []
 
 
+def test_trainings_of_finalists_are_set_aside_when_others_follow(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for turn in ("first", "second"):
+        for part in (folder.folds, folder.final):
+            part.mkdir()
+            (part / "trials.jsonl").write_text(turn)
+        folder.retire_finals()
+    folder.retire_finals()  # nothing to set aside
+    kept = {path.name: (path / "trials.jsonl").read_text() for path in tmp_path.iterdir() if path.is_dir()}
+    assert kept == {"folds-1": "first", "folds-2": "second", "final-1": "first", "final-2": "second"}
+
+
 def test_a_run_that_came_to_nothing_leaves_nothing_but_what_was_there(tmp_path: Path) -> None:
     fresh = RunFolder(tmp_path / "fresh")
     fresh.open(RunOptions(text="x"))

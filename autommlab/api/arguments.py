@@ -74,6 +74,7 @@ class RunArguments(ChangeArguments, total=False):
     iterations: Range | None
     batch: Range | None
     workers_per_trial: int | None
+    refit: str | None
     seed: int | None
     out: AnyPath | None
 

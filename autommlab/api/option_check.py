@@ -86,6 +86,7 @@ def _names(options: RunOptions) -> Iterator[AutoMMLabError]:
         ("engine", options.engine, [engine for engine in Engine if engine is not Engine.NONE]),
         ("device", options.device, [device for device in Device if device is not Device.NONE]),
         ("value of --quantize", options.quantize, list(settings.Quantize)),
+        ("value of --refit", options.refit, list(settings.Refit)),
     )
     for what, name, allowed in known:
         if name is not None and name not in allowed:

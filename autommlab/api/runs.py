@@ -99,7 +99,10 @@ class Run:
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
-        """Those of the delivered model: "val" and "test", each name -> fraction."""
+        """Those of the delivered model: "val" and "test", each name -> fraction.
+
+        Where it is trained on train and val, "val" are those of `study.result.cross_validation`.
+        """
         result = self._record("study", StudyResult, "training")
         return {"val": result.val_metrics, "test": result.test_metrics}
 

@@ -48,6 +48,7 @@ def run(
     scheduler: option.Scheduler = None,
     trials: option.Trials = None,
     time: option.Time = None,
+    refit: option.RefitWhen = None,
     concurrent: option.Concurrent = None,
     cpus_per_trial: option.CpusPerTrial = None,
     gpus_per_trial: option.GpusPerTrial = None,
@@ -134,7 +135,10 @@ def _tell_outcome(outcome: RunOutcome, name: str) -> None:
     study, deployment = outcome.study, outcome.deployment
     int8 = deployment.quantization is not None and deployment.quantization.delivered
     whose = " (before INT8)" if int8 else ""
-    say(f"\n{study.objective}{whose}: {study.val_figure:.3f} on validation, {study.test_in_words}")
+    by = f"by {study.val_name}" if study.cross_validation else "on validation"
+    say(f"\n{study.objective}{whose}: {study.val_figure:.3f} {by}, {study.test_in_words}")
+    if study.cross_validation:
+        say(f"  {study.cross_validation.in_words}")
     if study.warning:
         say(f"  {study.warning}")
     for check in deployment.limits:

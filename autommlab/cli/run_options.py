@@ -24,6 +24,7 @@ HEADINGS = {
         "trials",
         "time",
         "concurrent",
+        "refit",
         "seed",
     ),
     "Search": ("searcher", "searcher_option", "scheduler"),
@@ -112,6 +113,14 @@ Trials = Annotated[
 Time = Annotated[
     float | None,
     typer.Option(help="Minutes of the whole run. [default: the profile's (laptop: 5), none with --trials]"),
+]
+RefitWhen = Annotated[
+    str | None,
+    typer.Option(
+        "--refit",
+        help="Train the delivered model on train and val: never, or auto, which does so where val is small and the "
+        "time allows, after comparing the finalists over folds. [default: never]",
+    ),
 ]
 Concurrent = Annotated[int | None, typer.Option(help="Trials at once. [default: as many as fit]")]
 CpusPerTrial = Annotated[float | None, typer.Option(help="CPUs of a trial. [default: the profile's]")]

@@ -26,6 +26,10 @@ from autommlab.settings import NO_INT8, QuantizePolicy
 from autommlab.tasks import MeasuredMetric, measured_metric
 from autommlab.understanding.request import Device, Engine, ModelRequest
 
+_VAL_IS_SEEN = (
+    "the model is trained on train and val, and no pictures are left that tell what INT8 loses. A new run with "
+    "--refit never keeps val for that"
+)
 #: Most VAL images that decide.
 VAL_IMAGES = 200
 
@@ -38,6 +42,7 @@ class FloatBundle:
         folder: of the bundle.
         check: of it against PyTorch.
         figure: that the study searched for.
+        trained_on_val: the model has seen val, which then cannot tell what INT8 loses.
     """
 
     request: ModelRequest
@@ -50,6 +55,7 @@ class FloatBundle:
     folder: Path
     check: Verification
     figure: MeasuredMetric
+    trained_on_val: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ def with_int8(made: FloatBundle, policy: QuantizePolicy, scratch: Path, tell: Ca
         return plain
     if made.engine in NO_INT8:
         return replace(plain, warnings=(f"{why}; no INT8 model was made: {NO_INT8[made.engine]}.",))
+    if made.trained_on_val:
+        return replace(plain, warnings=(f"{why}; no INT8 model was made: {_VAL_IS_SEEN}.",))
     try:
         return _Attempt(made, policy, scratch, tell).chosen(longest_ms)
     except (DeploymentError, BundleError, ValueError) as error:

@@ -132,6 +132,7 @@ def _training(study: StudyResult) -> str:
         [
             "## Training",
             f"{_chosen(study)} {study.searched}".strip(),
+            *([study.cross_validation.in_words] if study.cross_validation else []),
             "",
             "| hyperparameter | value |",
             "|---|---|",
@@ -146,6 +147,14 @@ def _chosen(study: StudyResult) -> str:
     found = f"Best of {len(study.trials)} trials by {score} on val, seed {study.best.seed}."
     if not study.finals:
         return found
+    if study.cross_validation:
+        compared = study.cross_validation
+        if len(compared.finalists) == 1:
+            return f"Without a search: {compared.winner.origin}, seed {study.best.seed}."
+        return (
+            f"Best by {score} of {len(compared.finalists)} finalists in {compared.measured_by}, after a search of "
+            f"{len(study.trials)} shorter trials; seed {study.best.seed}."
+        )
     return (
         f"Best by {score} on val of {len(study.finals)} finalists, trained at the full fidelity after "
         f"a search of {len(study.trials)} shorter trials; seed {study.best.seed}."
@@ -155,6 +164,7 @@ def _chosen(study: StudyResult) -> str:
 def _figures(study: StudyResult, *, is_int8: bool) -> str:
     whose = "These figures are those of the float model; what the INT8 model of this bundle changes stands below. "
     names = list(dict.fromkeys([*study.val_metrics, *study.test_metrics]))
+    chose = f"{study.val_name[0].upper()}{study.val_name[1:]}"
     rows = [
         f"| {name} | {_cell(study.val_metrics, name)} | {_cell(study.test_metrics, name)} | "
         f"{study.test_intervals.get(name, '-')} |"
@@ -163,11 +173,11 @@ def _figures(study: StudyResult, *, is_int8: bool) -> str:
     return "\n".join(
         [
             "## Figures",
-            f"{whose if is_int8 else ''}Val chose the winner; test was looked at once, by the winner. "
+            f"{whose if is_int8 else ''}{chose} chose the winner; test was looked at once, by the winner. "
             "The interval is a bootstrap over the test pictures: what other pictures of the same kind may give. "
             f"{study.warning}".strip(),
             "",
-            "| figure | val | test | 95 % interval on test |",
+            f"| figure | {study.val_name} | test | 95 % interval on test |",
             "|---|---|---|---|",
             *rows,
         ]

@@ -208,6 +208,7 @@ def _with_int8(job: _Job, trained: Trained, exported: OnnxModel, done: _Delivere
         built,
         done.verification,
         job.figure,
+        trained_on_val=job.study.cross_validation is not None,
     )
     chosen = with_int8(made, job.policy, built.parent, lambda words: job.tell(4, words))
     if chosen.folder != built:

@@ -12,16 +12,17 @@ from autommlab.models.records import ModelChoice
 from autommlab.planning.records import Plan
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
-from autommlab.training.records import StudyResult
+from autommlab.training.records import CrossValidation, StudyResult
 from autommlab.understanding.request import ModelRequest
 
-Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, Plan, StudyResult, Deployment)
+Record = TypeVar("Record", ModelRequest, Bag, ModelChoice, Plan, CrossValidation, StudyResult, Deployment)
 _DOING = {
     "understanding": "reading the request",
     "data": "finding images of the asked-for classes",
     "model": "measuring candidates",
     "plan": "measuring a few steps",
     "training": "starting workers",
+    "folds": "starting workers",
     "final": "starting workers",
     "deployment": "exporting and verifying",
 }

@@ -49,8 +49,8 @@ def _more_of(run: RunAtWork) -> str:
         return ""
     if has_more(run.options, earlier, run.clock.spent_s()):
         folder.retire("plan")
-        folder.forget("search", "study", "finalists", "deployment")
-        folder.retire_final()
+        folder.forget("search", "study", "finalists", "folds", "refit", "deployment")
+        folder.retire_finals()
         return f"{earlier.trials} trials are finished and count; the rest of the time is planned anew"
     if earlier.plan.time is not None:
         return ""

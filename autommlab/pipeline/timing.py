@@ -27,6 +27,7 @@ def with_time(plan: RunPlan, run: RunAtWork) -> RunPlan:
     """The run's plan with how its time is spent."""
     from autommlab.data.bag_part import with_part
     from autommlab.planning.again import seconds_now
+    from autommlab.planning.refit_studies import write_lists
     from autommlab.planning.stage import TimeOfRun
     from autommlab.planning.studies import fixed_plan
 
@@ -46,6 +47,8 @@ def with_time(plan: RunPlan, run: RunAtWork) -> RunPlan:
         for fidelity in (made.search, made.full):  # before nodes that do not share the disk look for the lists
             if fidelity is not None:
                 with_part(plan.bag, "val", fidelity.val_images)
+        if made.refit is not None:
+            write_lists(plan.bag, made.refit)
         return made
 
     return plan.model_copy(update={"plan": recorded("plan", "plan", Plan, folder, events, make)})

@@ -43,7 +43,7 @@ def seconds_now(options: RunOptions, earlier: Earlier | None, spent_s: float) ->
     more = max(0, options.budget.trials - earlier.trials)
     search = before.search
     trials_s = math.ceil(more / max(1, search.concurrent)) * search.trial_s if search else 0.0
-    return spent_s + before.full.start_s + trials_s + before.full.seconds + before.time.after_training_s
+    return spent_s + before.full.start_s + trials_s + before.finals_s + before.time.after_training_s
 
 
 def has_more(options: RunOptions, earlier: Earlier, spent_s: float) -> bool:

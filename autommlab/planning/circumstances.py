@@ -50,6 +50,8 @@ class Circumstances:
         default_batch: of the default configuration, around which searchers propose; None = not known.
         kept: the search of an earlier plan, whose trials count.
         done: such trials.
+        no_refit: why val stays out of the final training whatever the data, a sentence, "" where nobody wants it in;
+            None = it need not.
     """
 
     task: Task
@@ -70,6 +72,7 @@ class Circumstances:
     default_batch: int | None = None
     kept: SearchFidelity | None = None
     done: int = 0
+    no_refit: str | None = None
 
     @property
     def no_search(self) -> bool:

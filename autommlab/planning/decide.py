@@ -1,7 +1,8 @@
 """From time, data and measured costs to a plan: a calculation, without any training.
 
 The order of decisions: the input size of the delivered model, by how often its training can then see the pictures;
-the finalists that train side by side; the search, cheap enough for several trials in its part of the time.
+the finalists that train side by side; the search, cheap enough for several trials in its part of the time; with few
+pictures in val, whether the finalists are compared over folds and the winner is trained on train and val.
 """
 
 from __future__ import annotations
@@ -10,24 +11,18 @@ import math
 from dataclasses import replace
 
 from autommlab.planning.circumstances import SHORTEST_FINAL_S, Circumstances
+from autommlab.planning.rates import BUILD_S, MOST_FINALISTS, SIDE_BY_SIDE, cpus_each, gpus_each, image_seconds
 from autommlab.planning.reasons import gain_of, lacking_in, reasons_of
 from autommlab.planning.records import FullFidelity, Plan, SearchFidelity, Size
+from autommlab.planning.refitting import with_refit
 from autommlab.planning.sizes import pixels
 
 #: The search's part of the time for training; the rest is for the final training.
 SEARCH_SHARE = 0.35
-#: Seconds to build a trial in a worker that is there.
-BUILD_S = 1.5
-#: How much slower a training is beside others on the same machine: they share memory and cache.
-SIDE_BY_SIDE = 1.2
-#: Less gain from all CPUs together is not worth having: on a busy machine threads that wait for each other make a
-#: training several times slower (11 steps in the time of 60, at a load of 8 on 2 cores).
-_LEAST_SPEEDUP = 1.15
 #: A longer search takes more trials and longer ones; beyond so many of them, only longer ones.
 _MOST_TRIALS = 24
 #: Fewer trials say too little about learning rates that span four orders of magnitude.
 _FEWEST_TRIALS = 3
-_MOST_FINALISTS = 3
 #: Longest trial of a search, as a multiple of the profile's.
 _LONGEST_TRIAL = 4
 #: Validation's part of a training's time, and the fewest pictures that it is cut to.
@@ -54,12 +49,14 @@ def _decide(here: Circumstances) -> Plan:
             break
     if search is not None and search.seconds is not None:  # what the search leaves is the final training's
         full = _full(here, whole - search.seconds, sizes=(full.input_size,))
+    full, refit, why_refit = with_refit(here, full, searched=search is not None)
     return Plan(
         time=here.time,
         costs=here.costs,
         search=search,
+        refit=refit,
         full=full,
-        reasons=tuple(reasons_of(here, search, full)),
+        reasons=(*reasons_of(here, search, full, refit), *filter(None, [why_refit])),
         lacking=tuple(lacking_in(here, search, full)),
     )
 
@@ -76,11 +73,10 @@ def _full(
         sizes: to choose from, ascending; None = all.
     """
     training_s = max(SHORTEST_FINAL_S, seconds - here.start_s)
-    side_by_side = 1 if alone else min(here.slots, _MOST_FINALISTS)
+    side_by_side = 1 if alone else min(here.slots, MOST_FINALISTS)
     choices = [(s, many) for s in reversed(sizes or here.sizes) for many in sorted({side_by_side, 1}, reverse=True)]
-    enough = (choice for choice in choices if training_s / _image_s(here, *choice) >= here.enough)
+    enough = (choice for choice in choices if training_s / image_seconds(here, *choice) >= here.enough)
     chosen, finalists = next(enough, choices[-1])
-    image_s = _image_s(here, chosen, finalists)
     reports, val_images = _validation(here, here.cost(chosen).val_s, training_s)
     least = min(here.budget.iterations[0], here.usual_steps)
     most_images = _MOST_EPOCHS * here.images[0]
@@ -93,29 +89,13 @@ def _full(
         reports=reports,
         val_images=val_images,
         finalists=finalists,
-        cpus=_cpus(here, finalists),
-        gpus=min(1.0, here.gpus / finalists) if here.gpus else 0.0,
+        cpus=cpus_each(here, finalists),
+        gpus=gpus_each(here, finalists),
         seconds=max(seconds, here.start_s + SHORTEST_FINAL_S),
         start_s=here.start_s,
-        image_s=image_s,
+        image_s=image_seconds(here, chosen, finalists),
         validation_s=here.cost(chosen).val_s * (val_images or here.images[1]),
     )
-
-
-def _cpus(here: Circumstances, trainings: int) -> float:
-    """CPUs of each of so many trainings side by side: all of them where that pays, else those of a trial."""
-    of_a_trial = max(1.0, here.cpus // here.slots)
-    worthwhile = bool(here.gpus) or here.speedup >= _LEAST_SPEEDUP
-    return max(of_a_trial, here.cpus // trainings) if worthwhile else of_a_trial
-
-
-def _image_s(here: Circumstances, size: Size, trainings: int) -> float:
-    """Seconds per picture of one of so many trainings side by side."""
-    cost = here.cost(size)
-    if here.gpus:
-        return cost.train_s * max(1.0, trainings / here.gpus)
-    more = (_cpus(here, trainings) - 1) / max(1.0, here.cpus - 1)
-    return cost.train_s / (1 + (here.speedup - 1) * more) * (SIDE_BY_SIDE if trainings > 1 else 1.0)
 
 
 def _validation(here: Circumstances, val_s: float, seconds: float) -> tuple[int, int | None]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from autommlab.common.wording import duration
 from autommlab.planning.circumstances import SHORTEST_FINAL_S, Circumstances
-from autommlab.planning.records import FullFidelity, Plan, SearchFidelity, size_words
+from autommlab.planning.records import FullFidelity, Plan, Refit, SearchFidelity, size_words
 
 
-def reasons_of(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:
+def reasons_of(
+    here: Circumstances, search: SearchFidelity | None, full: FullFidelity, refit: Refit | None
+) -> list[str]:
     """Why time, sizes, trials and finalists are as they are."""
     time = here.time
     kept = time.reserved_s | ({"start of the LLM service": time.service_s} if time.service_s else {})
@@ -24,7 +26,7 @@ def reasons_of(here: Circumstances, search: SearchFidelity | None, full: FullFid
         told.append(_why_search(here, search, full))
     if here.no_search:
         told.append("No search is asked for (--trials 0): the model's default configuration is trained alone.")
-    told.append(_why_finalists(here, full, search))
+    told.append(_why_compared(here, full, refit) if refit else _why_finalists(here, full, search))
     return told
 
 
@@ -69,6 +71,20 @@ def _why_finalists(here: Circumstances, full: FullFidelity, search: SearchFideli
     return f"{who} trained from the initial weights for about {steps:,} steps of {here.batch} pictures{beside}."
 
 
+def _why_compared(here: Circumstances, full: FullFidelity, refit: Refit) -> str:
+    many = refit.each.finalists
+    who = f"The {many} finalists (the best ones, and the default configuration) are" if many > 1 else (
+        "The default configuration is"
+    )  # fmt: skip
+    steps = refit.each.steps(here.batch, refit.each.seconds - refit.each.start_s)
+    last = full.steps(here.batch, full.seconds - full.start_s)
+    return (
+        f"{who} trained for about {steps:,} steps of {here.batch} pictures in each of {many * refit.folds} trainings "
+        f"({duration(refit.seconds)}), then the winner for about {last:,} steps on train and val "
+        f"({duration(full.seconds)})."
+    )
+
+
 def lacking_in(here: Circumstances, search: SearchFidelity | None, full: FullFidelity) -> list[str]:
     """What cannot be done in the time."""
     told = []
@@ -101,4 +117,8 @@ def gain_of(here: Circumstances, before: Plan, after: Plan) -> str:
         told.append(f"about {steps[1]:,} steps")
     if trials[1] > trials[0]:
         told.append(f"{trials[1]} trials before")
+    folds = [plan.refit.folds if plan.refit else 0 for plan in (before, after)]
+    if folds[1] > folds[0]:
+        compared = f"a choice over {folds[1]} folds and " if folds[1] > 1 else ""
+        told.append(f"{compared}a final training on train and val")
     return ", ".join(told)

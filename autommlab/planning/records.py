@@ -144,6 +144,27 @@ class FullFidelity(BaseModel):
         return min(max(wanted, self.iterations[0]), self.iterations[1])
 
 
+class Refit(BaseModel):
+    """How the finalists of a run with little data are compared, before the winner's configuration is trained on train
+    and val.
+
+    Attributes:
+        folds: of train and val, where the lead of the search's best lies inside the noise; 1 = val alone compares them.
+        concurrent: trainings at once.
+        each: one training of a finalist; its `seconds` and `start_s` are those of one in a process that is there.
+        start_s: until the first step of the first one: workers start and import a toolbox.
+        seconds: wall-clock time of all of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folds: int
+    concurrent: int
+    each: FullFidelity
+    start_s: float
+    seconds: float
+
+
 class Plan(BaseModel):
     """The outcome of planning. At least one of `search` and `full` is there.
 
@@ -151,6 +172,8 @@ class Plan(BaseModel):
         time: None where nothing limits the run but its number of trials.
         costs: of one picture, by input size.
         search: None where there is no time for one: the default configuration is trained alone.
+        refit: where val is small: what compares the finalists; `full` is then the winner's training on train and val.
+            None where val is left out of training and compares the finalists.
         full: None where the best trial of the search is delivered as it is.
         reasons: of each decision, sentences.
         more: what more time would buy, sentences.
@@ -162,6 +185,7 @@ class Plan(BaseModel):
     time: TimeBudget | None = None
     costs: tuple[SizeCost, ...] = ()
     search: SearchFidelity | None = None
+    refit: Refit | None = None
     full: FullFidelity | None = None
     reasons: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
@@ -170,15 +194,35 @@ class Plan(BaseModel):
     def summary(self) -> str:
         """One line: both fidelities, and the time."""
         parts = [search_words(self.search)] if self.search else ["no search"]
+        if self.refit:
+            parts.append(refit_words(self.refit))
         if self.full:
             parts.append(full_words(self.full, searched=self.search is not None))
         within = f", {duration(self.time.asked_s)} in all" if self.time else ""
         return f"{'; '.join(parts)}{within}"
 
+    @property
+    def compared(self) -> FullFidelity | None:
+        """How each finalist trains until one of them is chosen; None where the best trial of the search is."""
+        return self.refit.each if self.refit else self.full
+
+    @property
+    def finals_s(self) -> float:
+        """Wall-clock seconds after the search: of the trainings that compare finalists, and of the final one."""
+        return (self.refit.seconds if self.refit else 0.0) + (self.full.seconds if self.full else 0.0)
+
 
 def search_words(search: SearchFidelity) -> str:
     """The search in one clause."""
     return f"{search.trials} trials of {_steps(search.iterations)} at {size_words(search.input_size)}"
+
+
+def refit_words(refit: Refit) -> str:
+    """What compares the finalists, in one clause."""
+    many = refit.each.finalists
+    who = f"{many} finalists" if many > 1 else "the default configuration"
+    on = f"over {refit.folds} folds of train and val" if refit.folds > 1 else "on val"
+    return f"{who} {on}, {duration(refit.seconds)}"
 
 
 def full_words(full: FullFidelity, *, searched: bool) -> str:

@@ -130,6 +130,7 @@ def make_plan(
         default_batch=int(default["batch_size"]),
         kept=kept,
         done=time.earlier.trials if time.earlier else 0,
+        no_refit=_why_no_refit(options, request, choice),
     )
     dearest = _HOPELESS * time.asked_s / here.enough
     costs = machine.measure(setup, _tried(sizes), dearest)
@@ -201,6 +202,22 @@ def _with_time(here: Circumstances, run: TimeOfRun, options: RunOptions, engine:
         full = decide(replace(here, time=time)).full
         size = full.input_size if full else size
     return replace(here, time=time)
+
+
+def _why_no_refit(options: RunOptions, request: ModelRequest, choice: ModelChoice) -> str | None:
+    """Why val stays out of the final training whatever the data, "" where nobody wants it in; None = it need not."""
+    policy, alone = options.quantize_policy, "The delivered model is trained on train alone"
+    if options.refit == settings.Refit.NEVER:
+        return ""
+    if options.workers_per_trial > 1:
+        return f"{alone}: trainings of several workers (--workers-per-trial) are not repeated over folds."
+    if request.deploy.inference_engine in settings.NO_INT8:
+        return None
+    longest_ms = request.model.speed.ms_per_image()
+    slow = longest_ms is not None and choice.measured.ms_per_image > longest_ms
+    if policy.when is settings.Quantize.ALWAYS or (policy.when is settings.Quantize.AUTO and slow):
+        return f"{alone}: an INT8 model may be made, and val has to tell what it loses (--quantize never makes none)."
+    return None
 
 
 def _starts_service(options: RunOptions) -> bool:

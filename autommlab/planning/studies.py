@@ -15,7 +15,7 @@ from autommlab.models.recipe import default_configuration
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
 from autommlab.planning.circumstances import SHORTEST_FINAL_S
-from autommlab.planning.decide import SIDE_BY_SIDE
+from autommlab.planning.rates import SIDE_BY_SIDE
 from autommlab.planning.records import FullFidelity, Plan, SearchFidelity
 from autommlab.planning.sizes import cost_at
 from autommlab.tasks import Task
@@ -51,18 +51,23 @@ class Finalists(BaseModel):
     Attributes:
         configurations: the best of the search first; their iterations follow from the time.
         origins: where each comes from, in words.
+        folds: of train and val on which each is trained; 1 = on train alone.
+        why: so many folds, a sentence; "" where there is no choice.
     """
 
     model_config = ConfigDict(frozen=True)
 
     configurations: tuple[Configuration, ...]
     origins: tuple[str, ...]
+    folds: int = 1
+    why: str = ""
 
     def in_words(self) -> str:
         """Who they are, and how long each is trained."""
         steps = [f"at most {configuration['iterations']:,} steps" for configuration in self.configurations]
         each = [f"{who} ({most})" for who, most in zip(self.origins, steps, strict=True)]
-        return f"trained from the start at the full fidelity: {'; '.join(each)}"
+        on = f" on each of {self.folds} folds of train and val" if self.folds > 1 else ""
+        return f"trained from the start at the full fidelity{on}: {'; '.join(each)}"
 
 
 def fixed_search(options: RunOptions, task: Task) -> SearchFidelity:
@@ -208,6 +213,7 @@ def choose_finalists(
 ) -> Finalists:
     """The best of the search, the default configuration, then the next best, as many as are planned.
 
+    They train until one is chosen: for delivery, or before the winner's configuration is trained on train and val.
     The search is short, and what learns fastest is not always what learns most. The default configuration is
     therefore a finalist wherever there are two: the delivered model is then no worse on val than one without a search.
 
@@ -215,9 +221,9 @@ def choose_finalists(
         plan: with a full fidelity.
         options, choice: of the run.
         search: with its trials; None where there was no time for one.
-        seconds: of the final stage.
+        seconds: of the final stage, or of one training where they take turns.
     """
-    full = plan.full
+    full = plan.compared
     if full is None:
         raise ValueError("a plan without a full fidelity has no finalists")
     space = full_space(options, choice.entry.task, full)
@@ -227,15 +233,25 @@ def choose_finalists(
     found.insert(1, (dict(default_configuration(choice.entry, space=space)), "the default configuration"))
     # They train side by side, once their workers are there.
     each_s, slower = max(1.0, seconds - full.start_s), slower_than_planned(plan, scored)
-    # Several workers cannot pass over positions of their schedule.
-    ahead = AHEAD if options.workers_per_trial == 1 else 1.0
     chosen: dict[str, tuple[Configuration, str]] = {}
     for values, origin in found:
-        steps = full.steps(int(values["batch_size"]), each_s, slower / ahead)
+        steps = positions(options, full, int(values["batch_size"]), each_s, slower)
         configuration = space.clip({**values, "iterations": steps})
         chosen.setdefault(repr(sorted(configuration.items())), (configuration, origin))
     taken = list(chosen.values())[: full.finalists]
     return Finalists(configurations=tuple(c for c, _ in taken), origins=tuple(origin for _, origin in taken))
+
+
+def positions(options: RunOptions, full: FullFidelity, batch_size: int, seconds: float, slower: float) -> int:
+    """Of the schedule of a training at the full fidelity: what its deadline is expected to allow, and `AHEAD`.
+
+    Args:
+        options: several workers cannot pass over positions, so theirs are those that are expected.
+        full: the fidelity.
+        batch_size, seconds, slower: see `FullFidelity.steps`.
+    """
+    ahead = AHEAD if options.workers_per_trial == 1 else 1.0
+    return full.steps(batch_size, seconds, slower / ahead)
 
 
 def joined_fidelities(search: StudyResult | None, finals: StudyResult) -> StudyResult:
@@ -251,7 +267,11 @@ def slower_than_planned(plan: Plan, trials: Sequence[TrialRecord]) -> float:
     """By which factor the steps of the search took longer than those that were measured; 1 where nobody knows."""
     if plan.search is None or not plan.costs:
         return 1.0
-    planned_s = cost_at(plan.search.input_size, plan.costs).train_s * SIDE_BY_SIDE
+    return slower_than(cost_at(plan.search.input_size, plan.costs).train_s * SIDE_BY_SIDE, trials)
+
+
+def slower_than(planned_s: float, trials: Sequence[TrialRecord]) -> float:
+    """By which factor a picture took longer in these trainings than planned; 1 where nobody knows."""
     factors = []
     for trial in trials:
         done = trial.as_trained

@@ -1,4 +1,6 @@
-"""The two trainings of a run as its plan has them: the search, then its finalists."""
+"""The trainings of a run as its plan has them: the search, then its finalists; with little data these over folds, and
+then the winner's configuration on train and val.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import contextlib
 import functools
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from autommlab.cluster import ray_session
 from autommlab.common.errors import LLMServiceError
@@ -14,17 +17,23 @@ from autommlab.llm_service import service_for
 from autommlab.models.recipe import recipe_in_words
 from autommlab.models.records import ModelChoice
 from autommlab.options import RunOptions
-from autommlab.planning import studies
-from autommlab.planning.records import FullFidelity, Plan, SearchFidelity
+from autommlab.planning import refit_studies, studies
+from autommlab.planning.records import FullFidelity, Plan, Refit, SearchFidelity
 from autommlab.planning.run_time import RunClock
 from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import Where
-from autommlab.training.records import StudyResult
+from autommlab.training.cross_validation import cross_validate
+from autommlab.training.ledger import read_ledger
+from autommlab.training.records import CrossValidation, StudyResult
 from autommlab.training.study import run_study
+from autommlab.training.study_at_work import LEDGER_FILE
 from autommlab.understanding.request import Metric
 from searchers import own_options, without_service
 from serve.client import ServiceClient
+
+if TYPE_CHECKING:
+    from autommlab.common.storage import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class PlannedTraining:
         requirements: of the request, on figures.
         plan: how the time is spent.
         clock: how much of it is over.
-        session: ends Ray, which both trainings share.
+        session: ends Ray, which all trainings share.
     """
 
     options: RunOptions
@@ -69,7 +78,7 @@ class PlannedTraining:
             events=self.events,
             default_configuration=inputs.default_configuration,
             service=service,
-            place=self.where.mirror.place if self.where.mirror else None,
+            place=self._place,
         )
 
     def _searcher(self) -> tuple[str, ServiceClient | None]:
@@ -108,21 +117,76 @@ class PlannedTraining:
             finalists = studies.choose_finalists(self.plan, self.options, self.choice, searched, seconds)
             self.folder.write("finalists", finalists)
         self.events.emit("note", "final", finalists.in_words())
-        ends_at = time.time() + seconds
         inputs = studies.final_inputs(
-            self.options, self.bag, self.choice, full, finalists, ends_at, requirements=self.requirements
+            self.options, self.bag, self.choice, full, finalists, time.time() + seconds, requirements=self.requirements
         )
+        return studies.joined_fidelities(searched, self._trained(inputs, seconds))
+
+    def cross_validated(self, refit: Refit, searched: StudyResult | None) -> CrossValidation:
+        """Run, or go on with, the trainings that compare the finalists of a run with little data."""
+        seconds = studies.final_seconds(self.plan, self.clock.spent_s())
+        finalists = self.folder.read("finalists", studies.Finalists)
+        if finalists is None:
+            folds, why = refit_studies.folds_of(refit, searched)
+            each_s = refit_studies.turns(self.plan, refit, folds, seconds).each_s
+            chosen = studies.choose_finalists(self.plan, self.options, self.choice, searched, each_s)
+            finalists = chosen.model_copy(update={"folds": folds, "why": why})
+            self.folder.write("finalists", finalists)
+        for words in (finalists.why, finalists.in_words()):
+            if words:
+                self.events.emit("note", "folds", words)
+        asked = refit_studies.comparison(
+            self.options,
+            self.bag,
+            self.choice,
+            refit,
+            finalists,
+            refit_studies.turns(self.plan, refit, finalists.folds, seconds),
+            time.time(),
+            requirements=self.requirements,
+        )
+        self._connect()
+        return cross_validate(asked, self.folder.folds, self.events, self._place)
+
+    def refit(self, full: FullFidelity, searched: StudyResult | None, validated: CrossValidation) -> StudyResult:
+        """Run, or go on with, the training of the winner's configuration on train and val; the outcome of the run."""
+        seconds = studies.final_seconds(self.plan, self.clock.spent_s())
+        trained = read_ledger(self.folder.folds / LEDGER_FILE).records
+        winner = self.folder.read("refit", studies.Finalists)
+        if winner is None:
+            winner = refit_studies.winner_alone(self.options, self.choice, self.plan, validated, trained, seconds)
+            self.folder.write("refit", winner)
+        for words in (validated.in_words, winner.in_words()):
+            self.events.emit("note", "final", words)
+        inputs = refit_studies.refit_inputs(
+            self.options,
+            self.bag,
+            self.choice,
+            full,
+            winner,
+            time.time() + seconds,
+            validated,
+            requirements=self.requirements,
+        )
+        return refit_studies.joined_refit(searched, validated, trained, self._trained(inputs, seconds))
+
+    def _trained(self, inputs: studies.StudyInputs, seconds: float) -> StudyResult:
+        """The study of the final stage, within so many seconds."""
         inputs = studies.with_time(inputs, seconds)
         self._connect()
-        result = run_study(
+        return run_study(
             inputs.setup,
             inputs.space,
             inputs.options,
             folder=self.folder.final,
             events=self.events,
-            place=self.where.mirror.place if self.where.mirror else None,
+            place=self._place,
         )
-        return studies.joined_fidelities(searched, result)
+
+    @property
+    def _place(self) -> Place | None:
+        """Of the run on a storage."""
+        return self.where.mirror.place if self.where.mirror else None
 
     def _connect(self) -> None:
         self.session.enter_context(ray_session(self.where.address, priority=self.where.priority))

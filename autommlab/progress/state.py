@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from autommlab.progress.events import Event
 
 #: The numbered stages, in order; the report is written after them and has no number.
-STAGES = ("understanding", "data", "model", "plan", "training", "final", "deployment")
+STAGES = ("understanding", "data", "model", "plan", "training", "folds", "final", "deployment")
 
 
 def remaining_s(done: int, total: int, elapsed_s: float, limit_s: float | None = None) -> float | None:
@@ -101,7 +101,7 @@ class Watched:
 
 
 def stage_label(stage: str) -> str:
-    """A numbered stage as "[5/7] training", any other by its bare name."""
+    """A numbered stage as "[5/8] training", any other by its bare name."""
     return f"[{STAGES.index(stage) + 1}/{len(STAGES)}] {stage}" if stage in STAGES else stage
 
 

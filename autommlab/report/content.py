@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from autommlab.settings import Profile
     from autommlab.training.loss_curve import LossPoint
     from autommlab.training.objective import Objective
-    from autommlab.training.records import StudyResult, TrialRecord
+    from autommlab.training.records import CrossValidation, StudyResult, TrialRecord
     from autommlab.understanding.outcome import Understood
     from autommlab.understanding.request import ModelRequest
 
@@ -52,6 +52,7 @@ class ReportContent:
         sample_images: training images with their annotations, see `samples.training_pictures`.
         plan: how the time of the run is spent.
         trials, finals: trials and trainings of finalists so far, read only while `study` is None.
+        validated: where data are little: the finalists over folds, likewise.
         losses: training loss of the search's trials, by Ray's ids; those of older versions have none.
         sample_predictions: test images with predictions, see `samples.predicted_pictures`.
         analysis: what the bundle gets right and wrong.
@@ -79,6 +80,7 @@ class ReportContent:
     study: StudyResult | None = None
     trials: tuple[TrialRecord, ...] = ()
     finals: tuple[TrialRecord, ...] = ()
+    validated: CrossValidation | None = None
     losses: Mapping[str, tuple[LossPoint, ...]] = field(default_factory=dict)
     budget: Profile | None = None
     planned_trials: int | None = None
@@ -108,6 +110,11 @@ class ReportContent:
         """Trainings of the finalists at the full fidelity, or those so far, by number."""
         finals = self.study.finals if self.study else self.finals
         return tuple(sorted(finals, key=lambda trial: trial.number))
+
+    @property
+    def cross_validation(self) -> CrossValidation | None:
+        """What compared the finalists before the winner was trained on train and val; None where val was left out."""
+        return self.study.cross_validation if self.study else self.validated
 
     @property
     def best(self) -> TrialRecord | None:

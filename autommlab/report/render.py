@@ -47,6 +47,7 @@ def render(content: ReportContent) -> str:
         parse=rows.parse_rows(content.request) if content.request else [],
         counts=rows.class_counts(content.bag) if content.bag else [],
         trials=rows.trial_rows(content.all_trials, content.best_trial),
+        folds=content.cross_validation.finalists if content.cross_validation else (),
         finals=rows.trial_rows(content.all_finals, content.best),
         llm_note=rows.llm_note(content),
         skipped=rows.skipped_images(content),

@@ -98,9 +98,12 @@ def tiles(content: ReportContent) -> list[Tile]:
         remark = f"95 % interval {interval}" if interval else "measured once"
         found.append(Tile(f"{metric} on test", f"{study.test_metrics[metric]:.3f}", remark))
     if best:
-        which = "finalist" if content.all_finals else "trial"
+        compared = content.cross_validation if content.all_finals else None  # before, the best is one of the search
+        number = compared.best if compared else best.number
+        which = f"{'finalist' if content.all_finals else 'trial'} {number}"
+        on = f"by {compared.measured_by}" if compared else "on val"
         named, reached = (metric, best.metrics[metric]) if metric in best.metrics else (content.score_name, best.score)
-        found.append(Tile(f"best {named} on val", f"{reached:.3f}", f"{which} {best.number}"))
+        found.append(Tile(f"best {named} {on}", f"{reached:.3f}", which))
     if content.all_trials:
         failed = sum(not is_scored(trial.status) for trial in content.all_trials)
         planned = f" of {content.planned_trials}" if content.planned_trials and not study else ""

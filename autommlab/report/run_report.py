@@ -25,7 +25,7 @@ from autommlab.report.gallery import mistake_pictures
 from autommlab.report.render import write_report
 from autommlab.report.samples import predicted_pictures, training_pictures
 from autommlab.training.loss_curve import TrialCurve, read_curves
-from autommlab.training.records import StudyResult
+from autommlab.training.records import CrossValidation, StudyResult
 from autommlab.understanding.outcome import Understood
 from autommlab.understanding.request import ModelRequest
 
@@ -64,7 +64,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     notes: list[str] = []
     bag = folder.read("bag", Bag)
     deployment = folder.read("deployment", Deployment)
-    plan = folder.read("plan", Plan)
+    plan, study = folder.read("plan", Plan), folder.read("study", StudyResult)
     trials = options.budget.trials
     if plan is not None:
         trials = plan.search.trials if plan.search else 0
@@ -72,6 +72,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
     mistakes, worst = (analysis.mistakes(MISTAKES), analysis.worst(WORST)) if analysis else ((), ())
     ended = tuple(Ledger(folder.study / "trials.jsonl").records)
     finals = tuple(Ledger(folder.final / "trials.jsonl").records)
+    folds = Ledger(folder.folds / "trials.jsonl").records
     return ReportContent(
         text=options.text,
         request=folder.read("request", ModelRequest),
@@ -80,9 +81,10 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         sample_images=_pictures("training", lambda: training_pictures(bag), notes) if bag else (),
         choice=folder.read("model", ModelChoice),
         plan=plan,
-        study=folder.read("study", StudyResult),
+        study=study,
         trials=ended,
         finals=finals,
+        validated=None if study else folder.read("folds", CrossValidation),
         losses={name: curve.points for name, curve in _curves(folder).items()},
         budget=options.budget,
         planned_trials=trials,
@@ -95,7 +97,7 @@ def gather(options: RunOptions, folder: RunFolder, problem: str = "") -> ReportC
         command=run_command(options),
         settings=_settings(options, bag, trials),
         stage_seconds=folder.stage_seconds(),
-        usage=usage_of(options, [*ended, *finals]).in_words() if ended or finals else "",
+        usage=usage_of(options, [*ended, *folds, *finals]).in_words() if ended or finals else "",
         problem=_in_words(problem),
         run_folder=folder.path,
         notes=tuple(notes),

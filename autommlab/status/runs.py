@@ -22,8 +22,8 @@ from autommlab.training.ledger import best_record, read_ledger
 from autommlab.training.usage import LLM_FILE, llm_usage, usage_of
 
 #: All that is looked at, so that a run on a storage need not be fetched whole.
-_TRIALS_FILE, _FINALS_FILE = "study/trials.jsonl", "final/trials.jsonl"
-_READ = ("options.json", "plan.json", "events.jsonl", _TRIALS_FILE, _FINALS_FILE, f"study/{LLM_FILE}")
+_TRIALS_FILE, _FOLDS_FILE, _FINALS_FILE = "study/trials.jsonl", "folds/trials.jsonl", "final/trials.jsonl"
+_READ = ("options.json", "plan.json", "events.jsonl", _TRIALS_FILE, _FOLDS_FILE, _FINALS_FILE, f"study/{LLM_FILE}")
 #: Name of the stage of a run that has ended well.
 FINISHED = "finished"
 
@@ -72,7 +72,7 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
     # Lines that are damaged or half written at this moment are left out; mending them is for the run itself.
     events = jsonl.read_records(folder.events, read_event).records
     trials = read_ledger(folder.path / _TRIALS_FILE).records
-    finals = read_ledger(folder.path / _FINALS_FILE).records
+    folds, finals = (read_ledger(folder.path / file).records for file in (_FOLDS_FILE, _FINALS_FILE))
     watched = _replayed(events)
     last = events[-1] if events else None
     finished = last is not None and last.kind == "done"
@@ -88,7 +88,7 @@ def run_status(path: Path, now: float | None = None, *, elsewhere: bool = False)
         best=best.score if best else None,
         failures=dict(Counter(trial.status for trial in trials if not is_scored(trial.status))),
         fallbacks=sum(bool(trial.fallback) for trial in trials),
-        usage=usage_of(options, [*trials, *finals], llm_usage(folder.study)),
+        usage=usage_of(options, [*trials, *folds, *finals], llm_usage(folder.study)),
         left_s=_left(watched, now) if not finished and (elsewhere or folder.is_held) else None,
         silent_s=max(0.0, now - last.time) if last else None,
     )

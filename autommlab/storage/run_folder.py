@@ -37,7 +37,8 @@ class RunFolder:
     plan.json      how the time is spent
     study/         trials.jsonl, best/    search.json    the search
                    curves.jsonl           tracked.jsonl  what trackers were told
-    final/         the same of finalists  study.json     the outcome of training
+    folds/         trials.jsonl           folds.json     the finalists over folds, where data are little
+    final/         as study/, finalists   study.json     the outcome of training
     bundle/        the deployed model     deployment.json
     analysis.json  the model on TEST, class by class
     report.html    for people             events.jsonl   for programs
@@ -47,6 +48,7 @@ class RunFolder:
         self.path = path.resolve()
         self.bag = self.path / "bag"
         self.study = self.path / "study"
+        self.folds = self.path / "folds"
         self.final = self.path / "final"
         self.bundle = self.path / "bundle"
         self.report = self.path / "report.html"
@@ -122,11 +124,12 @@ class RunFolder:
         with storage_errors(self.path), contextlib.suppress(FileNotFoundError):
             (self.path / f"{name}.json").replace(self.path / f"{before(name)}.json")
 
-    def retire_final(self) -> None:
-        """Set the trainings of the finalists aside, as `final-1`, `final-2` ...: others follow."""
-        number = 1 + sum(1 for _ in self.path.glob(f"{self.final.name}-*"))
-        with storage_errors(self.path), contextlib.suppress(FileNotFoundError):
-            self.final.replace(self.path / f"{self.final.name}-{number}")
+    def retire_finals(self) -> None:
+        """Set the trainings of the finalists aside, as `final-1`, `final-2` ..., `folds-1` ...: others follow."""
+        for folder in (self.folds, self.final):
+            number = 1 + sum(1 for _ in self.path.glob(f"{folder.name}-*"))
+            with storage_errors(self.path), contextlib.suppress(FileNotFoundError):
+                folder.replace(self.path / f"{folder.name}-{number}")
 
     def discard(self) -> None:
         """Remove what a run has left that came to nothing; files of others stay, and their folder."""

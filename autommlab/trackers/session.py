@@ -154,6 +154,7 @@ def _outcome(folder: RunFolder, study: StudyResult, deployment: Deployment) -> O
         "best_proposed_by": best.proposed_by,
         "best_hyperparameters": hyperparameters_line(best.as_trained.model_dump()),
         "summary": study.summary(),
+        "val_figures_by": study.val_name if study.cross_validation else "",
         "engine": deployment.engine.value,
         "requirements": "; ".join(
             f"{check.name} {check.wanted}: {check.got}, {'met' if check.holds else 'not met'}"

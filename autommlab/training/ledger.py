@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from autommlab.common import jsonl
 from autommlab.common.stored import record_of
@@ -59,7 +59,7 @@ class Ledger:
         self._path = path
         lines = read_ledger(path)
         jsonl.mend(path, lines)
-        self._records = {trial_key(record.hyperparameters.model_dump()): record for record in lines.records}
+        self._records = {_place_of(record): record for record in lines.records}
         self.set_aside = tuple(lines.bad)
 
     @property
@@ -72,9 +72,9 @@ class Ledger:
         """Of the trial that finishes next."""
         return max((record.number for record in self._records.values()), default=0) + 1
 
-    def find(self, hyperparameters: Mapping[str, Any]) -> TrialRecord | None:
-        """The record of a finished trial with these hyperparameters."""
-        return self._records.get(trial_key(hyperparameters))
+    def find(self, hyperparameters: Mapping[str, Any], fold: int = 0) -> TrialRecord | None:
+        """The record of a finished trial with these hyperparameters, on a fold or on VAL itself."""
+        return self._records.get((trial_key(hyperparameters), fold))
 
     def append(self, record: TrialRecord) -> None:
         """Add a finished trial; on return it is on the disk.
@@ -83,7 +83,27 @@ class Ledger:
             StorageError: the file cannot be written.
         """
         jsonl.append(self._path, [record.model_dump_json()])
-        self._records[trial_key(record.hyperparameters.model_dump())] = record
+        self._records[_place_of(record)] = record
+
+
+def _place_of(record: TrialRecord) -> tuple[str, int]:
+    return trial_key(record.hyperparameters.model_dump()), record.fold
+
+
+class Compared(Protocol):
+    """What a lead is worked out from: a trial, or a finalist over all folds."""
+
+    @property
+    def number(self) -> int:
+        """Its name."""
+
+    @property
+    def score(self) -> float:
+        """What orders them."""
+
+    @property
+    def resampled(self) -> tuple[float, ...]:
+        """The score on resamples of the pictures, the same for all; empty where not known."""
 
 
 def best_record(records: list[TrialRecord]) -> TrialRecord | None:
@@ -92,7 +112,7 @@ def best_record(records: list[TrialRecord]) -> TrialRecord | None:
     return max(real, key=lambda record: (record.score, -record.number), default=None)
 
 
-def lead_of(best: TrialRecord, records: Sequence[TrialRecord], pictures: int) -> Lead | None:
+def lead_of(best: Compared, records: Sequence[Compared], pictures: int) -> Lead | None:
     """Whether the winner's lead is more than noise, from both trials' scores on the same resamples of VAL.
 
     Args:
@@ -111,6 +131,6 @@ def lead_of(best: TrialRecord, records: Sequence[TrialRecord], pictures: int) ->
     return Lead(pictures=pictures, rivals=tuple(record.number for record in ordered))
 
 
-def _fraction_reached(best: TrialRecord, other: TrialRecord) -> float:
+def _fraction_reached(best: Compared, other: Compared) -> float:
     reached = [theirs >= own for own, theirs in zip(best.resampled, other.resampled, strict=True)]
     return sum(reached) / len(reached)

@@ -41,8 +41,10 @@ class TrialRecord(BaseModel):
         trial_id: Ray's id.
         score: what the study maximises (`objective.Objective.score`), on VAL at the trial's last report; the finite
             worst (0) if it failed.
-        metrics: all measured figures on VAL, canonical names, fractions.
+        metrics: all measured figures on VAL, canonical names, fractions; of a training on train and val those that its
+            configuration reached in cross-validation (`TrialSetup.val_figures`).
         curve: (iteration, score) at each report.
+        fold: of train and val, from 1, that took the place of VAL (`data.folds`); 0 = VAL itself.
         status, reason: how it ended; `reason` is one sentence for a person.
         proposed_by: searcher that proposed it, and in which phase ("tpe:start-up", "hpo-llama:fallback").
         proposal: what the proposal cost and came from, as the searcher tells it: for a language model
@@ -68,6 +70,7 @@ class TrialRecord(BaseModel):
     score: float
     metrics: dict[str, float] = {}
     curve: tuple[tuple[int, float], ...] = ()
+    fold: int = 0
     status: TrialStatus
     reason: str = ""
     proposed_by: str = ""
@@ -143,13 +146,112 @@ class Lead(BaseModel):
     pictures: int
     rivals: tuple[int, ...]
 
-    def in_words(self) -> str:
-        """One sentence; "" where no trial comes near."""
+    def in_words(self, trial: str = "trial", pictures: str = "val pictures") -> str:
+        """One sentence; "" where no trial comes near.
+
+        Args:
+            trial: what is numbered.
+            pictures: that chose.
+        """
         if not self.rivals:
             return ""
         numbers = ", ".join(map(str, self.rivals))
-        trials = f"trials {numbers} are" if len(self.rivals) > 1 else f"trial {numbers} is"
-        return f"The lead of the winner lies inside the noise of {self.pictures} val pictures: {trials} as good."
+        trials = f"{trial}s {numbers} are" if len(self.rivals) > 1 else f"{trial} {numbers} is"
+        return f"The lead of the winner lies inside the noise of {self.pictures} {pictures}: {trials} as good."
+
+
+class CrossValidated(BaseModel):
+    """A finalist over all folds: means of its trainings, one a fold.
+
+    Attributes:
+        number: from 1, in the order of the finalists.
+        origin: where its configuration comes from, in words.
+        hyperparameters: of each training.
+        status, reason: "ok"; those of a training that failed, if one did.
+        scores: of the trainings, fold after fold.
+        score: their mean; the worst one (0) if one failed.
+        metrics: mean figures, canonical names, fractions.
+        resampled: mean score on resamples of each fold's pictures, the same for all finalists.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    origin: str
+    hyperparameters: Hyperparameters
+    status: TrialStatus
+    reason: str = ""
+    scores: tuple[float, ...]
+    score: float
+    metrics: dict[str, float] = {}
+    resampled: tuple[float, ...] = ()
+
+
+class CrossValidation(BaseModel):
+    """The finalists of a run that trains the delivered model on train and val: compared by trainings that leave a part
+    of these pictures out.
+
+    Attributes:
+        folds: of train and val that take turns as VAL; 1 = VAL as it is.
+        finished: folds on which all finalists were trained before the time ended; these count.
+        pictures: that were left out in turn, all finished folds together.
+        finalists: all that were compared.
+        best: number of the finalist with the highest score.
+        lead: of that one.
+        why: so many folds, a sentence.
+        seconds: wall-clock, of the call that finished it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folds: int
+    finished: int
+    pictures: int
+    finalists: tuple[CrossValidated, ...]
+    best: int
+    lead: Lead | None = None
+    why: str = ""
+    seconds: float = 0.0
+
+    @property
+    def winner(self) -> CrossValidated:
+        """The finalist whose configuration is trained on train and val."""
+        return next(finalist for finalist in self.finalists if finalist.number == self.best)
+
+    @property
+    def measured_by(self) -> str:
+        """What the val figures of the run are, in a few words."""
+        if self.folds == 1:
+            return "val, left out of training"
+        whole = self.finished == self.folds
+        return f"{self.folds}-fold cross-validation" if whole else f"{self.finished} of {self.folds} folds"
+
+    @property
+    def in_words(self) -> str:
+        """What the delivered model is trained on, and whose figures those on val are; sentences."""
+        steps = f"of {self.winner.hyperparameters.iterations:,} steps"
+        whose = f"those of a training of its configuration on train alone, {steps}"
+        if self.folds > 1:
+            cut = "" if self.finished == self.folds else f" {self.finished} of"
+            whose = (
+                f"means over{cut} {self.folds} folds of train and val, each measured by a training of its "
+                f"configuration on the other folds, {steps}"
+            )
+        return (
+            "The delivered model is trained on train and val, to the end of its schedule; its last weights are taken. "
+            f"No val picture is new to it: the val figures are {whose}."
+        )
+
+    def summary(self) -> str:
+        """One line."""
+        winner = self.winner
+        return f"{winner.origin} with {winner.score:.3f}, the best of {len(self.finalists)} by {self.measured_by}"
+
+    @model_validator(mode="after")
+    def _has_its_winner(self) -> Self:
+        if self.best not in {finalist.number for finalist in self.finalists}:
+            raise ValueError(f"its best finalist {self.best} is none of the {len(self.finalists)} finalists")
+        return self
 
 
 class StudyResult(BaseModel):
@@ -161,13 +263,16 @@ class StudyResult(BaseModel):
             "" in records of older versions, whose scores are the objective.
         searched: one sentence on what the scores are.
         trials: of the search.
-        finals: trainings of the finalists at the full fidelity; none where the best trial itself is delivered.
+        finals: trainings at the full fidelity, of the finalists or, after a cross-validation, of its winner; none where
+            the best trial itself is delivered.
         best: record of the winner: the best of `finals`, or of `trials` where there are none.
         checkpoint: weights of the winner (`state_dict` only), absolute path.
         config_file: dumped OpenMMLab config of the winner, absolute path.
         val_metrics, test_metrics: canonical name -> fraction; no TEST figures of a search that finalists follow.
         test_intervals: of the figures on TEST; empty in records of older versions.
         lead: of the winner; None where it is not known.
+        cross_validation: where the winner is trained on train and val: what chose it, and what `val_metrics` are; None
+            where VAL was left out of training.
         llm: zero for searchers that ask none.
     """
 
@@ -188,11 +293,17 @@ class StudyResult(BaseModel):
     searched: str = ""
     test_intervals: dict[str, Interval] = {}
     lead: Lead | None = None
+    cross_validation: CrossValidation | None = None
 
     @property
     def val_figure(self) -> float:
-        """The objective of the winner on VAL."""
+        """The objective of the winner on VAL, or of its configuration in cross-validation."""
         return self.val_metrics.get(self.objective, self.best.score)
+
+    @property
+    def val_name(self) -> str:
+        """What measured `val_metrics`, in a few words."""
+        return self.cross_validation.measured_by if self.cross_validation else "val"
 
     @property
     def test_in_words(self) -> str:
@@ -205,7 +316,11 @@ class StudyResult(BaseModel):
     @property
     def warning(self) -> str:
         """What a reader must know of the winner's choice; "" if nothing."""
-        return self.lead.in_words() if self.lead else ""
+        if self.lead is None:
+            return ""
+        if self.cross_validation is None:
+            return self.lead.in_words()
+        return self.lead.in_words("finalist", "pictures that were left out in turn")
 
     @model_validator(mode="after")
     def _has_its_figure(self) -> Self:
@@ -218,8 +333,10 @@ class StudyResult(BaseModel):
     def summary(self) -> str:
         """One line: the winner's figures on validation and test."""
         tested = f", {self.test_in_words}" if self.objective in self.test_metrics else ""
-        many = f"{len(self.finals)} finalists of " if self.finals else ""
-        return f"{self.objective} {self.val_figure:.3f} on val{tested}, best of {many}{len(self.trials)} trials"
+        compared = len(self.cross_validation.finalists if self.cross_validation else self.finals)
+        many = f"{compared} finalists of " if compared > bool(self.cross_validation) else ""
+        by = f"by {self.val_name}" if self.cross_validation else "on val"
+        return f"{self.objective} {self.val_figure:.3f} {by}{tested}, best of {many}{len(self.trials)} trials"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One training from beginning to end in one process, with its figures on VAL and TEST; a Ray task for many of them.
 
-For benchmarks that compare searchers: their trials need no scheduler, checkpoint or winner's weights, and Ray keeps
-the processes of a task, so that toolboxes are imported once. Runs of people go through `training.study`.
+For benchmarks that compare searchers, and for the folds of `training.cross_validation`: they need no scheduler,
+checkpoint or winner's weights, and Ray keeps the processes of a task, so that toolboxes are imported once. What is
+delivered goes through `training.study`.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ from autommlab.training.runner_config import TrialSetup
 
 #: How often Ray begins a training again whose process or node died.
 _RETRIES = 2
-_TOLD_BY_TRIAL = ("readback", "execution", "skipped", "train_s", "val_s", "setup_s")
+_TOLD_BY_TRIAL = ("readback", "execution", "skipped", "resampled", "train_s", "val_s", "setup_s")
 
 
-def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> tuple[TrialRecord, dict[str, float]]:
+def train_whole(
+    setup: TrialSetup, point: Hyperparameters, threads: int = 1, *, test: bool = True
+) -> tuple[TrialRecord, dict[str, float]]:
     """Train, validate at each report, measure TEST at the end.
 
     Args:
         setup: data, model and seed.
         point: the hyperparameters.
         threads: of torch.
+        test: measure TEST; not where something is decided by the figures.
 
     Returns:
         The record, whose score is that of the objective on VAL, 0 if the trial failed and then with its reason; and the
-        figures on TEST, canonical name -> fraction, empty if it failed.
+        figures on TEST, canonical name -> fraction, empty if it failed or was not measured.
     """
     import torch
 
@@ -49,7 +53,7 @@ def train_whole(setup: TrialSetup, point: Hyperparameters, threads: int = 1) -> 
                 metrics = trial.advance()
                 curve.append((trial.iteration, objective.score(metrics)))
             told = {"status": "ok", "score": curve[-1][1], "metrics": metrics}
-            tested = trial.test()
+            tested = trial.test() if test else {}
         except Exception as error:  # a trial may fail in any way: that is its result
             failure = trial_failure(error)
             told = {"status": failure.status, "score": 0.0, "reason": f"{failure.reason}\n{failure.trace}".strip()}

@@ -33,6 +33,8 @@ class TrialSetup(BaseModel):
         requirements: of the request, on figures; they decide what the study searches for.
         acceleration: how trials use their device.
         cfg_options: overrides of the config, "KEY=VALUE" each (`autommlab.cfg_options`).
+        val_figures: where the trainings see VAL: what their configuration reached in cross-validation, canonical name
+            -> fraction, which stands for what a validation would find. None = they are validated.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +47,7 @@ class TrialSetup(BaseModel):
     requirements: tuple[Metric, ...] = ()
     acceleration: Acceleration = Acceleration()
     cfg_options: tuple[str, ...] = ()
+    val_figures: dict[str, float] | None = None
 
     @property
     def objective(self) -> Objective:

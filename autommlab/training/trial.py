@@ -74,6 +74,7 @@ class Trial:
         started = time.monotonic()
         self._task = setup.bag.task
         self._reports, self._score = setup.reports, setup.objective.score
+        self._val_figures = setup.val_figures
         self._iterations = point.iterations
         self._pace = DeadlinePace(setup.deadline) if setup.deadline else None
         prepare_toolbox(self._task)
@@ -98,10 +99,10 @@ class Trial:
         return self.iteration >= self._iterations
 
     def advance(self) -> dict[str, float]:
-        """Train up to the next report and validate.
+        """Train up to the next report and validate, unless VAL is trained on.
 
         Returns:
-            Canonical metric name -> fraction, on VAL.
+            Canonical metric name -> fraction, on VAL or of `TrialSetup.val_figures`.
 
         Raises:
             DivergedError: the loss is not finite any more.
@@ -112,15 +113,19 @@ class Trial:
             self._pace.begin(reports=max(1, round(self._reports * (1 - self.iteration / self._iterations))))
         self.runner.train_loop.advance(until, self._pace)
         trained = time.monotonic()
-        with evaluated(self.runner.val_evaluator) as kept:
-            metrics = canonical_figures(self._task, self.runner.val_loop.run())
-        if self.finished and (statistics := kept.statistics(self._task)) is not None:
-            self.resampled = resampled_scores(statistics, self._score)
+        metrics = self._validated() if self._val_figures is None else dict(self._val_figures)
         self.train_s += trained - started
         self.val_s += time.monotonic() - trained
         if self._pace:
             self._pace.validated(time.monotonic() - trained)
             self.readback["passed_over"] = self._pace.passed_over
+        return metrics
+
+    def _validated(self) -> dict[str, float]:
+        with evaluated(self.runner.val_evaluator) as kept:
+            metrics = canonical_figures(self._task, self.runner.val_loop.run())
+        if self.finished and (statistics := kept.statistics(self._task)) is not None:
+            self.resampled = resampled_scores(statistics, self._score)
         return metrics
 
     @property

@@ -20,12 +20,12 @@ def emitted(capfd: pytest.CaptureFixture[str], progress: bool) -> tuple[str, str
 
 def test_nothing_is_printed_unless_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
     assert emitted(capfd, False) == ("", "")
-    assert emitted(capfd, True) == ("", "[5/7] training: rows of <b>names</b>\n")
+    assert emitted(capfd, True) == ("", "[5/8] training: rows of <b>names</b>\n")
 
 
 def test_a_notebook_has_plain_lines_under_its_cell(capfd: pytest.CaptureFixture[str]) -> None:
     with mock.patch("rich.console._is_jupyter", return_value=True):
-        assert emitted(capfd, True) == ("[5/7] training: rows of <b>names</b>\n", "")
+        assert emitted(capfd, True) == ("[5/8] training: rows of <b>names</b>\n", "")
 
 
 def test_a_function_gets_each_event_and_another_answers() -> None:

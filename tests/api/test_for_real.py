@@ -85,4 +85,4 @@ def test_an_interrupted_run_goes_on_in_the_same_process(home: Path, shapes: Path
     done = python(home, tmp_path, "-c", INTERRUPTED, parse, shapes)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["interrupted", "False 1", "True 2"]
-    assert "[5/7] training: trial 2 of 2" in done.stderr, "plain lines where nobody sits at a terminal"
+    assert "[5/8] training: trial 2 of 2" in done.stderr, "plain lines where nobody sits at a terminal"

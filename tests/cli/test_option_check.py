@@ -57,6 +57,7 @@ PARSE = EXAMPLES / "classify_animals.json"
         ("task", "pose", RequestError, "unknown task 'pose'"),
         ("engine", "onnx", RequestError, "Did you mean 'onnxruntime'"),
         ("quantize", "allways", RequestError, "Did you mean 'always'"),
+        ("refit", "nevr", RequestError, "Did you mean 'never'"),
         ("quantize_loss", float("nan"), RequestError, "--quantize-loss is nan; it takes a fraction from 0 to 1"),
         ("device", "tpu", RequestError, "unknown device"),
         ("weights", Path("/nowhere.pth"), ModelError, "the weights file /nowhere.pth does not exist"),

@@ -119,7 +119,7 @@ def test_a_finished_run_and_one_that_has_not_begun(half_way: RunFolder, tmp_path
 def test_as_table_and_as_json(half_way: RunFolder, home: Path) -> None:
     shown = autommlab_here("status", half_way.path, home=home)
     assert shown.code == 0, shown.err
-    for words in ("[5/7] training", "3 of 5", "accuracy 0.700", "1 diverged", "LLM service: down"):
+    for words in ("[5/8] training", "3 of 5", "accuracy 0.700", "1 diverged", "LLM service: down"):
         assert words in shown.out
     told = json.loads(autommlab_here("status", half_way.path, "--json", home=home).out)
     assert told["service"]["state"] == "down"

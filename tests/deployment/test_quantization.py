@@ -12,12 +12,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from autommlab.common.errors import DeploymentError
+from autommlab.deployment.int8_stage import FloatBundle, with_int8
 from autommlab.deployment.quantization.decide import Measured, decide, reason_to_try
 from autommlab.deployment.quantization.int8 import Int8Maker
 from autommlab.deployment.quantization.records import Pair
 from autommlab.deployment.quantization.scopes import scopes
 from autommlab.settings import Quantize, QuantizePolicy
 from autommlab.tasks import Task, measured_metric, objective
+from autommlab.understanding.request import Device, Engine
 from tests.helpers import report_records
 
 SIDE = 16
@@ -177,6 +179,19 @@ def test_less_of_an_error_is_no_loss() -> None:
     worse = Measured(nme, Pair(float32=0.10, int8=0.15), Pair(float32=10, int8=5))
     assert decide(ALWAYS, better).deliver
     assert not decide(ALWAYS, worse).deliver
+
+
+def test_a_model_that_has_seen_val_gets_no_int8_and_says_why(tmp_path: Path) -> None:
+    nothing: Any = None
+    made = FloatBundle(
+        request=report_records.request(), bag=report_records.bag(tmp_path), choice=report_records.choice(),
+        trained=nothing, exported=nothing, engine=Engine.ONNXRUNTIME, device=Device.CPU, folder=tmp_path,
+        check=report_records.deployment(tmp_path).verification, figure=objective(Task.DETECTION), trained_on_val=True,
+    )  # fmt: skip
+    chosen = with_int8(made, QuantizePolicy(when=Quantize.ALWAYS), tmp_path, lambda _: None)
+    assert (chosen.folder, chosen.record) == (tmp_path, None)
+    (warning,) = chosen.warnings
+    assert "no pictures are left that tell what INT8 loses. A new run with --refit never" in warning
 
 
 def test_card_and_report_compare_both(tmp_path: Path) -> None:

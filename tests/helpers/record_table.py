@@ -26,7 +26,7 @@ from autommlab.tasks import Task, objective
 from autommlab.trackers.marks import RUN, Mark, Marks
 from autommlab.training.ledger import Ledger
 from autommlab.training.loss_curve import CURVES_FILE, CurvePiece, LossPoint, append_piece
-from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.records import CrossValidated, CrossValidation, Lead, StudyResult, TrialRecord
 from autommlab.training.study import SEARCH_FILE
 from autommlab.training.study_state import SPACE_FILE
 from autommlab.understanding.outcome import Understood
@@ -168,6 +168,21 @@ def unfinished_run(folder: Path, task: Task = Task.CLASSIFICATION) -> RunFolder:
     return run
 
 
+def compared_run(folder: Path) -> None:
+    """A run with little data that was killed after its finalists were compared."""
+    run = unfinished_run(folder)
+    run.folds.mkdir()
+    first = Ledger(run.study / "trials.jsonl").records[0]
+    for fold in (1, 2, 3):
+        Ledger(run.folds / "trials.jsonl").append(first.model_copy(update={"number": fold, "fold": fold}))
+    one = CrossValidated(
+        number=1, origin="trial 1 of the search", hyperparameters=first.hyperparameters, status="ok",
+        scores=(0.5, 0.5, 0.5), score=0.5, metrics={"accuracy": 0.5}, resampled=(0.5, 0.6),
+    )  # fmt: skip
+    lead = Lead(pictures=24, rivals=())
+    run.write("folds", CrossValidation(folds=3, finished=3, pictures=24, finalists=(one,), best=1, lead=lead))
+
+
 def resumed(folder: Path) -> None:
     command("run", "--resume", folder, "--json")
 
@@ -243,6 +258,10 @@ _RUNS = (
     *(
         StoredRecord(f"half a run/trials.jsonl{how}", unfinished_run, "study/trials.jsonl", read, "lines", "lines")
         for how, read in (("", resumed_and_looked_at), (", appended to", opened_ledger))
+    ),
+    StoredRecord("compared run/folds.json", compared_run, "folds.json", resumed_and_looked_at),
+    StoredRecord(
+        "compared run/trials.jsonl", compared_run, "folds/trials.jsonl", resumed_and_looked_at, "lines", "lines"
     ),
     StoredRecord("half a run/test.json", unfinished_run, "study/best/test.json", resumed, kept="anew"),
     StoredRecord("half a study/search.json", half_a_study, SEARCH_FILE, go_on_with_study, kept="anew"),

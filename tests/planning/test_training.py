@@ -20,7 +20,8 @@ from autommlab.progress.events import Events
 from autommlab.storage.run_folder import RunFolder
 from autommlab.storage.run_target import HERE
 from autommlab.tasks import Task
-from autommlab.training.records import StudyResult, TrialRecord
+from autommlab.training.cross_validation import Comparison
+from autommlab.training.records import CrossValidated, CrossValidation, Lead, StudyResult, TrialRecord
 from tests.helpers.plan_making import circumstances
 from tests.helpers.tiny_trials import make_setup, point
 
@@ -118,3 +119,77 @@ def test_without_a_service_the_grid_goes_on_alone_and_a_searcher_that_is_only_th
     assert told[-1] == "the LLM service fails: it does not start. surrogate-grid proposes, which needs none"
     with pytest.raises(LLMServiceError, match="does not start"):
         run(plan, searcher="hpo-llama").search(plan.search)
+
+
+def compared(asked: Comparison) -> CrossValidation:
+    """As if the second finalist were better on each fold."""
+    finalists = tuple(
+        CrossValidated(
+            number=number, origin=one.origin, hyperparameters=one.point, status="ok", scores=(score,), score=score,
+            metrics={"accuracy": score}, resampled=(score,),
+        )
+        for number, (one, score) in enumerate(zip(asked.finalists, (0.7, 0.75), strict=True), start=1)
+    )  # fmt: skip
+    folds = len(asked.setups)
+    lead = Lead(pictures=24, rivals=(1,))
+    return CrossValidation(folds=folds, finished=folds, pictures=24, finalists=finalists, best=2, lead=lead, seconds=9)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Comparison]:
+    """The comparisons that are asked for; of each the second finalist wins."""
+    found: list[Comparison] = []
+
+    def comparing(one: Comparison, *_: object) -> CrossValidation:
+        found.append(one)
+        return compared(one)
+
+    monkeypatch.setattr(training, "cross_validate", comparing)
+    return found
+
+
+def test_with_little_data_folds_choose_and_the_winner_is_trained_on_train_and_val(
+    studies: Studies, run: Callable[..., PlannedTraining], asked: list[Comparison]
+) -> None:
+    plan = decide(circumstances(60))
+    assert plan.search is not None
+    assert plan.refit is not None
+    assert plan.full is not None
+    searched = run(plan).search(plan.search)  # its lead is not known
+    assert not studies[-1][1].test
+    validated = run(plan).cross_validated(plan.refit, searched)
+    (comparison,) = asked
+    assert (len(comparison.setups), len(comparison.finalists)) == (5, 2)
+    assert {setup.bag.splits["train"].images + setup.bag.splits["val"].images for setup in comparison.setups} == {24}
+    assert all(setup.val_figures is None and setup.reports == 1 for setup in comparison.setups)
+    result = run(plan).refit(plan.full, searched, validated)
+    setup, options = studies[-1]
+    assert setup.bag.splits["train"].images == 24
+    assert setup.val_figures == {"accuracy": 0.75}
+    assert options.test, "TEST is looked at once, by what is delivered"
+    (winner,) = options.finalists
+    second = comparison.finalists[1].point
+    assert winner == {**second.model_dump(), "iterations": winner["iterations"]}
+    assert winner["iterations"] > second.iterations, "alone and with the rest of the time"
+    assert (result.cross_validation, result.lead) == (validated, validated.lead)
+    assert "finalist 1 is as good" in result.warning
+
+    again = run(plan, spent_s=300)  # it was killed in each of the two
+    again.cross_validated(plan.refit, None)
+    assert asked[-1].finalists == comparison.finalists
+    assert asked[-1].each_s < comparison.each_s, "less of the time is left"
+    again.refit(plan.full, searched, validated)
+    assert studies[-1][1].finalists == options.finalists
+
+
+def test_where_the_search_leads_clearly_val_alone_compares(
+    studies: Studies, run: Callable[..., PlannedTraining], asked: list[Comparison]
+) -> None:
+    plan = decide(circumstances(60))
+    assert plan.search is not None
+    assert plan.refit is not None
+    searched = run(plan).search(plan.search).model_copy(update={"lead": Lead(pictures=8, rivals=())})
+    run(plan).cross_validated(plan.refit, searched)
+    (comparison,) = asked
+    assert len(comparison.setups) == 1
+    assert "leads beyond the noise of 8 val pictures" in comparison.why

@@ -57,8 +57,8 @@ def test_without_a_terminal_a_stage_leaves_one_plain_line() -> None:
         Event("done", "", "all demands met", {"report": "r.html", "bundle": "b"}, time=175.0),
     )
     assert lines == [
-        "[2/7] data: 400 images of helmet (12 s)",
-        "[3/7] model: FCOS (from the earlier run) (skipped)",
+        "[2/8] data: 400 images of helmet (12 s)",
+        "[3/8] model: FCOS (from the earlier run) (skipped)",
         "done: all demands met (1 min 15 s)",
         "bundle: b",
         "report: r.html",
@@ -93,9 +93,9 @@ def test_without_a_terminal_a_trial_leaves_one_plain_line() -> None:
     )
     words = "AdamW · lr 0.0019 · decay 0.0001 · batch 8 · 40 iterations · StepLR"
     assert lines == [
-        f"[5/7] training: trial 1 of 6  mAP 0.500 (best so far)  {words}  by tpe  9.0 s",
-        f"[5/7] training: trial 2 of 6  diverged: the loss became NaN  {words}",
-        f"[5/7] training: trial 3 of 6  mAP 0.400 (best 0.500), stopped early  {words}",
+        f"[5/8] training: trial 1 of 6  mAP 0.500 (best so far)  {words}  by tpe  9.0 s",
+        f"[5/8] training: trial 2 of 6  diverged: the loss became NaN  {words}",
+        f"[5/8] training: trial 3 of 6  mAP 0.400 (best 0.500), stopped early  {words}",
     ]
 
 
@@ -104,7 +104,7 @@ def test_without_a_terminal_no_control_codes_reach_the_log() -> None:
         Event("warning", "data", "file \x1b[31mred\x1b[0m.jpg\nis corrupt"),
         Event("note", "", "Ray runs 2 trials at a time"),
     )
-    assert lines == ["[2/7] data: warning: file \\x1b[31mred\\x1b[0m.jpg is corrupt", "Ray runs 2 trials at a time"]
+    assert lines == ["[2/8] data: warning: file \\x1b[31mred\\x1b[0m.jpg is corrupt", "Ray runs 2 trials at a time"]
 
 
 def test_by_default_it_speaks_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,7 @@ def test_a_terminal_shows_the_stage_the_trial_the_best_and_the_time_left() -> No
         trial(1, 0.5, 2e10, best=0.5, eta_s=95.0),
     )
     plain_text = _without_codes(shown)
-    assert "[5/7] training" in plain_text
+    assert "[5/8] training" in plain_text
     assert "trial 1 of 6" in plain_text
     assert "best mAP 0.500" in plain_text
     assert "left" in plain_text
@@ -191,7 +191,7 @@ def test_duration(seconds: float, words: str) -> None:
 
 
 def test_a_stage_without_number_keeps_its_name() -> None:
-    assert (stage_label("deployment"), stage_label("report")) == ("[7/7] deployment", "report")
+    assert (stage_label("deployment"), stage_label("report")) == ("[8/8] deployment", "report")
 
 
 def test_importing_the_listeners_is_light() -> None:

@@ -58,6 +58,29 @@ def test_a_trial_reports_fractions_and_is_measured_again_on_test(task: Task, tin
     assert found == pytest.approx(tested, abs=ROUNDED.get(task, 1e-6))
 
 
+def test_a_training_that_sees_val_is_not_validated(tiny_setups: dict, tmp_path: Path) -> None:
+    """What its configuration reached in cross-validation stands for the figures of val."""
+    from autommlab.data.folds import with_val_in_train
+    from autommlab.training.trial import Trial
+
+    setup = tiny_setups[Task.CLASSIFICATION]
+    known = {"bag": with_val_in_train(setup.bag), "val_figures": {"accuracy": 0.625}}
+    trial = Trial(setup.model_copy(update=known), point(), tmp_path / "work")
+
+    def validates() -> None:
+        raise AssertionError("val was looked at")
+
+    trial.runner.val_loop.run = validates
+    assert len(trial.runner.train_loop.dataloader.dataset) == 16 + 8
+    figures = [trial.advance(), trial.advance()]
+    assert figures == [{"accuracy": 0.625}] * 2
+    assert trial.finished
+    assert trial.resampled == ()
+    trial.save(tmp_path)
+    assert (tmp_path / "trial.pth").exists()
+    trial.close()
+
+
 def test_a_detector_learns_from_images_without_an_object(tmp_path: Path) -> None:
     """Also where a whole batch shows none."""
     import json

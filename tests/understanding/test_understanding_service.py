@@ -123,7 +123,7 @@ def test_a_sentence_goes_through_all_five_stages(first_run: tuple[subprocess.Com
     done, out = first_run
     assert done.returncode == 0, done.stderr
     assert "on test" in done.stdout
-    assert "[1/7] understanding: classification" in done.stderr
+    assert "[1/8] understanding: classification" in done.stderr
     assert "untuned base model" not in done.stderr
     assert (out / "bundle" / "predict.py").exists()
     assert (out / "report.html").exists()
