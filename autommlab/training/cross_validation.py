@@ -81,8 +81,8 @@ class Comparison:
 def cross_validate(comparison: Comparison, folder: Path, events: Events, place: Place | None = None) -> CrossValidation:
     """Train what is not finished yet, and compare. Ray must be connected.
 
-    All finalists train on a fold before the next one begins. Where the time ends early, the folds that all of them have
-    finished count; at least one is trained. A finalist that fails on a fold is out.
+    Trainings begin fold after fold. Where the time ends early, the folds that all finalists have finished count; at
+    least one is trained. A finalist that fails on a fold is out.
 
     Args:
         comparison: what is compared.

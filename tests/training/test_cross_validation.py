@@ -154,9 +154,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> Tasks:
     return Tasks(monkeypatch)
 
 
-def test_all_finalists_train_on_a_fold_before_the_next_one_begins(
-    setup: TrialSetup, tmp_path: Path, tasks: Tasks
-) -> None:
+def test_trainings_begin_fold_after_fold(setup: TrialSetup, tmp_path: Path, tasks: Tasks) -> None:
     told: list[Event] = []
     found = cross_validate(comparison(setup), tmp_path / "folds", Events(told.append))
     assert [lr for lr, *_ in tasks.trained] == [0.01, 0.002] * 3
