@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,7 +51,7 @@ class LoraSettings(BaseModel):
     evaluations: int = 4
     patience: int = 4
     seed: int = 0
-    dtype: str = "float32"
+    dtype: Literal["float32", "bfloat16"] = "float32"
     mixed: bool | None = None
     start: Path | None = Field(default=None, exclude=True)
 
@@ -100,7 +100,7 @@ def finetune(
         progress: told (step, steps in all, training loss, held-out loss) after each evaluation.
 
     Raises:
-        ValueError: shared groups, an example that is too long, or nothing to train on.
+        ValueError: shared groups, an example that is too long, nothing to train on, or a base without chat template.
     """
     shared = {e.group for e in train} & {e.group for e in held_out}
     if shared or not train or not held_out:
@@ -122,6 +122,11 @@ class _Run:
         self.folder, self.settings, self.device = folder, settings, device
         self.mixed = _has_bfloat16(device) if settings.mixed is None else settings.mixed
         self.tokenizer = AutoTokenizer.from_pretrained(base)
+        if not self.tokenizer.chat_template:
+            raise ValueError(
+                f"the base model {base_name} has no chat template: take the instruct model of its family, or put a "
+                "chat_template.jinja into a folder with its files"
+            )
         # The backward pass of torch's fused attention on a CPU takes a quarter of a step, plain products a tenth of it.
         attention = "eager" if device == "cpu" else None
         model = AutoModelForCausalLM.from_pretrained(
@@ -233,7 +238,9 @@ class _Run:
         """Of the tokens whose successor is `known` alone: the vocabulary is a large part of a small model's work."""
         causal = self.model.get_base_model()
         if not self.plain_head:
-            return causal(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][known]
+            places = known.any(dim=0).nonzero()[:, 0]
+            logits = causal(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=places).logits
+            return logits[known[:, places]]
         hidden = causal.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         return causal.get_output_embeddings()(hidden[:, :-1][known])
 
