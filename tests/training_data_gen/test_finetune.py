@@ -101,7 +101,7 @@ def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_l
     settings = lora.LoraSettings(rank=4, lr=2e-2, epochs=1, batch_tokens=200, evaluations=1)
     done: list[int] = []
     faults = ["killed in mid-epoch"]
-    real_step = lora._Run.step
+    real_step = lora.LoraTraining.step
 
     def step(self: Any, batch: Any, number: int, total: int) -> float:
         if number == 4 and faults:
@@ -116,7 +116,7 @@ def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_l
 
     whole = run(tmp_path / "whole")
     monkeypatch.setattr(lora, "SNAPSHOT_S", 0.0)
-    monkeypatch.setattr(lora._Run, "step", step)
+    monkeypatch.setattr(lora.LoraTraining, "step", step)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut")
     again = run(tmp_path / "cut")
@@ -181,10 +181,10 @@ def test_the_logits_of_answers_alone_are_computed(base: Path, tmp_path: Path, mo
     """Of a large vocabulary they are most of the work."""
     import torch
 
-    from training_data_gen.adapters.lora import LoraSettings, _Run
+    from training_data_gen.adapters.lora import LoraSettings, LoraTraining
 
     for kind in ("gemma3", "capped"):
-        run = _Run(gemma(base, tmp_path / kind, kind), tmp_path / "out", LoraSettings(rank=2), "tiny", "cpu")
+        run = LoraTraining(gemma(base, tmp_path / kind, kind), tmp_path / "out", LoraSettings(rank=2), "tiny", "cpu")
         head = run.model.get_base_model().get_output_embeddings()
         rows: list[int] = []
         head.register_forward_hook(lambda _, inputs, __, rows=rows: rows.append(inputs[0].shape[:-1].numel()))
@@ -192,6 +192,24 @@ def test_the_logits_of_answers_alone_are_computed(base: Path, tmp_path: Path, mo
         with torch.no_grad():
             run.loss([encoded])
         assert rows == [encoded.answers]
+
+
+@pytest.mark.slow
+def test_bases_are_compared_on_the_same_batches(base: Path, tmp_path: Path) -> None:
+    from training_data_gen.adapters.lora import LoraSettings
+    from training_data_gen.benchmarks.base_speed import same_batches, steps_on
+
+    made = same_batches([example(animal, animal) for animal in ANIMALS], 150, base)
+    assert sorted(one.group for batch in made for one in batch) == sorted(ANIMALS)
+    assert len(made) > 1
+    llama, other = (
+        list(steps_on(name, folder, made[:2], LoraSettings(rank=2)))
+        for name, folder in (("llama", base), ("gemma", gemma(base, tmp_path / "gemma3", "gemma3")))
+    )
+    assert [(cost.examples, cost.tokens, cost.answers) for cost in llama] == [
+        (cost.examples, cost.tokens, cost.answers) for cost in other
+    ], "the two have the same tokenizer"
+    assert all(cost.cpu_s > 0 and cost.loss > 0 for cost in (*llama, *other))
 
 
 @pytest.mark.slow

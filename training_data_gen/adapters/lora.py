@@ -108,12 +108,25 @@ def finetune(
             f"{len(train)} training and {len(held_out)} held-out examples share groups {sorted(shared)[:3]}: "
             "both must be there, and a group on one side only"
         )
-    run = _Run(base, folder, settings, base_name, _device(device))
+    run = LoraTraining(base, folder, settings, base_name, _device(device))
     own, other = run.encoded(train), run.encoded(held_out)
     return run.go(own, other, progress)
 
 
-class _Run:
+class LoraTraining:
+    """One training on one base model; `finetune` is the way to it.
+
+    Args:
+        base: folder of the base model.
+        folder: of the adapter; made if it is not there.
+        settings: see `LoraSettings`.
+        base_name: for the adapter's config.
+        device: "cpu" or "cuda".
+
+    Raises:
+        ValueError: the base model has no chat template.
+    """
+
     def __init__(self, base: Path, folder: Path, settings: LoraSettings, base_name: str, device: str) -> None:
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -149,6 +162,11 @@ class _Run:
         folder.mkdir(parents=True, exist_ok=True)
 
     def encoded(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Examples as token ids.
+
+        Raises:
+            ValueError: one is too long, or the chat template cannot be learnt from.
+        """
         made = [encode(example, self.tokenizer) for example in examples]
         longest = max(made, key=lambda e: len(e.ids))
         if len(longest.ids) > self.settings.max_tokens:
@@ -159,6 +177,7 @@ class _Run:
         return made
 
     def go(self, train: list[Encoded], held_out: list[Encoded], progress: Progress) -> LoraResult:
+        """Train to the end, from the last snapshot if there is one."""
         settings = self.settings
         per_epoch = [list(batches(train, settings.batch_tokens, settings.seed + e)) for e in range(settings.epochs)]
         total = sum(map(len, per_epoch))
