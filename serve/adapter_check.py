@@ -14,6 +14,8 @@ from typing import Any
 from serve.errors import AdapterError
 
 _PART = re.compile(r"(?P<module>.+)\.lora_(?P<side>[AB])\.(?:[^.]+\.)?weight")
+#: Of config.json: architectures whose blocks have the linear layers of a LLaMA.
+_KNOWN_TYPES = frozenset({"llama", "gemma3_text"})
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 Shape = tuple[int, ...]
 
@@ -62,10 +64,10 @@ def _shapes(file: Path) -> dict[str, Shape]:
 
 
 def _sizes(base: Path) -> Callable[[str], tuple[int | None, int | None]] | None:
-    """(inputs, outputs) of a LLaMA's linear layer by its name; None for base models that are built otherwise."""
+    """(inputs, outputs) of a block's linear layer by its name; None for base models that are built otherwise."""
     try:
         config: dict[str, Any] = json.loads((base / "config.json").read_text(encoding="utf-8"))
-        if config["model_type"] != "llama":
+        if config["model_type"] not in _KNOWN_TYPES:
             return None
         hidden, middle, heads = (config[name] for name in ("hidden_size", "intermediate_size", "num_attention_heads"))
         width = config.get("head_dim") or hidden // heads

@@ -23,8 +23,8 @@ from serve.errors import ServiceSettingsError
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 URL_VARIABLE = "AUTOMMLAB_LLM_URL"
 KEY_VARIABLE = "AUTOMMLAB_LLM_KEY"
-#: The linear layers of a LLaMA block.
-LLAMA_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+#: The linear layers of a block of LLaMA, Gemma, Mistral and Qwen.
+BLOCK_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 #: Seconds for a question that a healthy service answers at once.
 PROBE_TIMEOUT_S = 10.0
 #: Seconds that a service gets to end by itself before it is killed.
@@ -52,7 +52,7 @@ class ServiceSettings(BaseModel):
         max_body_mb: largest request.
         client_requests: requests that one client address may have under way.
         ray_address: of a Ray cluster to deploy on; None = `RAY_ADDRESS`, without that a private Ray here.
-        base_model: EMBEDDED_MODEL, a local folder, or a hub id.
+        base_model: a packaged one (`serve.packaged_models`), a local folder, or a hub id.
         dtype: "auto" is float32 on a CPU (the fastest there) and the model's own on a GPU.
         quantization: a method that vLLM knows ("awq", "fp8" ...); None = as the model's files say.
         context_length: most tokens of prompt and answer together.
@@ -69,9 +69,10 @@ class ServiceSettings(BaseModel):
         target_requests: requests in flight per replica that autoscaling aims at.
         max_adapters: LoRA adapters active in one batch; more can be registered, and are swapped in.
         max_adapter_rank: largest LoRA rank.
-        adapter_layers: linear layers that adapters may change; the default are all of a LLaMA. The output layer
+        adapter_layers: linear layers that adapters may change; the default are all of a block. The output layer
             is left out: ready for adapters, it costs a CPU four fifths of its speed, whether or not one changes
-            it. None = all layers that vLLM knows.
+            it, and vLLM refuses it for vocabularies of more than 258,048 tokens, as Gemma's. None = all layers
+            that vLLM knows.
         adapters: name -> folder, there from the start and re-read with Serve's config file; those that come with
             the package for `base_model` (`serve.shipped`) are there as well.
         request_timeout_s: after which the service gives up a request.
@@ -108,7 +109,7 @@ class ServiceSettings(BaseModel):
 
     max_adapters: int = Field(default=4, ge=1)
     max_adapter_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] = 16
-    adapter_layers: tuple[str, ...] | None = LLAMA_LAYERS
+    adapter_layers: tuple[str, ...] | None = BLOCK_LAYERS
     adapters: dict[str, str] = Field(default_factory=dict)
 
     request_timeout_s: float = Field(default=300, gt=0)

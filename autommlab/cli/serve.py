@@ -32,7 +32,7 @@ def up(
         Path | None, typer.Option("--settings", help="YAML or JSON file. [default: settings.yaml in its folder]")
     ] = None,
     base_model: Annotated[
-        str | None, typer.Option("--base-model", help="Embedded model, local folder or hub id.")
+        str | None, typer.Option("--base-model", help="Packaged model, local folder or hub id.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = None,
     api_key: Annotated[
@@ -45,6 +45,7 @@ def up(
 ) -> None:
     """Start the service unless it runs; returns once it has generated an answer."""
     with _clear_errors():
+        from serve.base_models import terms_of
         from serve.lifecycle import ensure_service
         from serve.settings import load_settings
         from serve.state import STATE_FILE, service_key
@@ -55,6 +56,8 @@ def up(
             service = ensure_service(settings, show)
     print(f"LLM service ready at {service.url}/v1 after {time.monotonic() - started:.0f} s")
     print(f"  models: {', '.join(service.models)}")
+    if terms := terms_of(settings.base_model):
+        print(f"  terms of the base model: {terms}")
     if service_key(service.url, settings.folder):
         print(f"  key for other clients: api_key in {settings.folder / STATE_FILE}")
 

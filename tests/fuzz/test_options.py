@@ -191,6 +191,7 @@ def _stubs() -> dict[str, Any]:
         "autommlab.understanding.understand.connect": no_service,
         "serve.lifecycle.ensure_service": no_service,
         "serve.lifecycle.find_service": lambda *_: None,
+        "huggingface_hub.snapshot_download": ends_by(OSError("no hub is asked here")),
         "serve.base_models.base_model": lambda name: "." if name == EMBEDDED_MODEL else real(name),
         "autommlab.status.clusters.clusters": lambda _: (),
         "autommlab.status.clusters.service_status": lambda: ServiceStatus(state="down"),

@@ -32,10 +32,10 @@ def folder_with(path: Path, value: float = 1.0, rank: object = 8) -> Path:
     return path
 
 
-def base_model(folder: Path) -> Path:
+def base_model(folder: Path, kind: str = "llama") -> Path:
     folder.mkdir(exist_ok=True)
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 2}
-    config = {"model_type": "llama", "hidden_size": HIDDEN, "intermediate_size": MIDDLE, **heads}
+    config = {"model_type": kind, "hidden_size": HIDDEN, "intermediate_size": MIDDLE, **heads}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -141,8 +141,9 @@ def test_a_damaged_table_is_named(table: AdapterTable) -> None:
         table.read()
 
 
-def test_an_adapter_of_another_shape_is_refused_and_leaves_no_copy(tmp_path: Path) -> None:
-    table = AdapterTable(tmp_path / "table", max_rank=16, base=base_model(tmp_path / "base"))
+@pytest.mark.parametrize("kind", ["llama", "gemma3_text"])
+def test_an_adapter_of_another_shape_is_refused_and_leaves_no_copy(tmp_path: Path, kind: str) -> None:
+    table = AdapterTable(tmp_path / "table", max_rank=16, base=base_model(tmp_path / "base", kind))
     assert table.prepare("hpo", folder_with(tmp_path / "right")).rank == 8
     a, b = tensors()
     keys = MODULE.replace("q_proj", "k_proj")

@@ -1,6 +1,7 @@
 """LoRA training on a real, tiny LLaMA: what carries loss, that it learns, that it goes on after a crash."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_l
     settings = lora.LoraSettings(rank=4, lr=2e-2, epochs=1, batch_tokens=200, evaluations=1)
     done: list[int] = []
     faults = ["killed in mid-epoch"]
-    real_step = lora._Run.step
+    real_step = lora.LoraTraining.step
 
     def step(self: Any, batch: Any, number: int, total: int) -> float:
         if number == 4 and faults:
@@ -115,7 +116,7 @@ def test_a_crash_between_two_evaluations_costs_no_more_than_the_time_since_the_l
 
     whole = run(tmp_path / "whole")
     monkeypatch.setattr(lora, "SNAPSHOT_S", 0.0)
-    monkeypatch.setattr(lora._Run, "step", step)
+    monkeypatch.setattr(lora.LoraTraining, "step", step)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut")
     again = run(tmp_path / "cut")
@@ -133,35 +134,92 @@ def test_a_group_on_both_sides_is_refused(base: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mixed", [False, True])
-@pytest.mark.parametrize("kind", ["llama", "capped"])
+@pytest.mark.parametrize("kind", ["llama", "capped", "gemma3"])
 def test_the_loss_is_the_models_own(base: Path, tmp_path: Path, kind: str, mixed: bool) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from training_data_gen.adapters.lora import LoraSettings, finetune
 
-    folder = base if kind == "llama" else capped_model(base, tmp_path / "capped")
+    folder = base if kind == "llama" else gemma(base, tmp_path / kind, kind)
     held_out = example("cat", "held out")
+    longer = example("hippopotamus amphibius", "held out too")  # answers that begin and end elsewhere
     settings = LoraSettings(rank=2, epochs=1, evaluations=1, mixed=mixed)
     result = finetune(
-        folder, [example("dog", "t")], [held_out], tmp_path / "out", settings, base_name="tiny", device="cpu"
+        folder, [example("dog", "t")], [held_out, longer], tmp_path / "out", settings, base_name="tiny", device="cpu"
     )
-    encoded = encode(held_out, AutoTokenizer.from_pretrained(folder))
     model = AutoModelForCausalLM.from_pretrained(folder)
-    own = model(input_ids=torch.tensor([encoded.ids]), labels=torch.tensor([encoded.labels])).loss
-    assert result.first_loss == pytest.approx(float(own), rel=0.02 if mixed else 1e-4)
+    tokenizer, summed, answers = AutoTokenizer.from_pretrained(folder), 0.0, 0
+    for one in (encode(held_out, tokenizer), encode(longer, tokenizer)):
+        own = model(input_ids=torch.tensor([one.ids]), labels=torch.tensor([one.labels])).loss
+        summed, answers = summed + float(own) * one.answers, answers + one.answers
+    assert result.first_loss == pytest.approx(summed / answers, rel=0.02 if mixed else 1e-4)
     assert result.mixed is mixed
 
 
-def capped_model(base: Path, folder: Path) -> Path:
-    """A tiny Gemma 2, whose logits are not the output layer's alone: they are capped."""
-    from transformers import AutoTokenizer, Gemma2Config, Gemma2ForCausalLM
+def gemma(base: Path, folder: Path, kind: str) -> Path:
+    """A tiny Gemma 3, or a Gemma 2, whose logits are not the output layer's alone: they are capped."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma2Config, Gemma3TextConfig
 
     tokenizer = AutoTokenizer.from_pretrained(base)
-    config = Gemma2Config(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, final_logit_softcapping=0.02, initializer_range=0.3,
-    )  # fmt: skip
-    Gemma2ForCausalLM(config).save_pretrained(folder)
+    size = {
+        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "initializer_range": 0.3,
+    }  # fmt: skip
+    config: Any = (
+        Gemma3TextConfig(**size, layer_types=["sliding_attention", "full_attention"], sliding_window=8)
+        if kind == "gemma3"
+        else Gemma2Config(**size, final_logit_softcapping=0.02)
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.mark.slow
+def test_the_logits_of_answers_alone_are_computed(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large vocabulary they are most of the work."""
+    import torch
+
+    from training_data_gen.adapters.lora import LoraSettings, LoraTraining
+
+    for kind in ("gemma3", "capped"):
+        run = LoraTraining(gemma(base, tmp_path / kind, kind), tmp_path / "out", LoraSettings(rank=2), "tiny", "cpu")
+        head = run.model.get_base_model().get_output_embeddings()
+        rows: list[int] = []
+        head.register_forward_hook(lambda _, inputs, __, rows=rows: rows.append(inputs[0].shape[:-1].numel()))
+        (encoded,) = run.encoded([example("cat", "")])
+        with torch.no_grad():
+            run.loss([encoded])
+        assert rows == [encoded.answers]
+
+
+@pytest.mark.slow
+def test_bases_are_compared_on_the_same_batches(base: Path, tmp_path: Path) -> None:
+    from training_data_gen.adapters.lora import LoraSettings
+    from training_data_gen.benchmarks.base_speed import same_batches, steps_on
+
+    made = same_batches([example(animal, animal) for animal in ANIMALS], 150, base)
+    assert sorted(one.group for batch in made for one in batch) == sorted(ANIMALS)
+    assert len(made) > 1
+    llama, other = (
+        list(steps_on(name, folder, made[:2], LoraSettings(rank=2)))
+        for name, folder in (("llama", base), ("gemma", gemma(base, tmp_path / "gemma3", "gemma3")))
+    )
+    assert [(cost.examples, cost.tokens, cost.answers) for cost in llama] == [
+        (cost.examples, cost.tokens, cost.answers) for cost in other
+    ], "the two have the same tokenizer"
+    assert all(cost.cpu_s > 0 and cost.loss > 0 for cost in (*llama, *other))
+
+
+@pytest.mark.slow
+def test_a_base_without_chat_template_is_refused(base: Path, tmp_path: Path) -> None:
+    from training_data_gen.adapters.lora import LoraSettings, finetune
+
+    shutil.copytree(base, tmp_path / "plain")
+    (tmp_path / "plain" / "chat_template.jinja").unlink()
+    with pytest.raises(ValueError, match=r"the base model plain has no chat template: take the instruct model"):
+        finetune(
+            tmp_path / "plain", [example("cat", "a")], [example("dog", "b")], tmp_path / "out", LoraSettings(),
+            base_name="plain", device="cpu",
+        )  # fmt: skip

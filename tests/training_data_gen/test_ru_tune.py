@@ -96,7 +96,7 @@ def test_only_examples_are_written_when_asked(tmp_path: Path) -> None:
     ("arguments", "says"),
     [(["--device", "tpu"], "unknown device 'tpu'"), (["--base", "no/such/folder"], "no base model"),
      (["--pairs", "10"], "cannot hold out 1 of"), (["--from", "rru"], "unknown adapter 'rru'. Did you mean 'ru'?"),
-     (["--from", "ru", "--rank", "8"], "keeps its rank")],
+     (["--from", "ru", "--rank", "8"], "keeps its rank"), (["--dtype", "int4"], "unknown dtype 'int4'")],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_said_at_once(tmp_path: Path, arguments: list[str], says: str) -> None:
     done = CliRunner().invoke(app, ["tune", "ru", "--out", str(tmp_path), "--pairs", "410", *arguments])
@@ -137,6 +137,51 @@ def test_a_real_adapter_with_card_and_plot_goes_on_and_refuses_other_settings(da
     card = (tmp_path / "further" / CARD_FILE).read_text()
     assert "| gone on from the adapter | adapter, SHA-256 " in card
     assert "| rank | 4 |" in card
+
+
+@pytest.mark.slow
+def test_a_base_by_hub_id_is_fetched_named_by_its_id_and_its_terms_go_along(
+    data: TuningData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command as for a real LLaMA 3.2, of which the hub gives a tiny untrained one."""
+    tiny_llama_3_2(tmp_path / "snapshot")
+    (tmp_path / "snapshot" / "LICENSE.txt").write_text("the community licence")
+    (tmp_path / "snapshot" / "USE_POLICY.md").write_text("the policy")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path / "snapshot"))
+    few = TuningData(data.train[:24], data.held_out[:4], data.facts)
+    monkeypatch.setattr("training_data_gen.adapters.understanding_examples.ru_data", lambda *_: few)
+    name = "meta-llama/Llama-3.2-1B-Instruct"
+    words = ["--base", name, "--rank", "4", "--lr", "1e-2", "--epochs", "1", "--batch-tokens", "1500"]
+    done = CliRunner().invoke(app, ["tune", "ru", "--out", str(tmp_path / "ru"), *words, "--dtype", "bfloat16"])
+    assert done.exit_code == 0, done.output
+    config = json.loads((tmp_path / "ru" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == name
+    assert (tmp_path / "ru" / "LICENSE.txt").read_text() == "the community licence"
+    card = (tmp_path / "ru" / CARD_FILE).read_text()
+    assert f"The terms of {name} hold for this adapter too: [LICENSE.txt](LICENSE.txt), [USE_POLICY.md]" in card
+    assert str(tmp_path) not in card
+    again = ["tune", "ru", "--out", str(tmp_path / "more"), "--from", str(tmp_path / "ru"), "--base", name, *words[4:]]
+    assert CliRunner().invoke(app, again).exit_code == 0
+
+
+def tiny_llama_3_2(folder: Path) -> None:
+    """Tied embeddings, grouped keys and the stretched rotary positions of LLaMA 3.2, untrained."""
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    from serve.base_models import embedded_tokenizer
+
+    tokenizer = embedded_tokenizer()
+    stretched = {
+        "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 32.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 512,
+    }  # fmt: skip
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=16, max_position_embeddings=4096, tie_word_embeddings=True,
+        rope_parameters=stretched, initializer_range=0.1,
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def test_only_an_adapter_of_the_same_base_is_gone_on_from(tmp_path: Path) -> None:

@@ -9,16 +9,25 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 CARD_FILE, PLOT_FILE = "README.md", "loss.png"
+#: Files in which a base model tells its terms, which hold for its adapters as well.
+_TERMS = ("LICENSE*", "NOTICE*", "USE_POLICY*")
 _LOG_FILE = "training-log.jsonl"
 _PACKAGES = ("torch", "transformers", "peft")
 
 
 def write_adapter_card(
-    folder: Path, facts: dict[str, Any], settings: dict[str, Any], result: dict[str, Any], base_name: str
+    folder: Path,
+    facts: dict[str, Any],
+    settings: dict[str, Any],
+    result: dict[str, Any],
+    base_name: str,
+    terms: Sequence[str] = (),
 ) -> Path:
     """Write README.md into an adapter's folder, and the plot where matplotlib is at hand.
 
@@ -28,6 +37,7 @@ def write_adapter_card(
         settings: of the training.
         result: fields of `LoraResult`.
         base_name: of the model that the adapter belongs to.
+        terms: names of files in the folder that tell the terms of that model.
 
     Returns:
         The card.
@@ -38,6 +48,7 @@ def write_adapter_card(
         "",
         f"Made on {datetime.datetime.now(datetime.UTC).date()} by `autommlab tune`. Loss: mean over answer tokens.",
         "",
+        *_terms(base_name, terms),
         *_table("outcome", _outcome(result)),
         *_table("data", facts),
         *_table("settings", settings),
@@ -70,6 +81,21 @@ def draw_loss(folder: Path) -> Path | None:
     figure.savefig(folder / PLOT_FILE, dpi=120)
     pyplot.close(figure)
     return folder / PLOT_FILE
+
+
+def carry_terms(base: Path, folder: Path) -> list[str]:
+    """Copy the files in which a base model tells its terms into the folder of its adapter; their names."""
+    files = sorted({file for pattern in _TERMS for file in base.glob(pattern) if file.is_file()})
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
+    return [file.name for file in files]
+
+
+def _terms(base_name: str, files: Sequence[str]) -> list[str]:
+    if not files:
+        return []
+    linked = ", ".join(f"[{name}]({name})" for name in files)
+    return [f"The terms of {base_name} hold for this adapter too: {linked}.", ""]
 
 
 def _logged(log: Path) -> list[dict[str, float]]:

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,7 +51,7 @@ class LoraSettings(BaseModel):
     evaluations: int = 4
     patience: int = 4
     seed: int = 0
-    dtype: str = "float32"
+    dtype: Literal["float32", "bfloat16"] = "float32"
     mixed: bool | None = None
     start: Path | None = Field(default=None, exclude=True)
 
@@ -100,7 +100,7 @@ def finetune(
         progress: told (step, steps in all, training loss, held-out loss) after each evaluation.
 
     Raises:
-        ValueError: shared groups, an example that is too long, or nothing to train on.
+        ValueError: shared groups, an example that is too long, nothing to train on, or a base without chat template.
     """
     shared = {e.group for e in train} & {e.group for e in held_out}
     if shared or not train or not held_out:
@@ -108,12 +108,25 @@ def finetune(
             f"{len(train)} training and {len(held_out)} held-out examples share groups {sorted(shared)[:3]}: "
             "both must be there, and a group on one side only"
         )
-    run = _Run(base, folder, settings, base_name, _device(device))
+    run = LoraTraining(base, folder, settings, base_name, _device(device))
     own, other = run.encoded(train), run.encoded(held_out)
     return run.go(own, other, progress)
 
 
-class _Run:
+class LoraTraining:
+    """One training on one base model; `finetune` is the way to it.
+
+    Args:
+        base: folder of the base model.
+        folder: of the adapter; made if it is not there.
+        settings: see `LoraSettings`.
+        base_name: for the adapter's config.
+        device: "cpu" or "cuda".
+
+    Raises:
+        ValueError: the base model has no chat template.
+    """
+
     def __init__(self, base: Path, folder: Path, settings: LoraSettings, base_name: str, device: str) -> None:
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -122,6 +135,11 @@ class _Run:
         self.folder, self.settings, self.device = folder, settings, device
         self.mixed = _has_bfloat16(device) if settings.mixed is None else settings.mixed
         self.tokenizer = AutoTokenizer.from_pretrained(base)
+        if not self.tokenizer.chat_template:
+            raise ValueError(
+                f"the base model {base_name} has no chat template: take the instruct model of its family, or put a "
+                "chat_template.jinja into a folder with its files"
+            )
         # The backward pass of torch's fused attention on a CPU takes a quarter of a step, plain products a tenth of it.
         attention = "eager" if device == "cpu" else None
         model = AutoModelForCausalLM.from_pretrained(
@@ -144,6 +162,11 @@ class _Run:
         folder.mkdir(parents=True, exist_ok=True)
 
     def encoded(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Examples as token ids.
+
+        Raises:
+            ValueError: one is too long, or the chat template cannot be learnt from.
+        """
         made = [encode(example, self.tokenizer) for example in examples]
         longest = max(made, key=lambda e: len(e.ids))
         if len(longest.ids) > self.settings.max_tokens:
@@ -154,6 +177,7 @@ class _Run:
         return made
 
     def go(self, train: list[Encoded], held_out: list[Encoded], progress: Progress) -> LoraResult:
+        """Train to the end, from the last snapshot if there is one."""
         settings = self.settings
         per_epoch = [list(batches(train, settings.batch_tokens, settings.seed + e)) for e in range(settings.epochs)]
         total = sum(map(len, per_epoch))
@@ -233,7 +257,9 @@ class _Run:
         """Of the tokens whose successor is `known` alone: the vocabulary is a large part of a small model's work."""
         causal = self.model.get_base_model()
         if not self.plain_head:
-            return causal(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][known]
+            places = known.any(dim=0).nonzero()[:, 0]
+            logits = causal(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=places).logits
+            return logits[known[:, places]]
         hidden = causal.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         return causal.get_output_embeddings()(hidden[:, :-1][known])
 

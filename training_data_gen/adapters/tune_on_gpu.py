@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training_data_gen.adapters.card import write_adapter_card
+from training_data_gen.adapters.card import carry_terms, write_adapter_card
 
 if TYPE_CHECKING:
     from training_data_gen.adapters.examples import Example
@@ -100,7 +100,8 @@ def tune(
             f"{result.steps} steps left the held-out loss at {result.first_loss:.4f} or above: no adapter was kept; "
             "train longer or with a smaller learning rate"
         )
-    write_adapter_card(out, facts, settings.model_dump(mode="json"), result.model_dump(mode="json"), base_name)
+    told = settings.model_dump(mode="json"), result.model_dump(mode="json")
+    write_adapter_card(out, facts, *told, base_name, carry_terms(base, out))
     return result
 
 

@@ -29,7 +29,9 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Most passes over the ex
 Rank = Annotated[int | None, typer.Option(min=1, help="Of the LoRA matrices. [default: 16]")]
 Rate = Annotated[float | None, typer.Option(min=1e-7, help="Peak learning rate. [default: 0.0005]")]
 BatchTokens = Annotated[int | None, typer.Option(min=64, help="Tokens of a step. [default: 4096]")]
-Base = Annotated[str | None, typer.Option(help="Base model: name or folder. [default: the embedded one]")]
+Base = Annotated[
+    str | None, typer.Option(help="Base model: name, folder, or hub id to download. [default: the embedded one]")
+]
 Start = Annotated[
     str | None,
     typer.Option("--from", help="Adapter to go on from, which keeps its rank: a folder, or one of ours by name."),
@@ -38,6 +40,7 @@ Mixed = Annotated[
     bool | None,
     typer.Option("--mixed/--no-mixed", help="Matrix products in bfloat16. [default: where the processor has them]"),
 ]
+Dtype = Annotated[str | None, typer.Option(help="Of the fixed weights: float32, bfloat16. [default: float32]")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of data and training.")]
 ExamplesOnly = Annotated[
@@ -64,6 +67,7 @@ def ru(
     base: Base = None,
     start: Start = None,
     mixed: Mixed = None,
+    dtype: Dtype = None,
     device: Device = "auto",
     seed: Seed = 0,
     examples_only: ExamplesOnly = False,
@@ -76,7 +80,15 @@ def ru(
         measured = [(one.id, one.request) for name in SETS for one in read_set(name)]
         return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT, measured)
 
-    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
+    settings = {
+        "epochs": epochs,
+        "rank": rank,
+        "lr": lr,
+        "batch_tokens": batch_tokens,
+        "mixed": mixed,
+        "dtype": dtype,
+        "seed": seed,
+    }
     _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
 
 
@@ -107,6 +119,7 @@ def hpo(
     base: Base = None,
     start: Start = None,
     mixed: Mixed = None,
+    dtype: Dtype = None,
     device: Device = "auto",
     seed: Seed = 0,
     examples_only: ExamplesOnly = False,
@@ -127,14 +140,22 @@ def hpo(
             seed=seed,
         )
 
-    settings = {"epochs": epochs, "rank": rank, "lr": lr, "batch_tokens": batch_tokens, "mixed": mixed, "seed": seed}
+    settings = {
+        "epochs": epochs,
+        "rank": rank,
+        "lr": lr,
+        "batch_tokens": batch_tokens,
+        "mixed": mixed,
+        "dtype": dtype,
+        "seed": seed,
+    }
     _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
 
 
 def _tune(
     make: Callable[[], TuningData],
     out: Path,
-    settings: dict[str, float | None],
+    settings: dict[str, float | str | None],
     *,
     base: str | None,
     start: str | None,
@@ -145,9 +166,12 @@ def _tune(
     from autommlab.common.errors import RequestError, unknown
     from training_data_gen.adapters.tune_on_gpu import settings_of, summary, tune, write_examples
 
-    devices = ("auto", "cpu", "cuda")
-    if device not in devices:
-        raise RequestError(unknown("device", device, devices))
+    for option, given, allowed in (
+        ("device", device, ("auto", "cpu", "cuda")),
+        ("dtype", settings["dtype"] or "float32", ("float32", "bfloat16")),
+    ):
+        if given not in allowed:
+            raise RequestError(unknown(option, str(given), allowed))
     folder = out / "examples"
     try:
         if not examples_only:  # what cannot be trained is said before the examples are made
@@ -168,16 +192,18 @@ def _tune(
 def _base(asked: str | None) -> tuple[Path, str]:
     """Folder of the base model, and its name for the adapter."""
     from autommlab.common.errors import RequestError
-    from serve.base_models import base_model
+    from serve.base_models import fetched_base, name_for_adapters, terms_of
     from serve.errors import BaseModelError
     from serve.settings import EMBEDDED_MODEL
 
     name = asked or EMBEDDED_MODEL
     try:
-        found = Path(base_model(name))
+        found = fetched_base(name)
     except BaseModelError as error:
         raise RequestError(str(error)) from error
-    return found, name if name == EMBEDDED_MODEL or name.count("/") == 1 else found.name
+    if terms := terms_of(name):
+        typer.echo(f"terms of {name}, and of its adapters: {terms}")
+    return found, name_for_adapters(name)
 
 
 def _adapter(asked: str | None, base_name: str) -> Path | None:
