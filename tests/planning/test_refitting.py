@@ -92,6 +92,7 @@ def test_val_stays_out_where_it_is_needed_or_a_person_says_so(
     plan = decide(circumstances(60, no_refit=why))
     assert (plan.refit is None) == (why is not None) == (words is not None)
     if why:
+        assert words
         assert words in why
         assert plan.reasons[-1] == why
     assert all(plan.reasons)

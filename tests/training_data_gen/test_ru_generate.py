@@ -17,7 +17,7 @@ from training_data_gen.requests.generate import Pair, generate, split_by_voice
 from training_data_gen.requests.near_duplicates import WordSetIndex
 
 #: The handwritten requests come first, and then as many new ones as show every kind often.
-COUNT = len(corpus()) + 1000
+COUNT = len(corpus()) + 1200
 #: Percent; the brief of the data set.
 ALIKE = 85
 #: Share of new pairs in which a check of another author doubts a label; mostly irregular plurals and "facial".

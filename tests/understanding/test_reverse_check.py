@@ -225,6 +225,14 @@ def test_likely_answers_are_offered() -> None:
     assert doubted("Detect the dogs and segment the cats", parsed("dog"))["task"].choices == ("segmentation",)
 
 
+def test_one_of_two_asks_for_a_classification_and_a_models_name_for_no_reading() -> None:
+    either = ModelRequest.parse({"data": {"object": ["ripe date", "unripe date"]}, "model": {"task": "classification"}})
+    assert "task" not in doubted("ripe or unripe date?", either)
+    assert "task" in doubted("ripe date, unripe date", either)
+    areas = ModelRequest.parse({"data": {"object": ["dyke"]}, "model": {"task": "segmentation"}})
+    assert "task" not in doubted("colour in the dyke with HRNet-OCR", areas)
+
+
 @given(st.text(max_size=80), any_request)
 def test_any_text_is_taken(text: str, request_: ModelRequest) -> None:
     told = doubts(text, request_)

@@ -24,7 +24,7 @@ _OTHER_JOBS = {
         r"depth[- ](?:estimat\w+|prediction|map (?:of|from|for))|estimat\w+ (?:of )?(?:the )?depth|monocular depth"
     ),
     "reading text (OCR)": (
-        r"(?<!\w)ocr(?!\w)|optical character|text recognition|"
+        r"(?<![\w-])ocr(?!\w)|optical character|text recognition|"
         r"(?:^|\b(?:to|should|must|can|please|that|and)\s+)(?:read|recogni[sz]e|transcribe)s? (?:out )?"
         r"(?:the |all |any |each |every )*(?:text|number ?plates?|licen[cs]e ?plates?|serial numbers?|handwriting|"
         r"invoices?|receipts?)"
@@ -83,6 +83,9 @@ _OTHER_SCRIPT = re.compile(
 )
 
 
+_EITHER = re.compile(r"\bor\b|/", re.IGNORECASE)
+
+
 def doubts(text: str, request: ModelRequest) -> Iterator[Doubt]:
     """Jobs outside the schema, tasks that are not used or not said, and other languages."""
     yield from _unsaid_task(text, request)
@@ -94,7 +97,9 @@ def doubts(text: str, request: ModelRequest) -> Iterator[Doubt]:
 
 
 def _unsaid_task(text: str, request: ModelRequest) -> Iterator[Doubt]:
-    """A text that names things and nothing to be done with them."""
+    """A text that names things and nothing to be done with them; "ripe or unripe?" asks for one of both."""
+    if request.model.task is Task.CLASSIFICATION and _EITHER.search(text):
+        return
     words = [word for word in _words(text) if word not in _FILLER]
     things = [word for name in request.data.object for word in _words(name)]
     task, named = request.model.task, ", ".join(request.data.object)
