@@ -59,7 +59,7 @@ def results() -> str:
         name = f"registered-{track}.json"
         if (RESULTS / name).exists():
             found.append(_result(read(name), title))
-    return "\n\n".join(found) or "Nothing has been trained on the registered tasks yet."
+    return "\n\n".join(found) or "The comparison has not come to its end yet: no answer is known."
 
 
 def _result(result: dict[str, Any], title: str) -> str:
