@@ -145,7 +145,11 @@ def _failures(comparison: Comparison, ledger: Ledger, finalist: Finalist) -> lis
 
 def _over_folds(number: int, finalist: Finalist, records: Sequence[TrialRecord]) -> CrossValidated:
     failed = next((record for record in records if not is_scored(record.status)), None)
-    told: dict[str, Any] = {"number": number, "origin": finalist.origin, "hyperparameters": finalist.point}
+    steps = round(statistics.fmean(record.as_trained.iterations for record in records))
+    told: dict[str, Any] = {
+        "number": number, "origin": finalist.origin,
+        "hyperparameters": finalist.point.model_copy(update={"iterations": steps}),
+    }  # fmt: skip
     scores = tuple(record.score for record in records)
     if failed is not None:
         return CrossValidated(**told, status=failed.status, reason=failed.reason, scores=scores, score=WORST_SCORE)

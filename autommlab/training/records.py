@@ -166,7 +166,7 @@ class CrossValidated(BaseModel):
     Attributes:
         number: from 1, in the order of the finalists.
         origin: where its configuration comes from, in words.
-        hyperparameters: of each training.
+        hyperparameters: of each training; the iterations are the mean of the steps that were done.
         status, reason: "ok"; those of a training that failed, if one did.
         scores: of the trainings, fold after fold.
         score: their mean; the worst one (0) if one failed.

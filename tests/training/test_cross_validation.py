@@ -88,6 +88,14 @@ def test_the_mean_over_folds_chooses(
     assert found.lead.rivals == rivals
 
 
+def test_only_steps_that_were_done_are_told(setup: TrialSetup, tmp_path: Path) -> None:
+    whole = FIRST.point.iterations
+    records = [record(FIRST, fold, 0.9, readback={"passed_over": fold - 1}) for fold in (1, 2, 3)]
+    found = compared(comparison(setup, finalists=(FIRST,)), ledger_of(tmp_path, *records))
+    assert found.winner.hyperparameters.iterations == whole - 1
+    assert f"of {whole - 1:,} steps" in found.in_words
+
+
 def test_a_finalist_that_fails_on_a_fold_is_out_and_unfinished_folds_do_not_count(
     setup: TrialSetup, tmp_path: Path
 ) -> None:

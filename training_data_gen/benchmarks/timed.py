@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autommlab.api.runs import Run
 from autommlab.common.errors import DataError
-from autommlab.common.files import exclusive, storage_errors
+from autommlab.common.files import exclusive, storage_errors, write_bytes
 from autommlab.common.keyed_lines import KeyedFile
 from autommlab.common.log_tail import last_lines
 from autommlab.common.wording import duration
@@ -346,7 +346,7 @@ def copy_without_test(source: Path, target: Path) -> None:
             if entry.is_dir():
                 copy_without_test(entry, copy)
             elif not copy.exists():
-                shutil.copyfile(entry, copy)
+                write_bytes(copy, entry.read_bytes())
 
 
 def _planned_size(job: Job, file: KeyedFile[TimedRun]) -> Size | None:

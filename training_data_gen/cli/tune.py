@@ -80,16 +80,10 @@ def ru(
         measured = [(one.id, one.request) for name in SETS for one in read_set(name)]
         return ru_data(pairs or DEFAULT_PAIRS, seed, held_out or DEFAULT_HELD_OUT, measured)
 
-    settings = {
-        "epochs": epochs,
-        "rank": rank,
-        "lr": lr,
-        "batch_tokens": batch_tokens,
-        "mixed": mixed,
-        "dtype": dtype,
-        "seed": seed,
-    }
-    _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
+    _tune(
+        make, out, base=base, start=start, device=device, examples_only=examples_only, epochs=epochs, rank=rank, lr=lr,
+        batch_tokens=batch_tokens, mixed=mixed, dtype=dtype, seed=seed,
+    )  # fmt: skip
 
 
 @tune_app.command()
@@ -140,29 +134,23 @@ def hpo(
             seed=seed,
         )
 
-    settings = {
-        "epochs": epochs,
-        "rank": rank,
-        "lr": lr,
-        "batch_tokens": batch_tokens,
-        "mixed": mixed,
-        "dtype": dtype,
-        "seed": seed,
-    }
-    _tune(make, out, settings, base=base, start=start, device=device, examples_only=examples_only)
+    _tune(
+        make, out, base=base, start=start, device=device, examples_only=examples_only, epochs=epochs, rank=rank, lr=lr,
+        batch_tokens=batch_tokens, mixed=mixed, dtype=dtype, seed=seed,
+    )  # fmt: skip
 
 
 def _tune(
     make: Callable[[], TuningData],
     out: Path,
-    settings: dict[str, float | str | None],
     *,
     base: str | None,
     start: str | None,
     device: str,
     examples_only: bool,
+    **settings: float | str | None,
 ) -> None:
-    """Make the examples, and unless only they are wanted, the adapter."""
+    """Make the examples, and unless only they are wanted, the adapter; `settings` as of `LoraSettings`."""
     from autommlab.common.errors import RequestError, unknown
     from training_data_gen.adapters.tune_on_gpu import settings_of, summary, tune, write_examples
 
