@@ -12,11 +12,9 @@ from autommlab.planning.records import Plan, Size
 from autommlab.progress.events import Events
 from tests.helpers.program import autommlab_here
 from tests.helpers.record_table import finished_run
+from training_data_gen.benchmarks.photo_sets import MEASURED_SETS, PHOTO_SETS, TRIED_SETS
 from training_data_gen.benchmarks.timed import (
-    MEASURED_SETS,
-    PHOTO_SETS,
     RUNS_FILE,
-    TRIED_SETS,
     Job,
     TimedResult,
     TimedRun,

@@ -13,7 +13,8 @@ from autommlab.cli.shared import command_line, counts_with_commas, going_on, nam
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from training_data_gen.benchmarks.timed import PhotoSet, TimedResult, Way
+    from training_data_gen.benchmarks.photo_sets import PhotoSet
+    from training_data_gen.benchmarks.timed import TimedResult, Way
 
 
 def bench_time(
@@ -74,7 +75,7 @@ def bench_time(
 
 def _sets_named(text: str) -> Sequence[PhotoSet]:
     from autommlab.common.errors import RequestError, unknown
-    from training_data_gen.benchmarks.timed import MEASURED_SETS, PHOTO_SETS
+    from training_data_gen.benchmarks.photo_sets import MEASURED_SETS, PHOTO_SETS
 
     by_name = {one.name: one for one in PHOTO_SETS}
     asked = names_with_commas(text) or tuple(one.name for one in MEASURED_SETS)
