@@ -68,8 +68,8 @@ TRIED_SETS: tuple[PhotoSet, ...] = (
     PhotoSet(
         "clothing",
         "classification_clothing10",
-        "Classify photos of clothes: dress, hat, longsleeve, outwear, pants or t-shirt. Accuracy of at least 0.9, on a CPU "
-        "with ONNX Runtime.",
+        "Classify photos of clothes: dress, hat, longsleeve, outwear, pants or t-shirt. Accuracy of at least 0.9, on a "
+        "CPU with ONNX Runtime.",
         "accuracy",
         0.9,
         tried=True,
